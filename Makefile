@@ -1,0 +1,48 @@
+# Every target is one line of shell; longer ones live in scripts/.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+VENV ?= .venv
+PYTHON := $(VENV)/bin/python
+FAULTS ?= 30
+SEED ?= 1
+
+help: ## Show what there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+setup: ## Make .venv with everything the product needs
+	@scripts/setup.sh run
+
+setup-dev: ## Make .venv with what tests and benchmarks need, too
+	@scripts/setup.sh dev
+
+demo: setup ## Start the stack, train on real pictures, show the samples (ONCE=1: then stop)
+	@$(VENV)/bin/aigc demo $(if $(ONCE),--once)
+
+up: setup ## Start the stack and stay
+	@$(VENV)/bin/aigc up
+
+test: setup-dev ## Set up and pass the tests, saying how long each part took
+	@scripts/test.sh
+
+lint: setup-dev ## ruff, mypy, import-linter
+	@scripts/lint.sh
+
+format: setup-dev ## Format the code
+	@$(VENV)/bin/ruff check --fix . && $(VENV)/bin/ruff format .
+
+chaos: setup-dev ## Kill processes at random under load and count what is lost (FAULTS=30 SEED=1)
+	@$(PYTHON) -m tests.chaos --faults $(FAULTS) --seed $(SEED)
+
+bench-images: setup-dev ## Quality and speed of the image families beside public examples
+	@$(PYTHON) -m benchmarks.images
+
+bench-web: setup-dev ## Memory of the web process, latency of a warm generation
+	@$(PYTHON) -m benchmarks.web
+
+screenshots: setup-dev ## Make the pictures of the documentation from a running stack
+	@$(PYTHON) scripts/screenshots.py
+
+clean: ## Remove caches and build output, keep .venv and data
+	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis test-results
+
+.PHONY: help setup setup-dev demo up test lint format chaos bench-images bench-web screenshots clean

@@ -1,0 +1,239 @@
+"""What every model family is made of: parameters, the run it is given, and the faults it may raise.
+
+Nothing here imports torch, so the web process and the command line can read every
+family's parameters at no cost.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Protocol, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Phase = Literal["preparing", "training", "evaluating", "generating", "saving"]
+Lane = Literal["training", "generation"]
+Makes = Literal["model", "dataset", "files"]
+Metrics = Mapping[str, float]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a job is expected to cost before it is queued.
+
+    Attributes:
+        seconds: Wall time on the device it would run on.
+        memory_mib: Peak memory of the runner, in MiB.
+        parameters: Trainable numbers of all networks together.
+    """
+
+    seconds: float
+    memory_mib: float
+    parameters: int
+
+
+class Params(BaseModel):
+    """The validated settings of one operation; the single definition of what a user may set.
+
+    Subclasses carry globally unique names (``ImageGanTrain``), because two equal names
+    silently rename OpenAPI components. Read JSON with :meth:`model_validate_json`: types
+    are strict, so ``"5"`` is no integer; whole floats such as ``1.0`` are, as JSON Schema says.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    lane: ClassVar[Lane] = "training"
+    makes: ClassVar[Makes] = "files"
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+
+    seed: int = Field(
+        0,
+        ge=0,
+        le=2**31 - 1,
+        title="Seed",
+        description="Number that starts all random draws; the same seed and settings give the same result.",
+        json_schema_extra={"x-advanced": True},
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _whole_floats_are_integers(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        whole = {
+            name: int(value)
+            for name, value in data.items()
+            if isinstance(value, float)
+            and value.is_integer()
+            and name in cls.model_fields
+            and cls.model_fields[name].annotation is not float
+        }
+        return {**data, **whole}
+
+    def estimate(self, dataset: Mapping[str, Any], cpu_threads: int) -> Estimate | None:  # noqa: ARG002 - the signature families fill in
+        """Say what this job will cost, from the dataset's report, or None where nobody can tell."""
+        return None
+
+
+def setting(
+    default: Any = ...,
+    *,
+    title: str,
+    description: str,
+    unit: str = "",
+    advanced: bool = False,
+    **limits: Any,
+) -> Any:
+    """Declare one field of a :class:`Params`; its description is form, CLI, API and docs text at once.
+
+    Args:
+        default: The default, or ``...`` where the user must choose.
+        title: The label, one to three words.
+        description: A full sentence that names the unit.
+        unit: Shown beside the field ("images", "steps").
+        advanced: Whether the form hides it under "More settings".
+        limits: ``ge``, ``le`` and the other constraints of :func:`pydantic.Field`.
+    """
+    extra: dict[str, Any] = {"x-unit": unit} if unit else {}
+    if advanced:
+        extra["x-advanced"] = True
+    return Field(default, title=title, description=description, json_schema_extra=extra, **limits)
+
+
+def dataset_input(kind: str, *, title: str = "Dataset", description: str, optional: bool = False) -> Any:
+    """Declare a field that names a dataset of one kind by its id (``ds_...``)."""
+    return Field(
+        None if optional else ...,
+        title=title,
+        description=description,
+        pattern=r"^ds_[0-9a-z]{26}$",
+        json_schema_extra={"x-input": "dataset", "x-kind": kind},
+    )
+
+
+def model_input(family: str, *, title: str = "Model", description: str, optional: bool = False) -> Any:
+    """Declare a field that names a model version of one family by its id (``mdl_...``)."""
+    return Field(
+        None if optional else ...,
+        title=title,
+        description=description,
+        pattern=r"^mdl_[0-9a-z]{26}$",
+        json_schema_extra={"x-input": "model", "x-kind": family},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class MetricInfo:
+    """How a figure reads to a person.
+
+    Attributes:
+        title: The label.
+        better: Which direction is better.
+        description: One sentence on what it measures and with what.
+        baseline: Name of the metric that holds the trivial baseline's figure, if there is one.
+    """
+
+    title: str
+    better: Literal["lower", "higher"]
+    description: str
+    baseline: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One kind of model: its operations by name, and how its figures read."""
+
+    name: str
+    title: str
+    summary: str
+    paper: str
+    operations: Mapping[str, type[Params]]
+    metrics: Mapping[str, MetricInfo] = field(default_factory=dict)
+
+
+class Run(Protocol):
+    """What an operation is given to work with. It never learns what a job is.
+
+    Attributes:
+        device: A torch device string, ``"cpu"`` or ``"cuda:0"``.
+        inputs: For every dataset, model or upload field of the params that is set, a local,
+            verified directory. A dataset's holds what its import wrote under ``dataset/``, a
+            model's what its training wrote under ``model/``.
+        out_dir: What is written here becomes the job's artifacts. ``model/...`` becomes the
+            model version, ``dataset/...`` the dataset, everything else plain results.
+        resume_from: Directory written by the ``checkpoint`` callback of an earlier attempt.
+    """
+
+    device: str
+    inputs: Mapping[str, Path]
+    out_dir: Path
+    resume_from: Path | None
+
+    def phase(self, name: Phase) -> None:
+        """Say which part of the work begins."""
+
+    def report(self, step: int, total: int, **metrics: float) -> None:
+        """Tell how far the work is; cheap to call every step. Raises :class:`Cancelled`."""
+
+    def preview(self, name: str, step: int, path: Path) -> None:
+        """Show a file (PNG, text) made at a step; it is copied before the call returns."""
+
+    def checkpoint(self, step: int, write: Callable[[Path], None]) -> None:
+        """Offer to save: called after every step, calls ``write(directory)`` only when one is due.
+
+        Raises :class:`Paused` after writing when the run is asked to stop with its state kept.
+        """
+
+    def log(self, message: str) -> None:
+        """Add a line to the job's log."""
+
+    def warm(self, source: Path, load: Callable[[Path], T]) -> T:
+        """Return ``load(source)``, or what an earlier run in this process loaded from the same place."""
+
+
+class Cancelled(Exception):  # noqa: N818 - a request, not an error
+    """The job was cancelled; leave at once and keep nothing."""
+
+
+class Paused(Exception):  # noqa: N818 - a request, not an error
+    """A checkpoint was written because the run must stop here; the job goes on later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong, as a sentence with gaps, so that it can be said in any language.
+
+    Attributes:
+        message: The sentence with ``{name}`` gaps; also the translation key.
+        values: What fills the gaps.
+        pointer: JSON pointer to the setting ("/epochs"), or empty.
+        where: Place in the data, such as ``{"file": "a.png"}`` or ``{"row": 14, "column": "price"}``.
+        code: Machine code of this fault.
+    """
+
+    message: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    pointer: str = ""
+    where: Mapping[str, Any] = field(default_factory=dict)
+    code: str = "invalid-params"
+
+    def __str__(self) -> str:
+        return self.message.format(**self.values)
+
+
+class InputError(Exception):
+    """The user's data cannot be used; carries every fault found (the first 100)."""
+
+    def __init__(self, faults: Fault | list[Fault]) -> None:
+        self.faults = [faults] if isinstance(faults, Fault) else faults[:100]
+        super().__init__("; ".join(str(fault) for fault in self.faults[:3]))
+
+
+class Diverged(Exception):
+    """The loss became NaN or infinite."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+        super().__init__(f"The loss became NaN at step {step}")

@@ -1,0 +1,130 @@
+"""Everything that can go wrong for a user, as a tree with machine codes.
+
+A class's docstring is its default sentence, with ``{gaps}`` that :attr:`values` fill; the
+sentence is also the translation key, so form, API, command line and client say the same.
+"""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from aigc_models.base import Fault
+
+
+class AigcError(Exception):
+    """Something went wrong."""
+
+    code: ClassVar[str] = "internal"
+    status: ClassVar[int] = 500
+    title: ClassVar[str] = "Something went wrong"
+
+    def __init__(self, message: str = "", *, faults: Sequence[Fault] = (), **values: Any) -> None:
+        self.message = message or (type(self).__doc__ or "").strip().splitlines()[0]
+        self.values = values
+        self.faults = list(faults)
+        super().__init__(self.message.format(**values))
+
+
+class InvalidParams(AigcError):
+    """Some settings cannot be used."""
+
+    code, status, title = "invalid-params", 422, "There is a problem with the settings"
+
+
+class UnknownTask(AigcError):
+    """There is no task called {task}. The tasks are: {tasks}."""
+
+    code, status, title = "unknown-task", 422, "There is no such task"
+
+
+class WrongInput(AigcError):
+    """{name} is a {found}, but this task needs a {wanted}."""
+
+    code, status, title = "wrong-input", 422, "The wrong kind of input"
+
+
+class NotFound(AigcError):
+    """There is no {kind} called {id}. It may have been deleted."""
+
+    code, status, title = "not-found", 404, "Not found"
+
+
+class JobNotFound(NotFound):
+    """There is no job called {id}. It may have been deleted."""
+
+    code, title = "job-not-found", "There is no such job"
+
+
+class JobAlreadyFinished(AigcError):
+    """The job has already {status}, so it cannot be stopped."""
+
+    code, status, title = "job-already-finished", 409, "The job has already finished"
+
+
+class JobStillRunning(AigcError):
+    """The job is still {status}. Cancel it first."""
+
+    code, status, title = "job-still-running", 409, "The job is still running"
+
+
+class DatasetInUse(AigcError):
+    """The dataset is used by {count} jobs or models. Delete those first."""
+
+    code, status, title = "dataset-in-use", 409, "The dataset is in use"
+
+
+class DatasetNotReady(AigcError):
+    """The dataset {name} is still being checked or was refused. See its page."""
+
+    code, status, title = "dataset-not-ready", 409, "The dataset is not ready"
+
+
+class IdempotencyKeyReused(AigcError):
+    """The key {key} was used before for a request with another content. Use a new key."""
+
+    code, status, title = "idempotency-key-reused", 422, "The idempotency key was used before"
+
+
+class EmptyFile(AigcError):
+    """The file {name} is empty (0 bytes). Choose a file with data in it."""
+
+    code, status, title = "dataset-empty", 422, "The file is empty"
+
+
+class UnsupportedFile(AigcError):
+    """The file {name} is not a kind that can be read. Use {wanted}."""
+
+    code, status, title = "unsupported-file", 415, "This kind of file cannot be read"
+
+
+class FileTooLarge(AigcError):
+    """The file is larger than the limit of {limit}. Raise it with AIGC_MAX_UPLOAD."""
+
+    code, status, title = "file-too-large", 413, "The file is too large"
+
+
+class StorageFull(AigcError):
+    """The disk has only {free} left, less than the {needed} kept free. Delete what is not needed, then send again."""
+
+    code, status, title = "storage-full", 507, "The disk is full"
+
+
+class Unauthorized(AigcError):
+    """A token is needed. Send it as: Authorization: Bearer <token>."""
+
+    code, status, title = "unauthorized", 401, "Sign in first"
+
+
+class Forbidden(AigcError):
+    """This request is not allowed here."""
+
+    code, status, title = "forbidden", 403, "Not allowed"
+
+
+class Unavailable(AigcError):
+    """The database cannot be reached. Nothing was changed; send again in a moment."""
+
+    code, status, title = "unavailable", 503, "Not available at the moment"
+
+
+class LeaseLost(Exception):
+    """The attempt no longer holds its job: another one may run. Write nothing, kill the runner."""

@@ -1,0 +1,71 @@
+"""All configuration, read once from ``AIGC_*`` variables into one frozen object."""
+
+import os
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+MIB = 2**20
+
+
+class Settings(BaseSettings):
+    """What an operator may set; every field is the variable ``AIGC_<NAME>``."""
+
+    model_config = SettingsConfigDict(env_prefix="AIGC_", frozen=True, extra="ignore")
+
+    home: Path = Field(Path(".aigc"), description="Directory of all state in embedded mode.")
+    database_url: str = Field("", description="SQLAlchemy address; empty means SQLite in the home directory.")
+    redis_url: str = Field("", description="Broker address; empty means the embedded server's Unix socket.")
+    key_prefix: str = Field("aigc:", description="Prefix of every key in Redis.")
+    host: str = Field("127.0.0.1", description="Address the web server binds.")
+    port: int = Field(8000, ge=0, le=65535, description="Port the web server binds; 0 picks a free one.")
+    allowed_hosts: str = Field("", description="Further host names the web server answers to, comma separated.")
+    token: SecretStr | None = Field(None, description="Token that protects pages and API.")
+    tenant: str = Field("default", description="Tenant of everything made without a token of another one.")
+    web_threads: int = Field(32, ge=1, description="Threads of the web process.")
+    max_upload: int = Field(2048 * MIB, ge=1, description="Largest upload, in bytes.")
+    min_free_disk: int = Field(256 * MIB, ge=0, description="Free bytes below which uploads and jobs wait.")
+
+    heartbeat_seconds: float = Field(5.0, gt=0, description="How often a worker renews its lease.")
+    lease_seconds: float = Field(30.0, gt=0, description="How long a lease holds without a heartbeat.")
+    reap_seconds: float = Field(2.0, gt=0, description="How often the scheduler looks for expired leases.")
+    redispatch_seconds: float = Field(30.0, gt=0, description="How often an unclaimed job is announced again.")
+    checkpoint_seconds: float = Field(30.0, ge=0, description="Least time between two checkpoints.")
+    grace_seconds: float = Field(5.0, gt=0, description="Time a runner has to stop before it is killed.")
+    stall_seconds: float = Field(600.0, gt=0, description="Time without a step after which a runner is stuck.")
+    max_app_failures: int = Field(2, ge=0, description="Retries after a program fault.")
+    max_worker_losses: int = Field(3, ge=1, description="Lost workers after which a job is quarantined.")
+    cpu_threads: int = Field(
+        default_factory=lambda: len(os.sched_getaffinity(0)), ge=1, description="Threads a runner computes with."
+    )
+
+    @property
+    def sql_url(self) -> str:
+        """The database's address, with the embedded default filled in."""
+        return self.database_url or f"sqlite:///{self.home.resolve() / 'aigc.db'}"
+
+    @property
+    def redis_socket(self) -> Path:
+        """Unix socket of the embedded broker."""
+        return self.home.resolve() / "run" / "valkey.sock"
+
+    @property
+    def broker_url(self) -> str:
+        """The broker's address as Celery wants it."""
+        return self.redis_url or f"redis+socket://{self.redis_socket}"
+
+    @property
+    def artifacts(self) -> Path:
+        """Root of the local artifact store."""
+        return self.home.resolve() / "artifacts"
+
+    @property
+    def staging(self) -> Path:
+        """Root of the attempts' working directories, on the same file system as the store."""
+        return self.home.resolve() / "staging"
+
+    @property
+    def cache(self) -> Path:
+        """Root of what can be made again: materialised inputs."""
+        return self.home.resolve() / "cache"

@@ -1,0 +1,314 @@
+"""The database's tables. Only :mod:`jobs.lifecycle` and :mod:`jobs.claiming` write a job's status."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    MetaData,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from jobs.db import UtcDateTime
+
+JobStatus = Literal["blocked", "queued", "running", "paused", "succeeded", "failed", "cancelled"]
+STATUSES: tuple[JobStatus, ...] = ("blocked", "queued", "running", "paused", "succeeded", "failed", "cancelled")
+FINAL: tuple[JobStatus, ...] = ("succeeded", "failed", "cancelled")
+FAILURE_CODES = (
+    "invalid_data", "out_of_memory", "host_out_of_memory", "diverged", "stalled", "timeout",
+    "worker_lost", "poisoned", "disk_full", "expired", "internal",
+)  # fmt: skip
+
+
+class Base(DeclarativeBase):
+    """Declarative base with names for every constraint, so that migrations can change them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's own declaration
+        datetime: UtcDateTime,
+        dict[str, Any]: JSON,
+        list[Any]: JSON,
+        str: String(255),
+    }
+
+
+class SchemaInfo(Base):
+    """One row: which database this is. ``epoch`` changes at a restore and fences every older lease."""
+
+    __tablename__ = "schema_info"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    epoch: Mapped[str] = mapped_column(String(40))
+    min_compatible: Mapped[int]
+
+
+class Job(Base):
+    """One submission. ``version`` grows with every change and is the row's ETag."""
+
+    __tablename__ = "job"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    tenant_id: Mapped[str]
+    owner: Mapped[str]
+    name: Mapped[str]
+    family: Mapped[str]
+    operation: Mapped[str]
+    params: Mapped[dict[str, Any]]
+    lane: Mapped[str]
+    device_kind: Mapped[str] = mapped_column(String(8), default="cpu")
+    priority: Mapped[int] = mapped_column(default=0)
+    status: Mapped[str] = mapped_column(String(16))
+    version: Mapped[int] = mapped_column(default=1)
+    last_seq: Mapped[int] = mapped_column(default=0)
+
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    not_before: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+    dispatched_at: Mapped[datetime | None]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    cancel_requested_at: Mapped[datetime | None]
+    pause_requested_at: Mapped[datetime | None]
+
+    attempt: Mapped[int] = mapped_column(default=0)
+    lease_id: Mapped[str | None] = mapped_column(String(40))
+    lease_until: Mapped[datetime | None]
+    worker_id: Mapped[str | None] = mapped_column(String(40))
+    app_failures: Mapped[int] = mapped_column(default=0)
+    worker_losses: Mapped[int] = mapped_column(default=0)
+    releases: Mapped[int] = mapped_column(default=0)
+
+    phase: Mapped[str | None] = mapped_column(String(16))
+    step: Mapped[int] = mapped_column(default=0)
+    total: Mapped[int] = mapped_column(default=0)
+    rate: Mapped[float | None]
+    progress_at: Mapped[datetime | None]
+    checkpoint_step: Mapped[int] = mapped_column(default=-1)
+    metrics: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    failure: Mapped[dict[str, Any] | None]
+    retried_from: Mapped[str | None] = mapped_column(String(40))
+
+    __table_args__ = (
+        CheckConstraint(f"status IN {STATUSES}", name="status"),
+        CheckConstraint("lane IN ('training', 'generation')", name="lane"),
+        CheckConstraint("(status = 'running') = (lease_id IS NOT NULL)", name="lease"),
+        CheckConstraint("(status IN ('succeeded', 'failed', 'cancelled')) = (finished_at IS NOT NULL)", name="final"),
+        Index("ix_job_claim", "status", "lane", "device_kind", "priority", "created_at"),
+        Index("ix_job_tenant_created", "tenant_id", "created_at", "id"),
+        Index("ix_job_tenant_status", "tenant_id", "status", "created_at", "id"),
+        Index("ix_job_lease", "status", "lease_until"),
+    )
+
+
+class Attempt(Base):
+    """One try of a job by one worker; ``lease_id`` is its fencing token."""
+
+    __tablename__ = "attempt"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("job.id", ondelete="CASCADE"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    lease_id: Mapped[str] = mapped_column(String(40), unique=True)
+    worker_id: Mapped[str] = mapped_column(String(40))
+    started_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    outcome: Mapped[str | None] = mapped_column(String(16))
+    failure_code: Mapped[str | None] = mapped_column(String(32))
+    resumed_step: Mapped[int | None]
+    stderr_tail: Mapped[str | None] = mapped_column(Text)
+
+
+class JobEvent(Base):
+    """What happened to a job, in order. At most one event of a job is terminal."""
+
+    __tablename__ = "job_event"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("job.id", ondelete="CASCADE"), primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    kind: Mapped[str] = mapped_column(String(16))
+    terminal: Mapped[bool] = mapped_column(default=False)
+    data: Mapped[dict[str, Any]]
+
+    __table_args__ = (
+        CheckConstraint("kind IN ('state', 'phase', 'checkpoint', 'sample', 'log', 'end')", name="kind"),
+        Index(
+            "uq_job_event_terminal",
+            "job_id",
+            unique=True,
+            sqlite_where=text("terminal"),
+            postgresql_where=text("terminal"),
+        ),
+    )
+
+
+class Metric(Base):
+    """The figures reported at one step; a resumed attempt overwrites the steps it repeats."""
+
+    __tablename__ = "metric"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("job.id", ondelete="CASCADE"), primary_key=True)
+    step: Mapped[int] = mapped_column(primary_key=True)
+    values: Mapped[dict[str, Any]]
+
+
+class Blob(Base):
+    """Bytes in the store, by their SHA-256. ``deleting`` while the collector removes them."""
+
+    __tablename__ = "blob"
+
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    size: Mapped[int] = mapped_column(BigInteger)
+    state: Mapped[str] = mapped_column(String(8), default="live")
+    created_at: Mapped[datetime]
+
+
+class Artifact(Base):
+    """A named file of a job: ``role`` is output, sample, checkpoint or upload."""
+
+    __tablename__ = "artifact"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    tenant_id: Mapped[str]
+    job_id: Mapped[str] = mapped_column(ForeignKey("job.id", ondelete="CASCADE"))
+    role: Mapped[str] = mapped_column(String(16))
+    name: Mapped[str] = mapped_column(String(512))
+    step: Mapped[int | None]
+    sha256: Mapped[str] = mapped_column(ForeignKey("blob.sha256"))
+    size: Mapped[int] = mapped_column(BigInteger)
+    media_type: Mapped[str]
+    created_at: Mapped[datetime]
+
+    __table_args__ = (
+        CheckConstraint("role IN ('output', 'sample', 'checkpoint', 'upload')", name="role"),
+        UniqueConstraint("job_id", "role", "name"),
+        Index("ix_artifact_sha256", "sha256"),
+    )
+
+
+class Dataset(Base):
+    """One version of an input. It is ready once ``ready_at`` is set by the import job that made it.
+
+    Its files are the import job's output artifacts named ``dataset/...``.
+    """
+
+    __tablename__ = "dataset"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    tenant_id: Mapped[str]
+    owner: Mapped[str]
+    name: Mapped[str]
+    number: Mapped[int]
+    kind: Mapped[str] = mapped_column(String(16))
+    job_id: Mapped[str] = mapped_column(ForeignKey("job.id"))
+    source_name: Mapped[str]
+    source_sha256: Mapped[str] = mapped_column(String(64))
+    source_size: Mapped[int] = mapped_column(BigInteger)
+    licence: Mapped[str]
+    notes: Mapped[str] = mapped_column(Text)
+    report: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    created_at: Mapped[datetime]
+    ready_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "name", "number"),
+        Index("ix_dataset_tenant_created", "tenant_id", "created_at", "id"),
+    )
+
+
+class ModelVersion(Base):
+    """The registered result of a successful training; its files are the job's artifacts ``model/...``."""
+
+    __tablename__ = "model_version"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    tenant_id: Mapped[str]
+    owner: Mapped[str]
+    name: Mapped[str]
+    number: Mapped[int]
+    family: Mapped[str]
+    job_id: Mapped[str] = mapped_column(ForeignKey("job.id"), unique=True)
+    dataset_id: Mapped[str | None] = mapped_column(ForeignKey("dataset.id"))
+    metrics: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]
+
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "name", "number"),
+        Index("ix_model_version_tenant_created", "tenant_id", "created_at", "id"),
+    )
+
+
+class JobInput(Base):
+    """Lineage: which dataset or model version a job reads, by the name of the setting."""
+
+    __tablename__ = "job_input"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("job.id", ondelete="CASCADE"), primary_key=True)
+    field: Mapped[str] = mapped_column(String(64), primary_key=True)
+    dataset_id: Mapped[str | None] = mapped_column(ForeignKey("dataset.id"))
+    model_id: Mapped[str | None] = mapped_column(ForeignKey("model_version.id"))
+
+    __table_args__ = (Index("ix_job_input_dataset_id", "dataset_id"), Index("ix_job_input_model_id", "model_id"))
+
+
+class IdempotencyKey(Base):
+    """A key a client sent, the fingerprint of its request, and the job that came of it."""
+
+    __tablename__ = "idempotency_key"
+
+    tenant_id: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    job_id: Mapped[str] = mapped_column(ForeignKey("job.id", ondelete="CASCADE"))
+    created_at: Mapped[datetime]
+
+
+class WorkerNode(Base):
+    """A process that announces itself: a worker's slot or a scheduler."""
+
+    __tablename__ = "worker_node"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    role: Mapped[str] = mapped_column(String(16))
+    host: Mapped[str]
+    pid: Mapped[int]
+    lane: Mapped[str | None] = mapped_column(String(16))
+    device: Mapped[str | None]
+    device_kind: Mapped[str | None] = mapped_column(String(8))
+    code_version: Mapped[str]
+    started_at: Mapped[datetime]
+    heartbeat_at: Mapped[datetime]
+    draining: Mapped[bool] = mapped_column(default=False)
+
+
+class ApiToken(Base):
+    """Who may call: only the SHA-256 of the secret is kept."""
+
+    __tablename__ = "api_token"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    tenant_id: Mapped[str]
+    owner: Mapped[str]
+    name: Mapped[str]
+    sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    scope: Mapped[str] = mapped_column(String(8))
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]

@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Make .venv and install the project into it: `setup.sh run` for the product, `setup.sh dev` for tests too.
+# Does nothing when what is installed already matches pyproject.toml and constraints.txt.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+kind=${1:-run}
+venv=${VENV:-.venv}
+
+python=""
+for candidate in python3.13 python3.12 python3.11 python3; do
+    if command -v "$candidate" >/dev/null && "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
+        python=$candidate
+        break
+    fi
+done
+if [ -z "$python" ]; then
+    echo "Python 3.11 or newer is needed. Install it, then run this again." >&2
+    exit 1
+fi
+
+want=$(cat pyproject.toml constraints.txt scripts/setup.sh | sha256sum | cut -c1-16)
+for stamp in "$venv/.installed-dev" "$venv/.installed-$kind"; do
+    if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$want" ]; then exit 0; fi
+done
+
+started=$SECONDS
+if [ ! -x "$venv/bin/python" ]; then
+    echo "Making $venv with $($python --version)"
+    "$python" -m venv "$venv"
+fi
+pip() { "$venv/bin/python" -m pip --disable-pip-version-check "$@"; }
+echo "Installing (about a minute; PyTorch is the large part)"
+pip install --quiet 'pip>=25.1'
+pip install --quiet --constraint constraints.txt torch
+pip install --quiet --constraint constraints.txt --editable '.[worker,postgres]'
+if [ "$kind" = dev ]; then
+    pip install --quiet --constraint constraints.txt --group dev
+fi
+echo "$want" > "$venv/.installed-$kind"
+echo "Installed in $((SECONDS - started)) s"
