@@ -1,0 +1,1 @@
+"""Kill the real processes at random moments and count what is lost."""
