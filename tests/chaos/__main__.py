@@ -148,9 +148,7 @@ def _redis_url(stack: Stack) -> str:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description="Kill processes at random under load and count what is lost."
-    )
+    parser = argparse.ArgumentParser(description="Kill processes under load and count what is lost.")
     parser.add_argument("--faults", type=int, default=30, help="How many faults to inject.")
     parser.add_argument("--seed", type=int, default=1, help="Seed of the moments, faults and targets.")
     parser.add_argument("--database-url", default="", help="SQLAlchemy address; SQLite when empty.")

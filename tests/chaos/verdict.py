@@ -4,7 +4,7 @@ import hashlib
 from collections import Counter
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from jobs.engine import Engine
 from jobs.tables import FINAL, Artifact, Attempt, Blob, Job, JobEvent, ModelVersion
@@ -38,7 +38,7 @@ def judge(engine: Engine, submitted: set[str]) -> Verdict:
             .all()
         )
     finished = {id_ for id_, job in jobs.items() if job.status in FINAL}
-    twice = {id_ for id_ in jobs if wins[id_] > 1 or ends[id_] > 1 or versions.get(id_, 0) > 1}
+    twice = {id_ for id_ in jobs if wins[id_] > 1 or ends[id_] > 1 or versions[id_] > 1}
     wrong = {id_ for id_ in finished if not _truthful(jobs[id_], wins[id_], ends[id_])}
     return Verdict(
         lost=len(submitted - jobs.keys()),
