@@ -72,7 +72,7 @@ class Params(BaseModel):
         }
         return {**data, **whole}
 
-    def estimate(self, dataset: Mapping[str, Any], cpu_threads: int) -> Estimate | None:  # noqa: ARG002 - the signature families fill in
+    def estimate(self, dataset: Mapping[str, Any], cpu_threads: int) -> Estimate | None:
         """Say what this job will cost, from the dataset's report, or None where nobody can tell."""
         return None
 
@@ -193,11 +193,11 @@ class Run(Protocol):
         """Return ``load(source)``, or what an earlier run in this process loaded from the same place."""
 
 
-class Cancelled(Exception):  # noqa: N818 - a request, not an error
+class Cancelled(Exception):
     """The job was cancelled; leave at once and keep nothing."""
 
 
-class Paused(Exception):  # noqa: N818 - a request, not an error
+class Paused(Exception):
     """A checkpoint was written because the run must stop here; the job goes on later."""
 
 

@@ -33,6 +33,8 @@ _TYPE = {
     "missing": "{title} is missing. Choose a value.",
 }
 
+_BOOLEAN = dict.fromkeys(("true", "on", "yes", "1"), True) | dict.fromkeys(("false", "off", "no", "0", ""), False)
+
 
 def explain(error: ValidationError, params: type[Params]) -> list[Fault]:
     """Turn a validation error into one :class:`Fault` per wrong setting, in the order of the fields."""
@@ -101,7 +103,7 @@ def _decode(field: Mapping[str, Any], text: str) -> Any:
     kinds = {field.get("type")} | {option.get("type") for option in field.get("anyOf", [])}
     choices = field.get("enum", [])
     if "boolean" in kinds:
-        return {"true": True, "on": True, "1": True, "yes": True, "": False, "false": False, "off": False, "no": False, "0": False}.get(text.lower(), text)
+        return _BOOLEAN.get(text.strip().lower(), text)
     if "string" in kinds and not any(isinstance(choice, int | float) for choice in choices):
         return text
     try:

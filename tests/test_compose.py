@@ -48,9 +48,7 @@ def test_our_services_drop_privileges(name: str) -> None:
 
 
 def test_every_command_starts_a_module_that_exists() -> None:
-    commands = [
-        service["command"] for service in SERVICES.values() if service.get("command", [""])[0] == "python"
-    ]
+    commands = [service["command"] for service in SERVICES.values() if service.get("command", [""])[0] == "python"]
     commands += [
         yaml.safe_load(line.removeprefix("CMD "))
         for line in (ROOT / "Dockerfile").read_text().splitlines()

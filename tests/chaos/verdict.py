@@ -32,11 +32,7 @@ def judge(engine: Engine, submitted: set[str]) -> Verdict:
         jobs = {job.id: job for job in session.scalars(select(Job).where(Job.id.in_(submitted)))}
         wins = Counter(session.scalars(select(Attempt.job_id).where(Attempt.outcome == "succeeded")))
         ends = Counter(session.scalars(select(JobEvent.job_id).where(JobEvent.terminal)))
-        versions = dict(
-            session.execute(select(ModelVersion.job_id, func.count()).group_by(ModelVersion.job_id))
-            .tuples()
-            .all()
-        )
+        versions = Counter(session.scalars(select(ModelVersion.job_id)))
     finished = {id_ for id_, job in jobs.items() if job.status in FINAL}
     twice = {id_ for id_ in jobs if wins[id_] > 1 or ends[id_] > 1 or versions[id_] > 1}
     wrong = {id_ for id_ in finished if not _truthful(jobs[id_], wins[id_], ends[id_])}
