@@ -1,0 +1,50 @@
+"""Datasets that come with the software, so that a first run needs no data of one's own."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+_FILES = Path(__file__).parent / "starter_files"
+
+
+@dataclass(frozen=True, slots=True)
+class Starter:
+    """One bundled dataset, as it would be uploaded.
+
+    Attributes:
+        name: Name to ask for it by.
+        title: The label.
+        kind: Kind of dataset it becomes.
+        path: The bundled file.
+        filename: Name it is uploaded under.
+        licence: Licence of the data.
+        notes: What it is, where it is from, and whom to credit.
+        task: The import that reads it.
+    """
+
+    name: str
+    title: str
+    kind: str
+    path: Path
+    filename: str
+    licence: str
+    notes: str
+    task: str
+
+
+_FASHION = Starter(
+    name="fashion-mnist",
+    title="Fashion-MNIST, 6,000 photos of clothes",
+    kind="images",
+    path=_FILES / "fashion_mnist_5k_1k.npz",
+    filename="fashion_mnist_5k_1k.npz",
+    licence="MIT",
+    notes=(
+        "5,000 training and 1,000 test photos of clothes in 10 classes, grey, 28 x 28, a part of Fashion-MNIST. "
+        "Copyright 2017 Zalando SE, https://github.com/zalandoresearch/fashion-mnist."
+    ),
+    task="dataset.import_images",
+)
+
+STARTERS: Mapping[str, Starter] = MappingProxyType({_FASHION.name: _FASHION})

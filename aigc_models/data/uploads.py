@@ -1,0 +1,195 @@
+"""What an uploaded file is, judged from its first bytes and its table of contents before anything is unpacked.
+
+Only the standard library is used: the web process calls this while a person waits.
+"""
+
+import gzip
+import struct
+import zlib
+from collections.abc import Callable, Iterable
+from math import prod
+from pathlib import Path, PurePosixPath
+
+from aigc_models.base import Fault, InputError
+from aigc_models.data.archives import MAX_UNPACKED, Entry, is_clutter, read_directory
+
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jpe", ".webp", ".gif", ".bmp"})
+WANTED = "a ZIP of PNG or JPEG images, a NumPy .npz file, or IDX files"
+MAX_RATIO = 1000
+_RATIO_FREE = 2**20  # a megabyte of blank labels packs 1000:1 and harms nobody
+
+_KNOWN = (
+    (b"%PDF", "a PDF document"),
+    (b"Rar!", "a RAR archive"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
+    (b"BZh", "a bzip2 file"),
+    (b"\xfd7zXZ", "an xz file"),
+    (b"\x89PNG", "a single PNG image"),
+    (b"\xff\xd8\xff", "a single JPEG image"),
+    (b"GIF8", "a single GIF image"),
+    (b"BM", "a single BMP image"),
+    (b"RIFF", "a single WebP image or a sound"),
+    (b"\x80\x02", "a Python pickle"),
+    (b"\x80\x04", "a Python pickle"),
+    (b"\x80\x05", "a Python pickle"),
+    (b"\x7fELF", "a program"),
+    (b"MZ", "a Windows program"),
+    (b"PAR1", "a Parquet file"),
+    (b"SQLite format 3", "an SQLite database"),
+)
+_OFFICE = {"xl/": "an Excel file (.xlsx)", "word/": "a Word file (.docx)", "ppt/": "a PowerPoint file (.pptx)"}
+
+
+def precheck(path: Path, filename: str) -> str:
+    """Return the kind of dataset the file can become (``"images"``) without unpacking it.
+
+    Raises:
+        InputError: It is empty, unsafe, or nothing that can be read; each fault carries a code.
+    """
+    size = path.stat().st_size
+    if size == 0:
+        raise _refuse("dataset-empty", "The file {file} is empty (0 bytes). Choose a file with data in it.", filename)
+    with path.open("rb") as stream:
+        head = stream.read(512)
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        _check_archive(path, filename)
+    elif head.startswith(b"\x1f\x8b"):
+        _check_gzip(path, filename)
+    elif is_idx(head):
+        _check_idx_length(head, size, filename)
+    elif not head.startswith(b"\x93NUMPY"):
+        raise _unsupported(_describe(head), filename)
+    return "images"
+
+
+def is_idx(head: bytes) -> bool:
+    """Whether a file that starts like this is an IDX array of unsigned bytes."""
+    return head[:3] == b"\0\0\x08" and 1 <= head[3] <= 4 if len(head) >= 8 else False
+
+
+def idx_shape(head: bytes) -> tuple[int, ...]:
+    """The shape an IDX file declares in its header."""
+    return struct.unpack_from(f">{head[3]}I", head, 4)
+
+
+def _check_idx_length(head: bytes, size: int, filename: str) -> None:
+    need = 4 + 4 * head[3] + prod(idx_shape(head))
+    if size < need:
+        sentence = "The file {file} is cut off: it has {size} bytes, but its header promises {need}. Upload it again."
+        raise _refuse("truncated-file", sentence, filename, size=size, need=need)
+
+
+def _check_gzip(path: Path, filename: str) -> None:
+    try:
+        with gzip.open(path) as stream:
+            head = stream.read(512)
+    except (OSError, EOFError, zlib.error):
+        sentence = "The file {file} is damaged: it cannot be unpacked. Upload it again."
+        raise _refuse("truncated-file", sentence, filename) from None
+    if not is_idx(head):
+        raise _unsupported("a gzip file without IDX data", filename)
+    if prod(idx_shape(head)) > MAX_UNPACKED:
+        raise _bomb(filename, prod(idx_shape(head)))
+
+
+def _check_archive(path: Path, filename: str) -> None:
+    entries = read_directory(path, filename)
+    faults: list[Fault] = []
+    packed = unpacked = names = 0
+    useful = False
+    office = ""
+    for entry in entries:
+        names += 1
+        packed += entry.packed
+        unpacked += entry.unpacked
+        fault = _entry_fault(entry)
+        if fault is not None and len(faults) < 100:
+            faults.append(fault)
+        useful = useful or is_candidate(entry.name)
+        office = office or next((kind for start, kind in _OFFICE.items() if entry.name.startswith(start)), "")
+    if faults:
+        raise InputError(faults)
+    size = path.stat().st_size
+    if packed > size or unpacked > MAX_UNPACKED or (unpacked > _RATIO_FREE and unpacked > MAX_RATIO * size):
+        raise _bomb(filename, unpacked)
+    if not names:
+        raise _refuse("dataset-empty", "The archive {file} holds no files. Put images into it.", filename)
+    if not useful:
+        raise _unsupported(office, filename) if office else _no_images(filename)
+
+
+def is_candidate(name: str) -> bool:
+    """Whether an archive's entry could hold images, judged by its name."""
+    if name.endswith("/") or is_clutter(name):
+        return False
+    path = PurePosixPath(name.lower())
+    endings = (".npy", ".gz", ".idx", "-ubyte")
+    return path.suffix in IMAGE_SUFFIXES or not path.suffix or path.name.endswith(endings) or ".idx" in path.name
+
+
+def _entry_fault(entry: Entry) -> Fault | None:
+    where = {"file": entry.name}
+    values = {"file": entry.name}
+    checks: Iterable[tuple[Callable[[Entry], bool], str, str]] = (
+        (
+            _is_unsafe,
+            "unsafe-archive",
+            "The archive holds the name {file}, which leads out of its folder. Pack it again.",
+        ),
+        (lambda e: e.link, "unsafe-archive", "The archive holds the link {file}. Put the image itself in its place."),
+        (lambda e: e.encrypted, "unsupported-file", "The file {file} is locked with a password. Pack it without one."),
+        (
+            lambda e: e.method not in (0, 8),
+            "unsupported-file",
+            "The file {file} is packed in a rare way. Make a plain ZIP.",
+        ),
+        (_is_bomb, "archive-bomb", "The file {file} unpacks to more than 1000 times its size. Leave it out."),
+    )
+    for applies, code, sentence in checks:
+        if applies(entry):
+            return Fault(sentence, values, where=where, code=code)
+    return None
+
+
+def _is_unsafe(entry: Entry) -> bool:
+    name = entry.name.replace("\\", "/")
+    parts = name.split("/")
+    return "\0" in name or name.startswith("/") or ".." in parts or (len(name) > 1 and name[1] == ":")
+
+
+def _is_bomb(entry: Entry) -> bool:
+    return entry.unpacked > _RATIO_FREE and entry.unpacked > MAX_RATIO * max(entry.packed, 1)
+
+
+def _describe(head: bytes) -> str:
+    for start, kind in _KNOWN:
+        if head.startswith(start):
+            return kind
+    try:
+        head.decode()
+    except UnicodeDecodeError as error:
+        return "" if error.start < len(head) - 4 else "a text file"
+    return "a text file" if b"\0" not in head else ""
+
+
+def _refuse(code: str, sentence: str, filename: str, **values: object) -> InputError:
+    return InputError(Fault(sentence, {"file": filename, **values}, where={"file": filename}, code=code))
+
+
+def _unsupported(looks_like: str, filename: str) -> InputError:
+    if looks_like:
+        sentence = "The file {file} looks like {looks_like}. Upload {wanted}."
+        return _refuse("unsupported-file", sentence, filename, looks_like=looks_like, wanted=WANTED)
+    return _refuse("unsupported-file", "The file {file} is of no known kind. Upload {wanted}.", filename, wanted=WANTED)
+
+
+def _no_images(filename: str) -> InputError:
+    sentence = (
+        "The archive {file} holds no images. Put PNG or JPEG files into it, in one folder for each class if you like."
+    )
+    return _refuse("no-images", sentence, filename)
+
+
+def _bomb(filename: str, unpacked: int) -> InputError:
+    sentence = "The file {file} would unpack to {size} MiB, far more than its own size allows. Pack it again with less."
+    return _refuse("archive-bomb", sentence, filename, size=unpacked // 2**20)

@@ -1,0 +1,1 @@
+"""Imports: the operations that turn an upload into a dataset."""
