@@ -1,0 +1,60 @@
+"""The Python client of AIGC Foundry: train and use your own generative models.
+
+>>> import aigc
+>>> client = aigc.Client()
+>>> job = client.jobs.submit("image_gan.train", dataset=client.datasets.starter("fashion-mnist"), preset="quick")
+>>> job.wait(progress=True)
+"""
+
+from typing import Any
+
+from aigc.async_resources import AsyncArtifact, AsyncDataset, AsyncJob, AsyncModel
+from aigc.client import AsyncClient, Client
+from aigc.errors import (
+    ApiError,
+    Conflict,
+    DamagedFile,
+    InvalidParams,
+    JobFailed,
+    NotFound,
+    NotReachable,
+    RateLimited,
+    Unauthorized,
+    Unavailable,
+    WaitTimeout,
+)
+from aigc.resources import Artifact, Dataset, Job, Model
+from aigc.version import __version__
+from aigc.wire import Patience
+
+__all__ = [
+    "ApiError",
+    "Artifact",
+    "AsyncArtifact",
+    "AsyncClient",
+    "AsyncDataset",
+    "AsyncJob",
+    "AsyncModel",
+    "Client",
+    "Conflict",
+    "DamagedFile",
+    "Dataset",
+    "InvalidParams",
+    "Job",
+    "JobFailed",
+    "Model",
+    "NotFound",
+    "NotReachable",
+    "Patience",
+    "RateLimited",
+    "Unauthorized",
+    "Unavailable",
+    "WaitTimeout",
+    "__version__",
+    "submit",
+]
+
+
+def submit(task: str, params: Any = None, /, *, preset: str | None = None, **settings: Any) -> Job:
+    """Submit one job to the default server: ``aigc.submit("image_gan.train", dataset=...).result()``."""
+    return Client().jobs.submit(task, params, preset=preset, **settings)

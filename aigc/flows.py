@@ -1,0 +1,204 @@
+"""What the client does in one or more requests, as flows that either transport can drive."""
+
+import fnmatch
+import os
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, is_dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from aigc.address import plain
+from aigc.errors import DamagedFile, Problem, WaitTimeout, job_failed
+from aigc.records import FINAL_STATES
+from aigc.wire import Call, Flow, Patience, Reply, ReplyCache, Sleep, Upload, send
+
+FIRST_LOOK = 0.05
+SLOWEST_LOOK = 1.0
+PAGE = 100
+
+Watch = Callable[[Mapping[str, Any]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """How a client's requests are sent; every flow takes one."""
+
+    patience: Patience
+    cache: ReplyCache
+
+    def json(self, call: Call) -> Flow[Any]:
+        """Send a request and give its parsed body."""
+        reply: Reply = yield from send(call, self.patience, self.cache)
+        return reply.body
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetFile:
+    """A file to upload, with what should be known about it."""
+
+    path: str | os.PathLike[str]
+    name: str | None = None
+    licence: str = ""
+    notes: str = ""
+
+    def fields(self) -> dict[str, str]:
+        """The form's fields; empty ones are not sent."""
+        given = {"name": self.name or "", "licence": self.licence, "notes": self.notes}
+        return {name: value for name, value in given.items() if value}
+
+
+def new_key() -> dict[str, str]:
+    """The header that makes a writing request safe to send again."""
+    return {"Idempotency-Key": uuid.uuid4().hex}
+
+
+def settings_of(params: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """All settings as JSON: from a mapping, a dataclass or a pydantic object, and from keywords."""
+    if params is None:
+        given: Mapping[str, Any] = {}
+    elif hasattr(params, "model_dump"):
+        given = params.model_dump(mode="json")
+    elif is_dataclass(params) and not isinstance(params, type):
+        given = asdict(params)
+    else:
+        given = params
+    merged: dict[str, Any] = plain({**given, **settings})
+    return merged
+
+
+def submit(wire: Wire, body: Mapping[str, Any], *, check_only: bool = False) -> Flow[dict[str, Any]]:
+    """Submit a job, or only have its settings checked."""
+    query = (("validate_only", "true"),) if check_only else ()
+    sent = {name: value for name, value in body.items() if value is not None}
+    job: dict[str, Any] = yield from wire.json(Call("POST", "jobs", query, json=sent, headers=new_key()))
+    return job
+
+
+def pages(wire: Wire, path: str, query: Mapping[str, Any], limit: int | None) -> Flow[list[dict[str, Any]]]:
+    """The first ``limit`` things of a list (all of them where it is None), page by page."""
+    found: list[dict[str, Any]] = []
+    fixed = tuple(_query(query))
+    cursor: str | None = None
+    while limit is None or len(found) < limit:
+        size = PAGE if limit is None else min(PAGE, limit - len(found))
+        step = (("cursor", cursor),) if cursor else ()
+        page = yield from wire.json(Call("GET", path, (*fixed, ("limit", str(size)), *step)))
+        found += page["data"]
+        cursor = page.get("next_cursor")
+        if not page.get("has_more") or not cursor:
+            break
+    return found
+
+
+def _query(query: Mapping[str, Any]) -> list[tuple[str, str]]:
+    pairs: list[tuple[str, str]] = []
+    for name, value in query.items():
+        several = value if isinstance(value, (list, tuple, set, frozenset)) else [value]
+        pairs += [(name, str(item)) for item in several if item is not None]
+    return pairs
+
+
+def wait(wire: Wire, job_id: str, timeout: float | None, watch: Watch | None) -> Flow[dict[str, Any]]:
+    """Look at a job until it has ended: often at first, then once a second.
+
+    Raises:
+        WaitTimeout: It has not ended in time; it goes on.
+    """
+    started, pause = time.monotonic(), FIRST_LOOK
+    while True:
+        job: dict[str, Any] = yield from wire.json(Call("GET", f"jobs/{job_id}"))
+        if watch is not None:
+            watch(job)
+        if job["state"] in FINAL_STATES:
+            return job
+        left = None if timeout is None else timeout - (time.monotonic() - started)
+        if timeout is not None and left is not None and left <= 0:
+            raise WaitTimeout(job_id, timeout)
+        yield Sleep(pause if left is None else min(pause, left))
+        pause = min(pause * 1.5, SLOWEST_LOOK)
+
+
+def succeeded(job: Mapping[str, Any]) -> None:
+    """Raise what a job that did not succeed stands for.
+
+    Raises:
+        JobFailed: It failed, expired or was cancelled.
+    """
+    if job["state"] != "succeeded":
+        raise job_failed(job)
+
+
+def add_dataset(wire: Wire, file: DatasetFile | str, timeout: float) -> Flow[dict[str, Any]]:
+    """Upload a file, or register a starter by name, and wait until it has been checked.
+
+    Raises:
+        InvalidParams: The data cannot be used; every flaw names its place.
+    """
+    headers = new_key() | {"Prefer": "wait=20"}
+    if isinstance(file, str):
+        call = Call("POST", "datasets", json={"starter": file}, headers=headers, wait=20)
+    else:
+        upload = Upload(Path(file.path).expanduser(), file.fields())
+        call = Call("POST", "datasets", headers=headers, upload=upload, wait=20)
+    dataset: dict[str, Any] = yield from wire.json(call)
+    if dataset["state"] == "checking" and dataset.get("job"):
+        job = yield from wait(wire, dataset["job"], timeout, None)
+        succeeded(job)
+        dataset = yield from wire.json(Call("GET", f"datasets/{dataset['id']}"))
+    return dataset
+
+
+def curves(
+    wire: Wire, job_id: str, names: list[str] | None, max_points: int
+) -> Flow[list[tuple[int, Mapping[str, float]]]]:
+    """The figures a job reported, by step."""
+    query = _query({"names": ",".join(names) if names else None, "max_points": max_points})
+    body = yield from wire.json(Call("GET", f"jobs/{job_id}/metrics", tuple(query)))
+    return [(int(point["step"]), dict(point["values"])) for point in body["data"]]
+
+
+def content(wire: Wire, artifact: Mapping[str, Any], to: Path) -> Flow[Path]:
+    """Download a file: complete and with the right SHA-256, or not at all.
+
+    Raises:
+        DamagedFile: What arrived is not what the server holds.
+    """
+    to.parent.mkdir(parents=True, exist_ok=True)
+    part = to.with_name(f".{to.name}.{os.getpid()}.part")
+    try:
+        call = Call("GET", f"artifacts/{artifact['id']}/content", headers={"Accept": "*/*"}, save_to=part)
+        digest = yield from wire.json(call)
+        if artifact.get("sha256") and digest != artifact["sha256"]:
+            sentence = f"The file {artifact['name']} arrived damaged. Download it again."
+            raise DamagedFile(Problem(code="damaged-file", title="The file is damaged", detail=sentence))
+        part.replace(to)
+    finally:
+        part.unlink(missing_ok=True)
+    return to
+
+
+def download(wire: Wire, job_id: str, folder: Path, pattern: str) -> Flow[list[Path]]:
+    """Download a job's results whose name fits a pattern into a folder, keeping their sub-folders."""
+    files = yield from pages(wire, f"jobs/{job_id}/artifacts", {"role": "output"}, None)
+    saved: list[Path] = []
+    for artifact in [file for file in files if fnmatch.fnmatch(file["name"], pattern)]:
+        path = yield from content(wire, artifact, folder / safe_name(artifact["name"]))
+        saved.append(path)
+    return saved
+
+
+def safe_name(name: str) -> PurePosixPath:
+    """A server's file name as a path that cannot leave the folder it is joined to."""
+    cleaned = [part.replace("\0", "").replace(":", "_") for part in name.replace("\\", "/").split("/")]
+    kept = [part for part in cleaned if part not in ("", ".", "..")]
+    return PurePosixPath(*kept) if kept else PurePosixPath("file")
+
+
+def generate(wire: Wire, model_id: str, body: Mapping[str, Any]) -> Flow[dict[str, Any]]:
+    """Submit a generation with a model version."""
+    sent = {name: value for name, value in body.items() if value is not None}
+    path = f"models/{model_id}/generate"
+    job: dict[str, Any] = yield from wire.json(Call("POST", path, json=sent, headers=new_key()))
+    return job

@@ -1,0 +1,103 @@
+"""How far a job is, as words and as a bar; the same words in terminal and notebook."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+_PHASES = {
+    "preparing": "Preparing data",
+    "training": "Training",
+    "evaluating": "Evaluating",
+    "generating": "Generating",
+    "saving": "Saving",
+}
+_STATES = {
+    "blocked": "Waiting for another job",
+    "queued": "Queued",
+    "waiting_for_worker": "Queued, but no worker is running; start one with: aigc worker",
+    "waiting_retry": "Waiting to try again",
+    "broker_down": "Queued, but the queue cannot be reached",
+    "running": "Running",
+    "stalled": "The worker stopped answering",
+    "cancelling": "Stopping",
+    "pausing": "Pausing",
+    "paused": "Paused",
+    "succeeded": "Succeeded",
+    "failed": "Failed",
+    "cancelled": "Cancelled",
+}
+Show = Callable[[Mapping[str, Any]], None]
+
+
+def headline(job: Mapping[str, Any]) -> str:
+    """What is going on: the phase of a running job, else its state."""
+    state = str(job["state"])
+    phase = (job.get("progress") or {}).get("phase")
+    if state == "running" and phase:
+        return _PHASES.get(phase, str(phase).capitalize())
+    return _STATES.get(state, state.replace("_", " ").capitalize())
+
+
+def time_left(seconds: float | None) -> str:
+    """About how long it takes still, rounded; empty where nobody knows."""
+    if seconds is None:
+        return ""
+    if seconds < 90:
+        return f"about {max(1, round(seconds))} s left"
+    if seconds < 90 * 60:
+        return f"about {round(seconds / 60)} min left"
+    return f"about {round(seconds / 3600)} h left"
+
+
+def speed(job: Mapping[str, Any]) -> str:
+    """How fast it goes: images a second where it reports that, else steps."""
+    images = (job.get("metrics") or {}).get("images_per_second")
+    if images:
+        return f"{images:.0f} img/s"
+    rate = (job.get("progress") or {}).get("rate")
+    return f"{rate:.3g} steps/s" if rate else ""
+
+
+def line(job: Mapping[str, Any]) -> str:
+    """One plain line: phase, percent, steps, speed, time left."""
+    progress = job.get("progress") or {}
+    parts = [headline(job)]
+    if job["state"] in ("running", "cancelling", "pausing") and progress.get("total"):
+        parts.append(f"{progress.get('percent') or 0:.0f} %")
+        parts.append(f"{progress['step']}/{progress['total']}")
+        parts += [speed(job), time_left(progress.get("eta_seconds"))]
+    return "  ".join(part for part in parts if part)
+
+
+@contextmanager
+def follow_on_screen(console: Any = None) -> Iterator[Show]:
+    """A live bar; give what is yielded every look at the job."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        TextColumn("{task.fields[percent]}"),
+        BarColumn(bar_width=24),
+        TextColumn("{task.fields[facts]}"),
+    )
+    with Progress(*columns, console=console or Console(stderr=True), transient=True) as bars:
+        bar = bars.add_task("", total=None, percent="", facts="")
+
+        def show(job: Mapping[str, Any]) -> None:
+            progress = job.get("progress") or {}
+            total = progress.get("total") or None
+            running = bool(total) and job["state"] in ("running", "cancelling", "pausing")
+            facts = (
+                [f"{progress['step']}/{total}", speed(job), time_left(progress.get("eta_seconds"))] if running else []
+            )
+            bars.update(
+                bar,
+                description=headline(job),
+                total=total,
+                completed=progress.get("step") or 0,
+                percent=f"{progress.get('percent') or 0:.0f} %" if running else "",
+                facts="  ".join(fact for fact in facts if fact),
+            )
+
+        yield show
