@@ -85,7 +85,7 @@ class AsyncJob(JobRecord):
         else:
             self.raw = await self._api.run(flows.wait(self._api.wire, self.id, timeout, self._see))
         if check:
-            flows.succeeded(self.raw)
+            flows.succeeded(self.raw, self._api.transport.connection.url)
         return self
 
     async def result(self, timeout: float | None = None) -> Listing[AsyncArtifact]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urljoin
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,8 @@ class ApiError(Exception):
         self.errors = list(problem.errors)
         self.request_id = problem.request_id
         self.help_url = problem.help_url
-        super().__init__("\n".join(flaw.detail for flaw in self.errors) or self.detail or self.title)
+        sentences = dict.fromkeys(flaw.detail for flaw in self.errors if flaw.detail)
+        super().__init__("\n".join(sentences) or self.detail or self.title)
 
 
 class NotFound(ApiError):
@@ -130,8 +132,8 @@ def error_from(status: int, headers: Mapping[str, str], body: Any) -> ApiError:
     return _BY_STATUS.get(status, ApiError)(problem)
 
 
-def job_failed(job: Mapping[str, Any]) -> JobFailed:
-    """The error a job that did not succeed stands for."""
+def job_failed(job: Mapping[str, Any], server: str = "") -> JobFailed:
+    """The error a job that did not succeed stands for; ``server`` completes the address of its help page."""
     said = job.get("error") or {}
     cancelled = job["state"] == "cancelled"
     problem = Problem(
@@ -139,7 +141,7 @@ def job_failed(job: Mapping[str, Any]) -> JobFailed:
         title=str(said.get("title") or ("The job was cancelled" if cancelled else "The job failed")),
         detail=str(said.get("detail") or (f"The job {job['id']} was cancelled." if cancelled else "")),
         errors=flaws_from(said.get("errors")),
-        help_url=str(said.get("help_url") or ""),
+        help_url=urljoin(server, str(said.get("help_url") or "")),
     )
     return JobFailed(problem, str(job["id"]))
 

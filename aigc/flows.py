@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from aigc.address import plain
-from aigc.errors import DamagedFile, Problem, WaitTimeout, job_failed
+from aigc.errors import DamagedFile, InvalidParams, Problem, WaitTimeout, job_failed
 from aigc.records import FINAL_STATES
 from aigc.wire import Call, Flow, Patience, Reply, ReplyCache, Sleep, Upload, send
 
@@ -120,14 +120,14 @@ def wait(wire: Wire, job_id: str, timeout: float | None, watch: Watch | None) ->
         pause = min(pause * 1.5, SLOWEST_LOOK)
 
 
-def succeeded(job: Mapping[str, Any]) -> None:
+def succeeded(job: Mapping[str, Any], server: str = "") -> None:
     """Raise what a job that did not succeed stands for.
 
     Raises:
         JobFailed: It failed, expired or was cancelled.
     """
     if job["state"] != "succeeded":
-        raise job_failed(job)
+        raise job_failed(job, server)
 
 
 def add_dataset(wire: Wire, file: DatasetFile | str, timeout: float) -> Flow[dict[str, Any]]:
@@ -145,6 +145,8 @@ def add_dataset(wire: Wire, file: DatasetFile | str, timeout: float) -> Flow[dic
     dataset: dict[str, Any] = yield from wire.json(call)
     if dataset["state"] == "checking" and dataset.get("job"):
         job = yield from wait(wire, dataset["job"], timeout, None)
+        if (job.get("error") or {}).get("code") == "invalid_data":
+            raise InvalidParams(job_failed(job).problem)
         succeeded(job)
         dataset = yield from wire.json(Call("GET", f"datasets/{dataset['id']}"))
     return dataset

@@ -97,7 +97,7 @@ class Job(JobRecord):
         else:
             self.raw = self._api.run(flows.wait(self._api.wire, self.id, timeout, self._see))
         if check:
-            flows.succeeded(self.raw)
+            flows.succeeded(self.raw, self._api.transport.connection.url)
         return self
 
     def result(self, timeout: float | None = None) -> Listing[Artifact]:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
+from urllib.parse import urljoin
 
 import anyio
 import httpx
@@ -29,6 +30,10 @@ class Connection:
     language: str | None = None
     timeout: float = 30.0
     patience: Patience = field(default_factory=Patience)
+
+    def __post_init__(self) -> None:
+        if not self.url.startswith(("http://", "https://")):
+            raise ValueError(f"{self.url} is no address of a server. Write it as http://127.0.0.1:8000.")
 
     def options(self) -> dict[str, Any]:
         """What httpx's clients are made with. Proxies never stand between us and this machine."""
@@ -175,6 +180,8 @@ def _reply(response: httpx.Response) -> Reply:
             body = response.json()
         except ValueError as error:
             raise error_from(502, dict(response.headers), None) from error
+        if response.status_code >= 400 and isinstance(body, dict) and "help_url" in body:
+            body["help_url"] = urljoin(str(response.url), str(body["help_url"]))
     return Reply(response.status_code, dict(response.headers), body)
 
 

@@ -1,0 +1,72 @@
+"""The command ``aigc``: everything the web pages do, for terminals and scripts, over the same HTTP API."""
+
+import os
+import re
+import sys
+from collections.abc import Sequence
+
+import click
+
+from aigc.cli.session import EXIT_ERROR, EXIT_INTERRUPTED, report
+
+_FIELD_LIST = re.compile(r"[a-z_]+(\.[a-z_0-9]+)*(,[a-z_]+(\.[a-z_0-9]+)*)*")
+FIELDS = frozenset(
+    {
+        "artifacts", "code", "created_at", "data", "dataset", "description", "detail", "error", "family",
+        "field", "fields", "files", "finished_at", "id", "job", "kind", "lane", "licence", "links", "makes",
+        "media_type", "metrics", "model", "name", "notes", "object", "operation", "params", "presets",
+        "progress", "queue", "report", "retried_from", "role", "schema", "seed", "sha256", "size", "source",
+        "started_at", "state", "step", "summary", "task", "title", "version", "worker",
+    }
+)  # fmt: skip
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command and exit with its code; the codes are listed in ``aigc --help``."""
+    sys.exit(run(sys.argv[1:] if arguments is None else list(arguments)))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command and return its exit code."""
+    from aigc.cli.root import root
+    from aigc.errors import ApiError
+
+    try:
+        outcome = root.main(args=join_fields(arguments), prog_name="aigc", standalone_mode=False)
+        return outcome if isinstance(outcome, int) else 0
+    except click.exceptions.Exit as ended:
+        return ended.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:  # `aigc jobs list | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except ApiError as error:
+        return report(error)
+    except OSError as error:
+        click.echo(f"Error: {error.strerror or error}: {error.filename or ''}".rstrip(": "), err=True)
+        return EXIT_ERROR
+
+
+def join_fields(arguments: Sequence[str]) -> list[str]:
+    """Write ``--json id,state`` as ``--json=id,state`` and a bare ``--json`` as one that names no fields.
+
+    So that neither ``aigc --json jobs list`` nor ``aigc jobs view --json @last`` loses an argument.
+    """
+    joined: list[str] = []
+    rest = list(arguments)
+    while rest:
+        argument = rest.pop(0)
+        if argument == "--":
+            return [*joined, argument, *rest]
+        if argument == "--json":
+            follows = rest[0] if rest else ""
+            named = bool(_FIELD_LIST.fullmatch(follows)) and all(
+                name.split(".")[0] in FIELDS for name in follows.split(",")
+            )
+            argument = f"--json={rest.pop(0) if named else '*'}"
+        joined.append(argument)
+    return joined

@@ -1,0 +1,191 @@
+"""``aigc demo``: the main job from data to new pictures, on real data, in one command."""
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import click
+
+from aigc.address import home_directory
+from aigc.cli import up as up_command
+from aigc.cli import watching
+from aigc.cli.session import EXIT_ERROR, EXIT_INTERRUPTED, Command, Session, report, session
+from aigc.client import Client
+from aigc.errors import ApiError
+from aigc.notebook import number
+from aigc.progress import Show, follow_on_screen
+from aigc.resources import Artifact, Job
+from aigc.stack.home import StackError
+from aigc.stack.supervisor import Stack, Stopped
+from aigc.version import __version__
+
+STARTER = "fashion-mnist"
+TASK = "image_gan.train"
+SAMPLES = 64
+
+
+@dataclass
+class Demo:
+    """One run of the demonstration against a server, however that came up.
+
+    Attributes:
+        client: Where it happens.
+        home: Where the picture of the samples goes.
+        say: Prints a line for the person.
+        stopping: Set when the person has had enough.
+    """
+
+    client: Client
+    home: Path
+    say: Callable[[str], None]
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+    def play(self, session: Session) -> str:
+        """Do it all; returns the last line to print."""
+        dataset = self.client.datasets.starter(STARTER)
+        train, test = dataset.report.get("train"), dataset.report.get("test")
+        self.say(f"Dataset {dataset.name}: {train} pictures to learn from, {test} held out")
+        field = self.client.tasks.get(TASK).inputs("dataset")[0]
+        training = self.client.jobs.submit(TASK, {field: dataset.id}, preset="quick", name="demo")
+        self.say(f"Training an image GAN, preset quick: {training.web_url or training.id}")
+        self._follow(session, training)
+        self._say_figures(training)
+        self.say(f"Generating {SAMPLES} pictures with the new model")
+        generation = self.client.models.generate(str(training.model), {"count": SAMPLES}, name="demo samples")
+        self._follow(session, generation)
+        picture = self._save(training, generation)
+        self._say_pages(training, dataset.web_url)
+        return f"job {training.id} succeeded, samples: {picture}"
+
+    def _follow(self, session: Session, job: Job) -> None:
+        if sys.stderr.isatty() and not session.quiet:
+            with follow_on_screen(session.console(stderr=True)) as show:
+                self._look(session, job, show)
+        else:
+            self._look(session, job, watching.Lines(self.say).show)
+        job.wait()  # it has ended: raises where it failed
+
+    def _look(self, session: Session, job: Job, show: Show) -> None:
+        def seen(raw: Mapping[str, Any]) -> None:
+            if self.stopping.is_set():
+                raise Stopped
+            show(raw)
+
+        watching.keep_looking(session, job, seen)
+
+    def _say_figures(self, training: Job) -> None:
+        baselines = baselines_of(training.last_metrics, self.client.tasks.get(TASK).raw.get("metrics") or {})
+        self.say("Figures on held-out pictures")
+        width = max((len(name) for name in training.last_metrics), default=0)
+        for name, value in training.last_metrics.items():
+            if name not in baselines.values():
+                beside = baselines.get(name)
+                told = f"   (baseline {number(training.last_metrics[beside])})" if beside else ""
+                self.say(f"  {name:<{width}}  {number(value)}{told}")
+
+    def _save(self, training: Job, generation: Job) -> Path:
+        target = self.home / "demo" / f"samples-{training.id}.png"
+        return _find(generation.artifacts(role="output"), "samples.png").save(_made(target))
+
+    def _say_pages(self, training: Job, dataset_page: str) -> None:
+        model = self.client.models.get(str(training.model))
+        self.say(f"Job      {training.web_url}")
+        self.say(f"Model    {model.web_url}")
+        self.say(f"Dataset  {dataset_page}")
+
+
+def baselines_of(metrics: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, str]:
+    """Which figure is whose trivial baseline: as the task says."""
+    named = {name: str((known.get(name) or {}).get("baseline")) for name in metrics}
+    return {name: baseline for name, baseline in named.items() if baseline in metrics}
+
+
+def _made(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _find(files: list[Artifact], name: str) -> Artifact:
+    return next(file for file in files if file.name == name)
+
+
+@click.command(cls=Command)
+@click.option("--once", is_flag=True, help="Stop everything when it is done.")
+@up_command.port_option
+@up_command.home_option
+@up_command.host_option
+def demo(once: bool, **options: Any) -> int:
+    """Train a GAN on real pictures and make new ones, from nothing, in a few minutes.
+
+    Starts the stack as aigc up does and stays up afterwards; uses a running server when
+    --url or AIGC_URL names one.
+    """
+    current = session()
+    if current.url or os.environ.get("AIGC_URL"):
+        home = up_command.wishes(options).home if options["home"] else home_directory()
+        return _play_there(current, home)
+    return _play_here(current, Stack(up_command.wishes(options), click.echo), once)
+
+
+def _play_there(current: Session, home: Path) -> int:
+    try:
+        click.echo(Demo(current.client, home, click.echo).play(current))
+    except ApiError as error:
+        return report(error)
+    return 0
+
+
+def _play_here(current: Session, stack: Stack, once: bool) -> int:
+    started = time.monotonic()
+    click.echo(f"AIGC Foundry {__version__}, state in {stack.home.path}")
+    last, code = "", EXIT_ERROR
+    with up_command.stopped_by_signals(stack) as interrupted:
+        try:
+            current.url = stack.start()
+            click.echo(f"Open {current.url}")
+            demo = Demo(current.client, stack.home.path, click.echo, stack.stopping)
+            last = _tended(stack, lambda: demo.play(current))
+            click.echo(f"Done after {time.monotonic() - started:.0f} s")
+            code = 0
+            if not once:
+                click.echo(f"{last}\nThe pages stay at {stack.url} (stop with Ctrl-C)")
+                while not stack.stopping.is_set():
+                    stack.tend()
+        except (StackError, ApiError) as error:
+            report(error)
+            click.echo(f"The logs of all parts are in {stack.home.logs}", err=True)
+        except Stopped:
+            code = EXIT_INTERRUPTED
+        finally:
+            up_command.end(stack)
+    if once and code == 0 and not interrupted:
+        click.echo(last)
+    return code
+
+
+def _tended(stack: Stack, work: Callable[[], str]) -> str:
+    """Do some work beside the stack: it runs in a thread, because processes hang on the thread that made them."""
+    outcome: list[str] = []
+    trouble: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            outcome.append(work())
+        except BaseException as error:  # noqa: BLE001 - carried to the main thread
+            trouble.append(error)
+
+    thread = threading.Thread(target=run, name="demo", daemon=True)
+    thread.start()
+    while thread.is_alive() and not stack.stopping.is_set():
+        stack.tend()
+    thread.join(2.0)
+    if stack.stopping.is_set() and not outcome:
+        raise Stopped
+    if trouble:
+        raise trouble[0]
+    return outcome[0]

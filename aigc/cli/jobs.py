@@ -1,0 +1,176 @@
+"""``aigc jobs``: list, look at, watch, stop and fetch."""
+
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+
+from aigc import progress
+from aigc.cli import naming, watching
+from aigc.cli.session import EXIT_ERROR, Group, report, session
+from aigc.errors import ApiError
+from aigc.resources import Job
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def since(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    """A time as "2h" or "3d" ago, or as a date in ISO form: given in RFC 3339, UTC."""
+    if value is None:
+        return None
+    text = value.strip()
+    if text[:-1].isdigit() and text[-1] in _UNITS:
+        moment = datetime.now(UTC) - timedelta(**{_UNITS[text[-1]]: int(text[:-1])})
+    else:
+        try:
+            moment = datetime.fromisoformat(text).astimezone(UTC)
+        except ValueError:
+            raise click.BadParameter(f"{text} is no time. Write 30m, 2h, 3d or 2026-01-31.") from None
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+@click.group(cls=Group)
+def jobs() -> None:
+    """See, watch, stop and fetch jobs.
+
+    ID may be a whole id, a unique beginning or end of one, a name, or @last.
+    """
+
+
+@jobs.command("list")
+@click.option("--state", multiple=True, help="Only jobs in this state; may be given several times.")
+@click.option("--task", help="Only jobs of this task.")
+@click.option("--search", "q", help="Only jobs whose name or id holds this text.")
+@click.option(
+    "--since", "created_after", metavar="TIME", callback=since, help="Only jobs made since then: 2h, 3d, 2026-01-31."
+)
+@click.option("-L", "--limit", default=20, show_default=True, type=click.IntRange(1), help="At most this many.")
+def list_(limit: int, **filters: Any) -> None:
+    """List the newest jobs."""
+    found = session().client.jobs.list(limit=limit, **{name: value for name, value in filters.items() if value})
+    rows = [[job.id, job.name, job.task, progress.line(job.raw), age(job)] for job in found]
+    session().table(("id", "name", "task", "state", "made"), rows, [job.raw for job in found])
+
+
+@jobs.command()
+@click.argument("job_id", metavar="ID")
+@click.option("--web", is_flag=True, help="Open its page in the browser instead.")
+def view(job_id: str, web: bool) -> None:
+    """Show one job: state, figures, settings, what it made."""
+    job = naming.job(session().client, job_id)
+    if web:
+        from aigc.cli.browse import browse
+
+        browse(session(), job.web_url or f"/jobs/{job.id}")
+    else:
+        session().show(job.raw, describe(job))
+
+
+@jobs.command()
+@click.argument("job_id", metavar="ID")
+@click.option("--exit-status", is_flag=True, help="Exit with 3 when the job does not succeed.")
+def watch(job_id: str, exit_status: bool) -> int:
+    """Show how a job goes until it has ended. Ctrl-C leaves the job running."""
+    job = watching.watch(session(), naming.job(session().client, job_id))
+    code = watching.conclude(session(), job)
+    if session().wants_json:
+        session().show(job.raw, "")
+    return code if exit_status else 0
+
+
+@jobs.command()
+@click.argument("job_id", metavar="ID")
+@click.option("--tail", type=click.IntRange(1), help="Only the last lines.")
+@click.option("--search", help="Only lines that hold this text.")
+def logs(job_id: str, tail: int | None, search: str | None) -> None:
+    """Print a job's log."""
+    lines = naming.job(session().client, job_id).logs().splitlines()
+    kept = [line for line in lines if not search or search.lower() in line.lower()]
+    click.echo("".join(f"{line}\n" for line in (kept[-tail:] if tail else kept)), nl=False)
+
+
+@jobs.command()
+@click.argument("job_ids", metavar="ID...", nargs=-1, required=True)
+def cancel(job_ids: tuple[str, ...]) -> int:
+    """Stop jobs. A queued one is cancelled at once, a running one after its current step."""
+
+    def stop(job: Job) -> str:
+        return f"{job.id} {progress.headline(job.cancel().raw).lower()}"
+
+    return _each(job_ids, stop)
+
+
+@jobs.command()
+@click.argument("job_ids", metavar="ID...", nargs=-1, required=True)
+def retry(job_ids: tuple[str, ...]) -> int:
+    """Submit jobs again as new ones; prints the new ids."""
+    return _each(job_ids, lambda job: job.retry().id)
+
+
+@jobs.command()
+@click.argument("job_ids", metavar="ID...", nargs=-1, required=True)
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+def delete(job_ids: tuple[str, ...], yes: bool) -> int:
+    """Delete jobs that have ended, and their files."""
+    if not yes:
+        if not sys.stdin.isatty():
+            raise click.UsageError("Deleting cannot be undone. Say --yes where nobody can be asked.")
+        click.confirm(f"Delete {', '.join(job_ids)} and all files of them?", abort=True, err=True)
+
+    def remove(job: Job) -> str:
+        job.delete()
+        return f"{job.id} deleted"
+
+    return _each(job_ids, remove)
+
+
+@jobs.command()
+@click.argument("job_id", metavar="ID")
+@click.option("-o", "--output", default=".", show_default=True, type=click.Path(file_okay=False, path_type=Path))
+@click.option("--pattern", default="*", show_default=True, help="Only files whose name fits: '*.png'.")
+def download(job_id: str, output: Path, pattern: str) -> int:
+    """Save a job's result files into a folder; prints their paths."""
+    saved = naming.job(session().client, job_id).download(output, pattern)
+    for path in saved:
+        click.echo(path)
+    if not saved:
+        session().say(f"No result file of this job fits {pattern}.")
+    return 0 if saved else EXIT_ERROR
+
+
+def _each(job_ids: tuple[str, ...], act: Any) -> int:
+    """Do one thing to every job, go on after a refusal, and give the worst exit code."""
+    worst = 0
+    for job_id in job_ids:
+        try:
+            click.echo(act(naming.job(session().client, job_id)))
+        except ApiError as error:
+            worst = max(worst, report(error))
+    return worst
+
+
+def age(job: Job) -> str:
+    """How long ago a job was made."""
+    if job.created_at is None:
+        return ""
+    seconds = (datetime.now(UTC) - job.created_at).total_seconds()
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds // size:.0f} {unit} ago"
+    return f"{max(0, seconds):.0f} s ago"
+
+
+def describe(job: Job) -> str:
+    """One job as text."""
+    lines = [f"{job.name or job.task}  {job.id}", progress.line(job.raw)]
+    if job.error:
+        lines.append(str(job.error.get("detail") or job.error.get("title") or ""))
+    if job.last_metrics:
+        lines += ["Figures", *watching.figures(job.last_metrics)]
+    if job.params:
+        lines += ["Settings", *watching.figures(job.params)]
+    made: Mapping[str, Any] = {"model": job.model, "dataset": job.dataset, "page": job.web_url}
+    return "\n".join([*lines, *(f"{name.capitalize()}: {value}" for name, value in made.items() if value)])

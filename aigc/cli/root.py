@@ -1,0 +1,66 @@
+"""The top of the command: names of the commands, and where each lives."""
+
+from importlib import import_module
+
+import click
+
+from aigc.cli.session import Group
+from aigc.version import __version__
+
+COMMANDS = {
+    "up": "aigc.cli.up:up",
+    "demo": "aigc.cli.demo:demo",
+    "submit": "aigc.cli.submit:submit",
+    "tasks": "aigc.cli.tasks:tasks",
+    "jobs": "aigc.cli.jobs:jobs",
+    "datasets": "aigc.cli.datasets:datasets",
+    "models": "aigc.cli.models:models",
+    "open": "aigc.cli.browse:open_page",
+    "token": "aigc.cli.processes:token",
+    "worker": "aigc.cli.processes:worker",
+    "scheduler": "aigc.cli.processes:scheduler",
+    "migrate": "aigc.cli.processes:migrate",
+    "doctor": "aigc.cli.doctor:doctor",
+    "completion": "aigc.cli.completion:completion",
+}
+
+
+class Root(Group):
+    """Loads a command's module when the command is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names in the order of first use, not of the alphabet."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one command."""
+        place = COMMANDS.get(cmd_name)
+        if place is None:
+            return None
+        module, name = place.split(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Suggest a near name for an unknown one."""
+        from difflib import get_close_matches
+
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            near = get_close_matches(args[0], COMMANDS, n=1)
+            hint = f" Did you mean {near[0]}?" if near else f" The commands are: {', '.join(COMMANDS)}."
+            raise click.UsageError(f"There is no command called {args[0]}.{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.command(cls=Root, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, message="%(prog)s %(version)s")
+def root() -> None:
+    """Train and use your own generative models on your own data.
+
+    Try it: aigc demo. Then open the address it prints.
+
+    Exit codes: 0 ok, 1 error, 2 wrong usage or settings, 3 the job failed or was cancelled,
+    4 a token is needed, 5 no server answers, 130 stopped with Ctrl-C.
+    """

@@ -1,0 +1,195 @@
+"""What every command shares: the server, how to print, and what an error ends with."""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from aigc.client import Client
+
+EXIT_ERROR, EXIT_USAGE, EXIT_JOB_FAILED, EXIT_AUTH, EXIT_NOT_REACHABLE, EXIT_INTERRUPTED = 1, 2, 3, 4, 5, 130
+
+
+@dataclass
+class Session:
+    """One call of the command: its global options, its client, its two streams."""
+
+    url: str | None = None
+    fields: str | None = None
+    quiet: bool = False
+    color: bool = True
+    language: str | None = None
+    _client: "Client | None" = field(default=None, repr=False)
+
+    @property
+    def client(self) -> "Client":
+        """The client, connected as the options and the environment say."""
+        from aigc.client import Client
+        from aigc.wire import Patience
+
+        if self._client is None:
+            patience = Patience(retries=3, base=0.2)
+            self._client = Client(self.url, language=self.language, patience=patience)
+        return self._client
+
+    @property
+    def wants_json(self) -> bool:
+        """Whether stdout is for a program."""
+        return self.fields is not None
+
+    def console(self, *, stderr: bool = False) -> "Console":
+        """A rich console that writes no control codes where nobody looks or ``NO_COLOR`` is set."""
+        from rich.console import Console
+
+        colourless = not self.color or bool(os.environ.get("NO_COLOR"))
+        return Console(stderr=stderr, no_color=colourless, highlight=False, soft_wrap=True)
+
+    def say(self, message: str) -> None:
+        """Tell the person something on stderr; not with ``-q``."""
+        if not self.quiet:
+            click.echo(message, err=True)
+
+    def show(self, raw: Mapping[str, Any], text: str) -> None:
+        """Print one thing: as JSON where asked, else as text."""
+        click.echo(self._json(raw) if self.wants_json else text)
+
+    def table(self, head: Sequence[str], rows: Iterable[Sequence[str]], raw: Sequence[Mapping[str, Any]]) -> None:
+        """Print a list: as JSON, as aligned text where nobody looks, as table in a terminal."""
+        if self.wants_json:
+            click.echo(self._json(raw))
+            return
+        if self.quiet:
+            click.echo("".join(f"{item.get('id', '')}\n" for item in raw), nl=False)
+            return
+        if not sys.stdout.isatty():
+            click.echo("".join("\t".join(row) + "\n" for row in rows), nl=False)
+            return
+        from rich import box
+        from rich.table import Table
+        from rich.text import Text
+
+        made = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
+        for name in head:
+            made.add_column(name, overflow="fold")
+        for row in rows:
+            made.add_row(*(Text(cell) for cell in row))
+        self.console().print(made)
+
+    def _json(self, raw: Any) -> str:
+        if not self.fields or self.fields == "*":
+            return json.dumps(raw, ensure_ascii=False, indent=2)
+        wanted = [name.strip() for name in self.fields.split(",") if name.strip()]
+        picked: Any = [_pick(item, wanted) for item in raw] if isinstance(raw, (list, tuple)) else _pick(raw, wanted)
+        return json.dumps(picked, ensure_ascii=False, indent=2)
+
+
+def _pick(raw: Mapping[str, Any], wanted: Sequence[str]) -> dict[str, Any]:
+    unknown = [name for name in wanted if name.split(".")[0] not in raw]
+    if unknown:
+        known = ", ".join(raw)
+        raise click.UsageError(f"There is no field called {', '.join(unknown)}. The fields are: {known}.")
+    return {name: _dig(raw, name) for name in wanted}
+
+
+def _dig(raw: Any, dotted: str) -> Any:
+    for name in dotted.split("."):
+        raw = raw.get(name) if isinstance(raw, Mapping) else None
+    return raw
+
+
+def session() -> Session:
+    """The session of the command that runs."""
+    return cast(Session, click.get_current_context().find_root().obj)
+
+
+def report(error: Exception) -> int:
+    """Say an API error on stderr, sentence by sentence as the server put it, and give the exit code."""
+    from aigc import errors
+
+    click.echo(f"Error: {error}", err=True)
+    if isinstance(error, errors.ApiError) and error.help_url.startswith("http"):
+        click.echo(f"Help: {error.help_url}", err=True)
+    if isinstance(error, errors.ApiError) and error.request_id and error.status >= 500:
+        click.echo(f"Request id: {error.request_id}", err=True)
+    if isinstance(error, errors.Unauthorized):
+        click.echo("Set AIGC_TOKEN, or AIGC_TOKEN_FILE to a file that holds the token.", err=True)
+        return EXIT_AUTH
+    if isinstance(error, errors.NotReachable):
+        return EXIT_NOT_REACHABLE
+    return EXIT_JOB_FAILED if isinstance(error, errors.JobFailed) else EXIT_ERROR
+
+
+Callback = Callable[[click.Context, click.Parameter, Any], None]
+
+
+def _into(name: str) -> Callback:
+    def keep(context: click.Context, _parameter: click.Parameter, value: Any) -> None:
+        root = context.find_root()
+        if root.obj is None:
+            root.obj = Session()
+        if value is not None and value is not False:
+            setattr(root.obj, name, value)
+
+    return keep
+
+
+def _no_color(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
+    root = context.find_root()
+    root.obj = root.obj or Session()
+    root.obj.color = root.obj.color and not value
+
+
+def shared_options() -> list[click.Option]:
+    """The options every command takes, before or after its name."""
+    common: dict[str, Any] = {"expose_value": False, "is_eager": True}
+    return [
+        click.Option(
+            ["--url"],
+            metavar="URL",
+            help="Address of the server (else AIGC_URL, a stack running here, or http://127.0.0.1:8000).",
+            callback=_into("url"),
+            **common,
+        ),
+        click.Option(
+            ["--json", "fields"],
+            metavar="[FIELDS]",
+            help="Print JSON, all of it or the named fields: --json=id,state.",
+            callback=_into("fields"),
+            **common,
+        ),
+        click.Option(["-q", "--quiet"], is_flag=True, help="Print no messages.", callback=_into("quiet"), **common),
+        click.Option(["--no-color"], is_flag=True, help="No colours.", callback=_no_color, **common),
+        click.Option(
+            ["--lang", "language"],
+            metavar="TAG",
+            help="Language of the server's sentences: en, zh-CN.",
+            callback=_into("language"),
+            **common,
+        ),
+    ]
+
+
+class Command(click.Command):
+    """A command with the shared options."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params += shared_options()
+
+
+class Group(click.Group):
+    """A group whose commands all have the shared options."""
+
+    command_class = Command
+    group_class = type
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params += shared_options()

@@ -1,0 +1,98 @@
+"""``aigc submit``: start a job from the command line."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from aigc.cli import naming, settings, watching
+from aigc.cli.session import EXIT_USAGE, Command, report, session
+from aigc.client import Client
+from aigc.errors import InvalidParams
+from aigc.records import TaskRecord
+from aigc.resources import Job
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What was typed after ``aigc submit``."""
+
+    data: str | None
+    pairs: tuple[str, ...]
+    file: str | None
+    preset: str | None
+    name: str | None
+    watch: bool
+    check: bool
+
+
+@click.command(cls=Command)
+@click.argument("task")
+@click.option("--data", metavar="PATH|ID", help="The dataset: a file to upload, or an id or name of one.")
+@click.option("-p", "pairs", metavar="KEY=VALUE", multiple=True, help="One setting; see them with: aigc tasks TASK.")
+@click.option("--params", "file", metavar="FILE|-", help="Settings as a JSON object; -p wins over it.")
+@click.option("--preset", help="Named settings that lie beneath yours, such as quick.")
+@click.option("--name", help="What to call the job.")
+@click.option("--watch", is_flag=True, help="Show how it goes until it has ended; exit with 3 if it fails.")
+@click.option("--check", is_flag=True, help="Only check the settings; nothing is started.")
+def submit(task: str, **options: Any) -> int:
+    """Start a job. Prints its id; aigc tasks TASK shows the settings."""
+    order = Order(**options)
+    client = session().client
+    try:
+        chosen = _settings(client, client.tasks.get(task), order)
+        if order.check:
+            client.jobs.check(task, chosen, preset=order.preset)
+            session().say("The settings are fine. Nothing was started.")
+            return 0
+        job = client.jobs.submit(task, chosen, preset=order.preset, name=order.name)
+    except InvalidParams as error:
+        report(error)
+        return EXIT_USAGE
+    return started(job, follow=order.watch)
+
+
+def started(job: Job, *, follow: bool) -> int:
+    """Print a new job's id; watch it to its end where asked."""
+    if not follow:
+        session().show(job.raw, job.id)
+        session().say(f"Watch it: aigc jobs watch {job.id}")
+        return 0
+    if not session().wants_json:
+        click.echo(job.id)
+    watching.watch(session(), job)
+    code = watching.conclude(session(), job)
+    if session().wants_json:
+        session().show(job.raw, "")
+    return code
+
+
+def _settings(client: Client, task: TaskRecord, order: Order) -> dict[str, Any]:
+    chosen = settings.from_file(order.file) if order.file else {}
+    chosen |= settings.from_pairs(order.pairs, task)
+    for field in task.inputs("model"):
+        if isinstance(chosen.get(field), str):
+            chosen[field] = naming.model(client, chosen[field]).id
+    for field in task.inputs("dataset"):
+        if isinstance(chosen.get(field), str):
+            chosen[field] = naming.dataset(client, chosen[field]).id
+    if order.data:
+        fields = task.inputs("dataset")
+        if not fields:
+            raise click.UsageError(f"{task.task} reads no dataset, so --data has no meaning for it.")
+        chosen[fields[0]] = dataset_id(client, order.data, check=order.check)
+    return chosen
+
+
+def dataset_id(client: Client, data: str, *, check: bool) -> str:
+    """The id of the dataset that ``--data`` names, uploading the file it names."""
+    path = Path(data).expanduser()
+    if not path.is_file():
+        if path.suffix and not data.startswith("@"):
+            raise click.UsageError(f"There is no file called {data}.")
+        return naming.dataset(client, data).id
+    if check:
+        raise click.UsageError("--check starts nothing, so it uploads nothing. Use the id of a dataset.")
+    session().say(f"Uploading {path.name} and checking it")
+    return client.datasets.upload(path).id
