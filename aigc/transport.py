@@ -175,7 +175,7 @@ def _form(path: Path, fields: Mapping[str, str], file: BinaryIO) -> dict[str, An
 def _reply(response: httpx.Response) -> Reply:
     kind = response.headers.get("content-type", "")
     body: Any = response.text
-    if "json" in kind:
+    if "json" in kind and response.content:
         try:
             body = response.json()
         except ValueError as error:

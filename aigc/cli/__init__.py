@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import click
 
-from aigc.cli.session import EXIT_ERROR, EXIT_INTERRUPTED, report
+from aigc.cli.session import EXIT_ERROR, EXIT_INTERRUPTED, Session, report
 
 _FIELD_LIST = re.compile(r"[a-z_]+(\.[a-z_0-9]+)*(,[a-z_]+(\.[a-z_0-9]+)*)*")
 FIELDS = frozenset(
@@ -16,7 +16,7 @@ FIELDS = frozenset(
         "field", "fields", "files", "finished_at", "id", "job", "kind", "lane", "licence", "links", "makes",
         "media_type", "metrics", "model", "name", "notes", "object", "operation", "params", "presets",
         "progress", "queue", "report", "retried_from", "role", "schema", "seed", "sha256", "size", "source",
-        "started_at", "state", "step", "summary", "task", "title", "version", "worker",
+        "started_at", "state", "step", "summary", "task", "title", "version",
     }
 )  # fmt: skip
 
@@ -31,8 +31,9 @@ def run(arguments: Sequence[str]) -> int:
     from aigc.cli.root import root
     from aigc.errors import ApiError
 
+    current = Session()
     try:
-        outcome = root.main(args=join_fields(arguments), prog_name="aigc", standalone_mode=False)
+        outcome = root.main(args=join_fields(arguments), prog_name="aigc", standalone_mode=False, obj=current)
         return outcome if isinstance(outcome, int) else 0
     except click.exceptions.Exit as ended:
         return ended.exit_code
@@ -49,6 +50,8 @@ def run(arguments: Sequence[str]) -> int:
     except OSError as error:
         click.echo(f"Error: {error.strerror or error}: {error.filename or ''}".rstrip(": "), err=True)
         return EXIT_ERROR
+    finally:
+        current.close()
 
 
 def join_fields(arguments: Sequence[str]) -> list[str]:

@@ -36,8 +36,16 @@ class Session:
 
         if self._client is None:
             patience = Patience(retries=3, base=0.2)
-            self._client = Client(self.url, language=self.language, patience=patience)
+            try:
+                self._client = Client(self.url, language=self.language, patience=patience)
+            except ValueError as error:
+                raise click.UsageError(str(error)) from error
         return self._client
+
+    def close(self) -> None:
+        """Close the connection, if there is one."""
+        if self._client is not None:
+            self._client.close()
 
     @property
     def wants_json(self) -> bool:
@@ -132,8 +140,6 @@ Callback = Callable[[click.Context, click.Parameter, Any], None]
 def _into(name: str) -> Callback:
     def keep(context: click.Context, _parameter: click.Parameter, value: Any) -> None:
         root = context.find_root()
-        if root.obj is None:
-            root.obj = Session()
         if value is not None and value is not False:
             setattr(root.obj, name, value)
 
@@ -142,7 +148,6 @@ def _into(name: str) -> Callback:
 
 def _no_color(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
     root = context.find_root()
-    root.obj = root.obj or Session()
     root.obj.color = root.obj.color and not value
 
 

@@ -1,0 +1,294 @@
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aigc.cli import FIELDS, join_fields, naming, run, settings
+from aigc.cli.root import COMMANDS
+from aigc.records import TaskRecord
+from tests.aigc.scripted import Answer, Asked, Play, Scripted, in_turn, job, problem, serving
+
+TASK = {
+    "task": "image_gan.train",
+    "summary": "Train a generator and a discriminator.",
+    "lane": "training",
+    "presets": {"quick": {"epochs": 3}},
+    "schema": {
+        "properties": {
+            "dataset": {"type": "string", "x-input": "dataset", "x-kind": "images", "description": "Images."},
+            "epochs": {"type": "integer", "minimum": 1, "maximum": 500, "default": 20, "description": "Passes."},
+            "lr": {"type": "number", "default": 0.0002},
+            "conditional": {"type": "boolean", "default": True},
+            "size": {"enum": [32, 64], "default": 32},
+            "loss": {"enum": ["relativistic", "hinge"], "type": "string"},
+            "limit": {"anyOf": [{"type": "integer"}, {"type": "null"}]},
+        },
+        "required": ["dataset"],
+    },
+}
+
+
+def ids(number: int) -> str:
+    return f"job_{'0' * 20}{number:06d}"
+
+
+JOBS = [{**job("succeeded"), "id": ids(number), "name": f"run {number}"} for number in (12, 11, 2)]
+
+
+def play(asked: Asked) -> Answer:
+    """A small server: three jobs, one task; says yes to everything."""
+    path = asked.path.removeprefix("/api/v1").split("?")[0]
+    if asked.method == "POST" and path == "/jobs":
+        return Answer(202, job("queued"))
+    if asked.method == "POST":
+        return Answer(202, job("cancelling"))
+    if asked.method == "DELETE":
+        return Answer(204)
+    if path == "/jobs":
+        return Answer(200, {"data": JOBS, "has_more": False, "next_cursor": None})
+    if path == "/tasks/image_gan.train":
+        return Answer(200, TASK)
+    if path == "/tasks":
+        return Answer(200, {"data": [TASK], "has_more": False, "next_cursor": None})
+    if path.endswith("/logs"):
+        return Answer(200, b"epoch 1\nepoch 2\nsaved\n", {"Content-Type": "text/plain"})
+    if path.startswith("/jobs/"):
+        return Answer(200, {**job("succeeded"), "id": path.split("/")[2]})
+    return problem(404, f"There is nothing at {path}.")
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Scripted]:
+    for name in ("AIGC_TOKEN", "AIGC_TOKEN_FILE", "AIGC_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    with serving(play) as scripted:
+        monkeypatch.setenv("AIGC_URL", scripted.url)
+        yield scripted
+
+
+def sent(server: Scripted) -> Any:
+    return next(asked for asked in server.asked if asked.method == "POST").json
+
+
+def test_every_command_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--help"]) == 0
+    told = capsys.readouterr().out
+    assert all(f"\n  {name} " in told for name in COMMANDS)
+    for name in COMMANDS:
+        if name not in ("worker", "scheduler", "migrate", "token"):  # these pass --help on
+            assert run([name, "--help"]) == 0
+
+
+def test_an_unknown_command_is_usage_and_gets_a_hint(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["job", "list"]) == 2
+    assert "Did you mean jobs?" in capsys.readouterr().err
+
+
+def test_submit_prints_the_id_and_says_how_to_watch(server: Scripted, capsys: pytest.CaptureFixture[str]) -> None:
+    dataset = "ds_" + "a" * 26
+    pairs = ["-p", "epochs=3", "-p", "lr=1e-4", "-p", "conditional=no", "-p", "size=64", "-p", "loss=hinge"]
+    given = ["submit", "image_gan.train", "-p", f"dataset={dataset}", *pairs, "--preset", "quick", "--name", "mine"]
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(naming, "dataset", lambda _client, text: type("Found", (), {"id": text}))
+        assert run(given) == 0
+    printed = capsys.readouterr()
+    assert printed.out == job()["id"] + "\n"
+    assert "aigc jobs watch job_" in printed.err
+    wanted = {"dataset": dataset, "epochs": 3, "lr": 0.0001, "conditional": False, "size": 64, "loss": "hinge"}
+    assert sent(server) == {"task": "image_gan.train", "params": wanted, "preset": "quick", "name": "mine"}
+
+
+def test_settings_come_from_a_file_and_options_win(server: Scripted, tmp_path: Path) -> None:
+    file = tmp_path / "params.json"
+    file.write_text('{"epochs": 7, "limit": 3}')
+    assert run(["submit", "image_gan.train", "--params", str(file), "-p", "limit=null"]) == 0
+    assert sent(server)["params"] == {"epochs": 7, "limit": None}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [["-p", "epochs"], ["--data", "missing.zip"], ["--params", "list.json"], ["--params", "broken.json"], ["--wrong"]],
+)
+def test_wrong_usage_exits_with_2(server: Scripted, tmp_path: Path, given: list[str]) -> None:
+    (tmp_path / "list.json").write_text("[1]")
+    (tmp_path / "broken.json").write_text("{")
+    assert run(["submit", "image_gan.train", *given]) == 2
+    assert not [asked for asked in server.asked if asked.method == "POST"]
+
+
+def test_refused_settings_are_told_in_the_servers_words(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sentence = "There is no setting called epocs. Did you mean epochs?"
+
+    def refuse(asked: Asked) -> Answer:
+        return problem(422, sentence) if asked.method == "POST" else play(asked)
+
+    with serving(refuse) as refusing:
+        monkeypatch.setenv("AIGC_URL", refusing.url)
+        assert run(["submit", "image_gan.train", "-p", "epocs=3"]) == 2
+    assert f"Error: {sentence}" in capsys.readouterr().err
+
+
+def test_check_starts_nothing(server: Scripted) -> None:
+    assert run(["submit", "image_gan.train", "--check"]) == 0
+    assert [asked.path for asked in server.asked if asked.method == "POST"] == ["/api/v1/jobs?validate_only=true"]
+
+
+@pytest.mark.parametrize(("state", "code"), [("succeeded", 0), ("failed", 3), ("cancelled", 3)])
+def test_watch_ends_with_the_jobs_outcome(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], state: str, code: int
+) -> None:
+    looks = in_turn(*[Answer(200, job(now)) for now in ("queued", "running", state)])
+
+    def follow(asked: Asked) -> Answer:
+        return play(asked) if asked.method == "POST" or "tasks" in asked.path else looks(asked)
+
+    with serving(follow) as following:
+        monkeypatch.setenv("AIGC_URL", following.url)
+        assert run(["submit", "image_gan.train", "--watch"]) == code
+    printed = capsys.readouterr()
+    assert "\x1b" not in printed.out + printed.err
+    assert "Training  30 %  3/10  5 steps/s  about 7 s left" in printed.err
+    assert printed.out == job()["id"] + "\n"
+
+
+def test_watch_alone_tells_the_outcome_only_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving(in_turn(Answer(200, job("failed")))) as failing:
+        monkeypatch.setenv("AIGC_URL", failing.url)
+        assert run(["jobs", "watch", ids(1)]) == 0
+        assert run(["jobs", "watch", ids(1), "--exit-status"]) == 3
+
+
+def test_json_is_json_wherever_the_option_stands(server: Scripted, capsys: pytest.CaptureFixture[str]) -> None:
+    for given in (["--json", "jobs", "list"], ["jobs", "list", "--json"]):
+        assert run(given) == 0
+        assert len(json.loads(capsys.readouterr().out)) == 3
+    assert run(["jobs", "view", "--json", "id,progress.percent", "@last"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"id": ids(12), "progress.percent": 30.0}
+    assert run(["jobs", "view", "--json", "@last"]) == 0
+    assert json.loads(capsys.readouterr().out)["task"] == "image_gan.train"
+    assert run(["jobs", "view", "@last", "--json=size"]) == 2
+    assert "There is no field called size" in capsys.readouterr().err
+
+
+def test_a_bare_json_option_takes_only_fields() -> None:
+    assert join_fields(["--json", "jobs", "list"]) == ["--json=*", "jobs", "list"]
+    assert join_fields(["x", "--json", "id,state"]) == ["x", "--json=id,state"]
+    assert join_fields(["x", "--", "--json", "id"]) == ["x", "--", "--json", "id"]
+    assert join_fields(["x", "--json=id"]) == ["x", "--json=id"]
+    assert not FIELDS & set(COMMANDS)
+
+
+def test_a_list_in_a_pipe_is_tab_separated(server: Scripted, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["jobs", "list", "--state", "running", "--since", "2h", "-L", "3"]) == 0
+    first = capsys.readouterr().out.splitlines()[0].split("\t")
+    assert first[:4] == [ids(12), "run 12", "image_gan.train", "Succeeded"]
+    assert "state=running&created_after=20" in server.asked[0].path
+    assert run(["jobs", "list", "-q"]) == 0
+    assert capsys.readouterr().out.splitlines() == [ids(12), ids(11), ids(2)]
+    assert run(["jobs", "list", "--since", "yesterday"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("@last", 12), ("000012", 12), ("0002", 2), ("run 11", 11), (ids(2)[:30], 2), ("00000011", 11)],
+)
+def test_a_job_is_found_by_what_people_type(
+    server: Scripted, capsys: pytest.CaptureFixture[str], text: str, found: int
+) -> None:
+    assert run(["jobs", "view", text, "--json=id"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"id": ids(found)}
+
+
+def test_what_fits_several_jobs_is_asked_back(server: Scripted, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["jobs", "view", "job_"]) == 2
+    told = capsys.readouterr().err
+    assert "job_ fits 3 jobs" in told
+    assert ids(11) in told
+    assert run(["jobs", "view", "nothing"]) == 1
+    assert "There is no job called nothing." in capsys.readouterr().err
+
+
+def test_cancel_goes_on_after_a_refusal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def refuse(asked: Asked) -> Answer:
+        if asked.method == "POST" and ids(1) in asked.path:
+            return problem(409, "The job has already succeeded, so it cannot be stopped.")
+        return play(asked)
+
+    with serving(refuse) as refusing:
+        monkeypatch.setenv("AIGC_URL", refusing.url)
+        assert run(["jobs", "cancel", ids(1), ids(2)]) == 1
+    printed = capsys.readouterr()
+    assert "The job has already succeeded" in printed.err
+    assert "stopping" in printed.out
+
+
+def test_deleting_is_not_done_by_accident(server: Scripted, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["jobs", "delete", ids(2)]) == 2
+    assert not [asked for asked in server.asked if asked.method == "DELETE"]
+    assert run(["jobs", "delete", "--yes", ids(2)]) == 0
+    assert capsys.readouterr().out == f"{ids(2)} deleted\n"
+
+
+def test_logs_are_cut_and_searched(server: Scripted, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["jobs", "logs", ids(2), "--search", "EPOCH", "--tail", "1"]) == 0
+    assert capsys.readouterr().out == "epoch 2\n"
+
+
+def test_a_task_shows_its_settings(server: Scripted, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["tasks", "image_gan.train"]) == 0
+    told = capsys.readouterr().out
+    assert "epochs: whole number from 1 to 500, default 20" in told
+    assert "dataset: dataset (images) (needed)" in told
+    assert "size: one of 32, 64" in told
+    assert "quick: epochs=3" in told
+
+
+def test_no_server_exits_with_5(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    with serving(in_turn(Answer())) as gone:
+        pass
+    assert run(["jobs", "list", "--url", gone.url]) == 5
+    assert f"No server answers at {gone.url}. Start one with: aigc up" in capsys.readouterr().err
+    assert run(["jobs", "list", "--url", "127.0.0.1"]) == 2
+
+
+def test_a_missing_token_exits_with_4(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    with serving(in_turn(problem(401, "A token is needed."))) as closed:
+        assert run(["jobs", "list", "--url", closed.url]) == 4
+    assert "AIGC_TOKEN" in capsys.readouterr().err
+
+
+def test_ctrl_c_leaves_the_job(tmp_path: Path) -> None:
+    """In a real process: the first line of progress is there, Ctrl-C, 130, nothing was sent but looks."""
+    looking: Play = in_turn(Answer(200, job("running")))
+    with serving(looking) as running:
+        command = [sys.executable, "-m", "aigc", "jobs", "watch", ids(1), "--url", running.url]
+        watching = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+        assert watching.stderr is not None
+        assert "Training" in watching.stderr.readline()
+        watching.send_signal(signal.SIGINT)
+        _, told = watching.communicate(timeout=20)
+    assert watching.returncode == 130
+    assert f"Stopped watching; the job goes on. Cancel it with: aigc jobs cancel {job()['id']}" in told
+    assert {asked.method for asked in running.asked} == {"GET"}
+
+
+def test_text_becomes_what_the_schema_wants() -> None:
+    task = TaskRecord(TASK)
+    typed = ["epochs=5", "lr=0.1", "conditional=on", "loss=hinge", "size=32", "limit=", "unknown=1", "epochs2=x"]
+    wanted = {"epochs": 5, "lr": 0.1, "conditional": True, "loss": "hinge", "size": 32, "limit": None}
+    assert settings.from_pairs(typed, task) == {**wanted, "unknown": 1, "epochs2": "x"}
+    assert settings.from_pairs(["epochs=many"], task) == {"epochs": "many"}  # the server says what is wrong
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_scripts(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["completion", shell]) == 0
+    assert "_AIGC_COMPLETE" in capsys.readouterr().out
