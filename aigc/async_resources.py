@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -93,15 +93,9 @@ class AsyncJob(JobRecord):
         await self.wait(timeout=timeout)
         return await self.artifacts(role="output")
 
-    async def follow(self, callback: Callable[["AsyncJob"], None], *, timeout: float | None = None) -> Self:
-        """Call back with this job at every look until it has ended."""
-
-        def seen(raw: Mapping[str, Any]) -> None:
-            self.raw = raw
-            callback(self)
-
-        await self._api.run(flows.wait(self._api.wire, self.id, timeout, seen))
-        return self
+    def follow(self, timeout: float | None = None) -> "AsyncFollowing":
+        """This job at every look until it has ended: ``async for now in job.follow(): print(now.progress)``."""
+        return AsyncFollowing(self, timeout)
 
     async def cancel(self) -> Self:
         """Ask it to stop; a queued job stops at once."""
@@ -144,6 +138,25 @@ class AsyncJob(JobRecord):
     async def _files(self, path: str, query: Mapping[str, Any]) -> Listing[AsyncArtifact]:
         found = await self._api.run(flows.pages(self._api.wire, path, query, None))
         return Listing(AsyncArtifact(raw, self._api) for raw in found)
+
+
+class AsyncFollowing:
+    """A job seen again and again until it has ended; a context manager, too, where that reads better."""
+
+    def __init__(self, job: AsyncJob, timeout: float | None) -> None:
+        self._job = job
+        self._looks = flows.Looks(job._api.wire, job.id, timeout)
+
+    async def __aiter__(self) -> AsyncIterator[AsyncJob]:
+        while not self._looks.ended:
+            self._job.raw = await self._job._api.run(self._looks.next())
+            yield self._job
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Nothing is held open."""
 
 
 class AsyncDataset(DatasetRecord):

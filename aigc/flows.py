@@ -5,7 +5,7 @@ import os
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import asdict, dataclass, field, is_dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -100,24 +100,47 @@ def _query(query: Mapping[str, Any]) -> list[tuple[str, str]]:
     return pairs
 
 
+@dataclass
+class Looks:
+    """Looking at a job until it has ended: often at first, then once a second."""
+
+    wire: Wire
+    job_id: str
+    timeout: float | None = None
+    ended: bool = False
+    _started: float = field(default_factory=time.monotonic)
+    _pause: float = 0.0
+
+    def next(self) -> Flow[dict[str, Any]]:
+        """Wait for the time of the next look, and look.
+
+        Raises:
+            WaitTimeout: The job has not ended in time; it goes on.
+        """
+        if self._pause:
+            left = None if self.timeout is None else self.timeout - (time.monotonic() - self._started)
+            if self.timeout is not None and left is not None and left <= 0:
+                raise WaitTimeout(self.job_id, self.timeout)
+            yield Sleep(self._pause if left is None else min(self._pause, left))
+        self._pause = min(self._pause * 1.5, SLOWEST_LOOK) or FIRST_LOOK
+        job: dict[str, Any] = yield from self.wire.json(Call("GET", f"jobs/{self.job_id}"))
+        self.ended = job["state"] in FINAL_STATES
+        return job
+
+
 def wait(wire: Wire, job_id: str, timeout: float | None, watch: Watch | None) -> Flow[dict[str, Any]]:
-    """Look at a job until it has ended: often at first, then once a second.
+    """Look at a job until it has ended; ``watch`` sees every look.
 
     Raises:
         WaitTimeout: It has not ended in time; it goes on.
     """
-    started, pause = time.monotonic(), FIRST_LOOK
+    looks = Looks(wire, job_id, timeout)
     while True:
-        job: dict[str, Any] = yield from wire.json(Call("GET", f"jobs/{job_id}"))
+        job = yield from looks.next()
         if watch is not None:
             watch(job)
-        if job["state"] in FINAL_STATES:
+        if looks.ended:
             return job
-        left = None if timeout is None else timeout - (time.monotonic() - started)
-        if timeout is not None and left is not None and left <= 0:
-            raise WaitTimeout(job_id, timeout)
-        yield Sleep(pause if left is None else min(pause, left))
-        pause = min(pause * 1.5, SLOWEST_LOOK)
 
 
 def succeeded(job: Mapping[str, Any], server: str = "") -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from importlib import import_module
 from typing import Any
 
 from aigc import notebook
@@ -287,9 +288,8 @@ class Curves:
 
     def to_pandas(self) -> Any:
         """A pandas DataFrame with one row per step (pandas must be installed)."""
-        import pandas as pd  # type: ignore[import-untyped,unused-ignore]  # optional, and slow to import
-
-        return pd.DataFrame([dict(values) for _, values in self.points], index=[step for step, _ in self.points])
+        pandas = import_module("pandas")  # optional, and slow to import
+        return pandas.DataFrame([dict(values) for _, values in self.points], index=[step for step, _ in self.points])
 
     def __repr__(self) -> str:
         return f"<Curves {', '.join(self.names)}: {len(self)} points>"

@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -105,15 +105,9 @@ class Job(JobRecord):
         self.wait(timeout=timeout)
         return self.artifacts(role="output")
 
-    def follow(self, callback: Callable[["Job"], None], *, timeout: float | None = None) -> Self:
-        """Call back with this job at every look until it has ended."""
-
-        def seen(raw: Mapping[str, Any]) -> None:
-            self.raw = raw
-            callback(self)
-
-        self._api.run(flows.wait(self._api.wire, self.id, timeout, seen))
-        return self
+    def follow(self, timeout: float | None = None) -> "Following":
+        """This job at every look until it has ended: ``for now in job.follow(): print(now.progress)``."""
+        return Following(self, timeout)
 
     def cancel(self) -> Self:
         """Ask it to stop; a queued job stops at once."""
@@ -154,6 +148,25 @@ class Job(JobRecord):
     def _files(self, path: str, query: Mapping[str, Any]) -> Listing[Artifact]:
         found = self._api.run(flows.pages(self._api.wire, path, query, None))
         return Listing(Artifact(raw, self._api) for raw in found)
+
+
+class Following:
+    """A job seen again and again until it has ended; a context manager, too, where that reads better."""
+
+    def __init__(self, job: Job, timeout: float | None) -> None:
+        self._job = job
+        self._looks = flows.Looks(job._api.wire, job.id, timeout)
+
+    def __iter__(self) -> Iterator[Job]:
+        while not self._looks.ended:
+            self._job.raw = self._job._api.run(self._looks.next())
+            yield self._job
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing is held open."""
 
 
 class Dataset(DatasetRecord):

@@ -56,12 +56,14 @@ def watch(session: Session, job: Job) -> Job:
 
 def keep_looking(session: Session, job: Job, show: progress.Show) -> Job:
     """Show a job at every look until it has ended, however often the connection breaks."""
-    while True:
+    while not job.is_final:
         try:
-            return job.follow(lambda seen: show(seen.raw))
+            for seen in job.follow():
+                show(seen.raw)
         except (NotReachable, Unavailable):
             session.say("Connection lost. Trying again…")
             time.sleep(RECONNECT_SECONDS)
+    return job
 
 
 def conclude(session: Session, job: Job) -> int:

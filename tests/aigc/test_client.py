@@ -132,6 +132,12 @@ def test_waiting_follows_the_job_to_its_end() -> None:
     assert repr(waited) == f"<Job {waited.id} image_gan.train succeeded>"
 
 
+def test_a_job_is_followed_look_by_look() -> None:
+    play = in_turn(*[Answer(200, job(state)) for state in ("queued", "running", "running", "failed")])
+    with connected(play) as (_, client), client.jobs.get("job_x").follow() as looks:
+        assert [now.state for now in looks] == ["running", "running", "failed"]
+
+
 def test_a_failed_job_raises_its_sentence() -> None:
     error = {
         "code": "diverged",
@@ -309,6 +315,7 @@ def test_the_asynchronous_client_does_the_same(tmp_path: Path) -> None:
     async def use(url: str) -> list[Path]:
         async with aigc.AsyncClient(url, patience=QUICK) as client:
             made = await client.jobs.submit("image_gan.train", epochs=1)
+            assert [now.state async for now in made.follow()] == ["succeeded"]
             await made.wait(timeout=20)
             return await made.download(tmp_path)
 
@@ -317,7 +324,9 @@ def test_the_asynchronous_client_does_the_same(tmp_path: Path) -> None:
     assert saved == [tmp_path / "samples.png"]
 
 
-@pytest.mark.parametrize("noun", ["Api", "Artifact", "Job", "Dataset", "Model", "Jobs", "Datasets", "Models", "Tasks"])
+@pytest.mark.parametrize(
+    "noun", ["Api", "Artifact", "Job", "Dataset", "Model", "Jobs", "Datasets", "Models", "Tasks", "Following"]
+)
 def test_both_clients_have_the_same_names_and_arguments(noun: str) -> None:
     one, other = getattr(resources, noun), getattr(async_resources, f"Async{noun}")
     names = {name for name in vars(one) if not name.startswith("_")}

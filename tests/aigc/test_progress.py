@@ -1,0 +1,76 @@
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from aigc import progress
+from aigc.cli.demo import baselines_of
+from aigc.cli.watching import LINE_SECONDS, Lines
+from tests.aigc.scripted import Answer, in_turn, job, serving
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (None, ""),
+        (0, "about 1 s left"),
+        (89.4, "about 89 s left"),
+        (90, "about 2 min left"),
+        (5399, "about 90 min left"),
+        (5400, "about 2 h left"),
+    ],
+)
+def test_time_left_is_rounded_and_never_nothing(seconds: float | None, words: str) -> None:
+    assert progress.time_left(seconds) == words
+
+
+def test_a_line_says_what_is_known() -> None:
+    assert progress.line(job("running")) == "Training  30 %  3/10  5 steps/s  about 7 s left"
+    fast = job("running", metrics={"images_per_second": 412.3})
+    assert progress.line(fast) == "Training  30 %  3/10  412 img/s  about 7 s left"
+    assert progress.line(job("running", progress={"phase": "preparing"})) == "Preparing data"
+    assert progress.line(job("succeeded")) == "Succeeded"
+    assert "aigc worker" in progress.line(job("waiting_for_worker"))
+
+
+def test_plain_lines_come_when_something_is_new_and_every_ten_seconds() -> None:
+    written: list[str] = []
+    now = [0.0]
+    lines = Lines(written.append, clock=lambda: now[0])
+    for second in range(25):
+        now[0] = float(second)
+        lines.show(job("queued") if second < 3 else job("running", progress={"phase": "training"}))
+    assert LINE_SECONDS == 10
+    assert written == ["Queued", "Training", "Training", "Training"]
+
+
+def test_a_terminal_gets_a_bar(tmp_path: Path) -> None:
+    looks = in_turn(Answer(200, job("running")), Answer(200, job("running")), Answer(200, job("succeeded")))
+    screen, terminal = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
+    with serving(looks) as server:
+        command = [sys.executable, "-m", "aigc", "jobs", "watch", job()["id"], "--url", server.url]
+        watching = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=terminal)
+        os.close(terminal)
+        drawn = b""
+        while True:
+            try:
+                drawn += os.read(screen, 4096)
+            except OSError:  # the other side is closed
+                break
+        watching.communicate(timeout=20)
+    os.close(screen)
+    text = drawn.decode()
+    assert watching.returncode == 0
+    assert "Training 30 %" in text
+    assert "━" in text
+    assert "about 7 s left" in text
+    assert "succeeded" in text
+
+
+def test_baselines_stand_beside_their_figures() -> None:
+    known = {"fid": {"baseline": "fid_noise"}, "other": {"baseline": None}, "lost": {"baseline": "nowhere"}}
+    assert baselines_of({"fid": 20.0, "fid_noise": 300.0, "other": 1.0, "lost": 2.0}, known) == {"fid": "fid_noise"}
