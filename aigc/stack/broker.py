@@ -7,9 +7,11 @@ import socket
 import sys
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from aigc.stack.home import Home, StackError
 
+REDIS_PORT = 6379
 SERVERS = ("valkey-server", "redis-server")
 
 
@@ -65,10 +67,39 @@ def answers(listen: Path) -> bool:
         connection.settimeout(1.0)
         try:
             connection.connect(str(listen))
-            connection.sendall(b"PING\r\n")
-            return connection.recv(16).startswith(b"+PONG")
+            return _pings(connection)
         except OSError:
             return False
+
+
+def check(url: str) -> None:
+    """See that the server an address names answers; its password stays out of every message.
+
+    Raises:
+        StackError: It does not.
+    """
+    parts = urlsplit(url)
+    if parts.scheme == "rediss":  # would need TLS for a PING; the parts say for themselves what is wrong
+        return
+    if not parts.hostname:
+        where, well = parts.path, answers(Path(parts.path))
+    else:
+        where = f"{parts.hostname} port {parts.port or REDIS_PORT}"
+        try:
+            with socket.create_connection((parts.hostname, parts.port or REDIS_PORT), timeout=2.0) as connection:
+                well = _pings(connection)
+        except OSError:
+            well = False
+    if not well:
+        raise StackError(
+            f"No Valkey or Redis answers at {where}, which AIGC_REDIS_URL names."
+            " Start it, or unset AIGC_REDIS_URL to use the one that comes with the installation."
+        )
+
+
+def _pings(connection: socket.socket) -> bool:
+    connection.sendall(b"PING\r\n")
+    return connection.recv(16).startswith((b"+PONG", b"-NOAUTH", b"-NOPERM"))
 
 
 def set_aside(home: Home) -> Path | None:

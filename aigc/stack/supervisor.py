@@ -76,7 +76,9 @@ class Stack:
     def _start(self) -> None:
         environment = self._environment()
         self.home.note(Running(os.getpid(), "", ""))
-        if not environment.get("AIGC_REDIS_URL"):
+        if environment.get("AIGC_REDIS_URL"):
+            broker.check(environment["AIGC_REDIS_URL"])
+        else:
             listen = self.home.socket()
             environment["AIGC_REDIS_URL"] = f"redis+socket://{listen}"
             self._start_broker(listen, environment)

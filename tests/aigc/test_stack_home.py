@@ -107,6 +107,17 @@ def test_a_server_is_found() -> None:
     assert "server" in said.stdout.lower()
 
 
+def test_a_queue_server_that_does_not_answer_is_named_without_its_password() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with pytest.raises(StackError) as refused:
+        broker.check(f"redis://user:secret@127.0.0.1:{port}/0")
+    assert f"127.0.0.1 port {port}" in str(refused.value)
+    assert "secret" not in str(refused.value)
+    with pytest.raises(StackError, match=r"at /nowhere/valkey\.sock"):
+        broker.check("redis+socket:///nowhere/valkey.sock")
+
+
 def child(tmp_path: Path, code: str) -> Child:
     return Child(Role("part", [sys.executable, "-c", code]), tmp_path / "part.log", dict(os.environ))
 
