@@ -83,7 +83,7 @@ class AsyncJob(JobRecord):
             with follow_on_screen() as show:
                 self.raw = await self._api.run(flows.wait(self._api.wire, self.id, timeout, show))
         else:
-            self.raw = await self._api.run(flows.wait(self._api.wire, self.id, timeout, self._see))
+            self.raw = await self._api.run(flows.wait(self._api.wire, self.id, timeout, None))
         if check:
             flows.succeeded(self.raw, self._api.transport.connection.url)
         return self
@@ -131,9 +131,6 @@ class AsyncJob(JobRecord):
     async def download(self, folder: str | os.PathLike[str] = ".", pattern: str = "*") -> list[Path]:
         """Save its result files (those whose name fits the pattern) into a folder."""
         return await self._api.run(flows.download(self._api.wire, self.id, Path(folder), pattern))
-
-    def _see(self, raw: Mapping[str, Any]) -> None:
-        self.raw = raw
 
     async def _files(self, path: str, query: Mapping[str, Any]) -> Listing[AsyncArtifact]:
         found = await self._api.run(flows.pages(self._api.wire, path, query, None))

@@ -1,6 +1,7 @@
 """What the client does in one or more requests, as flows that either transport can drive."""
 
 import fnmatch
+import math
 import os
 import time
 import uuid
@@ -16,6 +17,7 @@ from aigc.wire import Call, Flow, Patience, Reply, ReplyCache, Sleep, Upload, se
 
 FIRST_LOOK = 0.05
 SLOWEST_LOOK = 1.0
+LONGEST_HOLD = 20.0
 PAGE = 100
 
 Watch = Callable[[Mapping[str, Any]], None]
@@ -102,11 +104,16 @@ def _query(query: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 @dataclass
 class Looks:
-    """Looking at a job until it has ended: often at first, then once a second."""
+    """Looking at a job until it has ended: often at first, then once a second.
+
+    Attributes:
+        patient: Let the server hold back its answers until the job has ended; for who needs only that.
+    """
 
     wire: Wire
     job_id: str
     timeout: float | None = None
+    patient: bool = False
     ended: bool = False
     _started: float = field(default_factory=time.monotonic)
     _pause: float = 0.0
@@ -118,14 +125,24 @@ class Looks:
             WaitTimeout: The job has not ended in time; it goes on.
         """
         if self._pause:
-            left = None if self.timeout is None else self.timeout - (time.monotonic() - self._started)
-            if self.timeout is not None and left is not None and left <= 0:
-                raise WaitTimeout(self.job_id, self.timeout)
-            yield Sleep(self._pause if left is None else min(self._pause, left))
-        self._pause = min(self._pause * 1.5, SLOWEST_LOOK) or FIRST_LOOK
-        job: dict[str, Any] = yield from self.wire.json(Call("GET", f"jobs/{self.job_id}"))
+            left = self._left()
+            if left <= 0:
+                raise WaitTimeout(self.job_id, self.timeout or 0.0)
+            yield Sleep(min(self._pause, left))
+        asked = time.monotonic()
+        job: dict[str, Any] = yield from self.wire.json(self._call())
         self.ended = job["state"] in FINAL_STATES
+        held_back = time.monotonic() - asked > SLOWEST_LOOK
+        self._pause = FIRST_LOOK if held_back else min(self._pause * 1.5, SLOWEST_LOOK) or FIRST_LOOK
         return job
+
+    def _call(self) -> Call:
+        hold = int(min(LONGEST_HOLD, self._left())) if self.patient else 0
+        headers = {"Prefer": f"wait={hold}"} if hold >= 1 else {}
+        return Call("GET", f"jobs/{self.job_id}", headers=headers, wait=float(hold))
+
+    def _left(self) -> float:
+        return math.inf if self.timeout is None else self.timeout - (time.monotonic() - self._started)
 
 
 def wait(wire: Wire, job_id: str, timeout: float | None, watch: Watch | None) -> Flow[dict[str, Any]]:
@@ -134,7 +151,7 @@ def wait(wire: Wire, job_id: str, timeout: float | None, watch: Watch | None) ->
     Raises:
         WaitTimeout: It has not ended in time; it goes on.
     """
-    looks = Looks(wire, job_id, timeout)
+    looks = Looks(wire, job_id, timeout, patient=watch is None)
     while True:
         job = yield from looks.next()
         if watch is not None:

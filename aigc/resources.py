@@ -95,7 +95,7 @@ class Job(JobRecord):
             with follow_on_screen() as show:
                 self.raw = self._api.run(flows.wait(self._api.wire, self.id, timeout, show))
         else:
-            self.raw = self._api.run(flows.wait(self._api.wire, self.id, timeout, self._see))
+            self.raw = self._api.run(flows.wait(self._api.wire, self.id, timeout, None))
         if check:
             flows.succeeded(self.raw, self._api.transport.connection.url)
         return self
@@ -141,9 +141,6 @@ class Job(JobRecord):
     def download(self, folder: str | os.PathLike[str] = ".", pattern: str = "*") -> list[Path]:
         """Save its result files (those whose name fits the pattern) into a folder."""
         return self._api.run(flows.download(self._api.wire, self.id, Path(folder), pattern))
-
-    def _see(self, raw: Mapping[str, Any]) -> None:
-        self.raw = raw
 
     def _files(self, path: str, query: Mapping[str, Any]) -> Listing[Artifact]:
         found = self._api.run(flows.pages(self._api.wire, path, query, None))

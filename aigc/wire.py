@@ -105,7 +105,8 @@ class ReplyCache:
 
 
 def _cachable(call: Call) -> bool:
-    return call.method == "GET" and call.save_to is None
+    # with the known ETag, a request that may be held back would wait for another change than we want
+    return call.method == "GET" and call.save_to is None and not call.wait
 
 
 def send(call: Call, patience: Patience, cache: ReplyCache) -> Flow[Reply]:

@@ -127,7 +127,8 @@ def report(error: Exception) -> int:
     if isinstance(error, errors.ApiError) and error.request_id and error.status >= 500:
         click.echo(f"Request id: {error.request_id}", err=True)
     if isinstance(error, errors.Unauthorized):
-        click.echo("Set AIGC_TOKEN, or AIGC_TOKEN_FILE to a file that holds the token.", err=True)
+        if error.status == 401:
+            click.echo("Set AIGC_TOKEN, or AIGC_TOKEN_FILE to a file that holds the token.", err=True)
         return EXIT_AUTH
     if isinstance(error, errors.NotReachable):
         return EXIT_NOT_REACHABLE
