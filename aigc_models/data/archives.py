@@ -6,7 +6,7 @@ so a small hostile file could take a gigabyte of the web process.
 
 import stat
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
@@ -43,26 +43,24 @@ def read_directory(path: Path, filename: str) -> Iterator[Entry]:
         InputError: It is cut off, damaged, or has more entries than :data:`MAX_ENTRIES`.
     """
     with path.open("rb") as stream:
-        count, size, offset = _find_directory(stream, path.stat().st_size, filename)
-        if count > MAX_ENTRIES or size > _MAX_DIRECTORY:
-            sentence = "The archive {file} holds {count} files. The limit is {limit}; split it or use a .npz file."
-            values = {"file": filename, "count": count, "limit": MAX_ENTRIES}
-            raise InputError(Fault(sentence, values, where={"file": filename}, code="too-many-files"))
+        count, length, offset = _find_directory(stream, path.stat().st_size, filename)
         stream.seek(offset)
         for _ in range(count):
             yield _read_entry(stream, filename)
+        if stream.tell() != offset + length:  # zipfile goes by the length, so both must agree
+            raise _damaged(filename)
 
 
-def decode_name(name: bytes, flags: int) -> str:
-    """Decode an entry's name: UTF-8 where it says so or fits, else GB 18030 (Chinese Windows), else code page 437."""
-    if flags & _UTF8:
-        return name.decode("utf-8", "replace")
-    for encoding in ("utf-8", "gb18030"):
-        try:
-            return name.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    return name.decode("cp437")
+def name_encoding(names: Iterable[bytes]) -> str:
+    """The encoding of names that do not say theirs: UTF-8 if all fit, else GB 18030 as on Chinese Windows."""
+    fitting = dict.fromkeys(("utf-8", "gb18030", "cp437"))
+    for name in names:
+        for encoding in list(fitting):
+            try:
+                name.decode(encoding)
+            except UnicodeDecodeError:
+                del fitting[encoding]
+    return next(iter(fitting))
 
 
 def is_clutter(name: str) -> bool:
@@ -85,8 +83,12 @@ def _find_directory(stream: BinaryIO, size: int, filename: str) -> tuple[int, in
         raise _damaged(filename)
     *_, count, length, offset, _comment = _END.unpack_from(tail, at)
     end = start + at
-    if 0xFFFF in (count,) or 0xFFFFFFFF in (length, offset):
+    if count == 0xFFFF or 0xFFFFFFFF in (length, offset):
         count, length, offset, end = _find_directory64(stream, end, filename)
+    if count > MAX_ENTRIES or length > _MAX_DIRECTORY:
+        sentence = "The archive {file} holds {count} files. The limit is {limit}; split it or use a .npz file."
+        values = {"file": filename, "count": count, "limit": MAX_ENTRIES}
+        raise InputError(Fault(sentence, values, where={"file": filename}, code="too-many-files"))
     # Bytes before the archive (a self-extractor) shift every offset by the same amount.
     shift = end - length - offset
     if shift < 0:
@@ -100,7 +102,7 @@ def _find_directory64(stream: BinaryIO, end: int, filename: str) -> tuple[int, i
         magic, _, at, _ = _END64_LOCATOR.unpack(stream.read(_END64_LOCATOR.size))
         stream.seek(at)
         magic64, *_, count, length, offset = _END64.unpack(stream.read(_END64.size))
-    except (OSError, ValueError, struct.error):
+    except (OSError, ValueError, OverflowError, struct.error):
         raise _damaged(filename) from None
     if magic != b"PK\x06\x07" or magic64 != b"PK\x06\x06":
         raise _damaged(filename)
@@ -119,7 +121,7 @@ def _read_entry(stream: BinaryIO, filename: str) -> Entry:
     stream.seek(comment_length, 1)
     unpacked, packed = _sizes64(extra, unpacked, packed)
     return Entry(
-        name=decode_name(name, flags),
+        name=name.decode("utf-8" if flags & _UTF8 else name_encoding([name]), "replace"),
         packed=packed,
         unpacked=unpacked,
         method=method,

@@ -15,17 +15,15 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 import numpy as np
-from PIL import Image
 
 from aigc_models.base import InputError
 from aigc_models.data.archives import is_clutter
 from aigc_models.data.image_arrays import ArraySource, class_names, find_blocks
-from aigc_models.data.image_files import FileSource, true_name
+from aigc_models.data.image_files import FileSource, true_names
 from aigc_models.data.raw_arrays import RawArray, open_idx, open_npy, opener_of
 from aigc_models.data.reading import (
     BEAT_EVERY,
     MAX_DECODED,
-    MAX_PIXELS,
     MAX_SIDE,
     Beat,
     Contents,
@@ -136,8 +134,9 @@ def _open_archive(file: Path, names: list[str], faults: Faults, beat: Beat) -> S
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
         sentence = "The archive {file} is cut off or damaged. Upload it again."
         raise refuse(sentence, "truncated-file", file=file.name) from None
-    entries = {true_name(info): info for info in archive.infolist() if not info.is_dir()}
-    entries = {name: info for name, info in entries.items() if not is_clutter(name)}
+    infos = archive.infolist()
+    entries = dict(zip(true_names(infos), infos, strict=True))
+    entries = {name: info for name, info in entries.items() if not (info.is_dir() or is_clutter(name))}
     if not any(PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES for name in entries):
         arrays = _arrays(archive, entries.items())
         if arrays:
@@ -169,7 +168,6 @@ def _beat(done: int, total: int) -> None:
 def main(request: dict[str, Any]) -> None:
     """Read an upload within limits and write the result, or the faults."""
     confine()
-    Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2  # Pillow refuses at twice this
     warnings.simplefilter("ignore")
     try:
         result = read_upload(request, _beat)

@@ -15,7 +15,7 @@ from pathlib import PurePosixPath
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from aigc_models.data.archives import decode_name, is_clutter
+from aigc_models.data.archives import is_clutter, name_encoding
 from aigc_models.data.reading import (
     BEAT_EVERY,
     MAX_PIXELS,
@@ -95,7 +95,7 @@ class FileSource:
             except _Refused as refusal:
                 faults.add(refusal.message, member.name, refusal.code, **refusal.values)
                 continue
-            except (*_UNREADABLE, Image.DecompressionBombError, MemoryError):
+            except (*_UNREADABLE, MemoryError):
                 faults.add(_BROKEN, member.name)
                 continue
             sizes[width, height] += 1
@@ -109,7 +109,7 @@ class FileSource:
         for member in self._members:
             try:
                 yield decode(self._archive.read(member.info), target)
-            except (*_UNREADABLE, Image.DecompressionBombError, MemoryError):
+            except (*_UNREADABLE, MemoryError):
                 faults.add(_BROKEN, member.name)
                 yield None
 
@@ -170,7 +170,11 @@ def _open(data: bytes) -> Image.Image:
         raise _Refused("The image {file} is empty (0 bytes). Replace it or leave it out.")
     if not data.startswith(_MAGIC) and not (data[:4] == b"RIFF" and data[8:12] == b"WEBP"):
         raise _Refused("The file {file} is no image, although its name says so. Save it as PNG or JPEG.")
-    image = Image.open(io.BytesIO(data), formats=FORMATS)
+    try:
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
+    except Image.DecompressionBombError:
+        sentence = "The image {file} has more than {limit} megapixels. Make it smaller."
+        raise _Refused(sentence, code="image-too-large", limit=MAX_PIXELS // 10**6) from None
     width, height = image.size
     if width * height > MAX_PIXELS:
         sentence = "The image {file} has {width} x {height} pixels. The limit is {limit} megapixels; make it smaller."
@@ -191,8 +195,8 @@ def _members(archive: zipfile.ZipFile) -> tuple[list[Member], list[str]]:
     """Image files in natural order with part and class from their folders, and names of other files."""
     images: list[tuple[zipfile.ZipInfo, PurePosixPath]] = []
     ignored: list[str] = []
-    for info in archive.infolist():
-        name = true_name(info)
+    infos = archive.infolist()
+    for info, name in zip(infos, true_names(infos), strict=True):
         if info.is_dir() or is_clutter(name):
             continue
         path = PurePosixPath(name)
@@ -213,11 +217,18 @@ def _members(archive: zipfile.ZipFile) -> tuple[list[Member], list[str]]:
     return members, ignored
 
 
-def true_name(info: zipfile.ZipInfo) -> str:
-    """An entry's name, where :mod:`zipfile` may have taken other encodings for code page 437."""
-    unicode = info.flag_bits & 0x800
-    name = info.filename if unicode else decode_name(info.orig_filename.encode("cp437"), 0)
-    return name.replace("\\", "/")
+def true_names(infos: Sequence[zipfile.ZipInfo]) -> list[str]:
+    """Names of all entries, where :mod:`zipfile` may have taken other encodings for code page 437.
+
+    One archive has one encoding, so a name that fits UTF-8 by chance does not mislead.
+    """
+    raw = [None if info.flag_bits & 0x800 else info.orig_filename.encode("cp437") for info in infos]
+    encoding = name_encoding(name for name in raw if name is not None)
+    names = [
+        info.filename if name is None else name.decode(encoding, "replace")
+        for info, name in zip(infos, raw, strict=True)
+    ]
+    return [name.replace("\\", "/") for name in names]
 
 
 def _is_image(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bool:

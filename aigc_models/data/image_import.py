@@ -177,8 +177,8 @@ def _warnings(
     tiny = [name for name, count in class_counts.items() if count < _FEW_OF_CLASS]
     blank = sum(int((part.flatten(1).amax(1) == part.flatten(1).amin(1)).sum()) for part in (images.train, images.test))
     copies = max(Counter(digests).values())
-    train = {digest for digest, test in zip(digests, is_test, strict=True) if not test}
-    leaked = sum(test and digest in train for digest, test in zip(digests, is_test, strict=True))
+    train = {digest for digest, test in zip(digests, is_test.tolist(), strict=True) if not test}
+    leaked = sum(test and digest in train for digest, test in zip(digests, is_test.tolist(), strict=True))
     found: list[tuple[bool, str, dict[str, Any]]] = [
         (total < _FEW_IMAGES, "There are only {count} images; results will be poor.", {"count": total}),
         (

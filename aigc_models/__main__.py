@@ -1,0 +1,238 @@
+"""``python -m aigc_models FAMILY OPERATION``: train and use models in the terminal, without a queue."""
+
+import json
+import signal
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import click
+from pydantic import ValidationError
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from aigc_models.base import Cancelled, Diverged, Family, InputError, Metrics, Params, Paused
+from aigc_models.faults import decode_text, explain
+from aigc_models.registry import families
+from aigc_models.standalone import LocalRun, dataset_id, newest_checkpoint, open_dataset, open_model, perform
+
+_MODEL_ID = "mdl_" + "0" * 26  # a local model has a directory, not an id
+_CURVE_SECONDS = 1.0
+
+
+class Terminal:
+    """Shows a run's progress as one line that moves, and keeps its curve as JSON lines."""
+
+    def __init__(self, console: Console, curve: Path) -> None:
+        self._curve, self._written_at, self._task = curve, 0.0, TaskID(0)
+        self.progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.completed:.0f} of {task.total:.0f}"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[metrics]}"),
+            console=console,
+        )
+
+    def phase(self, name: str) -> None:
+        """Begin another line."""
+        self._task = self.progress.add_task(name.capitalize(), total=1, metrics="")
+
+    def report(self, step: int, total: int, metrics: Mapping[str, float]) -> None:
+        """Move the line."""
+        shown = {"metrics": _one_line(metrics)} if metrics else {}
+        self.progress.update(self._task, completed=step, total=max(total, 1), **shown)  # type: ignore[arg-type]
+        now = time.monotonic()
+        if metrics and now - self._written_at >= _CURVE_SECONDS:
+            self._written_at = now
+            self._curve.parent.mkdir(parents=True, exist_ok=True)
+            with self._curve.open("a", encoding="utf-8") as stream:
+                stream.write(json.dumps({"step": step, **metrics}) + "\n")
+
+    def log(self, message: str) -> None:
+        """Print a line above the moving one."""
+        self.progress.console.print(message)
+
+
+def _one_line(metrics: Mapping[str, float]) -> str:
+    return "  ".join(f"{name} {value:.4g}" for name, value in metrics.items())
+
+
+@contextmanager
+def interruptible(run: LocalRun, *, keeps_state: bool) -> Iterator[None]:
+    """Ctrl-C once stops at the next step with a checkpoint, where the operation has them; twice stops at once."""
+
+    def ask(_number: int, _frame: FrameType | None) -> None:
+        run.cancelling = run.stopping or not keeps_state
+        run.stopping = True
+        run.log("Stopping after this step. Press Ctrl-C again to stop without a checkpoint.")
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def options_of(params: type[Params]) -> list[click.Parameter]:
+    """One option for each setting, from the class that declares it."""
+    schema = params.model_json_schema()
+    options: list[click.Parameter] = []
+    for name, field in schema["properties"].items():
+        required = name in schema.get("required", ())
+        flag = "--" + name.replace("_", "-")
+        text = field.get("description", "")
+        if "x-input" in field:
+            metavar = "DATASET" if field["x-input"] == "dataset" else "MODEL"
+            text += _INPUT_HELP[metavar]
+            options.append(click.Option([flag, name], required=required, metavar=metavar, help=text))
+            continue
+        default = "" if field.get("default") in (None, "") else f"  [default: {json.dumps(field['default'])}]"
+        options.append(click.Option([flag, name], metavar=_metavar(field), help=text + _limits(field) + default))
+    if params.makes == "dataset":
+        options.append(click.Option(["--upload"], required=True, metavar="FILE", help="File to import."))
+    if params.presets:
+        choice = click.Choice(list(params.presets))
+        options.append(click.Option(["--preset"], type=choice, help="Settings to start from; others given here win."))
+    return options + _run_options(params)
+
+
+_INPUT_HELP = {
+    "DATASET": " A ZIP, .npz or IDX file, a directory of images, or a starter's name.",
+    "MODEL": " The directory of a training's results.",
+}
+
+
+def _run_options(params: type[Params]) -> list[click.Parameter]:
+    options: list[click.Parameter] = [
+        click.Option(["--out"], type=click.Path(path_type=Path), required=True, help="Directory for the results."),
+        click.Option(["--device"], default="cpu", show_default=True, help="Torch device: cpu, cuda:0, ..."),
+    ]
+    if params.makes == "model":
+        resume = "Go on from the newest checkpoint in the directory of the results."
+        options.append(click.Option(["--resume"], is_flag=True, help=resume))
+    return options
+
+
+def _metavar(field: Mapping[str, Any]) -> str:
+    if "enum" in field:
+        return "[" + "|".join(str(choice) for choice in field["enum"]) + "]"
+    kinds = [field.get("type"), *(option.get("type") for option in field.get("anyOf", ()))]
+    names = {"integer": "INTEGER", "number": "NUMBER", "boolean": "true|false"}
+    return next((names[kind] for kind in kinds if kind in names), "TEXT")
+
+
+def _limits(field: Mapping[str, Any]) -> str:
+    for source in (field, *field.get("anyOf", ())):
+        if "minimum" in source and "maximum" in source:
+            return f"  [{source['minimum']} to {source['maximum']}]"
+    return ""
+
+
+def command_of(family: Family, operation: str) -> click.Command:
+    """The command of one operation."""
+    params = family.operations[operation]
+
+    def invoke(**given: Any) -> None:
+        _run(family, operation, given)
+
+    summary = (params.__doc__ or "").strip()
+    return click.Command(operation, callback=invoke, params=options_of(params), help=summary, short_help=summary)
+
+
+def _run(family: Family, operation: str, given: dict[str, Any]) -> None:
+    params_class = family.operations[operation]
+    console = Console(stderr=True)
+    out: Path = given.pop("out")
+    checkpoints = out / "checkpoints"
+    terminal = Terminal(console, out / "curve.jsonl")
+    run = LocalRun(
+        out,
+        device=given.pop("device"),
+        checkpoints=checkpoints if params_class.makes == "model" else None,
+        resume_from=newest_checkpoint(checkpoints) if given.pop("resume", False) else None,
+        on_phase=terminal.phase,
+        on_report=terminal.report,
+        on_log=terminal.log,
+    )
+    try:
+        with terminal.progress, interruptible(run, keeps_state=params_class.makes == "model"):
+            params = _prepare(params_class, given, run)
+            metrics = perform(family.name, operation, params, run)
+    except InputError as error:
+        raise click.ClickException("\n".join(str(fault) for fault in error.faults)) from None
+    except Diverged as error:
+        raise click.ClickException(f"{error}. Try a smaller learning rate.") from None
+    except Paused:
+        console.print(f"Stopped. Go on with --resume; the checkpoint is in {checkpoints}.")
+        raise click.exceptions.Exit(130) from None
+    except Cancelled:
+        console.print("Stopped.")
+        raise click.exceptions.Exit(130) from None
+    _show(family, metrics, out)
+
+
+def _prepare(params_class: type[Params], given: dict[str, Any], run: LocalRun) -> Params:
+    """Open what the settings name, and validate the settings.
+
+    Raises:
+        click.UsageError: Some settings cannot be used; says all of them.
+    """
+    schema = params_class.model_json_schema()
+    typed = {name: value for name, value in given.items() if value is not None}
+    values: dict[str, Any] = dict(params_class.presets.get(typed.pop("preset", ""), {}))
+    inputs: dict[str, Path] = {}
+    if "upload" in typed:
+        inputs["upload"] = Path(typed.pop("upload"))
+    for name, field in schema["properties"].items():
+        kind = field.get("x-input")
+        if name not in typed or kind is None:
+            continue
+        source = typed.pop(name)
+        if kind == "dataset":
+            inputs[name] = open_dataset(source, run.out_dir / "inputs" / name, run)
+            values[name] = dataset_id(inputs[name])
+        else:
+            inputs[name], values[name] = open_model(source), _MODEL_ID
+    run.inputs = inputs
+    try:
+        return params_class.model_validate_json(json.dumps(values | decode_text(schema, typed)))
+    except ValidationError as error:
+        raise click.UsageError("\n".join(str(fault) for fault in explain(error, params_class))) from None
+
+
+def _show(family: Family, metrics: Metrics, out: Path) -> None:
+    table = Table(box=None, pad_edge=False)
+    for title in ("Figure", "Value", "Baseline"):
+        table.add_column(title, justify="left" if title == "Figure" else "right")
+    baselines = {info.baseline for info in family.metrics.values()}
+    for name, value in metrics.items():
+        info = family.metrics.get(name)
+        if name in baselines:
+            continue
+        beside = metrics.get(info.baseline) if info and info.baseline else None
+        row = (info.title if info else name, f"{value:.5g}", "" if beside is None else f"{beside:.5g}")
+        table.add_row(*row)
+    console = Console()
+    if metrics:
+        console.print(table)
+    console.print(f"The results are in {out}")
+
+
+def main() -> click.Group:
+    """The command with one group for each family."""
+    root = click.Group("aigc_models", help="Train and use generative models in the terminal, without a queue.")
+    for family in families().values():
+        group = click.Group(family.name, help=family.summary)
+        for operation in family.operations:
+            group.add_command(command_of(family, operation))
+        root.add_command(group)
+    return root
+
+
+if __name__ == "__main__":
+    main()(prog_name="python -m aigc_models")

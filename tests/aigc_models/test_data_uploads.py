@@ -1,0 +1,75 @@
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from aigc_models.base import InputError
+from aigc_models.data.starters import STARTERS
+from aigc_models.data.uploads import precheck
+from tests.corpus import malicious
+from tests.corpus.pictures import class_folders, idx, npz, pixels, zipped
+
+AT_ONCE = {name: case for name, case in malicious.CASES.items() if case.at_once}
+
+
+@pytest.mark.parametrize("name", AT_ONCE)
+def test_harmful_uploads_are_refused_at_once_with_a_sentence(name: str, tmp_path: Path) -> None:
+    case = AT_ONCE[name]
+    path = tmp_path / "blob"
+    path.write_bytes(case.make())
+    with pytest.raises(InputError) as caught:
+        precheck(path, case.filename)
+    fault = caught.value.faults[0]
+    assert fault.code == case.code
+    assert str(fault).endswith(".")
+    assert fault.where["file"]
+
+
+@pytest.mark.parametrize("name", [name for name, case in malicious.CASES.items() if not case.at_once])
+def test_faults_inside_are_left_to_the_import(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "blob"
+    path.write_bytes(malicious.CASES[name].make())
+    assert precheck(path, "upload") == "images"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        zipped(class_folders({"cats": 2, "狗": 2})),
+        zipped({"train-images-idx3-ubyte.gz": b"x"}),
+        zipped({"no_suffix": b"x"}),
+        npz(x_train=pixels(0)[None]),
+        idx(pixels(0)[None]),
+        idx(pixels(0)[None], packed=True),
+    ],
+)
+def test_usable_uploads_pass(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "blob"
+    path.write_bytes(content)
+    assert precheck(path, "upload") == "images"
+
+
+def test_all_unsafe_names_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "blob"
+    path.write_bytes(zipped({"../a.png": b"x", "b.png": b"x", "/c.png": b"x"}))
+    with pytest.raises(InputError) as caught:
+        precheck(path, "a.zip")
+    assert [fault.values["file"] for fault in caught.value.faults] == ["../a.png", "/c.png"]
+
+
+def test_a_long_table_of_contents_takes_no_memory(tmp_path: Path) -> None:
+    path = tmp_path / "blob"
+    path.write_bytes(zipped({f"folder/{index}.png": b"" for index in range(5000)}))
+    tracemalloc.start()
+    precheck(path, "a.zip")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**20
+
+
+def test_starters_are_complete_and_name_their_licence() -> None:
+    for name, starter in STARTERS.items():
+        assert starter.name == name
+        assert precheck(starter.path, starter.filename) == starter.kind
+        assert starter.licence
+        assert "opyright" in next(starter.path.parent.glob("LICENSE.fashion_mnist*")).read_text()

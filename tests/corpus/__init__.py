@@ -1,0 +1,1 @@
+"""Files made to be imported, and files made to do harm."""
