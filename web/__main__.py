@@ -1,0 +1,95 @@
+"""``python -m web``: serve pages and API with gunicorn's threads, in one process.
+
+The parent only binds and supervises; the application is built in the child, after the fork,
+because neither database connections nor the object store survive one.
+"""
+
+import ctypes
+import os
+import signal
+import sys
+from typing import Any
+
+from gunicorn.app.base import BaseApplication
+
+from jobs.settings import Settings
+from web.bind_guard import refusal
+
+NOT_CONFIGURED = 78  # EX_CONFIG of sysexits.h
+PR_SET_PDEATHSIG = 1
+GRACE_SECONDS = 4
+
+
+class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn, configured here instead of by files and arguments."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Set what we need; everything else is gunicorn's default."""
+        host = f"[{self.settings.host}]" if ":" in self.settings.host else self.settings.host
+        chosen: dict[str, Any] = {
+            "bind": f"{host}:{self.settings.port}",
+            "workers": 1,
+            "worker_class": "gthread",
+            "threads": self.settings.web_threads,
+            "graceful_timeout": GRACE_SECONDS,
+            "keepalive": 30,
+            "control_socket_disable": True,
+            "loglevel": "warning",
+            "limit_request_line": 8190,
+            "post_fork": _after_fork,
+            "post_worker_init": _announce,
+            "proc_name": "aigc-web",
+        }
+        for name, value in chosen.items():
+            if name in self.cfg.settings:
+                self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        """Build the application; called in the child."""
+        from web import create_app
+
+        return create_app(self.settings)
+
+
+def _after_fork(_arbiter: Any, _worker: Any) -> None:
+    """The child never outlives its parent."""
+    die_with_parent(signal.SIGKILL)
+
+
+def _announce(worker: Any) -> None:
+    """Say where it serves, and let streams end when the server stops."""
+    worker.wsgi.extensions["aigc"].stopping = lambda: not worker.alive
+    host, port = worker.sockets[0].getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    sys.stdout.write(f"ready http://{shown}:{port}\n")
+    sys.stdout.flush()
+
+
+def die_with_parent(signal_number: int) -> None:
+    """Ask the kernel to end this process when its parent ends; only Linux can."""
+    if sys.platform == "linux":
+        parent = os.getppid()
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, int(signal_number), 0, 0, 0)
+        if os.getppid() != parent:
+            os._exit(1)
+
+
+def main() -> int:
+    """Serve until a signal says stop."""
+    if os.environ.get("AIGC_PARENT_DEATH") == "1":
+        die_with_parent(signal.SIGTERM)
+    settings = Settings()
+    reason = refusal(settings)
+    if reason:
+        sys.stderr.write(reason + "\n")
+        return NOT_CONFIGURED
+    Server(settings).run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,241 @@
+"""Datasets: upload or take a starter, look, preview, delete."""
+
+from flask import Response, request
+from pydantic import BaseModel, ConfigDict, Field
+
+from aigc_models.base import Fault
+from aigc_models.data.starters import STARTERS
+from jobs import datasets as engine_datasets
+from jobs import errors, tables
+from jobs import uploads as engine_uploads
+from web import context, failures, schemas, uploads
+from web.api import artifacts, parsing, shapes
+from web.api.render import answer, api, listing, nothing, tagged
+from web.api.routing import JSON, Reply, operation
+from web.auth import audit
+from web.problems import DatasetRefused, WrongMediaType, not_found
+from web.waiting import watch
+
+MULTIPART = "multipart/form-data"
+DEFAULT_WAIT = 20.0
+PREVIEW = "preview.png"
+FIELDS = frozenset({"name", "licence", "notes", "params"})
+MADE_HEADERS = {"Location": "Address of the dataset.", "Preference-Applied": "Present when the check has ended."}
+
+
+class StarterChoice(BaseModel):
+    """One of the datasets that come with the software."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    starter: str = Field(title="Starter", description="Its name, such as fashion-mnist.", max_length=64)
+
+
+class DatasetUpload(BaseModel):
+    """A file, with what should be known about it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    file: bytes = Field(description="The file.", json_schema_extra={"format": "binary"})
+    name: str = Field("", description="What the dataset is called.", max_length=120, pattern=parsing.NO_NUL)
+    licence: str = Field("", description="Licence of the data.", max_length=120, pattern=parsing.NO_NUL)
+    notes: str = Field("", description="Where it is from, what to know.", max_length=10_000, pattern=parsing.NO_NUL)
+    params: str = Field("", description="Settings of the import, as JSON text.", max_length=50_000)
+
+
+class ImportParams(BaseModel):
+    """Settings of the import; which ones there are is checked by the import's own class."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class DatasetQuery(parsing.Page):
+    """Which datasets."""
+
+    kind: str | None = Field(None, max_length=16, description="Only datasets of this kind, such as images.")
+    ready: parsing.Flag = Field(False, description="Only datasets that can be used.")
+
+
+class MissingFile(errors.InvalidParams):
+    """The form holds no file. Send one part called file."""
+
+    code, title = "file-missing", "There is no file"
+
+
+@operation(
+    method="POST",
+    path="/datasets",
+    tag="datasets",
+    scope="submit",
+    forms={MULTIPART: DatasetUpload, JSON: StarterChoice},
+    headers=("Idempotency-Key", "Prefer"),
+    replies={
+        201: Reply("The dataset is ready.", schemas.Dataset, headers=MADE_HEADERS),
+        202: Reply("The dataset is still being checked.", schemas.Dataset, headers=MADE_HEADERS),
+    },
+    errors=(
+        errors.EmptyFile,
+        errors.UnsupportedFile,
+        errors.FileTooLarge,
+        errors.StorageFull,
+        errors.InvalidParams,
+        errors.IdempotencyKeyReused,
+        parsing.MalformedJson,
+        WrongMediaType,
+    ),
+)
+def create_dataset() -> Response:
+    """Upload a file, or take one of the starters by name.
+
+    The reply waits for the check, 20 seconds unless `Prefer: wait=N` says otherwise. A refused
+    file is 422 with every fault and its place; nothing of it can be used.
+    """
+    if request.mimetype == JSON:
+        dataset, job = _from_starter(parsing.body(StarterChoice))
+    elif request.mimetype == MULTIPART:
+        dataset, job = _from_form()
+    else:
+        raise WrongMediaType(wanted=f"{MULTIPART} or {JSON}", found=request.mimetype or "nothing")
+    return _checked(dataset, job)
+
+
+def _from_starter(choice: StarterChoice) -> tuple[tables.Dataset, tables.Job]:
+    if choice.starter not in STARTERS:
+        known = {"name": choice.starter, "names": ", ".join(STARTERS)}
+        fault = Fault("There is no starter called {name}. The starters are: {names}.", known, "/starter")
+        raise errors.InvalidParams(faults=[fault])
+    return engine_uploads.receive_starter(context.engine(), context.principal(), choice.starter)
+
+
+def _from_form() -> tuple[tables.Dataset, tables.Job]:
+    typed = _form_fields()
+    params = parsing.parsed(typed["params"], ImportParams) if typed.get("params") else ImportParams()
+    described = uploads.Described(
+        name=typed.get("name", "").strip(),
+        licence=typed.get("licence", ""),
+        notes=typed.get("notes", ""),
+        params=params.model_dump(),
+        idempotency_key=parsing.idempotency_key(),
+    )
+    return uploads.receive(request.files["file"], described)
+
+
+def _form_fields() -> dict[str, str]:
+    """The text fields of the form.
+
+    Raises:
+        InvalidParams: One is unknown, sent twice or too long, or there is not exactly one file.
+    """
+    parsing.refuse_unknown({*request.form, *request.files} - {"file"}, FIELDS)
+    if len(request.files.getlist("file")) != 1 or not request.files["file"].filename:
+        raise MissingFile(faults=[Fault(MissingFile.__doc__ or "", pointer="/file")])
+    return parsing.form_fields(request.form, DatasetUpload)
+
+
+def _checked(dataset: tables.Dataset, job: tables.Job) -> Response:
+    """Wait for the check and tell how it ended."""
+    shared = context.process()
+    seconds = parsing.wait_seconds(DEFAULT_WAIT)
+    with shared.waits.hold() as taken:
+        if taken and seconds > 0:
+            watch(shared.engine, job.id, lambda seen: seen.final or shared.stopping(), seconds)
+    reads = context.repository()
+    dataset, job = reads.dataset(dataset.id), reads.job(job.id)
+    state = reads.dataset_state(dataset)
+    if state == "refused":
+        failure = job.failure or {"code": "internal"}
+        code = failures.slug(str(failure.get("code")))
+        raise DatasetRefused(code, failures.faults(failure), dataset=dataset.id, job=job.id)
+    reply = answer(shapes.dataset(dataset, state, job), 201 if state == "ready" else 202)
+    reply.headers["Location"] = api(f"/datasets/{dataset.id}")
+    if state == "ready":
+        reply.headers["Preference-Applied"] = f"wait={seconds:g}"
+    else:
+        reply.headers["Retry-After"] = "1"
+    return reply
+
+
+@operation(
+    method="GET",
+    path="/datasets",
+    tag="datasets",
+    query=DatasetQuery,
+    headers=("If-None-Match",),
+    replies={200: Reply("Datasets, the newest first.", schemas.Listing[schemas.Dataset])},
+    errors=(parsing.InvalidQuery,),
+)
+def list_datasets(query: DatasetQuery) -> Response:
+    """List datasets, the newest first."""
+    reads = context.repository()
+    page = reads.datasets(query.cursor, query.rows, kind=query.kind, ready_only=query.ready)
+    return listing(page, schemas.Dataset, _shown)
+
+
+def _shown(row: tables.Dataset) -> schemas.Dataset:
+    reads = context.repository()
+    state = reads.dataset_state(row)
+    return shapes.dataset(row, state, reads.job(row.job_id) if state == "refused" else None)
+
+
+@operation(
+    method="GET",
+    path="/datasets/{dataset_id}",
+    tag="datasets",
+    headers=("If-None-Match",),
+    replies={200: Reply("The dataset.", schemas.Dataset)},
+    errors=(errors.NotFound,),
+)
+def get_dataset(dataset_id: str) -> Response:
+    """Look at a dataset."""
+    return tagged(answer(_shown(context.repository().dataset(dataset_id))))
+
+
+@operation(
+    method="GET",
+    path="/datasets/{dataset_id}/report",
+    tag="datasets",
+    headers=("If-None-Match",),
+    replies={200: Reply("What the check found.", schemas.DatasetReport)},
+    errors=(errors.NotFound,),
+)
+def get_report(dataset_id: str) -> Response:
+    """Read what the check found: counts, sizes, classes, warnings."""
+    return tagged(answer(schemas.DatasetReport(context.repository().dataset(dataset_id).report or {})))
+
+
+@operation(
+    method="GET",
+    path="/datasets/{dataset_id}/preview",
+    tag="datasets",
+    headers=("If-None-Match", "Range"),
+    replies={
+        200: Reply("A picture of some of the data.", media=("image/png",)),
+        206: Reply("A part of the picture.", media=("image/png",)),
+    },
+    errors=(errors.NotFound, artifacts.RangeNotSatisfiable),
+)
+def get_preview(dataset_id: str) -> Response:
+    """See some of the data as a picture; 404 until the check has made one."""
+    row = context.repository().dataset(dataset_id)
+    for file in context.repository().artifacts(row.job_id, role="output"):
+        if file.name == PREVIEW:
+            return artifacts.content(file)
+    raise not_found("preview", dataset_id)
+
+
+@operation(
+    method="DELETE",
+    path="/datasets/{dataset_id}",
+    tag="datasets",
+    scope="submit",
+    replies={204: Reply("The dataset and its files are deleted.")},
+    errors=(errors.NotFound, errors.DatasetInUse, errors.JobStillRunning),
+)
+def delete_dataset(dataset_id: str) -> Response:
+    """Delete a dataset that no job and no model uses."""
+    engine_datasets.delete(context.engine(), context.principal(), dataset_id)
+    audit.info("delete %s by %s, request %s", dataset_id, context.principal().owner, context.request_id())
+    return nothing()
+
+
+VIEWS = (create_dataset, list_datasets, get_dataset, get_report, get_preview, delete_dataset)

@@ -1,0 +1,305 @@
+"""Jobs: submit, list, look, wait, cancel, retry, delete."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from flask import Response, request
+from pydantic import BaseModel, ConfigDict, Field
+
+from jobs import errors, lifecycle, tables
+from jobs.repository import JobFilter, Label
+from jobs.submit import Submission, Submitted, submit, validate
+from web import context, schemas
+from web.api import parsing, shapes
+from web.api.render import REVALIDATE, answer, api, listing, nothing
+from web.api.routing import Reply, operation
+from web.auth import audit
+from web.translate import language
+from web.waiting import Seen, watch
+
+LOOK_AGAIN = "1"
+JOB_HEADERS = {"ETag": "Changes with the job.", "Retry-After": "Seconds after which to look again."}
+NEW_JOB_HEADERS = {
+    **JOB_HEADERS,
+    "Location": "Address of the job.",
+    "Idempotent-Replayed": "true when the key was used before and this is the job of that time.",
+    "Preference-Applied": "Present when the reply waited for the end of the job.",
+}
+NEW_JOB_ERRORS = (
+    errors.InvalidParams,
+    errors.UnknownTask,
+    errors.WrongInput,
+    errors.NotFound,
+    errors.DatasetNotReady,
+    errors.IdempotencyKeyReused,
+    errors.StorageFull,
+)
+
+
+class JobNew(BaseModel):
+    """A submission: the task, its settings, and what the job is called."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    task: str = Field(title="Task", description="Name of the task, such as image_gan.train.", max_length=128)
+    params: dict[str, Any] = Field(default_factory=dict, title="Params", description="The task's settings.")
+    preset: str | None = Field(None, title="Preset", description="Named settings beneath params.", max_length=64)
+    name: str | None = Field(
+        None,
+        title="Name",
+        description="What the job and the model version it makes are called.",
+        min_length=1,
+        max_length=120,
+        pattern=parsing.NO_NUL,
+    )
+
+
+class ValidateOnly(parsing.Query):
+    """Whether to create anything."""
+
+    validate_only: parsing.Flag = Field(False, description="Check the settings and create nothing.")
+
+
+class JobQuery(parsing.Page):
+    """Which jobs."""
+
+    state: list[tables.JobStatus] = Field([], description="Only jobs with one of these statuses; may be repeated.")
+    task: str | None = Field(None, max_length=128, description="Only jobs of this task.")
+    q: str | None = Field(None, max_length=200, description="Only jobs whose name or id contains this text.")
+    dataset: str | None = Field(None, max_length=64, description="Only jobs that read this dataset.")
+    created_after: parsing.Moment | None = Field(None, description="Only jobs created after this time.")
+    created_before: parsing.Moment | None = Field(None, description="Only jobs created before this time.")
+
+
+@operation(
+    method="POST",
+    path="/jobs",
+    tag="jobs",
+    scope="submit",
+    query=ValidateOnly,
+    body=JobNew,
+    headers=("Idempotency-Key", "Prefer", "Cancel-After"),
+    replies={
+        202: Reply("The job is queued.", schemas.Job, headers=NEW_JOB_HEADERS),
+        200: Reply(
+            "The job ended while the request waited, or the settings were checked.",
+            schemas.JobOrDraft,
+            headers=NEW_JOB_HEADERS,
+        ),
+    },
+    errors=NEW_JOB_ERRORS,
+)
+def submit_job(query: ValidateOnly, body: JobNew) -> Response:
+    """Submit a job."""
+    submission = new_submission(body.task, body)
+    if query.validate_only:
+        return draft(submission)
+    return create(submission)
+
+
+def new_submission(task: str, body: Any) -> Submission:
+    """A submission from a body and the headers beside it."""
+    return Submission(
+        task=task,
+        params=body.params,
+        preset=body.preset,
+        name=body.name,
+        idempotency_key=parsing.idempotency_key(),
+        expires_in=parsing.cancel_after(),
+    )
+
+
+def draft(submission: Submission) -> Response:
+    """Check a submission and create nothing."""
+    with _pointing_into_params():
+        params = validate(submission.task, submission.params, submission.preset)
+    return answer(schemas.JobDraft(task=submission.task, params=params.model_dump(mode="json")))
+
+
+def create(submission: Submission) -> Response:
+    """Submit, and wait for the end as long as the client would."""
+    with _pointing_into_params():
+        result = submit(context.engine(), context.principal(), submission)
+    return accepted(result)
+
+
+@contextmanager
+def _pointing_into_params() -> Iterator[None]:
+    """Faults name a setting; in the request it lies under ``/params``."""
+    try:
+        yield
+    except errors.AigcError as error:
+        error.faults = [
+            replace(fault, pointer=f"/params{fault.pointer}") if fault.pointer else fault for fault in error.faults
+        ]
+        raise
+
+
+def accepted(result: Submitted) -> Response:
+    """The reply to a submission."""
+    row, applied = wait_for(result.job, lambda seen: seen.final)
+    reply = job_reply(row, 200 if applied else 202)
+    reply.headers["Location"] = api(f"/jobs/{row.id}")
+    if result.replayed:
+        reply.headers["Idempotent-Replayed"] = "true"
+    return reply
+
+
+def wait_for(row: tables.Job, until: Callable[[Seen], bool]) -> tuple[tables.Job, bool]:
+    """Wait for a job as long as ``Prefer: wait=N`` says; gives the row, and whether it came to that.
+
+    Waiting takes a thread; when too many do, the reply comes at once, which the preference allows.
+    """
+    seconds = parsing.wait_seconds()
+    if until(Seen(row.version, row.status)):
+        return row, seconds > 0
+    if seconds <= 0:
+        return row, False
+    shared = context.process()
+    with shared.waits.hold() as taken:
+        if not taken:
+            return row, False
+        seen = watch(shared.engine, row.id, lambda now: until(now) or shared.stopping(), seconds)
+    reached = seen is not None and until(seen)
+    return context.repository().job(row.id), reached
+
+
+def job_reply(row: tables.Job, status: int = 200) -> Response:
+    """A job with its ETag; 304 for whoever has it already."""
+    label = context.repository().label(row)
+    position = context.repository().queue_position(row)
+    tag = f"{row.version}-{label.state}-{position or 0}-{language()}"
+    if status == 200 and request.method == "GET" and tag in request.if_none_match:
+        reply = Response(status=304)
+        reply.headers["Cache-Control"] = REVALIDATE
+    else:
+        reply = answer(_shown(row, label), status)
+    reply.set_etag(tag)
+    if row.status not in tables.FINAL:
+        reply.headers["Retry-After"] = LOOK_AGAIN
+    if parsing.wait_seconds() > 0 and status == 200 and row.status in tables.FINAL:
+        reply.headers["Preference-Applied"] = f"wait={parsing.wait_seconds():g}"
+    return reply
+
+
+def _shown(row: tables.Job, label: Label) -> schemas.Job:
+    return shapes.job(row, label, shapes.made_by([row]))
+
+
+@operation(
+    method="GET",
+    path="/jobs",
+    tag="jobs",
+    query=JobQuery,
+    headers=("If-None-Match",),
+    replies={200: Reply("Jobs, the newest first.", schemas.Listing[schemas.Job], headers={"Link": "The next page."})},
+    errors=(parsing.InvalidQuery,),
+)
+def list_jobs(query: JobQuery) -> Response:
+    """List jobs, the newest first."""
+    wanted = JobFilter(
+        states=query.state,
+        task=query.task,
+        q=query.q,
+        dataset=query.dataset,
+        created_after=query.created_after,
+        created_before=query.created_before,
+    )
+    page = context.repository().jobs(wanted, query.cursor, query.rows)
+    made = shapes.made_by(page.items)
+    label = context.repository().label
+    return listing(page, schemas.Job, lambda row: shapes.job(row, label(row), made))
+
+
+@operation(
+    method="GET",
+    path="/jobs/{job_id}",
+    tag="jobs",
+    headers=("If-None-Match", "Prefer"),
+    replies={200: Reply("The job.", schemas.Job, headers=JOB_HEADERS)},
+    errors=(errors.JobNotFound,),
+)
+def get_job(job_id: str) -> Response:
+    """Look at a job.
+
+    With `Prefer: wait=25` the reply waits for the end of the job; with `If-None-Match` and the
+    present ETag as well, for its next change.
+    """
+    row = context.repository().job(job_id)
+    started_with = row.version
+    if _is_current(row):
+        row, _ = wait_for(row, lambda seen: seen.version != started_with or seen.final)
+    else:
+        row, _ = wait_for(row, lambda seen: seen.final)
+    return job_reply(row)
+
+
+def _is_current(row: tables.Job) -> bool:
+    return any(tag.partition("-")[0] == str(row.version) for tag in request.if_none_match.as_set())
+
+
+@operation(
+    method="POST",
+    path="/jobs/{job_id}/cancel",
+    tag="jobs",
+    scope="submit",
+    replies={
+        202: Reply("The worker was asked to stop.", schemas.Job, headers=JOB_HEADERS),
+        200: Reply("The job is cancelled.", schemas.Job, headers=JOB_HEADERS),
+    },
+    errors=(errors.JobNotFound, errors.JobAlreadyFinished),
+)
+def cancel_job(job_id: str) -> Response:
+    """Stop a job; its checkpoints are kept."""
+    row = lifecycle.request_cancel(context.engine(), context.principal(), job_id)
+    audit.info("cancel %s by %s, request %s", job_id, context.principal().owner, context.request_id())
+    return job_reply(row, 200 if row.status == "cancelled" else 202)
+
+
+@operation(
+    method="POST",
+    path="/jobs/{job_id}/retry",
+    tag="jobs",
+    scope="submit",
+    headers=("Idempotency-Key", "Prefer", "Cancel-After"),
+    replies={
+        202: Reply("The new job is queued.", schemas.Job, headers=NEW_JOB_HEADERS),
+        200: Reply("The new job ended while the request waited.", schemas.Job, headers=NEW_JOB_HEADERS),
+    },
+    errors=(*NEW_JOB_ERRORS, errors.JobNotFound, errors.JobStillRunning),
+)
+def retry_job(job_id: str) -> Response:
+    """Submit a finished job's settings again, as a new job."""
+    row = context.repository().job(job_id)
+    if row.status not in tables.FINAL:
+        raise errors.JobStillRunning(status=row.status)
+    return create(
+        Submission(
+            task=shapes.task_of(row),
+            params=row.params,
+            name=row.name,
+            idempotency_key=parsing.idempotency_key(),
+            retried_from=row.id,
+            expires_in=parsing.cancel_after(),
+        )
+    )
+
+
+@operation(
+    method="DELETE",
+    path="/jobs/{job_id}",
+    tag="jobs",
+    scope="submit",
+    replies={204: Reply("The job and its files are deleted.")},
+    errors=(errors.JobNotFound, errors.JobStillRunning),
+)
+def delete_job(job_id: str) -> Response:
+    """Delete a finished job with its files."""
+    lifecycle.delete_job(context.engine(), context.principal(), job_id)
+    audit.info("delete %s by %s, request %s", job_id, context.principal().owner, context.request_id())
+    return nothing()
+
+
+VIEWS = (submit_job, list_jobs, get_job, cancel_job, retry_job, delete_job)

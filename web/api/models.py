@@ -1,0 +1,114 @@
+"""Model versions: look, and generate with them."""
+
+from dataclasses import replace
+from typing import Any
+
+from flask import Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from aigc_models import registry
+from jobs import errors, tables
+from jobs.submit import Submission
+from web import context, schemas
+from web.api import jobs, parsing, shapes
+from web.api.render import answer, listing, tagged
+from web.api.routing import Reply, operation
+
+
+class GenerateNew(BaseModel):
+    """Settings of a generation; the model version is the one in the address."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    params: dict[str, Any] = Field(default_factory=dict, title="Params", description="The task's settings.")
+    preset: str | None = Field(None, title="Preset", description="Named settings beneath params.", max_length=64)
+    name: str | None = Field(
+        None,
+        title="Name",
+        description="What the job is called.",
+        min_length=1,
+        max_length=120,
+        pattern=parsing.NO_NUL,
+    )
+
+
+class ModelQuery(parsing.Page):
+    """Which model versions."""
+
+    family: str | None = Field(None, max_length=64, description="Only versions of this family.")
+
+
+class CannotGenerate(errors.AigcError):
+    """The family {family} has no operation that generates."""
+
+    code, status, title = "cannot-generate", 409, "This model cannot generate"
+
+
+@operation(
+    method="GET",
+    path="/models",
+    tag="models",
+    query=ModelQuery,
+    headers=("If-None-Match",),
+    replies={200: Reply("Model versions, the newest first.", schemas.Listing[schemas.Model])},
+    errors=(parsing.InvalidQuery,),
+)
+def list_models(query: ModelQuery) -> Response:
+    """List model versions, the newest first."""
+    page = context.repository().models(query.cursor, query.rows, family=query.family)
+    return listing(page, schemas.Model, _shown)
+
+
+@operation(
+    method="GET",
+    path="/models/{model_id}",
+    tag="models",
+    headers=("If-None-Match",),
+    replies={200: Reply("The model version.", schemas.Model)},
+    errors=(errors.NotFound,),
+)
+def get_model(model_id: str) -> Response:
+    """Look at a model version: its figures, files and lineage."""
+    return tagged(answer(_shown(context.repository().model(model_id))))
+
+
+def _shown(row: tables.ModelVersion) -> schemas.Model:
+    files = context.repository().artifacts(row.job_id, role="output")
+    return shapes.model(row, [file for file in files if file.name.startswith("model/")])
+
+
+@operation(
+    method="POST",
+    path="/models/{model_id}/generate",
+    tag="models",
+    scope="submit",
+    query=jobs.ValidateOnly,
+    body=GenerateNew,
+    headers=("Idempotency-Key", "Prefer", "Cancel-After"),
+    replies={
+        202: Reply("The job is queued.", schemas.Job, headers=jobs.NEW_JOB_HEADERS),
+        200: Reply(
+            "The job ended while the request waited, or the settings were checked.",
+            schemas.JobOrDraft,
+            headers=jobs.NEW_JOB_HEADERS,
+        ),
+    },
+    errors=(*jobs.NEW_JOB_ERRORS, CannotGenerate),
+)
+def generate(model_id: str, query: jobs.ValidateOnly, body: GenerateNew) -> Response:
+    """Generate with a model version: a job, by the same rules as any other."""
+    row = context.repository().model(model_id)
+    submission = with_model(row, jobs.new_submission(f"{row.family}.generate", body))
+    return jobs.draft(submission) if query.validate_only else jobs.create(submission)
+
+
+def with_model(row: tables.ModelVersion, submission: Submission) -> Submission:
+    """The submission with the model version in its place."""
+    params = registry.tasks().get(submission.task)
+    name = shapes.input_field(params, "model") if params is not None else None
+    if name is None:
+        raise CannotGenerate(family=row.family)
+    return replace(submission, params={**submission.params, name: row.id})
+
+
+VIEWS = (list_models, get_model, generate)

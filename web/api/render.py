@@ -1,0 +1,72 @@
+"""Replies: JSON bodies, pages of lists, ETags, full addresses."""
+
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+from flask import Response, request
+from pydantic import BaseModel
+
+from jobs.repository import Page
+from web import schemas
+from web.translate import language
+
+PREFIX = "/api/v1"
+REVALIDATE = "private, no-cache"
+
+M = TypeVar("M", bound=BaseModel)
+Row = TypeVar("Row")
+
+
+def address(path: str) -> str:
+    """The full address of a path of this server."""
+    return request.host_url.rstrip("/") + path
+
+
+def api(path: str) -> str:
+    """The full address of a path of the API."""
+    return address(PREFIX + path)
+
+
+def answer(model: BaseModel, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """A JSON reply."""
+    reply = Response(model.model_dump_json(by_alias=True), status=status, content_type="application/json")
+    reply.headers["Cache-Control"] = REVALIDATE
+    reply.headers["Content-Language"] = language()
+    for name, value in (headers or {}).items():
+        reply.headers[name] = value
+    return reply
+
+
+def tagged(reply: Response) -> Response:
+    """Give a reply an ETag made from its bytes, and 304 to whoever has it already."""
+    reply.set_etag(sha256(reply.get_data()).hexdigest()[:32])
+    return reply.make_conditional(request)
+
+
+def listing(page: Page[Row], kind: type[M], shown: Callable[[Row], M]) -> Response:
+    """One page of a list, with the next page's address in the Link header."""
+    rows = [shown(row) for row in page.items]
+    more = page.next_cursor is not None
+    body = schemas.Listing[kind](data=rows, has_more=more, next_cursor=page.next_cursor)  # type: ignore[valid-type]
+    reply = answer(body)
+    if page.next_cursor is not None:
+        reply.headers["Link"] = f'<{_next_page(page.next_cursor)}>; rel="next"'
+    return tagged(reply)
+
+
+def whole(rows: list[Any], kind: type[M]) -> Response:
+    """A list that is short enough for one page."""
+    return tagged(answer(schemas.Listing[kind](data=rows)))  # type: ignore[valid-type]
+
+
+def nothing(status: int = 204) -> Response:
+    """A reply without a body."""
+    return Response(status=status)
+
+
+def _next_page(cursor: str) -> str:
+    arguments = request.args.copy()
+    arguments["cursor"] = cursor
+    return f"{address(request.path)}?{urlencode(list(arguments.items(multi=True)))}"

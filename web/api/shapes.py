@@ -1,0 +1,233 @@
+"""From rows to the API's objects: labels, addresses and sentences beside what SQL holds."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import isfinite
+from typing import Any
+
+from aigc_models import registry
+from aigc_models.base import Params
+from jobs import tables
+from jobs.repository import Label
+from web import context, failures, schemas
+from web.api.render import address, api
+from web.problems import told
+
+
+@dataclass(frozen=True)
+class Made:
+    """What jobs made, looked up for a whole page at once: ids by job id."""
+
+    models: Mapping[str, str] = field(default_factory=dict)
+    datasets: Mapping[str, str] = field(default_factory=dict)
+
+
+def made_by(jobs: Sequence[tables.Job]) -> Made:
+    """Look up what finished jobs made; jobs that cannot have made anything cost no query."""
+    done = [job for job in jobs if job.status == "succeeded"]
+    models = [job.id for job in done if _makes(job) == "model"]
+    datasets = [job.id for job in jobs if _makes(job) == "dataset"]
+    reads = context.repository()
+    return Made(
+        models=reads.models_made_by(models) if models else {},
+        datasets=reads.datasets_made_by(datasets) if datasets else {},
+    )
+
+
+def task_of(job: tables.Job) -> str:
+    """The task's name."""
+    return f"{job.family}.{job.operation}"
+
+
+def params_class(job: tables.Job) -> type[Params] | None:
+    """The params class of a job; None when its family is no longer installed."""
+    return registry.tasks().get(task_of(job))
+
+
+def _makes(job: tables.Job) -> str:
+    found = params_class(job)
+    return found.makes if found else "files"
+
+
+def input_field(params: type[Params], kind: str) -> str | None:
+    """Name of the first field that names a dataset or a model version."""
+    for name, info in params.model_fields.items():
+        extra = info.json_schema_extra
+        if isinstance(extra, Mapping) and extra.get("x-input") == kind:
+            return name
+    return None
+
+
+def job(row: tables.Job, label: Label, made: Made) -> schemas.Job:
+    """A job as the API shows it."""
+    return schemas.Job(
+        id=row.id,
+        task=task_of(row),
+        family=row.family,
+        operation=row.operation,
+        name=row.name,
+        state=label.state,
+        hint=label.hint,
+        error=failure(row.failure),
+        params=row.params,
+        seed=row.params.get("seed"),
+        progress=progress(row),
+        metrics=row.metrics or {},
+        queue=schemas.Queue(name=f"{row.lane}.{row.device_kind}", position=context.repository().queue_position(row)),
+        attempt=row.attempt,
+        created_at=row.created_at,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        expires_at=row.expires_at,
+        worker=row.worker_id,
+        dataset=made.datasets.get(row.id) or _dataset_read(row),
+        model=made.models.get(row.id),
+        retried_from=row.retried_from,
+        links=job_links(row.id),
+    )
+
+
+def job_links(job_id: str) -> schemas.JobLinks:
+    """Where everything of a job is."""
+    base = api(f"/jobs/{job_id}")
+    parts = ("cancel", "retry", "events", "metrics", "logs", "samples", "artifacts")
+    return schemas.JobLinks(self=base, web=address(f"/jobs/{job_id}"), **{part: f"{base}/{part}" for part in parts})
+
+
+def progress(row: tables.Job) -> schemas.Progress:
+    """How far a job is. No clock in it: the same row always reads the same."""
+    percent = round(100 * row.step / row.total, 1) if row.total else None
+    return schemas.Progress(
+        step=row.step,
+        total=row.total,
+        percent=percent,
+        phase=row.phase,
+        eta_seconds=context.repository().eta(row),
+        rate=row.rate,
+    )
+
+
+def failure(stored: Mapping[str, Any] | None) -> schemas.JobFailure | None:
+    """Why a job failed, in the reader's language."""
+    if not stored:
+        return None
+    code = str(stored.get("code", "internal"))
+    title, detail, retryable = failures.describe(stored)
+    slug = failures.slug(code)
+    return schemas.JobFailure(
+        code=slug,
+        title=title,
+        detail=detail,
+        errors=told(failures.faults(stored)),
+        help_url=failures.HELP + slug,
+        retryable=retryable,
+    )
+
+
+def _dataset_read(row: tables.Job) -> str | None:
+    found = params_class(row)
+    name = input_field(found, "dataset") if found else None
+    value = row.params.get(name) if name else None
+    return value if isinstance(value, str) else None
+
+
+def event(row: tables.JobEvent) -> schemas.Event:
+    """An event of a job."""
+    return schemas.Event.model_validate({"seq": row.seq, "kind": row.kind, "at": row.at, "data": row.data})
+
+
+def point(row: tables.Metric) -> schemas.Point:
+    """The figures at one step; what is not a finite number is null, as JSON knows no other."""
+    values = {
+        name: value if isinstance(value, int | float) and isfinite(value) else None
+        for name, value in row.values.items()
+    }
+    return schemas.Point(step=row.step, values=values)
+
+
+def log_line(row: tables.JobEvent) -> schemas.LogLine:
+    """One line of a log."""
+    data = row.data
+    return schemas.LogLine(
+        seq=row.seq, at=row.at, level=str(data.get("level", "info")), message=str(data.get("message", ""))
+    )
+
+
+def artifact(row: tables.Artifact) -> schemas.Artifact:
+    """A stored file."""
+    base = api(f"/artifacts/{row.id}")
+    return schemas.Artifact.model_validate(
+        {
+            "id": row.id,
+            "job": row.job_id,
+            "role": row.role,
+            "name": row.name,
+            "step": row.step,
+            "size": row.size,
+            "sha256": row.sha256,
+            "media_type": row.media_type,
+            "created_at": row.created_at,
+            "links": {"self": base, "content": f"{base}/content"},
+        }
+    )
+
+
+def dataset(row: tables.Dataset, state: str, check: tables.Job | None) -> schemas.Dataset:
+    """A dataset, with the fault of its check if it was refused."""
+    base = api(f"/datasets/{row.id}")
+    links = {
+        "self": base,
+        "web": address(f"/datasets/{row.id}"),
+        "preview": f"{base}/preview",
+        "report": f"{base}/report",
+        "job": api(f"/jobs/{row.job_id}"),
+    }
+    source = {"filename": row.source_name, "size": row.source_size, "sha256": row.source_sha256}
+    return schemas.Dataset.model_validate(
+        {
+            "id": row.id,
+            "name": row.name,
+            "version": row.number,
+            "kind": row.kind,
+            "state": state,
+            "report": row.report or {},
+            "source": source,
+            "licence": row.licence,
+            "notes": row.notes,
+            "job": row.job_id,
+            "error": failure(check.failure) if check is not None and state == "refused" else None,
+            "created_at": row.created_at,
+            "links": links,
+        }
+    )
+
+
+def model(row: tables.ModelVersion, files: Sequence[tables.Artifact]) -> schemas.Model:
+    """A model version with its files."""
+    base = api(f"/models/{row.id}")
+    return schemas.Model(
+        id=row.id,
+        name=row.name,
+        version=row.number,
+        family=row.family,
+        metrics=row.metrics,
+        job=row.job_id,
+        dataset=row.dataset_id,
+        size=sum(file.size for file in files),
+        files=[
+            schemas.ModelFile(
+                name=file.name.removeprefix("model/"),
+                size=file.size,
+                sha256=file.sha256,
+                content=api(f"/artifacts/{file.id}/content"),
+            )
+            for file in files
+        ],
+        created_at=row.created_at,
+        links=schemas.ModelLinks(
+            self=base,
+            web=address(f"/models/{row.id}"),
+            generate=f"{base}/generate",
+            job=api(f"/jobs/{row.job_id}"),
+        ),
+    )

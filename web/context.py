@@ -1,0 +1,74 @@
+"""What a request works with: the engine, the caller, and the reads the caller may do."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from flask import Flask, current_app, g
+
+from jobs.engine import Engine
+from jobs.principal import Principal
+from jobs.repository import Repository
+from jobs.settings import Settings
+from web.waiting import Budget
+
+
+@dataclass
+class Process:
+    """What the requests of one process share.
+
+    Attributes:
+        settings: What the operator set.
+        engine: Database, store and dispatcher.
+        streams: Threads that event streams may hold.
+        waits: Threads that long polls may hold.
+        stopping: Whether the server is shutting down; streams and long polls then end.
+    """
+
+    settings: Settings
+    engine: Engine
+    streams: Budget
+    waits: Budget
+    stopping: Callable[[], bool] = field(default=lambda: False)
+
+
+def init_app(app: Flask, settings: Settings, engine: Engine) -> None:
+    """Attach the process's parts to the application."""
+    threads = settings.web_threads
+    app.extensions["aigc"] = Process(
+        settings, engine, streams=Budget(max(1, threads // 2)), waits=Budget(max(1, threads // 4))
+    )
+
+
+def process() -> Process:
+    """The parts all requests share."""
+    shared: Process = current_app.extensions["aigc"]
+    return shared
+
+
+def settings() -> Settings:
+    """What the operator set."""
+    return process().settings
+
+
+def engine() -> Engine:
+    """Database, store and dispatcher."""
+    return process().engine
+
+
+def principal() -> Principal:
+    """Who asks. Set by :mod:`web.auth` before any view runs."""
+    who: Principal = g.principal
+    return who
+
+
+def repository() -> Repository:
+    """The reads the caller may do: only the caller's tenant is visible through it."""
+    if "repository" not in g:
+        g.repository = Repository(engine(), principal())
+    found: Repository = g.repository
+    return found
+
+
+def request_id() -> str:
+    """The id of this request, for the reply, the log and the error page."""
+    return str(g.get("request_id", ""))

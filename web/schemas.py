@@ -1,0 +1,329 @@
+"""What the API answers with, as pydantic classes; OpenAPI and the tests read the same ones."""
+
+from datetime import datetime
+from typing import Any, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, RootModel
+
+T = TypeVar("T")
+
+State = Literal[
+    "blocked", "queued", "waiting_for_worker", "waiting_retry", "broker_down", "running", "stalled",
+    "cancelling", "pausing", "paused", "succeeded", "failed", "cancelled",
+]  # fmt: skip
+
+
+Role = Literal["output", "sample", "checkpoint", "upload"]
+
+
+class Answer(BaseModel):
+    """Base of all answers."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class ProblemError(Answer):
+    """One thing that is wrong, and where."""
+
+    detail: str = Field(description="The sentence.")
+    pointer: str | None = Field(None, description="JSON pointer to the place in the request, such as #/params/epochs.")
+    where: dict[str, Any] | None = Field(None, description="Place in the data or the address.")
+    code: str | None = Field(None, description="Machine code of this fault.")
+
+
+class Problem(Answer):
+    """What went wrong (RFC 9457)."""
+
+    type: str = Field(description="Address of the help page, relative to this server.")
+    title: str = Field(description="What kind of problem it is, in the reader's language.")
+    status: int = Field(description="The HTTP status.")
+    detail: str = Field(description="What to do about it, in the reader's language.")
+    instance: str = Field(description="The address that was asked for.")
+    code: str = Field(description="Machine code; never translated.")
+    request_id: str = Field(description="Names this request in the server's log.")
+    help_url: str = Field(description="Same as type.")
+    errors: list[ProblemError] | None = Field(None, description="Everything that is wrong, up to 100 faults.")
+    dataset: str | None = Field(None, description="Id of the dataset that was refused.")
+    job: str | None = Field(None, description="Id of the job that refused it.")
+
+
+class Listing(Answer, Generic[T]):
+    """One page of a list."""
+
+    data: list[T]
+    has_more: bool = Field(False, description="Whether there is another page.")
+    next_cursor: str | None = Field(None, description="Send as cursor to get the next page.")
+
+
+class Progress(Answer):
+    """How far a job is."""
+
+    step: int
+    total: int
+    percent: float | None = Field(None, description="Absent until the number of steps is known.")
+    phase: str | None = None
+    eta_seconds: float | None = Field(None, description="Absent where nobody can tell yet.")
+    rate: float | None = Field(None, description="Items per second.")
+
+
+class Queue(Answer):
+    """Where a job waits."""
+
+    name: str = Field(description="Lane and kind of device, such as training.cpu.")
+    position: int | None = Field(None, description="1 is next; absent when the job does not wait.")
+
+
+class JobFailure(Answer):
+    """Why a job failed."""
+
+    code: str
+    title: str
+    detail: str
+    errors: list[ProblemError]
+    help_url: str
+    retryable: bool = Field(description="Whether the same settings may work another time.")
+
+
+class JobLinks(Answer):
+    """Where everything of a job is."""
+
+    self: str
+    web: str
+    cancel: str
+    retry: str
+    events: str
+    metrics: str
+    logs: str
+    samples: str
+    artifacts: str
+
+
+class Job(Answer):
+    """One submission."""
+
+    id: str
+    object: Literal["job"] = "job"
+    task: str
+    family: str
+    operation: str
+    name: str
+    state: State
+    hint: str | None = Field(None, description="What the state means for this job, in the reader's language.")
+    error: JobFailure | None = None
+    params: dict[str, Any]
+    seed: int | None = None
+    progress: Progress
+    metrics: dict[str, Any]
+    queue: Queue
+    attempt: int
+    created_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    expires_at: datetime | None = None
+    worker: str | None = None
+    dataset: str | None = Field(None, description="Id of the dataset it made or read.")
+    model: str | None = Field(None, description="Id of the model version it made.")
+    retried_from: str | None = None
+    links: JobLinks
+
+
+class JobDraft(Answer):
+    """A submission that was checked only."""
+
+    object: Literal["job_draft"] = "job_draft"
+    valid: Literal[True] = True
+    task: str
+    params: dict[str, Any] = Field(description="All settings, defaults filled in.")
+
+
+class JobOrDraft(RootModel[Job | JobDraft]):
+    """The job that ended while the request waited, or the draft that was checked."""
+
+
+class Event(Answer):
+    """Something that happened to a job."""
+
+    seq: int
+    kind: Literal["state", "phase", "checkpoint", "sample", "log", "end"]
+    at: datetime
+    data: dict[str, Any]
+
+
+class Point(Answer):
+    """The figures reported at one step."""
+
+    step: int
+    values: dict[str, float | None]
+
+
+class LogLine(Answer):
+    """One line of a job's log."""
+
+    seq: int
+    at: datetime
+    level: str
+    message: str
+
+
+class ArtifactLinks(Answer):
+    """Where a file's bytes are."""
+
+    self: str
+    content: str
+
+
+class Artifact(Answer):
+    """A stored file of a job."""
+
+    id: str
+    object: Literal["artifact"] = "artifact"
+    job: str
+    role: Role
+    name: str
+    step: int | None = None
+    size: int
+    sha256: str
+    media_type: str
+    created_at: datetime
+    links: ArtifactLinks
+
+
+class Source(Answer):
+    """The file a dataset was made from."""
+
+    filename: str
+    size: int
+    sha256: str
+
+
+class DatasetLinks(Answer):
+    """Where everything of a dataset is."""
+
+    self: str
+    web: str
+    preview: str
+    report: str
+    job: str
+
+
+class Dataset(Answer):
+    """One version of an input."""
+
+    id: str
+    object: Literal["dataset"] = "dataset"
+    name: str
+    version: int
+    kind: str
+    state: Literal["checking", "ready", "refused"]
+    report: dict[str, Any]
+    source: Source
+    licence: str
+    notes: str
+    job: str = Field(description="Id of the job that checks it.")
+    error: JobFailure | None = None
+    created_at: datetime
+    links: DatasetLinks
+
+
+class DatasetReport(RootModel[dict[str, Any]]):
+    """What the check of a dataset found; what is in it depends on the kind."""
+
+
+class ModelFile(Answer):
+    """A file of a model version."""
+
+    name: str
+    size: int
+    sha256: str
+    content: str
+
+
+class ModelLinks(Answer):
+    """Where everything of a model version is."""
+
+    self: str
+    web: str
+    generate: str
+    job: str
+
+
+class Model(Answer):
+    """The registered result of a training."""
+
+    id: str
+    object: Literal["model"] = "model"
+    name: str
+    version: int
+    family: str
+    metrics: dict[str, Any]
+    job: str
+    dataset: str | None = None
+    size: int = Field(description="Bytes of all its files.")
+    files: list[ModelFile]
+    created_at: datetime
+    links: ModelLinks
+
+
+class Task(Answer):
+    """One operation of a family."""
+
+    task: str
+    object: Literal["task"] = "task"
+    family: str
+    operation: str
+    title: str
+    summary: str
+    lane: Literal["training", "generation"]
+    makes: Literal["model", "dataset", "files"]
+    presets: dict[str, dict[str, Any]]
+    json_schema: dict[str, Any] = Field(alias="schema", description="JSON Schema 2020-12 of the settings.")
+
+
+class Worker(Answer):
+    """A live slot of a worker, or a scheduler."""
+
+    id: str
+    object: Literal["worker"] = "worker"
+    role: str
+    host: str
+    pid: int
+    lane: str | None = None
+    device: str | None = None
+    device_kind: str | None = None
+    code_version: str
+    draining: bool
+    job: str | None = Field(None, description="Id of the job it runs.")
+    started_at: datetime
+    heartbeat_at: datetime
+
+
+class QueueLength(Answer):
+    """A lane's queue."""
+
+    name: str
+    lane: str
+    device_kind: str
+    queued: int
+    running: int
+    workers: int
+
+
+class Token(Answer):
+    """A token; the secret itself is shown once, when it is made."""
+
+    id: str
+    object: Literal["token"] = "token"
+    name: str
+    scope: Literal["read", "submit", "admin"]
+    secret: str | None = Field(None, description="Shown once. Keep it; it cannot be read again.")
+    created_at: datetime
+    expires_at: datetime | None = None
+    last_used_at: datetime | None = None
+
+
+class Index(Answer):
+    """Where to go from here."""
+
+    name: str
+    version: str
+    links: dict[str, str]

@@ -1,0 +1,171 @@
+"""Uploads: streamed to a staging file with a hard cap, judged by name and first bytes, then handed to the engine.
+
+Used by the API and by the upload form.
+"""
+
+import errno
+import re
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import IO, Any
+
+from flask import Request
+from werkzeug.datastructures import FileStorage
+
+from aigc_models.base import InputError
+from aigc_models.data.uploads import precheck
+from jobs import uploads as engine_uploads
+from jobs.errors import AigcError, EmptyFile, FileTooLarge, InvalidParams, StorageFull, UnsupportedFile
+from jobs.settings import MIB, Settings
+from jobs.tables import Dataset, Job
+from jobs.uploads import Upload
+from web import context
+from web.problems import DatasetRefused, human_size
+
+UPLOAD_PATHS = frozenset({"/api/v1/datasets", "/datasets", "/datasets/new"})
+FORM_ALLOWANCE = MIB
+LONGEST_NAME = 200
+UNSAFE = re.compile(r"[\x00-\x1f\x7f/\\:*?\"<>|]+")
+
+
+class UploadRequest(Request):
+    """A request that writes files to the staging directory, next to the store, and nothing larger than allowed."""
+
+    @property
+    def is_upload(self) -> bool:
+        """Whether this address takes files."""
+        return self.method == "POST" and self.path in UPLOAD_PATHS and self.mimetype == "multipart/form-data"
+
+    @property
+    def max_content_length(self) -> int | None:
+        """The upload limit where files are taken, the limit of a JSON body elsewhere."""
+        if self.is_upload:
+            return context.settings().max_upload + FORM_ALLOWANCE
+        return super().max_content_length
+
+    @max_content_length.setter
+    def max_content_length(self, value: int | None) -> None:
+        self._max_content_length = value
+
+    def _get_file_stream(
+        self,
+        total_content_length: int | None,
+        content_type: str | None,
+        filename: str | None = None,
+        content_length: int | None = None,
+    ) -> IO[bytes]:
+        if not self.is_upload:
+            return super()._get_file_stream(total_content_length, content_type, filename, content_length)
+        return staging_file(context.settings(), total_content_length or 0)
+
+
+class StagingFile:
+    """An open file in the staging directory that is gone when it is closed, and says when the disk is full."""
+
+    def __init__(self, directory: Path, limit: int) -> None:
+        self._file = NamedTemporaryFile(dir=directory, prefix="upload-")  # noqa: SIM115 - closed with the request
+        self._left = limit
+        self._limit = limit
+        self.name = self._file.name
+
+    def write(self, data: bytes) -> int:
+        """Write, up to the limit."""
+        self._left -= len(data)
+        if self._left < 0:
+            raise FileTooLarge(limit=human_size(self._limit))
+        try:
+            return self._file.write(data)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise _full(context.settings()) from None
+            raise
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+
+def staging_file(settings: Settings, expected: int) -> IO[bytes]:
+    """A file to receive an upload.
+
+    Raises:
+        StorageFull: What is expected would leave too little free.
+    """
+    directory = settings.staging / "uploads"
+    directory.mkdir(parents=True, exist_ok=True)
+    if shutil.disk_usage(directory).free - expected < settings.min_free_disk:
+        raise _full(settings)
+    return StagingFile(directory, settings.max_upload)  # type: ignore[return-value]  # quacks as the parser needs
+
+
+def _full(settings: Settings) -> StorageFull:
+    free = shutil.disk_usage(settings.home).free
+    return StorageFull(free=human_size(free), needed=human_size(settings.min_free_disk))
+
+
+@dataclass(frozen=True)
+class Described:
+    """What the sender says about a file."""
+
+    name: str = ""
+    licence: str = ""
+    notes: str = ""
+    params: dict[str, Any] = field(default_factory=dict)
+    idempotency_key: str | None = None
+
+
+def receive(file: FileStorage, described: Described) -> tuple[Dataset, Job]:
+    """Judge an uploaded file and make a dataset of it, with the job that checks it.
+
+    Raises:
+        AigcError: It is empty, unsafe, too large, or nothing that can be read.
+    """
+    filename = safe_filename(file.filename or "")
+    file.stream.flush()
+    path = Path(file.stream.name)  # type: ignore[attr-defined]
+    kind = judged(path, filename)
+    upload = Upload(
+        path=path,
+        filename=filename,
+        name=described.name or Path(filename).stem or "dataset",
+        kind=kind,
+        licence=described.licence,
+        notes=described.notes,
+        params=described.params,
+        idempotency_key=described.idempotency_key,
+    )
+    return engine_uploads.receive(context.engine(), context.principal(), upload)
+
+
+def judged(path: Path, filename: str) -> str:
+    """The kind of dataset a file can become, or why it cannot."""
+    try:
+        return precheck(path, filename)
+    except InputError as error:
+        raise refusal(error) from None
+
+
+def refusal(error: InputError) -> AigcError:
+    """The reply to a file that cannot be used: by the code of its first fault."""
+    faults = error.faults
+    match faults[0].code:
+        case "dataset-empty":
+            return EmptyFile(faults[0].message, faults=faults, **faults[0].values)
+        case "unsupported-file":
+            return UnsupportedFile(faults[0].message, faults=faults, **faults[0].values)
+        case "invalid-params":
+            return InvalidParams(faults=faults)
+        case code:
+            return DatasetRefused(code, faults=faults)
+
+
+def safe_filename(name: str) -> str:
+    """The last part of a sent file name, without anything a file system could trip over."""
+    last = name.replace("\\", "/").rpartition("/")[2]
+    cleaned = UNSAFE.sub("_", last).strip(" .")
+    stem, dot, suffix = cleaned.rpartition(".")
+    short = f"{stem[: LONGEST_NAME - len(suffix) - 1]}{dot}{suffix}" if len(suffix) < 20 else cleaned[:LONGEST_NAME]
+    while len(short.encode()) > LONGEST_NAME:
+        short = short[1:]
+    return short or "upload"
