@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from aigc import flows
+from aigc import flows, notebook
 from aigc.records import ArtifactRecord, Curves, DatasetRecord, JobRecord, ModelRecord, TaskRecord
 from aigc.resources import Listing
 from aigc.transport import AsyncTransport
@@ -168,6 +168,14 @@ class AsyncDataset(DatasetRecord):
         self.raw = await self._api.json(Call("GET", f"datasets/{self.id}"))
         return self
 
+    async def preview(self) -> notebook.Picture:
+        """A picture of some of the data, shown by a notebook."""
+        with tempfile.TemporaryDirectory(prefix="aigc-") as folder:
+            file = {"name": "preview", "content": f"/api/v1/datasets/{self.id}/preview"}
+            return notebook.Picture(
+                (await self._api.run(flows.content(self._api.wire, file, Path(folder) / "p"))).read_bytes()
+            )
+
 
 class AsyncModel(ModelRecord):
     """One registered result of a training."""
@@ -179,6 +187,10 @@ class AsyncModel(ModelRecord):
     async def generate(self, **settings: Any) -> AsyncJob:
         """Submit a generation with this model."""
         return await AsyncModels(self._api).generate(self, **settings)
+
+    async def download(self, folder: str | os.PathLike[str] = ".") -> list[Path]:
+        """Save its files (weights, configuration) into a folder."""
+        return await self._api.run(flows.save_all(self._api.wire, self.raw.get("files") or [], Path(folder)))
 
 
 class AsyncJobs:

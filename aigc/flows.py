@@ -5,10 +5,11 @@ import math
 import os
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, is_dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
+from urllib.parse import urlsplit
 
 from aigc.address import plain
 from aigc.errors import DamagedFile, InvalidParams, Problem, WaitTimeout, job_failed
@@ -185,7 +186,7 @@ def add_dataset(wire: Wire, file: DatasetFile | str, timeout: float) -> Flow[dic
     dataset: dict[str, Any] = yield from wire.json(call)
     if dataset["state"] == "checking" and dataset.get("job"):
         job = yield from wait(wire, dataset["job"], timeout, None)
-        if (job.get("error") or {}).get("code") == "invalid_data":
+        if (job.get("error") or {}).get("code") == "invalid-data":
             raise InvalidParams(job_failed(job).problem)
         succeeded(job)
         dataset = yield from wire.json(Call("GET", f"datasets/{dataset['id']}"))
@@ -210,7 +211,7 @@ def content(wire: Wire, artifact: Mapping[str, Any], to: Path) -> Flow[Path]:
     to.parent.mkdir(parents=True, exist_ok=True)
     part = to.with_name(f".{to.name}.{os.getpid()}.part")
     try:
-        call = Call("GET", f"artifacts/{artifact['id']}/content", headers={"Accept": "*/*"}, save_to=part)
+        call = Call("GET", _content_path(artifact), headers={"Accept": "*/*"}, save_to=part)
         digest = yield from wire.json(call)
         if artifact.get("sha256") and digest != artifact["sha256"]:
             sentence = f"The file {artifact['name']} arrived damaged. Download it again."
@@ -221,14 +222,26 @@ def content(wire: Wire, artifact: Mapping[str, Any], to: Path) -> Flow[Path]:
     return to
 
 
+def _content_path(artifact: Mapping[str, Any]) -> str:
+    """Where a file's bytes are, on the server we talk to: a token is sent nowhere else."""
+    named = artifact.get("content") or (artifact.get("links") or {}).get("content")
+    return urlsplit(str(named)).path if named else f"artifacts/{artifact['id']}/content"
+
+
+def save_all(wire: Wire, files: Sequence[Mapping[str, Any]], folder: Path) -> Flow[list[Path]]:
+    """Download files into a folder, keeping their sub-folders."""
+    saved: list[Path] = []
+    for file in files:
+        path = yield from content(wire, file, folder / safe_name(file["name"]))
+        saved.append(path)
+    return saved
+
+
 def download(wire: Wire, job_id: str, folder: Path, pattern: str) -> Flow[list[Path]]:
     """Download a job's results whose name fits a pattern into a folder, keeping their sub-folders."""
     files = yield from pages(wire, f"jobs/{job_id}/artifacts", {"role": "output"}, None)
-    saved: list[Path] = []
-    for artifact in [file for file in files if fnmatch.fnmatch(file["name"], pattern)]:
-        path = yield from content(wire, artifact, folder / safe_name(artifact["name"]))
-        saved.append(path)
-    return saved
+    wanted = [file for file in files if fnmatch.fnmatch(file["name"], pattern)]
+    return (yield from save_all(wire, wanted, folder))
 
 
 def safe_name(name: str) -> PurePosixPath:

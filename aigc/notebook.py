@@ -8,6 +8,13 @@ _CARD = "border:1px solid #8888;border-radius:6px;padding:.6em .8em;max-width:44
 _ICONS = {"queued": "◷", "running": "●", "succeeded": "✓", "failed": "✕", "cancelled": "–"}
 
 
+class Picture(bytes):
+    """The bytes of a PNG; a notebook shows it."""
+
+    def _repr_png_(self) -> bytes:
+        return bytes(self)
+
+
 def job_card(raw: Mapping[str, Any]) -> str:
     """A job: state, bar, figures, link to its page."""
     progress, state = raw.get("progress") or {}, str(raw["state"])

@@ -178,6 +178,12 @@ class Dataset(DatasetRecord):
         self.raw = self._api.json(Call("GET", f"datasets/{self.id}"))
         return self
 
+    def preview(self) -> notebook.Picture:
+        """A picture of some of the data, shown by a notebook."""
+        with tempfile.TemporaryDirectory(prefix="aigc-") as folder:
+            file = {"name": "preview", "content": f"/api/v1/datasets/{self.id}/preview"}
+            return notebook.Picture(self._api.run(flows.content(self._api.wire, file, Path(folder) / "p")).read_bytes())
+
 
 class Model(ModelRecord):
     """One registered result of a training."""
@@ -189,6 +195,10 @@ class Model(ModelRecord):
     def generate(self, **settings: Any) -> Job:
         """Submit a generation with this model."""
         return Models(self._api).generate(self, **settings)
+
+    def download(self, folder: str | os.PathLike[str] = ".") -> list[Path]:
+        """Save its files (weights, configuration) into a folder."""
+        return self._api.run(flows.save_all(self._api.wire, self.raw.get("files") or [], Path(folder)))
 
 
 class Jobs:

@@ -1,5 +1,6 @@
 """``aigc models``: see what was trained, and use it."""
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -37,6 +38,15 @@ def show(model_id: str) -> None:
     text = [f"{item.name} v{item.version}  {item.id}", item.family, *watching.figures(item.metrics)]
     origin = {"Job": item.job, "Dataset": item.dataset, "Page": item.web_url}
     session().show(item.raw, "\n".join([*text, *(f"{name}: {value}" for name, value in origin.items() if value)]))
+
+
+@models.command()
+@click.argument("model_id", metavar="ID")
+@click.option("-o", "--output", default=".", show_default=True, type=click.Path(file_okay=False, path_type=Path))
+def download(model_id: str, output: Path) -> None:
+    """Save a model's files (weights, configuration) into a folder; prints their paths."""
+    for path in naming.model(session().client, model_id).download(output):
+        click.echo(path)
 
 
 @models.command()

@@ -210,7 +210,7 @@ def test_a_dataset_that_is_still_checked_is_waited_for() -> None:
 
 
 def test_a_dataset_refused_late_is_refused_like_one_refused_at_once() -> None:
-    error = {"code": "invalid_data", "detail": "a.png is not an image.", "errors": []}
+    error = {"code": "invalid-data", "detail": "a.png is not an image.", "errors": []}
 
     def play(asked: Asked) -> Answer:
         if asked.method == "POST":
