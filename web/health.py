@@ -91,20 +91,25 @@ def _lines(engine: Engine) -> Iterable[str]:
         now = engine.db.now(session)
         live = workers.live(session, now)
         stored = session.execute(select(func.count(), func.coalesce(func.sum(tables.Blob.size), 0))).one()
-    yield from _gauge(
-        "aigc_jobs", "Jobs by status.", [({"status": name}, by_status.get(name, 0)) for name in tables.STATUSES]
-    )
+    counted = [({"status": name}, by_status.get(name, 0)) for name in tables.STATUSES]
+    yield from _gauge("aigc_jobs", "Jobs by status.", counted)
     lanes = [({"lane": lane, "device": device}, count) for lane, device, count, _ in waiting]
     yield from _gauge("aigc_queue_length", "Jobs that wait.", lanes)
     ages = [({"lane": lane, "device": device}, (now - oldest).total_seconds()) for lane, device, _, oldest in waiting]
     yield from _gauge("aigc_queue_oldest_seconds", "Age of the job that waits longest.", ages)
-    slots = [
-        ({"role": node.role, "lane": node.lane or "", "host": node.host, "pid": str(node.pid)}, 1) for node in live
-    ]
-    yield from _gauge("aigc_worker_up", "Live workers and schedulers.", slots)
+    alive = [({"role": node.role, "lane": node.lane or "", "host": node.host}, 1) for node in live]
+    yield from _gauge("aigc_worker_up", "Live workers and schedulers.", _summed(alive))
     yield from _gauge("aigc_stored_files", "Files in the store.", [({}, stored[0])])
     yield from _gauge("aigc_stored_bytes", "Bytes in the store.", [({}, stored[1])])
     yield from _gauge("aigc_web_resident_bytes", "Memory of this process.", [({}, _resident_bytes())])
+
+
+def _summed(samples: Iterable[tuple[dict[str, str], int]]) -> list[tuple[dict[str, str], float]]:
+    """Equal labels once, with their sum: two slots of a lane on one host are one line."""
+    sums: dict[tuple[tuple[str, str], ...], int] = {}
+    for labels, value in samples:
+        sums[tuple(labels.items())] = sums.get(tuple(labels.items()), 0) + value
+    return [(dict(labels), value) for labels, value in sums.items()]
 
 
 def _gauge(name: str, text_: str, samples: Iterable[tuple[dict[str, str], float]]) -> Iterable[str]:

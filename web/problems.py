@@ -9,6 +9,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
 from aigc_models.base import Fault
+from jobs.artifacts import in_words
 from jobs.errors import AigcError, FileTooLarge, NotFound, StorageFull, Unauthorized, Unavailable
 from web import context
 from web.schemas import Problem, ProblemError
@@ -219,22 +220,13 @@ def too_large() -> AigcError:
     """The body passed its limit, which differs between uploads and everything else."""
     limit = request.max_content_length or 0
     if limit > context.settings().max_upload:
-        return FileTooLarge(limit=human_size(context.settings().max_upload))
-    return BodyTooLarge(limit=human_size(limit))
-
-
-def human_size(size: float) -> str:
-    """Bytes as people say them: 2 GB, 1 MB."""
-    for unit in ("bytes", "KB", "MB", "GB", "TB"):
-        if size < 1024 or unit == "TB":
-            break
-        size /= 1024
-    return f"{size:.1f}".removesuffix(".0") + f" {unit}"
+        return FileTooLarge(limit=in_words(context.settings().max_upload))
+    return BodyTooLarge(limit=in_words(limit))
 
 
 def _outage(error: Exception) -> Response:
     if "disk" in str(error) and "full" in str(error):
-        return response(StorageFull(free="0 bytes", needed=human_size(context.settings().min_free_disk)))
+        return response(StorageFull(free="0 bytes", needed=in_words(context.settings().min_free_disk)))
     log.error("database outage, request %s: %s", context.request_id(), type(error).__name__, exc_info=error)
     return response(Unavailable())
 

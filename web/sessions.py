@@ -15,7 +15,7 @@ from web.auth import audit
 from web.translate import say
 
 KEY_BYTES = 32
-WRONG_TOKEN = "This token is not known here. Copy it again, or make one with: aigc token create"
+NOT_KNOWN = "This token is not known here. Copy it again, or make one with: aigc token create"
 
 blueprint = Blueprint("sessions", __name__)
 
@@ -72,7 +72,7 @@ def sign_in() -> Response | BaseResponse:
     credential = auth.digest(request.form.get("token", "").strip())
     if auth.verify(credential) is None:
         audit.warning("refused sign-in from %s, request %s", request.remote_addr, context.request_id())
-        return _form(say(WRONG_TOKEN), 401)
+        return _form(say(NOT_KNOWN), 401)
     session.clear()  # a session made before signing in must not live on
     session[auth.SESSION_KEY] = credential
     session.permanent = True

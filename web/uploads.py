@@ -17,12 +17,13 @@ from werkzeug.datastructures import FileStorage
 from aigc_models.base import InputError
 from aigc_models.data.uploads import precheck
 from jobs import uploads as engine_uploads
+from jobs.artifacts import in_words
 from jobs.errors import AigcError, EmptyFile, FileTooLarge, InvalidParams, StorageFull, UnsupportedFile
 from jobs.settings import MIB, Settings
 from jobs.tables import Dataset, Job
 from jobs.uploads import Upload
 from web import context
-from web.problems import DatasetRefused, human_size
+from web.problems import DatasetRefused
 
 UPLOAD_PATHS = frozenset({"/api/v1/datasets", "/datasets", "/datasets/new"})
 FORM_ALLOWANCE = MIB
@@ -74,7 +75,7 @@ class StagingFile:
         """Write, up to the limit."""
         self._left -= len(data)
         if self._left < 0:
-            raise FileTooLarge(limit=human_size(self._limit))
+            raise FileTooLarge(limit=in_words(self._limit))
         try:
             return self._file.write(data)
         except OSError as error:
@@ -101,7 +102,7 @@ def staging_file(settings: Settings, expected: int) -> IO[bytes]:
 
 def _full(settings: Settings) -> StorageFull:
     free = shutil.disk_usage(settings.home).free
-    return StorageFull(free=human_size(free), needed=human_size(settings.min_free_disk))
+    return StorageFull(free=in_words(free), needed=in_words(settings.min_free_disk))
 
 
 @dataclass(frozen=True)

@@ -138,11 +138,11 @@ def event(row: tables.JobEvent) -> schemas.Event:
 
 def point(row: tables.Metric) -> schemas.Point:
     """The figures at one step; what is not a finite number is null, as JSON knows no other."""
-    values = {
-        name: value if isinstance(value, int | float) and isfinite(value) else None
-        for name, value in row.values.items()
-    }
-    return schemas.Point(step=row.step, values=values)
+    return schemas.Point(step=row.step, values={name: _finite(value) for name, value in row.values.items()})
+
+
+def _finite(value: Any) -> float | None:
+    return value if isinstance(value, int | float) and isfinite(value) else None
 
 
 def log_line(row: tables.JobEvent) -> schemas.LogLine:
