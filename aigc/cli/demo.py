@@ -136,7 +136,8 @@ def _play_there(current: Session, home: Path) -> int:
     try:
         click.echo(Demo(current.client, home, click.echo).play(current))
     except ApiError as error:
-        return report(error)
+        report(error)
+        return EXIT_ERROR
     return 0
 
 

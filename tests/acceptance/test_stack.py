@@ -1,0 +1,193 @@
+"""The real stack as a person starts it, used over its command line only."""
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import Queue
+
+import numpy as np
+import psutil
+import pytest
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
+
+PARTS = {"broker": "valkey-server", "scheduler": "jobs.scheduler", "worker": "worker.launch", "web": "web"}
+QUICK = {
+    "AIGC_HEARTBEAT_SECONDS": "0.5",
+    "AIGC_LEASE_SECONDS": "4",
+    "AIGC_REAP_SECONDS": "0.5",
+    "AIGC_CHECKPOINT_SECONDS": "0",
+}
+TINY = ["-p", "epochs=1"]
+
+
+@dataclass
+class Up:
+    """``aigc up`` as a process, and what it has printed."""
+
+    home: Path
+    process: "subprocess.Popen[str]"
+    url: str = ""
+    lines: "Queue[str]" = field(default_factory=Queue)
+
+    def until(self, text: str) -> str:
+        """Read on until a line holds a text."""
+        read = []
+        while True:
+            line = self.lines.get(timeout=120)
+            read.append(line)
+            if text in line:
+                return line
+            assert line, f"ended without {text!r}:\n" + "\n".join(read)
+
+    def run(self, *arguments: str, code: int = 0) -> str:
+        """One call of the command against this stack; gives its stdout."""
+        environment = {**os.environ, "AIGC_URL": self.url}
+        command = [sys.executable, "-m", "aigc", *arguments]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, check=False)
+        assert done.returncode == code, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        assert "\x1b" not in done.stdout + done.stderr
+        return done.stdout.strip()
+
+    def pid(self, part: str) -> int:
+        """The process that plays a part."""
+        children = psutil.Process(self.process.pid).children()
+        return next(int(child.pid) for child in children if PARTS[part] in " ".join(child.cmdline()).split("/")[-1])
+
+    def everything(self) -> list[psutil.Process]:
+        """All processes of the stack, however deep."""
+        return list(psutil.Process(self.process.pid).children(recursive=True))
+
+
+def start(home: Path) -> Up:
+    environment = {**os.environ, **QUICK}
+    for name in ("AIGC_REDIS_URL", "AIGC_DATABASE_URL", "AIGC_URL"):
+        environment.pop(name, None)
+    command = [sys.executable, "-m", "aigc", "up", "--home", str(home), "--port", "0", "--no-open"]
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    up = Up(home, process)
+
+    def read() -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            up.lines.put(line.rstrip("\n") or " ")
+        up.lines.put("")
+
+    threading.Thread(target=read, daemon=True).start()
+    up.url = up.until("Open http://").split()[1]
+    return up
+
+
+def stop(up: Up) -> None:
+    up.process.terminate()
+    up.process.wait(60)
+    assert up.process.stdout is not None
+    while up.lines.get(timeout=60):
+        pass
+    up.process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    started = start(tmp_path_factory.mktemp("stack") / "home")
+    yield started
+    stop(started)
+
+
+@pytest.fixture(scope="module")
+def dataset(up: Up, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A few hundred pictures of two kinds, brought in over the command line."""
+    draw = np.random.default_rng(0)
+    labels = np.arange(400) % 2
+    pictures = np.zeros((400, 28, 28), np.uint8)
+    for number, label in enumerate(labels):
+        left, top = draw.integers(4, 12, 2)
+        pictures[number, top : top + 8, left : left + (4 if label else 12)] = draw.integers(120, 255)
+    file = tmp_path_factory.mktemp("data") / "bars.npz"
+    np.savez(file, images=pictures, labels=labels)
+    return up.run("datasets", "add", str(file), "--name", "bars")
+
+
+def test_from_data_to_new_pictures(up: Up, dataset: str, tmp_path: Path) -> None:
+    assert json.loads(up.run("datasets", "show", dataset, "--json=state"))["state"] == "ready"
+    job = up.run("submit", "image_gan.train", "--data", dataset, *TINY, "--name", "tiny", "--watch")
+    seen = json.loads(up.run("jobs", "view", job, "--json=state,model,metrics,dataset"))
+    assert seen["state"] == "succeeded"
+    assert seen["dataset"] == dataset
+    assert seen["metrics"]
+    generation = up.run("models", "generate", seen["model"], "-p", "count=16", "--watch")
+    saved = up.run("jobs", "download", generation, "-o", str(tmp_path)).splitlines()
+    assert {Path(path).name for path in saved} >= {"samples.png", "samples.zip"}
+    assert (tmp_path / "samples.png").read_bytes().startswith(b"\x89PNG")
+    files = up.run("models", "download", seen["model"], "-o", str(tmp_path / "model")).splitlines()
+    assert {Path(path).name for path in files} >= {"weights.safetensors", "config.json"}
+    assert up.run("jobs", "logs", job)
+    assert job in up.run("jobs", "list", "-q").splitlines()
+
+
+def test_a_wrong_setting_is_told_before_anything_starts(up: Up, dataset: str) -> None:
+    before = up.run("jobs", "list", "-q", "-L", "100")
+    up.run("submit", "image_gan.train", "--data", dataset, "-p", "epocs=1", code=2)
+    up.run("submit", "image_gan.train", "--data", dataset, "-p", "epochs=1", "--check")
+    assert up.run("jobs", "list", "-q", "-L", "100") == before
+
+
+def test_cancelling_a_running_job(up: Up, dataset: str) -> None:
+    job = up.run("submit", "image_gan.train", "--data", dataset, "-p", "epochs=5000", "--name", "endless")
+    up.run("jobs", "cancel", job)
+    up.run("jobs", "watch", job, "--exit-status", code=3)
+    assert json.loads(up.run("jobs", "view", job, "--json=state"))["state"] == "cancelled"
+
+
+def test_a_second_stack_on_the_same_home_is_refused(up: Up) -> None:
+    command = [sys.executable, "-m", "aigc", "up", "--home", str(up.home), "--port", "0"]
+    second = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert second.returncode == 1
+    assert f"process {up.process.pid} at {up.url}" in second.stderr
+
+
+@pytest.mark.parametrize("part", list(PARTS))
+def test_a_killed_part_comes_back_and_work_goes_on(up: Up, dataset: str, part: str) -> None:
+    os.kill(up.pid(part), signal.SIGKILL)
+    up.until(f"The {part} is back.")
+    up.run("submit", "image_gan.train", "--data", dataset, *TINY, "--name", f"after {part}", "--watch")
+
+
+def test_a_training_whose_worker_is_killed_ends_as_if_nothing_had_been(up: Up, dataset: str, tmp_path: Path) -> None:
+    given = ["submit", "image_gan.train", "--data", dataset, "-p", "epochs=6", "-p", "seed=7"]
+    calm = up.run(*given, "--name", "calm", "--watch")
+    rough = up.run(*given, "--name", "rough")
+    look = ["jobs", "view", rough, "--json=state,progress"]
+    while json.loads(up.run(*look))["progress"]["step"] < 20:
+        assert json.loads(up.run(*look))["state"] not in ("succeeded", "failed")
+    os.kill(up.pid("worker"), signal.SIGKILL)
+    up.until("The worker is back.")
+    up.run("jobs", "watch", rough, "--exit-status")
+    weights = []
+    for job in (calm, rough):
+        up.run("jobs", "download", job, "-o", str(tmp_path / job), "--pattern", "model/*")
+        weights.append((tmp_path / job / "model" / "weights.safetensors").read_bytes())
+    assert weights[0] == weights[1]
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_nothing_is_left_running(tmp_path: Path, how: signal.Signals) -> None:
+    up = start(tmp_path / "home")
+    ends = [os.pidfd_open(process.pid) for process in up.everything()]
+    assert len(ends) >= len(PARTS)
+    up.process.send_signal(how)
+    assert up.process.wait(60) == (0 if how == signal.SIGINT else -signal.SIGKILL)
+    for end in ends:
+        assert select.select([end], [], [], 30)[0]
+        os.close(end)
+    assert up.process.stdout is not None
+    while up.lines.get(timeout=60):
+        pass
+    up.process.stdout.close()
