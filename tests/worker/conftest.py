@@ -1,0 +1,59 @@
+"""Toys for the worker: a family that misbehaves on request, known to every process by an entry point."""
+
+import importlib
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from aigc_models import registry
+from worker.runner_pool import Runner, RunnerSpec, start_runner
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def toy_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory that, on the path, makes the family `toy` known: what installing a third party's package does."""
+    site = tmp_path_factory.mktemp("site")
+    info = site / "aigc_toys-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: aigc-toys\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[{registry.ENTRY_POINTS}]\ntoy = tests.worker.toy_family.params:FAMILY\n")
+    return site
+
+
+@pytest.fixture
+def toys(toy_site: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The family `toy`, in this process and in every one it starts."""
+    monkeypatch.setenv("PYTHONPATH", _python_path(toy_site))
+    monkeypatch.syspath_prepend(str(toy_site))
+    importlib.invalidate_caches()
+    registry.families.cache_clear()
+    yield
+    sys.path.remove(str(toy_site))
+    registry.families.cache_clear()
+
+
+@pytest.fixture
+def runner(toys: None) -> Iterator[Runner]:
+    """A runner of its own."""
+    started = start_runner(RunnerSpec(cache=2**20))
+    yield started
+    started.close()
+
+
+@pytest.fixture(scope="module")
+def warm_runner(toy_site: Path) -> Iterator[Runner]:
+    """A runner that several tests share, one after the other."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", _python_path(toy_site))
+        started = start_runner(RunnerSpec(cache=2**20))
+    yield started
+    started.close()
+
+
+def _python_path(site: Path) -> str:
+    return os.pathsep.join([str(site), str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])

@@ -1,0 +1,1 @@
+"""A family for tests: it learns nothing, and misbehaves on request."""

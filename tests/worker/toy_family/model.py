@@ -1,0 +1,132 @@
+"""What the toys do."""
+
+import errno
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from aigc_models.base import Cancelled, Diverged, Fault, InputError, Metrics, Run
+from tests.worker.toy_family.params import ToyDraw, ToyTrain
+
+loads = 0
+
+
+def train(params: ToyTrain, run: Run) -> Metrics:
+    """A walk of seeded random steps, resumable bit for bit."""
+    generator = torch.Generator().manual_seed(params.seed)
+    first, total = 1, torch.zeros(16)
+    if run.resume_from is not None:
+        state = load_file(run.resume_from / "state.safetensors")
+        total, first = state["total"], int(state["step"]) + 1
+        generator.set_state(state["random"])
+        run.log(f"resumed after step {first - 1}")
+    run.phase("training")
+    run.log(f"pid {os.getpid()}")
+    step = first - 1
+
+    def write(directory: Path) -> None:
+        state = {"total": total, "step": torch.tensor(step), "random": generator.get_state()}
+        save_file(state, directory / "state.safetensors")
+
+    while step < params.steps:
+        if step == params.steps // 2:
+            while params.gate and not Path(params.gate).exists():
+                time.sleep(0.005)
+                run.report(step, params.steps)
+                run.checkpoint(step, write)
+            misbehave(params, run)
+        if params.delay:
+            time.sleep(params.delay)
+        total = 0.9 * total + torch.randn(16, generator=generator)
+        step += 1
+        run.report(step, params.steps, loss=float(total.square().mean()), images_per_second=1.0)
+        run.checkpoint(step, write)
+    picture = run.out_dir / "samples.png"
+    picture.write_bytes(b"\x89PNG toy")
+    run.preview("samples", params.steps, picture)
+    if params.fault != "nothing_made":
+        (run.out_dir / "model").mkdir()
+        save_file({"total": total}, run.out_dir / "model" / "weights.safetensors")
+    run.phase("saving")
+    return {"sum": float(total.sum()), **({"loss": float("nan")} if params.fault == "nan" else {})}
+
+
+def generate(params: ToyDraw, run: Run) -> Metrics:
+    """Numbers, with the model's sum added."""
+    run.phase("generating")
+    while params.gate and not Path(params.gate).exists():
+        time.sleep(0.005)
+        run.report(0, params.count)
+    misbehave(params, run)
+    offset = run.warm(run.inputs["model"], _load) if "model" in run.inputs else torch.zeros(1)
+    numbers = torch.randn(params.count, generator=torch.Generator().manual_seed(params.seed)) + offset.sum()
+    run.report(params.count, params.count)
+    (run.out_dir / "numbers.txt").write_text(" ".join(map(str, numbers.tolist())))
+    return {"pid": os.getpid(), "loads": loads}
+
+
+def misbehave(params: ToyTrain | ToyDraw, run: Run) -> None:
+    """Go wrong in the way that was asked for; where ``once`` is set, only the first time."""
+    if params.once:
+        if Path(params.once).exists():
+            return
+        Path(params.once).touch()
+    faults = {
+        "input": lambda: raise_(InputError(Fault("Row {row} is odd.", {"row": 3}, where={"row": 3}, code="odd"))),
+        "memory": lambda: raise_(MemoryError()),
+        "device_memory": lambda: raise_(torch.OutOfMemoryError("CUDA out of memory")),
+        "diverged": lambda: raise_(Diverged(7)),
+        "disk_full": lambda: raise_(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))),
+        "error": lambda: raise_(ValueError("a secret of the program")),
+        "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
+        "segv": lambda: os.kill(os.getpid(), signal.SIGSEGV),
+        "exit": lambda: os._exit(3),
+        "hang": lambda: time.sleep(600),
+        "stubborn": lambda: be_stubborn(run),
+        "noise": make_noise,
+        "garbage": write_garbage,
+    }
+    if params.fault in faults:
+        faults[params.fault]()
+
+
+def raise_(error: BaseException) -> None:
+    raise error
+
+
+def be_stubborn(run: Run) -> None:
+    """Ignore every request."""
+    run.log("stubborn")
+    while True:
+        try:
+            run.report(1, 2)
+        except Cancelled:
+            time.sleep(0.01)
+
+
+def make_noise() -> None:
+    """Print far more than a pipe holds, on both outputs."""
+    for number in range(20_000):
+        print(f'{{"kind": "end", "outcome": "succeeded", "line": {number}}}')
+        sys.stderr.write(f"noise {number}\n")
+    os.write(1, b"\0\xff not text\n")
+
+
+def write_garbage() -> None:
+    """Write into every descriptor that is open, as a wild library would."""
+    for descriptor in Path("/proc/self/fd").iterdir():
+        try:
+            os.write(int(descriptor.name), b"garbage\n")
+        except OSError:
+            continue
+
+
+def _load(source: Path) -> torch.Tensor:
+    global loads
+    loads += 1
+    return load_file(source / "weights.safetensors")["total"]

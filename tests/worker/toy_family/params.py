@@ -1,0 +1,43 @@
+"""What the toys may be told."""
+
+from typing import ClassVar, Literal
+
+from aigc_models.base import Family, Lane, Makes, Params, model_input, setting
+
+Fault = Literal[
+    "none", "input", "memory", "device_memory", "diverged", "disk_full", "error", "kill", "segv", "exit",
+    "hang", "stubborn", "noise", "garbage", "nan", "nothing_made",
+]  # fmt: skip
+
+
+class ToyTrain(Params):
+    """Count steps, draw a number at each, and keep their sum."""
+
+    makes: ClassVar[Makes] = "model"
+
+    steps: int = setting(20, title="Steps", description="Steps to count.", ge=1)
+    delay: float = setting(0.0, title="Delay", description="Seconds that a step takes.", ge=0)
+    gate: str = setting("", title="Gate", description="File that must exist before the second half begins.")
+    fault: Fault = setting("none", title="Fault", description="What goes wrong in the second half.")
+    once: str = setting("", title="Once", description="File that marks that the fault has happened.")
+
+
+class ToyDraw(Params):
+    """Draw numbers with a model that stays loaded."""
+
+    lane: ClassVar[Lane] = "generation"
+
+    model: str | None = model_input("toy", description="The toy to draw with.", optional=True)
+    count: int = setting(4, title="Count", description="Numbers to draw.", ge=1)
+    gate: str = setting("", title="Gate", description="File that must exist before anything is drawn.")
+    fault: Fault = setting("none", title="Fault", description="What goes wrong.")
+    once: str = setting("", title="Once", description="File that marks that the fault has happened.")
+
+
+FAMILY = Family(
+    name="toy",
+    title="Toy",
+    summary="A family for tests.",
+    paper="https://example.org",
+    operations={"train": ToyTrain, "generate": ToyDraw},
+)

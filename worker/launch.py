@@ -1,0 +1,169 @@
+"""``python -m worker.launch``: one Celery worker process per lane and device, restarted when it dies."""
+
+import argparse
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from types import FrameType
+
+from jobs.settings import Settings
+from worker import devices, linux
+from worker.bell import Bell
+from worker.devices import Device
+from worker.supervisor import SAVE_SECONDS
+
+LANES = ("training", "generation")
+_BACK_OFF = (0.5, 30.0)  # seconds: first, longest
+_STEADY_SECONDS = 60.0  # a slot that lived that long starts again without delay
+_EXTRA_SECONDS = 10.0
+
+
+@dataclass(slots=True)
+class SlotProcess:
+    """One slot's process, and when to start the next one after it."""
+
+    lane: str
+    device: Device
+    process: "subprocess.Popen[bytes] | None" = None
+    ready: bool = False
+    started_at: float = 0.0
+    start_at: float = 0.0
+    failures: int = 0
+    output: bytes = field(default=b"", repr=False)
+
+    @property
+    def name(self) -> str:
+        """The queue it serves."""
+        return f"{self.lane}.{self.device.kind}"
+
+    def start(self) -> None:
+        """Start it in a session of its own, so that Ctrl-C reaches the launcher only, which drains it."""
+        node = f"{self.name}.{self.device.name[-8:]}.{os.getpid()}@{socket.gethostname()}"
+        command = [
+            sys.executable, "-m", "celery", "--quiet", "--app", "worker.app", "worker", "--queues", self.name,
+            "--device", self.device.name, "--hostname", node, "--loglevel", "INFO",
+            "--without-gossip", "--without-mingle", "--without-heartbeat",
+        ]  # fmt: skip
+        self.process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "AIGC_PARENT_DEATH": str(os.getpid())},
+            start_new_session=True,
+        )
+        self.started_at, self.ready = time.monotonic(), False
+
+    def ended(self) -> None:
+        """Reckon when to start again: twice as long after each quick death."""
+        lived = time.monotonic() - self.started_at
+        self.failures = 0 if lived >= _STEADY_SECONDS else self.failures + 1
+        first, longest = _BACK_OFF
+        delay = min(longest, first * 2 ** (self.failures - 1)) if self.failures else 0.0
+        self.process, self.start_at = None, time.monotonic() + delay
+        print(f"slot {self.name} ended; starting again in {delay:.1f} s", file=sys.stderr, flush=True)
+
+
+class Launcher:
+    """Starts the slots and keeps them, until it is told to stop.
+
+    Args:
+        slots: What to keep running.
+        stop_seconds: Time the slots get to drain before they are killed.
+    """
+
+    def __init__(self, slots: Sequence[SlotProcess], stop_seconds: float) -> None:
+        self._slots = slots
+        self._stop_seconds = stop_seconds
+        self._bell = Bell()
+        self._stopping = False
+        self._announced = False
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._bell.fd, selectors.EVENT_READ)
+
+    def stop(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
+        """Ask all slots to drain; safe in a signal handler."""
+        self._stopping = True
+        self._bell.ring()
+
+    def run(self) -> None:
+        """Keep the slots until :meth:`stop`, then see them out."""
+        while not self._stopping:
+            now = time.monotonic()
+            for slot in self._slots:
+                if slot.process is None and slot.start_at <= now:
+                    self._start(slot)
+            self._wait(min((slot.start_at for slot in self._slots if slot.process is None), default=None))
+        self._see_out()
+
+    def _start(self, slot: SlotProcess) -> None:
+        slot.start()
+        assert slot.process is not None
+        assert slot.process.stdout is not None
+        self._selector.register(slot.process.stdout, selectors.EVENT_READ, slot)
+
+    def _wait(self, until: float | None) -> None:
+        timeout = None if until is None else max(0.0, until - time.monotonic())
+        for key, _ in self._selector.select(timeout):
+            if key.data is None:
+                self._bell.hush()
+            else:
+                self._read(key.data)
+
+    def _read(self, slot: SlotProcess) -> None:
+        assert slot.process is not None
+        assert slot.process.stdout is not None
+        chunk = os.read(slot.process.stdout.fileno(), 4096)
+        if not chunk:
+            self._selector.unregister(slot.process.stdout)
+            slot.process.stdout.close()
+            slot.process.wait()
+            slot.ended()
+            return
+        *lines, slot.output = (slot.output + chunk).split(b"\n")
+        slot.ready = slot.ready or any(line.startswith(b"ready ") for line in lines)
+        if not self._announced and all(slot.ready for slot in self._slots):
+            self._announced = True
+            print("ready", *(f"{slot.name}:{slot.device.name}" for slot in self._slots), flush=True)
+
+    def _see_out(self) -> None:
+        end = time.monotonic() + self._stop_seconds
+        running = [slot.process for slot in self._slots if slot.process is not None]
+        for process in running:
+            process.terminate()
+        for process in running:
+            try:
+                process.wait(max(0.0, end - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()  # safe at any moment: the lease expires and another attempt goes on
+                process.wait()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point."""
+    parser = argparse.ArgumentParser(prog="python -m worker.launch", description=__doc__)
+    parser.add_argument("--lane", action="append", choices=LANES, help="repeatable; both where none is given")
+    parser.add_argument(
+        "--device", action="append", help="auto (default), cpu, gpu (all), a GPU's number or UUID; repeatable"
+    )
+    options = parser.parse_args(arguments)
+    linux.die_with_parent_if_asked(os.environ)
+    with devices.open_nvml() as nvml:
+        try:
+            chosen = [device for wanted in options.device or ["auto"] for device in devices.choose(wanted, nvml)]
+        except devices.NoSuchDevice as error:
+            parser.error(str(error))
+    slots = [SlotProcess(lane, device) for device in dict.fromkeys(chosen) for lane in options.lane or LANES]
+    launcher = Launcher(slots, Settings().grace_seconds + SAVE_SECONDS + _EXTRA_SECONDS)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, launcher.stop)
+    launcher.run()
+
+
+if __name__ == "__main__":
+    main()

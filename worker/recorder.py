@@ -1,0 +1,91 @@
+"""Recording how an attempt ended: the one place that decides which end of the lease is right."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from jobs.artifacts import NewFile
+from jobs.errors import LeaseLost
+from jobs.lifecycle import Failure, Lease
+from worker import failures
+from worker.failures import Ending
+from worker.harvest import Harvest
+from worker.heart import Heart
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How an attempt ended.
+
+    Attributes:
+        outcome: What the runner said, or ``killed`` when it did not stop in its time.
+        metrics: Of a success.
+        failure: Of a failure.
+        stop: What was asked meanwhile.
+        tail: What the runner printed last.
+    """
+
+    outcome: Literal["succeeded", "cancelled", "paused", "failed", "killed"]
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    failure: Ending | None = None
+    stop: Literal["cancel", "pause", "drain"] | None = None
+    tail: str = ""
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the runner can be trusted with another job: nothing went wrong but the user's data."""
+        if self.failure is not None:
+            return self.failure.code == "invalid_data"
+        return self.outcome != "killed"
+
+
+def record(end: End, lease: Lease, heart: Heart, harvest: Harvest, out_dir: Path) -> None:
+    """Write the end, and before it whatever the heart still has to tell.
+
+    Raises:
+        LeaseLost: Another attempt holds the job by now; nothing was written.
+    """
+    if end.stop == "cancel":  # whatever came of it: a cancelled job shows no result
+        _last(heart)
+        heart.persist(lease.cancelled)
+    elif end.outcome == "succeeded":
+        _succeed(end, lease, heart, harvest, out_dir)
+    elif end.failure is not None:
+        _fail(end.failure, end.tail, lease, heart)
+    elif end.outcome == "paused" and end.stop == "pause":
+        _last(heart)
+        heart.persist(lease.paused)
+    elif end.outcome in ("paused", "killed"):
+        _last(heart)
+        heart.persist(lambda: lease.release("drain"))
+    else:
+        said = failures.ending("internal", failures.UNEXPECTED, kind="Cancelled", detail="Nobody asked for it.")
+        _fail(said, end.tail, lease, heart)
+
+
+def _succeed(end: End, lease: Lease, heart: Heart, harvest: Harvest, out_dir: Path) -> None:
+    def write(files: list[NewFile]) -> None:
+        _last(heart)  # until here the heart goes on: storing may take long
+        lease.succeed(end.metrics, files)
+
+    try:
+        harvest.store(out_dir, write)
+    except LeaseLost:
+        raise
+    except Exception as error:
+        log.exception("The results could not be kept")
+        _fail(failures.from_exception(error), "", lease, heart)
+
+
+def _fail(found: Ending, tail: str, lease: Lease, heart: Heart) -> None:
+    _last(heart)
+    heart.persist(lambda: lease.fail(Failure(found.code, found.faults), tail))
+
+
+def _last(heart: Heart) -> None:
+    heart.stop()
+    heart.flush()

@@ -1,0 +1,170 @@
+"""``python -m worker.runner``: the only process with torch. Runs operations, one after the other, for a supervisor.
+
+It has no address of database or broker and no secret; what it needs comes over the pipe, and
+what it makes lies in the directories it is given. It dies with its supervisor.
+"""
+
+import argparse
+import importlib
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from aigc_models import registry
+from aigc_models.base import Cancelled, InputError, Metrics, Params, Paused
+from aigc_models.faults import explain
+from worker import failures, linux
+from worker.model_cache import ModelCache
+from worker.pipe_run import PipeRun, Requests, Workplace, finite
+from worker.protocol import Message, Reader, Writer
+
+
+class Runner:
+    """Receives messages in a thread, works in the main thread.
+
+    Args:
+        commands: Pipe from the supervisor.
+        events: Pipe to the supervisor.
+        models: Models that stay loaded between runs.
+    """
+
+    def __init__(self, commands: Reader, events: Writer, models: ModelCache) -> None:
+        self._commands = commands
+        self._events = events
+        self._models = models
+        self._jobs: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self._requests = Requests()
+
+    def serve(self, threads: int, preload: bool) -> None:
+        """Import torch, then run what is asked until the supervisor closes the pipe."""
+        threading.Thread(target=self._listen, name="commands", daemon=True).start()
+        import torch
+
+        torch.set_num_threads(threads)
+        self._events.send("ready", pid=os.getpid())
+        if preload:
+            _import_models(until=lambda: not self._jobs.empty())
+        while True:
+            job = self._jobs.get()
+            self._events.send("end", **self._run(job), warm=self._models.keys)
+
+    def ask_pause(self, *_signal: Any) -> None:
+        """Stop at the next checkpoint: what SIGTERM means here."""
+        self._requests.pause = True
+
+    def _listen(self) -> None:
+        while not self._commands.ended:
+            for message in self._commands.read():
+                self._take(message)
+        os._exit(0)  # the supervisor is gone: nobody may write in its name any more
+
+    def _take(self, message: Message) -> None:
+        if message["kind"] == "cancel":
+            self._requests.cancel = True
+        elif message["kind"] == "pause":
+            self._requests.pause = True
+        elif message["kind"] == "run":
+            self._requests = Requests()  # of the job that was before: too late for that one
+            self._jobs.put({**message, "requests": self._requests})
+
+    def _run(self, job: Message) -> dict[str, Any]:
+        run = PipeRun(_workplace(job), self._events, job["requests"], self._models)
+        try:
+            metrics = _operation(job["family"], job["operation"])(_params(job), run)
+            run.flush()
+        except Cancelled:
+            return {"outcome": "cancelled"}
+        except Paused:
+            return {"outcome": "paused"}
+        except BrokenPipeError:
+            os._exit(0)
+        except Exception as error:  # noqa: BLE001 - whatever model code raises is an outcome, not our end
+            return self._failed(error)
+        return {"outcome": "succeeded", "metrics": finite(metrics)}
+
+    def _failed(self, error: Exception) -> dict[str, Any]:
+        found = failures.from_exception(error)
+        if found.code != "invalid_data":  # a user's fault says all there is to say
+            traceback.print_exception(error)
+            sys.stderr.flush()
+        return found.as_message()
+
+
+def _workplace(job: Message) -> Workplace:
+    return Workplace(
+        device=job["device"],
+        inputs={name: Path(path) for name, path in job["inputs"].items()},
+        out_dir=Path(job["out_dir"]),
+        scratch=Path(job["scratch"]),
+        resume_from=Path(job["resume_from"]) if job["resume_from"] else None,
+        checkpoint_seconds=job["checkpoint_seconds"],
+    )
+
+
+def _params(job: Message) -> Params:
+    """The settings, validated once more: the row may be older than the code that reads it."""
+    declared = registry.task(f"{job['family']}.{job['operation']}")
+    try:
+        return declared.model_validate_json(json.dumps(job["params"]))
+    except ValidationError as error:
+        raise InputError(explain(error, declared)) from error
+
+
+def _operation(family: str, name: str) -> Callable[[Params, PipeRun], Metrics]:
+    operation: Callable[[Params, PipeRun], Metrics] = getattr(_model_module(family), name)
+    return operation
+
+
+def _model_module(family: str) -> Any:
+    """The module with the networks: beside the module that declares the first operation's settings."""
+    declared = next(iter(registry.families()[family].operations.values()))
+    return importlib.import_module(f"{declared.__module__.rpartition('.')[0]}.model")
+
+
+def _import_models(until: Callable[[], bool]) -> None:
+    """Import every family's networks ahead of the first job, unless a job is already there."""
+    for family in registry.families():
+        if until():
+            return
+        try:
+            _model_module(family)
+        except Exception:  # noqa: BLE001 - it is said again, to the job that needs it
+            traceback.print_exc()
+
+
+def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="worker.runner", description="Started by a worker, not by hand.")
+    parser.add_argument("--commands", type=int, required=True)
+    parser.add_argument("--events", type=int, required=True)
+    parser.add_argument("--parent", type=int, required=True)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--cache", type=int, default=0, help="bytes of models that stay loaded")
+    parser.add_argument("--preload", action="store_true", help="import all networks ahead of the first job")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point."""
+    options = _arguments(sys.argv[1:] if arguments is None else arguments)
+    linux.die_with_parent(options.parent)
+    linux.be_killed_first()
+    linux.keep_freed_memory()
+    for fd in (options.commands, options.events):
+        os.set_inheritable(fd, False)  # not for what model code may start
+    runner = Runner(Reader(options.commands), Writer(options.events), ModelCache(options.cache))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, runner.ask_pause)
+    runner.serve(options.threads, options.preload)
+
+
+if __name__ == "__main__":
+    main()

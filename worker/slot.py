@@ -1,0 +1,164 @@
+"""A slot: one lane on one device, at most one attempt at a time.
+
+Work comes by two ways. Celery brings tokens: the short way, within milliseconds. And an idle
+slot looks into the database every two seconds by itself: tokens may be lost (a broker that was
+wiped, a message in a dead socket), sit in a slot that is busy, or not be sent at all while the
+broker is down. Both ways go through one lock, so a slot never does two things at once.
+"""
+
+import logging
+import shutil
+import threading
+
+from jobs import workers
+from jobs.claiming import Claim, WorkerIdentity, claim
+from jobs.engine import Engine
+from jobs.errors import NotFound
+from worker import devices
+from worker.bell import Bell
+from worker.devices import Device, DeviceLock
+from worker.heart import DATABASE_AWAY
+from worker.materialise import InputCache
+from worker.runner_pool import RunnerPool, RunnerSpec
+from worker.supervisor import Post, Supervisor
+
+IDLE_SECONDS = 2.0
+
+log = logging.getLogger(__name__)
+
+
+class Slot:
+    """Claims and supervises for one lane on one device.
+
+    Args:
+        engine: Database, store and settings; used by this process only.
+        lane: ``training`` or ``generation``.
+        device: What its runners compute on.
+    """
+
+    def __init__(self, engine: Engine, lane: str, device: Device) -> None:
+        settings = engine.settings
+        self.engine, self.lane, self.device = engine, lane, device
+        self.draining = False
+        self._bell = Bell()
+        self._busy = threading.Lock()
+        self._closing = threading.Event()
+        self._suspect = False
+        run = settings.home.resolve() / "run"
+        run.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._lock = DeviceLock(run, device, lane) if device.kind == "gpu" else None
+        keep = lane == "generation"
+        spec = RunnerSpec(
+            threads=settings.cpu_threads,
+            cache=settings.warm_models if keep else 0,
+            environment=device.environment,
+            preload=keep,
+            inherited=(self._lock.fd,) if self._lock else (),
+        )
+        self._runners = RunnerPool(spec, keep, settings.runner_jobs)
+        inputs = InputCache(settings.cache, engine.store)
+        self._post = Post(engine, device, inputs, self._bell, lambda: self.draining)
+        self._identity = WorkerIdentity("", lane, device.kind)
+        self._threads = [
+            threading.Thread(target=loop, name=loop.__name__.strip("_"), daemon=True)
+            for loop in (self._announce, self._look_for_work)
+        ]
+
+    def start(self) -> None:
+        """Register, warm up a runner and begin to look for work."""
+        self._register()
+        self._runners.start_ahead()
+        for thread in self._threads:
+            thread.start()
+
+    def drain(self) -> None:
+        """Take no more work and bring what runs to a checkpoint; safe in a signal handler."""
+        self.draining = True
+        self._bell.ring()
+
+    def close(self) -> None:
+        """Drain, and return when the attempt under way is recorded."""
+        self.drain()
+        self._closing.set()
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join()
+        with self._busy:
+            self._runners.close()
+            if self._lock:
+                self._lock.close()
+        try:
+            workers.leave(self.engine, self._identity.id)
+        except DATABASE_AWAY as error:
+            log.warning("Could not sign off: %s", error)
+
+    def work(self) -> bool:
+        """Claim the best job of this lane and see it through; whether there was one."""
+        if not self._busy.acquire(blocking=False):
+            return False  # a surplus token
+        try:
+            claimed = self._claim() if self._fit() else None
+            if claimed is not None:
+                self._supervise(claimed)
+        except DATABASE_AWAY as error:
+            log.warning("The database cannot be reached: %s", error)
+            return False
+        except Exception:  # also MemoryError, which would end Celery's whole worker
+            log.exception("The slot met an error nobody foresaw; the job's lease will expire")
+            return False
+        finally:
+            self._busy.release()
+        return claimed is not None
+
+    def _register(self) -> None:
+        node = workers.register(self.engine, "worker", self.lane, self.device.title, self.device.kind)
+        self._identity = WorkerIdentity(node, self.lane, self.device.kind)
+
+    def _fit(self) -> bool:
+        """Whether this slot may take work now."""
+        if self.draining:
+            return False
+        settings = self.engine.settings
+        if shutil.disk_usage(settings.home).free < settings.min_free_disk:
+            log.warning("Less than %d MiB free on the disk: taking no jobs", settings.min_free_disk >> 20)
+            return False
+        if self._lock and not self._lock.acquire():
+            log.warning("Another slot's runner still holds %s: waiting", self.device.title)
+            return False
+        return not self._suspect or self._settles(0)
+
+    def _claim(self) -> Claim | None:
+        return claim(self.engine, self._identity, self._runners.warm)
+
+    def _supervise(self, claimed: Claim) -> None:
+        runner = self._runners.take()
+        healthy = False
+        try:
+            healthy = Supervisor(self._post, claimed, runner).run()
+        finally:
+            self._runners.give_back(runner, healthy)
+            if not healthy:
+                self._settles(runner.pid)
+
+    def _settles(self, pid: int) -> bool:
+        """Whether a dead runner has let go of the GPU; if not, no more work until it has."""
+        if self.device.kind == "gpu":
+            with devices.open_nvml() as nvml:
+                self._suspect = not devices.settles(self.device, pid, nvml)
+            if self._suspect:
+                log.error("%s is still held by process %d: taking no jobs", self.device.title, pid)
+        return not self._suspect
+
+    def _announce(self) -> None:
+        while not self._closing.wait(self.engine.settings.heartbeat_seconds):
+            try:
+                workers.beat(self.engine, self._identity.id, self.draining)
+            except NotFound:  # silent so long that it was forgotten
+                self._register()
+            except DATABASE_AWAY as error:
+                log.warning("Could not announce this slot: %s", error)
+
+    def _look_for_work(self) -> None:
+        while not self._closing.wait(IDLE_SECONDS):
+            while self.work():
+                pass

@@ -1,0 +1,235 @@
+"""One attempt of one job: keeps the lease, follows the runner, stores what it makes, records how it ended.
+
+Nothing here waits by sleeping: the supervisor sits on the runner's pipe, its process handle
+and a bell that the heartbeat and SIGTERM ring. It never imports torch.
+"""
+
+import logging
+import selectors
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from jobs.claiming import Claim
+from jobs.engine import Engine
+from jobs.errors import LeaseLost
+from jobs.lifecycle import Lease, Signals
+from worker import failures, linux
+from worker.bell import Bell
+from worker.devices import Device
+from worker.harvest import Harvest
+from worker.heart import Heart
+from worker.materialise import DamagedFile, InputCache, place
+from worker.protocol import BrokenProtocol, Message
+from worker.recorder import End, record
+from worker.runner_pool import Runner
+
+SAVE_SECONDS = 30.0  # what a runner gets to finish a checkpoint that it began before a drain's grace ran out
+_TAIL_SECONDS = 1.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """What a slot gives to each attempt it supervises.
+
+    Attributes:
+        engine: Database, store and settings.
+        device: What the runner computes on.
+        inputs: Local copies of inputs.
+        bell: Rung when something outside the pipe has changed.
+        draining: Whether the slot is to stop.
+    """
+
+    engine: Engine
+    device: Device
+    inputs: InputCache
+    bell: Bell
+    draining: Callable[[], bool]
+
+
+class Supervisor:
+    """Supervises one attempt, from the claim to the recorded end.
+
+    Args:
+        post: What the slot provides.
+        claim: The job, claimed.
+        runner: Who does the work.
+    """
+
+    def __init__(self, post: Post, claim: Claim, runner: Runner) -> None:
+        settings = post.engine.settings
+        self._post, self._claim, self._runner = post, claim, runner
+        self._settings = settings
+        self._lease = Lease(post.engine, claim)
+        self._heart = Heart(self._lease, settings.heartbeat_seconds, settings.lease_seconds, self._hear)
+        self._staging = settings.staging / f"{claim.job_id}.{claim.attempt}.{claim.lease_id[:8]}"
+        self._harvest = Harvest(post.engine.store, self._lease, self._heart)
+        self._oom_kills = linux.oom_kills()
+        self._cancel = self._pause = False
+        self._asked: set[str] = set()
+        self._kill_at = float("inf")
+        self._moved_at = time.monotonic()
+
+    def run(self) -> bool:
+        """Do it all; whether the runner may be used again."""
+        self._heart.start()
+        try:
+            end = self._work()
+            record(end, self._lease, self._heart, self._harvest, self._staging / "out")
+        except LeaseLost:
+            self._runner.kill()
+            log.warning("Job %s attempt %s lost its lease; wrote nothing", self._claim.job_id, self._claim.attempt)
+            return False
+        finally:
+            self._heart.stop()
+            shutil.rmtree(self._staging, ignore_errors=True)
+        return end.healthy
+
+    def _work(self) -> End:
+        try:
+            self._prepare()
+            end = self._follow()
+        except LeaseLost:
+            raise
+        except DamagedFile as error:
+            end = End("failed", failure=failures.ending("internal", failures.BROKEN_INPUT, name=error.name))
+        except Exception as error:
+            log.exception("Job %s attempt %s", self._claim.job_id, self._claim.attempt)
+            end = End("failed", failure=failures.from_exception(error))
+        return self._completed(end)
+
+    def _prepare(self) -> None:
+        """Bring the inputs here and give the runner its work."""
+        claim, cache = self._claim, self._post.inputs
+        for stale in self._settings.staging.glob(f"{claim.job_id}.*"):
+            shutil.rmtree(stale, ignore_errors=True)  # of attempts that lost the job
+        out, scratch, resume = (self._staging / name for name in ("out", "scratch", "resume"))
+        for directory in (out, scratch):
+            directory.mkdir(parents=True)
+        self._heart.phase("preparing")
+        inputs = {name: str(cache.directory(files)) for name, files in claim.inputs.items()}
+        if claim.checkpoint is not None:
+            place(claim.checkpoint, resume, self._post.engine.store)
+        self._runner.send(
+            "run",
+            family=claim.family,
+            operation=claim.operation,
+            params=claim.params,
+            inputs=inputs,
+            out_dir=str(out),
+            scratch=str(scratch),
+            resume_from=str(resume) if claim.checkpoint is not None else None,
+            device=self._post.device.torch_name,
+            checkpoint_seconds=self._settings.checkpoint_seconds,
+        )
+
+    def _follow(self) -> End:
+        """Wait for what comes first: a message, the runner's death, a request, a deadline."""
+        self._moved_at = time.monotonic()
+        runner, bell = self._runner, self._post.bell
+        with selectors.DefaultSelector() as selector:
+            for fd in (runner.events.fd, bell.fd, *([runner.exit_fd] if runner.exit_fd is not None else [])):
+                selector.register(fd, selectors.EVENT_READ)
+            while True:
+                self._pass_on_requests()
+                deadline = min(self._kill_at, self._moved_at + self._settings.stall_seconds)
+                ready = {key.fd for key, _ in selector.select(max(0.0, deadline - time.monotonic()))}
+                if bell.fd in ready:
+                    bell.hush()
+                if self._heart.lost:
+                    raise LeaseLost
+                gone = runner.exit_fd in ready
+                end = self._take_all(runner.events.read_all() if gone else runner.read())
+                if end is None and (gone or runner.events.ended):
+                    end = self._died()
+                end = end or self._overdue()
+                if end is not None:
+                    return end
+
+    def _hear(self, signals: Signals) -> None:
+        """Called by the heart's thread. A cancel is passed on from there, as this one may be busy storing."""
+        self._cancel = self._cancel or signals.cancel
+        self._pause = self._pause or signals.pause
+        if self._cancel:
+            self._runner.send("cancel")
+        self._post.bell.ring()
+
+    def _pass_on_requests(self) -> None:
+        """Tell the runner what is asked, once, and set the time it has for it."""
+        grace = time.monotonic() + self._settings.grace_seconds
+        if self._cancel and "cancel" not in self._asked:
+            self._asked.add("cancel")
+            self._runner.send("cancel")
+            self._kill_at = min(self._kill_at, grace)
+        if (self._pause or self._post.draining()) and "pause" not in self._asked:
+            self._asked.add("pause")
+            self._runner.send("pause")
+        if self._post.draining() and "drain" not in self._asked:
+            self._asked.add("drain")
+            self._kill_at = min(self._kill_at, grace)
+
+    def _take_all(self, messages: list[Message]) -> End | None:
+        for message in messages:
+            self._moved_at = time.monotonic()
+            if message["kind"] == "end":
+                return self._ended(message)
+            self._take(message)
+        return None
+
+    def _take(self, message: Message) -> None:
+        kind, heart = message["kind"], self._heart
+        if kind == "progress":
+            heart.progress(message["step"], message["total"], message["rate"], message["values"])
+        elif kind == "phase":
+            heart.phase(message["name"])
+        elif kind == "log":
+            heart.line(message["line"])
+        elif kind == "preview":
+            self._harvest.sample(message["name"], message["step"], Path(message["path"]))
+        elif kind == "saving" and "drain" in self._asked and "cancel" not in self._asked:
+            self._kill_at = time.monotonic() + SAVE_SECONDS
+        elif kind == "checkpoint":
+            self._harvest.checkpoint(message["step"], Path(message["path"]))
+        elif kind not in ("ready", "saving"):
+            raise BrokenProtocol(f"a runner says {kind!r}")
+
+    def _ended(self, message: Message) -> End:
+        self._runner.warm = frozenset(message["warm"])
+        if message["outcome"] == "failed":
+            return End("failed", failure=failures.from_message(message))
+        return End(message["outcome"], metrics=message.get("metrics", {}))
+
+    def _overdue(self) -> End | None:
+        now = time.monotonic()
+        if now >= self._kill_at:
+            self._runner.kill()
+            return End("killed")
+        if now >= self._moved_at + self._settings.stall_seconds:
+            seconds = round(self._settings.stall_seconds)
+            return End("failed", failure=failures.ending("stalled", failures.STALLED, seconds=seconds))
+        return None
+
+    def _died(self) -> End:
+        status = self._runner.kill()
+        return End("failed", failure=failures.from_exit(status, linux.oom_kills() > self._oom_kills))
+
+    def _completed(self, end: End) -> End:
+        """Add what the requests make of it, and for a failure what the runner printed last."""
+        tail = ""
+        if not end.healthy:
+            self._runner.kill()
+            self._runner.tail.wait(_TAIL_SECONDS)
+            tail = self._runner.tail.text()
+        stop: Literal["cancel", "pause", "drain"] | None = None
+        if self._cancel:
+            stop = "cancel"
+        elif self._pause:
+            stop = "pause"
+        elif self._post.draining():
+            stop = "drain"
+        return End(end.outcome, end.metrics, end.failure, stop, tail)

@@ -1,0 +1,63 @@
+"""What Celery runs: one task, and the step of the worker's start that makes the slot behind it."""
+
+import os
+import sys
+from typing import Any
+
+from celery import Celery, bootsteps, signals
+from celery.concurrency import solo
+from celery.exceptions import ImproperlyConfigured
+
+from jobs.dispatch import TASK
+from jobs.engine import open_engine
+from jobs.settings import Settings
+from worker import devices, linux
+from worker.slot import Slot
+
+
+class SlotStep(bootsteps.StartStopStep):
+    """Opens the slot before the worker consumes, and closes it after the last token.
+
+    The queue says lane and kind of device (``training.gpu``), ``--device`` which one of that kind.
+    """
+
+    requires = ("celery.worker.components:Pool",)
+
+    def __init__(self, worker: Any, device: str = "", **options: Any) -> None:
+        super().__init__(worker, **options)
+        self._device = device
+        self._slot: Slot | None = None
+
+    def start(self, worker: Any) -> None:
+        """Make the slot, and the task that hands it tokens."""
+        if not isinstance(worker.pool, solo.TaskPool):
+            raise ImproperlyConfigured("A slot needs the pool `solo`: its supervisor runs in the worker's own process.")
+        linux.die_with_parent_if_asked(os.environ)
+        lane, kind = _served(worker.app)
+        with devices.open_nvml() as nvml:
+            device = devices.choose(self._device or kind, nvml)[0]
+        slot = self._slot = Slot(open_engine(Settings()), lane, device)
+        worker.app.task(name=TASK)(slot.work)
+        slot.start()
+        self._shutting_down = signals.worker_shutting_down.connect(lambda **_: slot.drain(), weak=False)
+        self._ready = signals.worker_ready.connect(
+            lambda **_: print(f"ready {lane}.{kind} {device.name}", file=sys.__stdout__, flush=True), weak=False
+        )
+
+    def stop(self, worker: Any) -> None:
+        """See what runs to its checkpoint."""
+        if self._slot is not None:
+            self._slot.close()
+            self._slot = None
+
+    def terminate(self, worker: Any) -> None:
+        """The same, when Celery is in a hurry: runners must not be left behind."""
+        self.stop(worker)
+
+
+def _served(app: Celery) -> tuple[str, str]:
+    queues = list(app.amqp.queues.consume_from)
+    if len(queues) != 1:
+        raise ImproperlyConfigured("A slot serves one queue. Choose it with -Q, for example: -Q training.cpu")
+    lane, _, kind = queues[0].partition(".")
+    return lane, kind
