@@ -5,9 +5,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from aigc_models.base import Fault, Params
+from aigc_models.base import Fault
 
 _RANGE = {
     "greater_than_equal": ("ge", "{title} must be {ge} or more."),
@@ -36,20 +36,20 @@ _TYPE = {
 _BOOLEAN = dict.fromkeys(("true", "on", "yes", "1"), True) | dict.fromkeys(("false", "off", "no", "0", ""), False)
 
 
-def explain(error: ValidationError, params: type[Params]) -> list[Fault]:
+def explain(error: ValidationError, params: type[BaseModel]) -> list[Fault]:
     """Turn a validation error into one :class:`Fault` per wrong setting, in the order of the fields."""
     faults = [_fault(item, params) for item in error.errors(include_input=False, include_url=False)]
-    order = list(params.model_fields)
+    order = _names(params)
     place = {name: index for index, name in enumerate(order)}
     return sorted(faults, key=lambda fault: place.get(fault.pointer[1:], len(order)))
 
 
-def _fault(item: Mapping[str, Any], params: type[Params]) -> Fault:
+def _fault(item: Mapping[str, Any], params: type[BaseModel]) -> Fault:
     name = str(item["loc"][0]) if item["loc"] else ""
     kind, pointer = item["type"], f"/{name}" if name else ""
     if kind == "extra_forbidden":
         return _unknown(name, params)
-    if name not in params.model_fields:
+    if name not in _names(params):
         return Fault("The settings must be a JSON object.", pointer=pointer)
     schema = params.model_json_schema()["properties"][name]
     values: dict[str, Any] = {"title": schema.get("title", name)}
@@ -66,6 +66,10 @@ def _fault(item: Mapping[str, Any], params: type[Params]) -> Fault:
     return Fault(_TYPE.get(kind, "{title} has the wrong form."), values, pointer)
 
 
+def _names(params: type[BaseModel]) -> list[str]:
+    return [info.alias or name for name, info in params.model_fields.items()]
+
+
 def _range(kind: str, values: dict[str, Any], schema: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     low, high = schema.get("minimum"), schema.get("maximum")
     if kind.endswith("than_equal") and low is not None and high is not None:
@@ -73,13 +77,13 @@ def _range(kind: str, values: dict[str, Any], schema: Mapping[str, Any]) -> tupl
     return _RANGE[kind][1], values
 
 
-def _unknown(name: str, params: type[Params]) -> Fault:
-    guess = difflib.get_close_matches(name, list(params.model_fields), n=1, cutoff=0.6)
+def _unknown(name: str, params: type[BaseModel]) -> Fault:
+    guess = difflib.get_close_matches(name, _names(params), n=1, cutoff=0.6)
     if guess:
         sentence = "There is no setting called {name}. Did you mean {guess}?"
         return Fault(sentence, {"name": name, "guess": guess[0]}, f"/{name}", code="unknown-setting")
     sentence = "There is no setting called {name}. The settings are: {names}."
-    names = ", ".join(params.model_fields)
+    names = ", ".join(_names(params))
     return Fault(sentence, {"name": name, "names": names}, f"/{name}", code="unknown-setting")
 
 

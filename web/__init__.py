@@ -45,7 +45,7 @@ def _add_pages(app: Flask) -> None:
         from web import i18n
 
         i18n.init_app(app)
-    if find_spec("web.pages"):
+    if find_spec("web.pages.__init__"):
         from web import pages
 
         app.register_blueprint(pages.blueprint)

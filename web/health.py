@@ -91,7 +91,8 @@ def _lines(engine: Engine) -> Iterable[str]:
         now = engine.db.now(session)
         live = workers.live(session, now)
         stored = session.execute(select(func.count(), func.coalesce(func.sum(tables.Blob.size), 0))).one()
-    counted = [({"status": name}, by_status.get(name, 0)) for name in tables.STATUSES]
+    statuses: tuple[str, ...] = tables.STATUSES
+    counted = [({"status": name}, by_status.get(name, 0)) for name in statuses]
     yield from _gauge("aigc_jobs", "Jobs by status.", counted)
     lanes = [({"lane": lane, "device": device}, count) for lane, device, count, _ in waiting]
     yield from _gauge("aigc_queue_length", "Jobs that wait.", lanes)

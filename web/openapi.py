@@ -118,7 +118,8 @@ def _operation(view: View, what: Operation) -> dict[str, Any]:
     if description.strip():
         entry["description"] = description.strip()
     if what.body is not None:
-        entry["requestBody"] = {"required": True, "content": {JSON: {"schema": _body_schema(what.body)}}}
+        content = {JSON: {"schema": _body_schema(what.body)}}
+        entry["requestBody"] = {"required": not what.optional_body, "content": content}
     elif what.forms:
         content = {media: {"schema": _ref(model)} for media, model in what.forms.items()}
         entry["requestBody"] = {"required": True, "content": content}

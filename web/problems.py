@@ -95,7 +95,7 @@ class DatasetRefused(AigcError):
 
     def __init__(self, code: str, faults: Sequence[Fault] = (), **ids: str) -> None:
         super().__init__(faults=faults)
-        self.code: str = code  # type: ignore[misc]  # the reason found in the data
+        self.code = code  # type: ignore[misc]  # the reason found in the data
         self.ids = ids
 
 

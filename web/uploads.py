@@ -124,7 +124,7 @@ def receive(file: FileStorage, described: Described) -> tuple[Dataset, Job]:
     """
     filename = safe_filename(file.filename or "")
     file.stream.flush()
-    path = Path(file.stream.name)  # type: ignore[attr-defined]
+    path = Path(file.stream.name)
     kind = judged(path, filename)
     upload = Upload(
         path=path,

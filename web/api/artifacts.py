@@ -76,7 +76,7 @@ def content(row: tables.Artifact) -> Response:
         raise not_found("file", row.id) from None
     if path is None:
         reply.content_length = row.size
-        reply = reply.make_conditional(request, accept_ranges=True, complete_length=row.size)
+        reply.make_conditional(request, accept_ranges=True, complete_length=row.size)
     reply.headers["Cache-Control"] = CACHE
     reply.headers["Content-Security-Policy"] = SANDBOX
     reply.headers.pop("Last-Modified", None)

@@ -5,15 +5,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from aigc_models.base import Fault
 from aigc_models.data.starters import STARTERS
-from jobs import datasets as engine_datasets
-from jobs import errors, tables
+from jobs import errors, removal, tables
 from jobs import uploads as engine_uploads
 from web import context, failures, schemas, uploads
 from web.api import artifacts, parsing, shapes
 from web.api.render import answer, api, listing, nothing, tagged
 from web.api.routing import JSON, Reply, operation
 from web.auth import audit
-from web.problems import DatasetRefused, WrongMediaType, not_found
+from web.problems import DatasetRefused, MalformedJson, RangeNotSatisfiable, WrongMediaType, not_found
 from web.waiting import watch
 
 MULTIPART = "multipart/form-data"
@@ -80,7 +79,7 @@ class MissingFile(errors.InvalidParams):
         errors.StorageFull,
         errors.InvalidParams,
         errors.IdempotencyKeyReused,
-        parsing.MalformedJson,
+        MalformedJson,
         WrongMediaType,
     ),
 )
@@ -212,7 +211,7 @@ def get_report(dataset_id: str) -> Response:
         200: Reply("A picture of some of the data.", media=("image/png",)),
         206: Reply("A part of the picture.", media=("image/png",)),
     },
-    errors=(errors.NotFound, artifacts.RangeNotSatisfiable),
+    errors=(errors.NotFound, RangeNotSatisfiable),
 )
 def get_preview(dataset_id: str) -> Response:
     """See some of the data as a picture; 404 until the check has made one."""
@@ -233,7 +232,7 @@ def get_preview(dataset_id: str) -> Response:
 )
 def delete_dataset(dataset_id: str) -> Response:
     """Delete a dataset that no job and no model uses."""
-    engine_datasets.delete(context.engine(), context.principal(), dataset_id)
+    removal.delete_dataset(context.engine(), context.principal(), dataset_id)
     audit.info("delete %s by %s, request %s", dataset_id, context.principal().owner, context.request_id())
     return nothing()
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from flask import Response, request
 from pydantic import BaseModel, ConfigDict, Field
@@ -18,6 +18,8 @@ from web.api.routing import Reply, operation
 from web.auth import audit
 from web.translate import language
 from web.waiting import Seen, watch
+
+Filterable = tables.JobStatus | Literal["cancelling"]
 
 LOOK_AGAIN = "1"
 JOB_HEADERS = {"ETag": "Changes with the job.", "Retry-After": "Seconds after which to look again."}
@@ -56,6 +58,16 @@ class JobNew(BaseModel):
     )
 
 
+class JobAgain(BaseModel):
+    """Where a retried job begins."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    start: Literal["start", "checkpoint"] = Field(
+        "start", alias="from", title="From", description="The start, or the last checkpoint if one was kept."
+    )
+
+
 class ValidateOnly(parsing.Query):
     """Whether to create anything."""
 
@@ -65,7 +77,7 @@ class ValidateOnly(parsing.Query):
 class JobQuery(parsing.Page):
     """Which jobs."""
 
-    state: list[tables.JobStatus] = Field([], description="Only jobs with one of these statuses; may be repeated.")
+    state: list[Filterable] = Field([], description="Only jobs with one of these statuses; may be repeated.")
     task: str | None = Field(None, max_length=128, description="Only jobs of this task.")
     q: str | None = Field(None, max_length=200, description="Only jobs whose name or id contains this text.")
     dataset: str | None = Field(None, max_length=64, description="Only jobs that read this dataset.")
@@ -132,7 +144,10 @@ def _pointing_into_params() -> Iterator[None]:
         yield
     except errors.AigcError as error:
         error.faults = [
-            replace(fault, pointer=f"/params{fault.pointer}") if fault.pointer else fault for fault in error.faults
+            replace(fault, pointer=f"/params{fault.pointer}")
+            if fault.pointer and fault.code != "invalid-name"
+            else fault
+            for fault in error.faults
         ]
         raise
 
@@ -264,14 +279,16 @@ def cancel_job(job_id: str) -> Response:
     tag="jobs",
     scope="submit",
     headers=("Idempotency-Key", "Prefer", "Cancel-After"),
+    body=JobAgain,
+    optional_body=True,
     replies={
         202: Reply("The new job is queued.", schemas.Job, headers=NEW_JOB_HEADERS),
         200: Reply("The new job ended while the request waited.", schemas.Job, headers=NEW_JOB_HEADERS),
     },
     errors=(*NEW_JOB_ERRORS, errors.JobNotFound, errors.JobStillRunning),
 )
-def retry_job(job_id: str) -> Response:
-    """Submit a finished job's settings again, as a new job."""
+def retry_job(job_id: str, body: JobAgain) -> Response:
+    """Submit a finished job's settings again, as a new job; `{"from": "checkpoint"}` goes on where it stopped."""
     row = context.repository().job(job_id)
     if row.status not in tables.FINAL:
         raise errors.JobStillRunning(status=row.status)
@@ -282,6 +299,7 @@ def retry_job(job_id: str) -> Response:
             name=row.name,
             idempotency_key=parsing.idempotency_key(),
             retried_from=row.id,
+            from_checkpoint=body.start == "checkpoint",
             expires_in=parsing.cancel_after(),
         )
     )
@@ -293,7 +311,7 @@ def retry_job(job_id: str) -> Response:
     tag="jobs",
     scope="submit",
     replies={204: Reply("The job and its files are deleted.")},
-    errors=(errors.JobNotFound, errors.JobStillRunning),
+    errors=(errors.JobNotFound, errors.JobStillRunning, errors.ModelInUse, errors.DatasetInUse),
 )
 def delete_job(job_id: str) -> Response:
     """Delete a finished job with its files."""

@@ -7,12 +7,13 @@ from flask import Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from aigc_models import registry
-from jobs import errors, tables
+from jobs import errors, removal, tables
 from jobs.submit import Submission
 from web import context, schemas
 from web.api import jobs, parsing, shapes
-from web.api.render import answer, listing, tagged
+from web.api.render import answer, listing, nothing, tagged
 from web.api.routing import Reply, operation
+from web.auth import audit
 
 
 class GenerateNew(BaseModel):
@@ -111,4 +112,19 @@ def with_model(row: tables.ModelVersion, submission: Submission) -> Submission:
     return replace(submission, params={**submission.params, name: row.id})
 
 
-VIEWS = (list_models, get_model, generate)
+@operation(
+    method="DELETE",
+    path="/models/{model_id}",
+    tag="models",
+    scope="submit",
+    replies={204: Reply("The model version, its training and its files are deleted.")},
+    errors=(errors.NotFound, errors.ModelInUse),
+)
+def delete_model(model_id: str) -> Response:
+    """Delete a model version that no job reads, with the job that trained it."""
+    removal.delete_model(context.engine(), context.principal(), model_id)
+    audit.info("delete %s by %s, request %s", model_id, context.principal().owner, context.request_id())
+    return nothing()
+
+
+VIEWS = (list_models, get_model, generate, delete_model)

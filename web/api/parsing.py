@@ -74,8 +74,10 @@ class Page(Query):
         return min(self.limit, LARGEST_LIMIT)
 
 
-def body(model: type[Body]) -> Body:
+def body(model: type[Body], *, optional: bool = False) -> Body:
     """Read a JSON body into a model, or say everything that is wrong with it."""
+    if optional and not request.get_data(cache=True):
+        return model()
     if request.mimetype != "application/json":
         raise WrongMediaType(wanted="application/json", found=request.mimetype or "nothing")
     return parsed(request.get_data(cache=True), model)

@@ -42,7 +42,8 @@ def answer(model: BaseModel, status: int = 200, headers: Mapping[str, str] | Non
 def tagged(reply: Response) -> Response:
     """Give a reply an ETag made from its bytes, and 304 to whoever has it already."""
     reply.set_etag(sha256(reply.get_data()).hexdigest()[:32])
-    return reply.make_conditional(request)
+    reply.make_conditional(request)
+    return reply
 
 
 def listing(page: Page[Row], kind: type[M], shown: Callable[[Row], M]) -> Response:

@@ -79,6 +79,7 @@ class Operation:
         errors: What can go wrong, beside :data:`COMMON`.
         query: Query parameters.
         body: JSON body, given to the view as ``body``.
+        optional_body: Whether no body at all reads as an empty object.
         forms: Schemas of other bodies by media type; the view reads those itself.
         headers: Names of request headers that it reads (described in :mod:`web.openapi`).
         scope: What a token must allow.
@@ -91,6 +92,7 @@ class Operation:
     errors: tuple[type[AigcError], ...] = ()
     query: type[parsing.Query] = parsing.Query
     body: type[BaseModel] | None = None
+    optional_body: bool = False
     forms: Mapping[str, type[BaseModel]] = field(default_factory=dict)
     headers: tuple[str, ...] = ()
     scope: Scope = "read"
@@ -145,7 +147,7 @@ def _wrapped(view: View, what: Operation) -> View:
         if what.query is not parsing.Query:
             arguments["query"] = query
         if what.body is not None:
-            arguments["body"] = parsing.body(what.body)
+            arguments["body"] = parsing.body(what.body, optional=what.optional_body)
         return view(**arguments)
 
     return call

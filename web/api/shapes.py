@@ -8,10 +8,11 @@ from typing import Any
 from aigc_models import registry
 from aigc_models.base import Params
 from jobs import tables
-from jobs.repository import Label
+from jobs.repository import Label, Point, QueueState
 from web import context, failures, schemas
 from web.api.render import address, api
 from web.problems import told
+from web.translate import say
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def job(row: tables.Job, label: Label, made: Made) -> schemas.Job:
         operation=row.operation,
         name=row.name,
         state=label.state,
-        hint=label.hint,
+        hint=say(label.hint, label.values) if label.hint else None,
         error=failure(row.failure),
         params=row.params,
         seed=row.params.get("seed"),
@@ -136,7 +137,7 @@ def event(row: tables.JobEvent) -> schemas.Event:
     return schemas.Event.model_validate({"seq": row.seq, "kind": row.kind, "at": row.at, "data": row.data})
 
 
-def point(row: tables.Metric) -> schemas.Point:
+def point(row: Point) -> schemas.Point:
     """The figures at one step; what is not a finite number is null, as JSON knows no other."""
     return schemas.Point(step=row.step, values={name: _finite(value) for name, value in row.values.items()})
 
@@ -230,4 +231,34 @@ def model(row: tables.ModelVersion, files: Sequence[tables.Artifact]) -> schemas
             generate=f"{base}/generate",
             job=api(f"/jobs/{row.job_id}"),
         ),
+    )
+
+
+def worker(row: tables.WorkerNode, job: str | None) -> schemas.Worker:
+    """A live slot or scheduler, with the caller's job it runs."""
+    return schemas.Worker(
+        id=row.id,
+        role=row.role,
+        host=row.host,
+        pid=row.pid,
+        lane=row.lane,
+        device=row.device,
+        device_kind=row.device_kind,
+        code_version=row.code_version,
+        draining=row.draining,
+        job=job,
+        started_at=row.started_at,
+        heartbeat_at=row.heartbeat_at,
+    )
+
+
+def queue(row: QueueState) -> schemas.QueueLength:
+    """A lane's queue on one kind of device."""
+    return schemas.QueueLength(
+        name=row.name,
+        lane=row.lane,
+        device_kind=row.device_kind,
+        queued=row.queued,
+        running=row.running,
+        workers=row.workers,
     )

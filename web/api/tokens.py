@@ -1,17 +1,18 @@
 """Tokens: who may call, as far as an administrator may see and say."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Literal
 
 from flask import Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from jobs import errors, tokens
+from jobs import errors, tables, tokens
 from web import context, schemas
 from web.api import parsing
 from web.api.render import answer, api, nothing, whole
 from web.api.routing import Reply, operation
 from web.auth import audit
+from web.problems import MalformedJson, WrongMediaType
 
 
 class TokenNew(BaseModel):
@@ -48,13 +49,13 @@ def list_tokens() -> Response:
     replies={
         201: Reply("The token; its secret is shown this once.", schemas.Token, headers={"Location": "Its address."})
     },
-    errors=(errors.InvalidParams, parsing.MalformedJson, parsing.WrongMediaType),
+    errors=(errors.InvalidParams, MalformedJson, WrongMediaType),
 )
 def create_token(body: TokenNew) -> Response:
     """Make a token. Its secret is in this reply only."""
-    expires = datetime.now(UTC) + timedelta(days=body.expires_days) if body.expires_days else None
+    expires = timedelta(days=body.expires_days) if body.expires_days else None
     row, secret = tokens.create(
-        context.engine(), context.principal(), name=body.name, scope=body.scope, expires_at=expires
+        context.engine(), context.principal(), name=body.name, scope=body.scope, expires_in=expires
     )
     audit.info("token %s made by %s, request %s", row.id, context.principal().owner, context.request_id())
     reply = answer(schemas.Token.model_validate({**_plain(row), "secret": secret}), 201)
@@ -78,7 +79,7 @@ def revoke_token(token_id: str) -> Response:
     return nothing()
 
 
-def _plain(row: tokens.ApiToken) -> dict[str, object]:
+def _plain(row: tables.ApiToken) -> dict[str, object]:
     names = ("id", "name", "scope", "created_at", "expires_at", "last_used_at")
     return {name: getattr(row, name) for name in names}
 

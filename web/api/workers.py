@@ -17,7 +17,8 @@ from web.api.routing import Reply, operation
 )
 def list_workers() -> Response:
     """List the workers and schedulers that are alive."""
-    return whole([shapes.worker(row) for row in context.repository().workers()], schemas.Worker)
+    busy = context.repository().jobs_of_workers()
+    return whole([shapes.worker(row, busy.get(row.id)) for row in context.repository().workers()], schemas.Worker)
 
 
 @operation(
