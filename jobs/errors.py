@@ -36,7 +36,7 @@ class UnknownTask(AigcError):
     code, status, title = "unknown-task", 422, "There is no such task"
 
 
-class WrongInput(AigcError):
+class WrongInput(InvalidParams):
     """{name} is a {found}, but this task needs a {wanted}."""
 
     code, status, title = "wrong-input", 422, "The wrong kind of input"
@@ -72,7 +72,13 @@ class DatasetInUse(AigcError):
     code, status, title = "dataset-in-use", 409, "The dataset is in use"
 
 
-class DatasetNotReady(AigcError):
+class ModelInUse(AigcError):
+    """The model version {name} is used by {count} jobs. Delete those first."""
+
+    code, status, title = "model-in-use", 409, "The model version is in use"
+
+
+class DatasetNotReady(InvalidParams):
     """The dataset {name} is still being checked or was refused. See its page."""
 
     code, status, title = "dataset-not-ready", 409, "The dataset is not ready"
@@ -128,3 +134,15 @@ class Unavailable(AigcError):
 
 class LeaseLost(Exception):
     """The attempt no longer holds its job: another one may run. Write nothing, kill the runner."""
+
+
+class BlobMissing(Exception):
+    """The store does not hold these bytes (any more): put the files again, then repeat the call."""
+
+    def __init__(self, sha256: str) -> None:
+        self.sha256 = sha256
+        super().__init__(sha256)
+
+
+class IncompleteResult(Exception):
+    """The operation ended well, but did not write the files that its kind of result consists of."""

@@ -34,8 +34,12 @@ class Settings(BaseSettings):
     checkpoint_seconds: float = Field(30.0, ge=0, description="Least time between two checkpoints.")
     grace_seconds: float = Field(5.0, gt=0, description="Time a runner has to stop before it is killed.")
     stall_seconds: float = Field(600.0, gt=0, description="Time without a step after which a runner is stuck.")
+    retry_seconds: float = Field(10.0, ge=0, description="Pause before the first retry; each further one is doubled.")
+    retry_cap_seconds: float = Field(600.0, ge=0, description="Longest pause before a retry.")
     max_app_failures: int = Field(2, ge=0, description="Retries after a program fault.")
     max_worker_losses: int = Field(3, ge=1, description="Lost workers after which a job is quarantined.")
+    warm_models: int = Field(2048 * MIB, ge=0, description="Bytes of models that a generation slot keeps loaded.")
+    runner_jobs: int = Field(500, ge=1, description="Generations after which a warm runner is replaced.")
     cpu_threads: int = Field(
         default_factory=lambda: len(os.sched_getaffinity(0)), ge=1, description="Threads a runner computes with."
     )

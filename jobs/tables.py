@@ -42,7 +42,7 @@ class Base(DeclarativeBase):
     )
     type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's own declaration
         datetime: UtcDateTime,
-        dict[str, Any]: JSON,
+        dict[str, Any]: JSON(none_as_null=True),
         list[Any]: JSON,
         str: String(255),
     }
@@ -111,10 +111,27 @@ class Job(Base):
         CheckConstraint("(status = 'running') = (lease_id IS NOT NULL)", name="lease"),
         CheckConstraint("(status IN ('succeeded', 'failed', 'cancelled')) = (finished_at IS NOT NULL)", name="final"),
         Index("ix_job_claim", "status", "lane", "device_kind", "priority", "created_at"),
+        Index(
+            "ix_job_claim_owner",
+            *("status", "lane", "device_kind", "priority", "tenant_id", "owner", "created_at"),
+        ),
         Index("ix_job_tenant_created", "tenant_id", "created_at", "id"),
         Index("ix_job_tenant_status", "tenant_id", "status", "created_at", "id"),
         Index("ix_job_lease", "status", "lease_until"),
     )
+
+
+class OwnerTurn(Base):
+    """When a lane last took a job of an owner; whose turn is oldest goes first."""
+
+    __tablename__ = "owner_turn"
+
+    lane: Mapped[str] = mapped_column(String(16), primary_key=True)
+    tenant_id: Mapped[str] = mapped_column(primary_key=True)
+    owner: Mapped[str] = mapped_column(primary_key=True)
+    claimed_at: Mapped[datetime]
+
+    __table_args__ = (Index("ix_owner_turn_claimed", "lane", "claimed_at"),)
 
 
 class Attempt(Base):
@@ -229,6 +246,8 @@ class Dataset(Base):
     __table_args__ = (
         UniqueConstraint("tenant_id", "name", "number"),
         Index("ix_dataset_tenant_created", "tenant_id", "created_at", "id"),
+        Index("ix_dataset_job_id", "job_id"),
+        Index("ix_dataset_source", "tenant_id", "source_sha256"),
     )
 
 

@@ -1,0 +1,236 @@
+"""Files by the SHA-256 of their bytes: written once, never changed, never torn."""
+
+import errno
+import hashlib
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, Protocol
+
+import obstore
+import obstore.store
+
+from jobs.errors import StorageFull
+
+CHUNK = 2**20
+INCOMING = ".incoming"
+MEDIA_TYPES = {
+    ".csv": "text/csv",
+    ".gif": "image/gif",
+    ".jpeg": "image/jpeg",
+    ".jpg": "image/jpeg",
+    ".json": "application/json",
+    ".png": "image/png",
+    ".svg": "image/svg+xml",
+    ".txt": "text/plain",
+    ".wav": "audio/wav",
+    ".webp": "image/webp",
+    ".zip": "application/zip",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class NewFile:
+    """A file whose bytes are in the store already, on its way to become an artifact."""
+
+    name: str
+    sha256: str
+    size: int
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What a listing says of one file."""
+
+    sha256: str
+    size: int
+    modified: datetime
+
+
+class ArtifactStore(Protocol):
+    """Where bytes are kept. A name in it is the SHA-256 of what it names."""
+
+    def put(self, path: Path) -> tuple[str, int]:
+        """Store a copy of a file and give its SHA-256 and size. Raises :class:`StorageFull`."""
+
+    def open(self, sha256: str) -> BinaryIO:
+        """Open for reading (seekable). Raises ``FileNotFoundError``."""
+
+    def local_path(self, sha256: str) -> Path | None:
+        """Where the bytes lie on this machine, or None if they are elsewhere. Never write there."""
+
+    def download(self, sha256: str, to: Path) -> None:
+        """Copy to a local file. Raises ``FileNotFoundError``."""
+
+    def exists(self, sha256: str) -> bool:
+        """Whether the bytes are there."""
+
+    def delete(self, sha256: str) -> None:
+        """Remove the bytes; it is no fault when they are gone already."""
+
+    def listing(self) -> Iterator[Stored]:
+        """Everything the store holds, in no order."""
+
+    def sweep(self, older_than: datetime) -> int:
+        """Remove what unfinished writes left behind; gives their number."""
+
+
+def media_type(name: str) -> str:
+    """The media type by the name's ending; what is unknown is just bytes."""
+    return MEDIA_TYPES.get(PurePosixPath(name).suffix.lower(), "application/octet-stream")
+
+
+class _ForkGuard:
+    """obstore's threads do not survive a fork, and its next call would hang for ever: fail loudly instead."""
+
+    def __init__(self) -> None:
+        self.used = self.forked = False
+        os.register_at_fork(after_in_child=self._in_child)
+
+    def _in_child(self) -> None:
+        self.forked = self.used
+
+    def check(self) -> None:
+        """Note a use, or refuse it in a child that was forked after one."""
+        if self.forked:
+            raise RuntimeError("the artifact store was used before this process was forked; fork first, then use it")
+        self.used = True
+
+
+_guard = _ForkGuard()
+
+
+class LocalStore:
+    """A directory: ``sha256/ab/cd/<sha256>``.
+
+    Args:
+        root: The directory; made when it is first written to.
+        min_free: Bytes of the file system that are kept free.
+    """
+
+    def __init__(self, root: Path, min_free: int = 0) -> None:
+        self._root = root / "sha256"
+        self._min_free = min_free
+
+    def put(self, path: Path) -> tuple[str, int]:
+        """See :class:`ArtifactStore`. Temporary file, fsync, rename, fsync of the directory."""
+        _guard.check()
+        size = path.stat().st_size
+        incoming = self._root / INCOMING
+        incoming.mkdir(parents=True, exist_ok=True)
+        self._check_room(size)
+        temporary = incoming / uuid.uuid4().hex
+        try:
+            sha256, size = _copy(path, temporary)
+            self._place(temporary, sha256)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise self._full(size) from error
+            raise
+        finally:
+            temporary.unlink(missing_ok=True)
+        return sha256, size
+
+    def open(self, sha256: str) -> BinaryIO:
+        """See :class:`ArtifactStore`."""
+        _guard.check()
+        return self._path(sha256).open("rb")
+
+    def local_path(self, sha256: str) -> Path | None:
+        """See :class:`ArtifactStore`."""
+        return self._path(sha256)
+
+    def download(self, sha256: str, to: Path) -> None:
+        """See :class:`ArtifactStore`."""
+        _guard.check()
+        shutil.copyfile(self._path(sha256), to)
+
+    def exists(self, sha256: str) -> bool:
+        """See :class:`ArtifactStore`."""
+        return self._path(sha256).is_file()
+
+    def delete(self, sha256: str) -> None:
+        """See :class:`ArtifactStore`."""
+        _guard.check()
+        self._path(sha256).unlink(missing_ok=True)
+
+    def listing(self) -> Iterator[Stored]:
+        """See :class:`ArtifactStore`."""
+        _guard.check()
+        if not self._root.is_dir():
+            return
+        for batch in obstore.list(obstore.store.LocalStore(self._root)):
+            for entry in batch:
+                name = PurePosixPath(entry["path"]).name
+                if len(name) == 64:
+                    yield Stored(name, entry["size"], entry["last_modified"])
+
+    def sweep(self, older_than: datetime) -> int:
+        """See :class:`ArtifactStore`."""
+        removed = 0
+        for left in (self._root / INCOMING).glob("*"):
+            with suppress(FileNotFoundError):  # its writer may just have renamed it
+                if left.stat().st_mtime < older_than.timestamp():
+                    left.unlink()
+                    removed += 1
+        return removed
+
+    def _path(self, sha256: str) -> Path:
+        if len(sha256) != 64 or not set(sha256) <= set("0123456789abcdef"):
+            raise ValueError("not a SHA-256")  # whatever comes in, no other file can be named
+        return self._root / sha256[:2] / sha256[2:4] / sha256
+
+    def _place(self, temporary: Path, sha256: str) -> None:
+        final = self._path(sha256)
+        if final.is_file():
+            os.utime(final)  # the sweeper takes it for new
+            return
+        fresh = [directory for directory in (final.parent, final.parent.parent) if not directory.is_dir()]
+        final.parent.mkdir(parents=True, exist_ok=True)
+        temporary.rename(final)
+        for directory in {final.parent, *(made.parent for made in fresh)}:
+            _fsync_directory(directory)
+
+    def _check_room(self, size: int) -> None:
+        if shutil.disk_usage(self._root).free < size + self._min_free:
+            raise self._full(size) from OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def _full(self, size: int) -> StorageFull:
+        free = shutil.disk_usage(self._root).free
+        return StorageFull(free=in_words(free), needed=in_words(size + self._min_free))
+
+
+def in_words(size: int) -> str:
+    """Bytes as people say them."""
+    amount, unit = float(size), "bytes"
+    for unit in ("bytes", "KB", "MB", "GB", "TB"):
+        if amount < 1000 or unit == "TB":
+            break
+        amount /= 1000
+    return f"{amount:.0f} {unit}" if unit == "bytes" or amount >= 10 else f"{amount:.1f} {unit}"
+
+
+def _copy(source: Path, target: Path) -> tuple[str, int]:
+    digest, size = hashlib.sha256(), 0
+    with source.open("rb") as reading, target.open("xb") as writing:
+        while chunk := reading.read(CHUNK):
+            digest.update(chunk)
+            size += len(chunk)
+            writing.write(chunk)
+        writing.flush()
+        os.fsync(writing.fileno())
+    return digest.hexdigest(), size
+
+
+def _fsync_directory(directory: Path) -> None:
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,312 @@
+"""What may become of a job, and the only code besides claiming that writes a status.
+
+Every write of a worker goes through a :class:`Lease`: one UPDATE that names the lease and whose
+row count decides. An attempt that was given up as lost changes nothing, however late it wakes up.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, case, select, update
+from sqlalchemy.orm import Session
+
+from aigc_models.base import Fault
+from jobs import budget, curves, results
+from jobs.artifacts import NewFile
+from jobs.claiming import Claim
+from jobs.engine import Engine
+from jobs.errors import LeaseLost
+from jobs.moves import Move, NewEvent, apply, state_event
+from jobs.naming import plain
+from jobs.removal import delete_job
+from jobs.requesting import request_cancel, request_pause, resume
+from jobs.tables import FAILURE_CODES, Attempt, Job
+
+__all__ = [
+    "Beat",
+    "Failure",
+    "Lease",
+    "Signals",
+    "delete_job",
+    "request_cancel",
+    "request_pause",
+    "resume",
+]
+
+STDERR_TAIL = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """What happened since the last heartbeat; everything may be left out.
+
+    Attributes:
+        phase: The present phase.
+        step: The present step.
+        total: Steps in all.
+        rate: Items per second.
+        points: Figures by step.
+        lines: Lines of the log.
+        phases: Phases begun since the last heartbeat, in order.
+    """
+
+    phase: str | None = None
+    step: int | None = None
+    total: int | None = None
+    rate: float | None = None
+    points: Sequence[tuple[int, Mapping[str, float]]] = ()
+    lines: Sequence[str] = ()
+    phases: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """What users asked of a running job."""
+
+    cancel: bool
+    pause: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an attempt failed: one of :data:`jobs.tables.FAILURE_CODES`, and sentences for the user."""
+
+    code: str
+    faults: Sequence[Fault] = field(default_factory=tuple)
+
+    def stored(self) -> dict[str, Any]:
+        """As it is kept in the job's row."""
+        if self.code not in FAILURE_CODES:
+            raise ValueError(f"no such failure code: {self.code}")
+        return {"code": self.code, "faults": [_jsonable(asdict(fault)) for fault in self.faults]}
+
+
+class Lease:
+    """The right of one attempt to write to its job.
+
+    Every method raises :class:`jobs.errors.LeaseLost` when the attempt no longer holds the job, and
+    lets database errors through: repeat the call, it does nothing twice. A call that ends the
+    attempt and whose COMMIT was answered by silence is recognised as done when it is repeated.
+    """
+
+    def __init__(self, engine: Engine, claim: Claim) -> None:
+        self._engine = engine
+        self.claim = claim
+        self._metrics: dict[str, float | None] = {}
+
+    def signals(self) -> Signals:
+        """Look whether a user asked to stop; only reads, so it may be called every second."""
+        with self._engine.db.read() as session:
+            flags = select(Job.cancel_requested_at, Job.pause_requested_at).where(*self._held())
+            row: Any = session.execute(flags).one_or_none()
+        if row is None:
+            raise LeaseLost
+        return _signals(row)
+
+    def beat(self, beat: Beat = Beat()) -> Signals:
+        """Renew the lease and write down what happened since the last time."""
+        points = curves.merge(beat.points)
+        metrics = self._metrics | {name: value for values in points.values() for name, value in values.items()}
+        with self._engine.db.begin() as session:
+            now = self._engine.db.now(session)
+            row = self._write(session, self._beating(beat, metrics, now), now)
+            curves.write(self._engine.db, session, self.claim.job_id, points)
+        self._metrics = metrics
+        return _signals(row)
+
+    def checkpoint(self, step: int, files: Sequence[NewFile]) -> None:
+        """Record a checkpoint, in the place of the one before. An older step than the last one's is ignored.
+
+        Raises:
+            BlobMissing: Put the files again, then repeat the call.
+        """
+        move = Move("running", "running", {"checkpoint_step": step}, [NewEvent("checkpoint", {"step": step})])
+        with self._engine.db.begin() as session:
+            now = self._engine.db.now(session)
+            if apply(session, self.claim.job_id, move, now, *self._held(), Job.checkpoint_step < step) is None:
+                self._require(session)
+                return
+            results.keep_files(self._engine, session, self._place("checkpoint", step), files, now)
+            results.drop_checkpoints(session, self.claim.job_id, keep_step=step)
+
+    def sample(self, step: int, file: NewFile) -> None:
+        """Record a preview made at a step; it is kept under a name that holds the step.
+
+        Raises:
+            BlobMissing: Put the file again, then repeat the call.
+        """
+        kept = replace(file, name=results.stepped_name(file.name, step))
+        event = NewEvent("sample", {"step": step, "name": kept.name, "sha256": kept.sha256})
+        with self._engine.db.begin() as session:
+            now = self._engine.db.now(session)
+            self._write(session, Move("running", "running", events=[event]), now)
+            results.keep_files(self._engine, session, self._place("sample", step), [kept], now)
+
+    def succeed(self, metrics: Mapping[str, float], files: Sequence[NewFile]) -> None:
+        """End the job well, and register the model version or complete the dataset it makes, all at once.
+
+        The dataset's report is read from the file ``dataset/dataset.json`` among ``files``.
+
+        Raises:
+            BlobMissing: Put the files again, then repeat the call.
+            IncompleteResult: The files do not hold what the operation makes.
+        """
+        figures = curves.clean(metrics)
+        self._engine.db.transact(lambda session, now: self._succeed(session, now, figures, files))
+
+    def fail(self, failure: Failure, stderr_tail: str = "") -> None:
+        """End the attempt badly: try again later if the failure's kind and the budget allow it, else give up."""
+        stored, tail = failure.stored(), _tail(stderr_tail)
+        self._engine.db.transact(lambda session, now: self._fail(session, now, stored, tail))
+
+    def release(self, reason: str) -> None:
+        """Give the job back unharmed (the worker shuts down, the device is unwell); no failure is counted."""
+        self._engine.db.transact(lambda session, now: self._release(session, now, reason))
+        # The row is announced again by the scheduler as well, should this message be lost.
+        self._engine.dispatcher.announce(self.claim.lane, self.claim.device_kind)
+
+    def cancelled(self) -> None:
+        """End the job because a user asked for it; call it when the runner is gone."""
+        self._engine.db.transact(self._cancelled)
+
+    def paused(self) -> None:
+        """Leave the job paused because a user asked for it; call it after the last checkpoint."""
+        self._engine.db.transact(self._paused)
+
+    def _beating(self, beat: Beat, metrics: Mapping[str, float | None], now: datetime) -> Move:
+        settings = self._engine.settings
+        given = {"phase": beat.phase, "step": beat.step, "total": beat.total, "rate": beat.rate}
+        values: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+        if beat.step is not None:
+            values["progress_at"] = case((Job.step != beat.step, now), else_=Job.progress_at)
+        if beat.points:
+            values["metrics"] = dict(metrics)
+        visible = bool(values or beat.lines or beat.phases)
+        values["lease_until"] = now + timedelta(seconds=settings.lease_seconds)
+        events = [NewEvent("phase", {"phase": phase}) for phase in beat.phases]
+        events += [NewEvent("log", {"level": "info", "message": plain(line)}) for line in beat.lines]
+        return Move("running", "running", values, events, visible)
+
+    def _succeed(self, session: Session, now: datetime, figures: Mapping[str, Any], files: Sequence[NewFile]) -> None:
+        if self._ended_by_me(session):
+            return
+        final = {"metrics": dict(figures)} if figures else {}
+        move = Move("running", "succeeded", final | {"step": Job.total, "phase": None}, [state_event("succeeded")])
+        job = self._write(session, move, now)
+        makes = results.makes(job)
+        report = results.check_complete(self._engine, makes, files)
+        results.keep_files(self._engine, session, self._place("output"), files, now)
+        results.drop_checkpoints(session, job.id)
+        if makes == "model":
+            results.register_model(session, job, figures, now)
+        if makes == "dataset":
+            results.complete_dataset(session, job.id, report, now)
+        self._end_attempt(session, now, "succeeded")
+
+    def _fail(self, session: Session, now: datetime, failure: dict[str, Any], tail: str) -> None:
+        if self._ended_by_me(session):
+            return
+        row = self._require(session)
+        code, settings = failure["code"], self._engine.settings
+        decision = budget.decide(code, row.app_failures, settings)
+        if decision == "fail":
+            event = state_event("failed", attempt=self.claim.attempt, code=code)
+            self._write(session, Move("running", "failed", {"failure": failure}, [event]), now)
+            self._end_attempt(session, now, "failed", code, tail)
+            return
+        if row.cancel_requested_at is not None:
+            self._cancelled(session, now)
+            return
+        later = now + budget.pause(code, row.app_failures, settings)
+        counted = {"app_failures": Job.app_failures + 1} if decision == "retry" else {"releases": Job.releases + 1}
+        event = state_event("queued", attempt=self.claim.attempt, code=code, not_before=later.isoformat())
+        values = {"failure": failure, "not_before": later} | counted
+        self._write(session, Move("running", "queued", values, [event]), now)
+        self._end_attempt(session, now, "retried", code, tail)
+
+    def _release(self, session: Session, now: datetime, reason: str) -> None:
+        if self._ended_by_me(session):
+            return
+        if self._require(session).cancel_requested_at is not None:
+            self._cancelled(session, now)
+            return
+        event = state_event("queued", attempt=self.claim.attempt, reason=reason)
+        values = {"releases": Job.releases + 1, "not_before": now}
+        self._write(session, Move("running", "queued", values, [event]), now)
+        self._end_attempt(session, now, "released")
+
+    def _cancelled(self, session: Session, now: datetime) -> None:
+        if self._ended_by_me(session):
+            return
+        self._write(
+            session,
+            Move("running", "cancelled", events=[state_event("cancelled")]),
+            now,
+            Job.cancel_requested_at.is_not(None),
+        )
+        self._end_attempt(session, now, "cancelled")
+
+    def _paused(self, session: Session, now: datetime) -> None:
+        if self._ended_by_me(session):
+            return
+        move = Move("running", "paused", {"pause_requested_at": None}, [state_event("paused")])
+        self._write(session, move, now, Job.pause_requested_at.is_not(None))
+        self._end_attempt(session, now, "paused")
+
+    def _held(self) -> tuple[ColumnElement[bool], ...]:
+        return (Job.id == self.claim.job_id, Job.lease_id == self.claim.lease_id, Job.status == "running")
+
+    def _write(self, session: Session, move: Move, now: datetime, *guards: ColumnElement[bool]) -> Row[Any]:
+        row = apply(session, self.claim.job_id, move, now, Job.lease_id == self.claim.lease_id, *guards)
+        if row is None:
+            raise LeaseLost
+        return row
+
+    def _require(self, session: Session) -> Any:
+        wanted = select(Job.app_failures, Job.cancel_requested_at).where(*self._held())
+        row: Any = session.execute(wanted.with_for_update()).one_or_none()
+        if row is None:
+            raise LeaseLost
+        return row
+
+    def _ended_by_me(self, session: Session) -> bool:
+        """Whether an earlier call ended this attempt, though its COMMIT may never have been answered."""
+        outcome = session.scalar(select(Attempt.outcome).where(Attempt.lease_id == self.claim.lease_id))
+        return outcome is not None and outcome != "lost"
+
+    def _end_attempt(
+        self, session: Session, now: datetime, outcome: str, code: str | None = None, tail: str = ""
+    ) -> None:
+        session.execute(
+            update(Attempt)
+            .where(Attempt.lease_id == self.claim.lease_id)
+            .values(ended_at=now, outcome=outcome, failure_code=code, stderr_tail=tail or None)
+            .execution_options(synchronize_session=False)
+        )
+
+    def _place(self, role: str, step: int | None = None) -> results.Place:
+        return results.Place(self.claim.tenant_id, self.claim.job_id, role, step)
+
+
+def _signals(row: Any) -> Signals:
+    return Signals(cancel=row.cancel_requested_at is not None, pause=row.pause_requested_at is not None)
+
+
+def _tail(text: str) -> str:
+    return plain(text)[-STDERR_TAIL:]
+
+
+def _jsonable(value: Any) -> Any:
+    """What a fault carries, as JSON can hold it: values from data may be of any type."""
+    if isinstance(value, Mapping):
+        return {str(key): _jsonable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_jsonable(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    return plain(str(value))

@@ -1,0 +1,80 @@
+"""Deleting jobs, datasets and model versions that nothing else stands on; the collector removes the bytes."""
+
+from typing import Any
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from jobs.engine import Engine
+from jobs.errors import AigcError, DatasetInUse, JobNotFound, JobStillRunning, ModelInUse, NotFound
+from jobs.principal import Principal
+from jobs.tables import FINAL, Dataset, Job, JobInput, ModelVersion
+
+
+def delete_job(engine: Engine, principal: Principal, job_id: str) -> None:
+    """Delete a finished job with its files, and the model version or dataset it made.
+
+    Raises:
+        JobNotFound: The caller has no such job.
+        JobStillRunning: It is not finished.
+        ModelInUse: Another job reads the model version it made.
+        DatasetInUse: Another job reads the dataset it made.
+    """
+    with engine.db.begin() as session:
+        row = select(Job).where(Job.id == job_id, Job.tenant_id == principal.tenant_id).with_for_update()
+        job = session.scalar(row)
+        if job is None:
+            raise JobNotFound(kind="job", id=job_id)
+        if job.status not in FINAL:
+            raise JobStillRunning(status=job.status)
+        _delete(session, job.id)
+
+
+def delete_dataset(engine: Engine, principal: Principal, dataset_id: str) -> None:
+    """Delete a dataset that no job reads, with the job that imported it.
+
+    Raises:
+        NotFound: The caller has no such dataset.
+        DatasetInUse: A job reads it.
+        JobStillRunning: It is still being checked.
+    """
+    with engine.db.read() as session:
+        made = select(Dataset.job_id).where(Dataset.id == dataset_id, Dataset.tenant_id == principal.tenant_id)
+        job_id = session.scalar(made)
+    if job_id is None:
+        raise NotFound(kind="dataset", id=dataset_id)
+    delete_job(engine, principal, job_id)
+
+
+def delete_model(engine: Engine, principal: Principal, model_id: str) -> None:
+    """Delete a model version that no job reads, with the job that trained it.
+
+    Raises:
+        NotFound: The caller has no such model version.
+        ModelInUse: A job reads it.
+    """
+    with engine.db.read() as session:
+        made = select(ModelVersion.job_id).where(
+            ModelVersion.id == model_id, ModelVersion.tenant_id == principal.tenant_id
+        )
+        job_id = session.scalar(made)
+    if job_id is None:
+        raise NotFound(kind="model version", id=model_id)
+    delete_job(engine, principal, job_id)
+
+
+def _delete(session: Session, job_id: str) -> None:
+    for version in session.scalars(select(ModelVersion).where(ModelVersion.job_id == job_id)):
+        _refuse_if_read(session, JobInput.model_id == version.id, ModelInUse, version.name)
+        session.delete(version)
+    for dataset in session.scalars(select(Dataset).where(Dataset.job_id == job_id)):
+        _refuse_if_read(session, JobInput.dataset_id == dataset.id, DatasetInUse, dataset.name)
+        session.delete(dataset)
+    session.flush()
+    session.execute(delete(Job).where(Job.id == job_id))
+
+
+def _refuse_if_read(session: Session, reads: Any, error: type[AigcError], name: str) -> None:
+    count = session.scalar(select(func.count()).select_from(JobInput).where(reads)) or 0
+    if count:
+        raise error(name=name, count=count)

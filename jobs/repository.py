@@ -1,0 +1,350 @@
+"""All reads on behalf of a caller; nothing of another tenant can be seen through it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any, Literal
+
+from sqlalchemy import Select, exists, func, or_, select
+from sqlalchemy.orm import Session
+
+from jobs import curves, states
+from jobs.curves import Point
+from jobs.dispatch import DEVICE_KINDS, LANES
+from jobs.engine import Engine
+from jobs.errors import JobNotFound, NotFound
+from jobs.paging import LIMIT, Page, page
+from jobs.principal import Principal
+from jobs.states import Label
+from jobs.tables import (
+    FINAL,
+    STATUSES,
+    Artifact,
+    Attempt,
+    Dataset,
+    Job,
+    JobEvent,
+    JobInput,
+    ModelVersion,
+    WorkerNode,
+)
+from jobs.workers import LIVE, live, served
+
+__all__ = ["DatasetState", "JobFilter", "Label", "Page", "Point", "QueueState", "Repository"]
+
+DatasetState = Literal["checking", "ready", "refused"]
+COUNT_CAP = 10_000  # counting further would read the whole table for a number nobody reads
+QUEUE_CAP = 1_000
+ETA_SHARE, ETA_AFTER = 0.03, timedelta(seconds=10)
+
+
+@dataclass(frozen=True, slots=True)
+class JobFilter:
+    """Which jobs of a list; what is empty does not filter.
+
+    Attributes:
+        states: Statuses, or ``cancelling``.
+        task: ``<family>.<operation>``.
+        q: Text in the name or id.
+        dataset: Id of a dataset they read or made.
+        created_after: Only jobs created after this time.
+        created_before: Only jobs created before this time.
+    """
+
+    states: Sequence[str] = ()
+    task: str | None = None
+    q: str | None = None
+    dataset: str | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QueueState:
+    """One lane's queue on one kind of device."""
+
+    name: str
+    lane: str
+    device_kind: str
+    queued: int
+    running: int
+    workers: int
+
+
+@dataclass
+class Repository:
+    """The reads one caller may do; make one per request, as it remembers which workers live."""
+
+    engine: Engine
+    principal: Principal
+    _positions: dict[str, int | None] = field(default_factory=dict, init=False)
+
+    def job(self, job_id: str) -> Job:
+        """One job. Raises :class:`JobNotFound`."""
+        with self.engine.db.read() as session:
+            found: Job | None = session.scalar(self._mine(Job).where(Job.id == job_id))
+        if found is None:
+            raise JobNotFound(kind="job", id=job_id)
+        return found
+
+    def jobs(self, wanted: JobFilter | None = None, cursor: str | None = None, limit: int = LIMIT) -> Page[Job]:
+        """Jobs, the newest first."""
+        rows = _filtered(self._mine(Job), wanted or JobFilter())
+        with self.engine.db.read() as session:
+            return page(session, rows, Job, cursor, limit)
+
+    def label(self, job: Job) -> Label:
+        """How a job's state reads at this moment."""
+        if job.status not in ("queued", "running"):
+            return Label(job.status)
+        now, lanes = self._moment
+        return states.label(job, now, lanes)
+
+    def queue_position(self, job: Job) -> int | None:
+        """The place of a waiting job in its lane, 1 being next; None for others. Counts to 1,000."""
+        if job.status != "queued":
+            return None
+        if job.id not in self._positions:
+            with self.engine.db.read() as session:
+                self._positions[job.id] = _position(session, job)
+        return self._positions[job.id]
+
+    def eta(self, job: Job) -> float | None:
+        """Seconds a running job still needs, or None while nobody can tell.
+
+        Reckoned from the row alone, up to its last step: the same row always gives the same figure.
+        """
+        if job.status != "running" or not job.total or job.progress_at is None or job.started_at is None:
+            return None
+        began, first = job.started_at, 0
+        if job.attempt > 1:
+            began, first = self._this_attempt(job)
+        done, elapsed = job.step - first, job.progress_at - began
+        if done <= 0 or (done < ETA_SHARE * job.total and elapsed < ETA_AFTER):
+            return None
+        return round(elapsed.total_seconds() / done * max(0, job.total - job.step), 1)
+
+    def events(self, job_id: str, after: int = 0, limit: int = 100) -> Sequence[JobEvent]:
+        """What happened to a job, in order, after a sequence number."""
+        with self.engine.db.read() as session:
+            rows = select(JobEvent).where(JobEvent.job_id == job_id, JobEvent.seq > after, self._owns(JobEvent.job_id))
+            return session.scalars(rows.order_by(JobEvent.seq).limit(limit)).all()
+
+    def metrics(
+        self, job_id: str, after: int = -1, names: Sequence[str] | None = None, max_points: int = 1_000
+    ) -> list[Point]:
+        """The figures of a job by step, thinned so that peaks and dips stay."""
+        self.job(job_id)
+        with self.engine.db.read() as session:
+            points = curves.read(session, job_id, after, names)
+        return curves.thin(points, max_points)
+
+    def artifacts(self, job_id: str, role: str | None = None) -> Sequence[Artifact]:
+        """The files of a job, by step and name."""
+        rows = self._mine(Artifact).where(Artifact.job_id == job_id)
+        if role is not None:
+            rows = rows.where(Artifact.role == role)
+        with self.engine.db.read() as session:
+            return session.scalars(rows.order_by(func.coalesce(Artifact.step, -1), Artifact.name)).all()
+
+    def artifact(self, artifact_id: str) -> Artifact:
+        """One file. Raises :class:`NotFound`."""
+        found: Artifact = self._one(Artifact, artifact_id, "file")
+        return found
+
+    def attempts(self, job_id: str) -> Sequence[Attempt]:
+        """The tries of a job, the first one first."""
+        with self.engine.db.read() as session:
+            rows = select(Attempt).where(Attempt.job_id == job_id, self._owns(Attempt.job_id))
+            return session.scalars(rows.order_by(Attempt.number)).all()
+
+    def datasets(
+        self, cursor: str | None = None, limit: int = LIMIT, kind: str | None = None, ready_only: bool = False
+    ) -> Page[Dataset]:
+        """Datasets, the newest first."""
+        rows = self._mine(Dataset)
+        if kind is not None:
+            rows = rows.where(Dataset.kind == kind)
+        if ready_only:
+            rows = rows.where(Dataset.ready_at.is_not(None))
+        with self.engine.db.read() as session:
+            return page(session, rows, Dataset, cursor, limit)
+
+    def dataset(self, dataset_id: str) -> Dataset:
+        """One dataset. Raises :class:`NotFound`."""
+        found: Dataset = self._one(Dataset, dataset_id, "dataset")
+        return found
+
+    def dataset_state(self, dataset: Dataset) -> DatasetState:
+        """Whether a dataset can be used."""
+        if dataset.ready_at is not None:
+            return "ready"
+        with self.engine.db.read() as session:
+            row = session.execute(
+                select(Job.status, Dataset.ready_at)
+                .join(Dataset, Dataset.job_id == Job.id)
+                .where(Dataset.id == dataset.id)
+            ).one_or_none()
+        if row is not None and row.ready_at is not None:
+            return "ready"
+        return "refused" if row is None or row.status in FINAL else "checking"
+
+    def models(self, cursor: str | None = None, limit: int = LIMIT, family: str | None = None) -> Page[ModelVersion]:
+        """Model versions, the newest first."""
+        rows = self._mine(ModelVersion)
+        if family is not None:
+            rows = rows.where(ModelVersion.family == family)
+        with self.engine.db.read() as session:
+            return page(session, rows, ModelVersion, cursor, limit)
+
+    def model(self, model_id: str) -> ModelVersion:
+        """One model version. Raises :class:`NotFound`."""
+        found: ModelVersion = self._one(ModelVersion, model_id, "model version")
+        return found
+
+    def models_made_by(self, job_ids: Sequence[str]) -> Mapping[str, str]:
+        """Ids of the model versions that jobs made, by the job's id."""
+        return self._made_by(ModelVersion, job_ids)
+
+    def datasets_made_by(self, job_ids: Sequence[str]) -> Mapping[str, str]:
+        """Ids of the datasets that imports made or are making, by the job's id."""
+        return self._made_by(Dataset, job_ids)
+
+    def inputs(self, job_id: str) -> Sequence[JobInput]:
+        """The datasets and model versions a job reads, by setting."""
+        with self.engine.db.read() as session:
+            rows = select(JobInput).where(JobInput.job_id == job_id, self._owns(JobInput.job_id))
+            return session.scalars(rows.order_by(JobInput.field)).all()
+
+    def children(self, job_id: str) -> Sequence[Job]:
+        """Jobs that read what a job made, or that repeat it; the newest first, at most 100."""
+        models = select(ModelVersion.id).where(ModelVersion.job_id == job_id)
+        datasets = select(Dataset.id).where(Dataset.job_id == job_id)
+        reads = exists().where(
+            JobInput.job_id == Job.id, or_(JobInput.model_id.in_(models), JobInput.dataset_id.in_(datasets))
+        )
+        with self.engine.db.read() as session:
+            rows = self._mine(Job).where(or_(Job.retried_from == job_id, reads))
+            return session.scalars(rows.order_by(Job.created_at.desc(), Job.id.desc()).limit(100)).all()
+
+    def workers(self) -> Sequence[WorkerNode]:
+        """Live slots and schedulers, the oldest first."""
+        with self.engine.db.read() as session:
+            return live(session, self.engine.db.now(session), self._patience)
+
+    def jobs_of_workers(self) -> Mapping[str, str]:
+        """Ids of the caller's running jobs by the id of the worker that runs them."""
+        with self.engine.db.read() as session:
+            rows = select(Job.worker_id, Job.id).where(
+                Job.tenant_id == self.principal.tenant_id, Job.status == "running"
+            )
+            return {worker: job for worker, job in session.execute(rows).tuples() if worker}
+
+    def queues(self) -> Sequence[QueueState]:
+        """Every lane's queue; the counts are of all tenants, as they share the workers."""
+        with self.engine.db.read() as session:
+            nodes = live(session, self.engine.db.now(session), self._patience)
+            return [
+                QueueState(
+                    f"{lane}.{kind}",
+                    lane,
+                    kind,
+                    _count(session, Job.status == "queued", Job.lane == lane, Job.device_kind == kind),
+                    _count(session, Job.status == "running", Job.lane == lane, Job.device_kind == kind),
+                    sum((node.lane, node.device_kind) == (lane, kind) for node in nodes),
+                )
+                for lane in LANES
+                for kind in DEVICE_KINDS
+            ]
+
+    def counts(self) -> Mapping[str, int]:
+        """The caller's jobs by status, each counted to 10,000."""
+        with self.engine.db.read() as session:
+            mine = Job.tenant_id == self.principal.tenant_id
+            return {status: _count(session, mine, Job.status == status) for status in STATUSES}
+
+    @property
+    def _patience(self) -> timedelta:
+        return max(LIVE, timedelta(seconds=3 * self.engine.settings.heartbeat_seconds))
+
+    @cached_property
+    def _moment(self) -> tuple[datetime, set[tuple[str, str]]]:
+        with self.engine.db.read() as session:
+            now = self.engine.db.now(session)
+            return now, served(session, now, self._patience)
+
+    def _this_attempt(self, job: Job) -> tuple[datetime, int]:
+        with self.engine.db.read() as session:
+            attempt = session.get_one(Attempt, (job.id, job.attempt))
+        return attempt.started_at, attempt.resumed_step or 0
+
+    def _mine(self, table: Any) -> Select[Any]:
+        return select(table).where(table.tenant_id == self.principal.tenant_id)
+
+    def _owns(self, job_id: Any) -> Any:
+        return exists().where(Job.id == job_id, Job.tenant_id == self.principal.tenant_id)
+
+    def _one(self, table: Any, id_: str, kind: str) -> Any:
+        with self.engine.db.read() as session:
+            found = session.scalar(self._mine(table).where(table.id == id_))
+        if found is None:
+            raise NotFound(kind=kind, id=id_)
+        return found
+
+    def _made_by(self, table: Any, job_ids: Sequence[str]) -> Mapping[str, str]:
+        if not job_ids:
+            return {}
+        with self.engine.db.read() as session:
+            rows = select(table.job_id, table.id).where(
+                table.job_id.in_(job_ids), table.tenant_id == self.principal.tenant_id
+            )
+            return dict(session.execute(rows).tuples().all())
+
+
+def _filtered(rows: Select[Any], wanted: JobFilter) -> Select[Any]:
+    if wanted.states:
+        rows = rows.where(or_(*(_in_state(state) for state in wanted.states)))
+    if wanted.task is not None:
+        family, _, operation = wanted.task.partition(".")
+        rows = rows.where(Job.family == family, Job.operation == operation)
+    if wanted.q:
+        rows = rows.where(Job.name.icontains(wanted.q, autoescape=True) | Job.id.contains(wanted.q, autoescape=True))
+    if wanted.dataset is not None:
+        reads = exists().where(JobInput.job_id == Job.id, JobInput.dataset_id == wanted.dataset)
+        makes = exists().where(Dataset.job_id == Job.id, Dataset.id == wanted.dataset)
+        rows = rows.where(or_(reads, makes))
+    if wanted.created_after is not None:
+        rows = rows.where(Job.created_at > wanted.created_after)
+    if wanted.created_before is not None:
+        rows = rows.where(Job.created_at < wanted.created_before)
+    return rows
+
+
+def _in_state(state: str) -> Any:
+    if state == "cancelling":
+        return (Job.status == "running") & Job.cancel_requested_at.is_not(None)
+    return Job.status == state
+
+
+def _count(session: Session, *where: Any) -> int:
+    some = select(Job.id).where(*where).limit(COUNT_CAP).subquery()
+    return session.scalar(select(func.count()).select_from(some)) or 0
+
+
+def _position(session: Session, job: Job) -> int:
+    """Higher priorities come first; at the same priority owners take turns, so others count as far as one's own."""
+    lane = (Job.status == "queued", Job.lane == job.lane, Job.device_kind == job.device_kind)
+    ahead = select(Job.id).where(*lane, Job.priority > job.priority).limit(QUEUE_CAP).subquery()
+    more_urgent = session.scalar(select(func.count()).select_from(ahead)) or 0
+    same = select(Job.tenant_id, Job.owner, Job.created_at, Job.id).where(*lane, Job.priority == job.priority)
+    rows = session.execute(same.order_by(Job.created_at, Job.id).limit(QUEUE_CAP)).all()
+    waiting: dict[tuple[str, str], int] = {}
+    own = 0
+    for row in rows:
+        owner = (row.tenant_id, row.owner)
+        if owner == (job.tenant_id, job.owner):
+            own += (row.created_at, row.id) < (job.created_at, job.id)
+        else:
+            waiting[owner] = waiting.get(owner, 0) + 1
+    return min(more_urgent + own + sum(min(count, own) for count in waiting.values()) + 1, QUEUE_CAP)

@@ -1,0 +1,239 @@
+"""Accepting a job: validate, insert, commit, then announce. A dead broker costs a second and loses nothing."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from pydantic import ValidationError
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from aigc_models import registry
+from aigc_models.base import Fault, Params
+from aigc_models.faults import explain
+from jobs import inputs
+from jobs.engine import Engine
+from jobs.errors import InvalidParams, UnknownTask
+from jobs.idempotency import fingerprint, recall, remember
+from jobs.ids import new_id
+from jobs.moves import add_events, state_event
+from jobs.naming import LONGEST, is_printable, slug
+from jobs.principal import Principal
+from jobs.tables import Artifact, Job, Metric, OwnerTurn
+from jobs.workers import device_kind_for
+
+LONGEST_KEY = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A validated job that is about to be written."""
+
+    task: str
+    params: Params
+    name: str
+    priority: int = 0
+    retried_from: str | None = None
+    expires_in: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What a user asks for.
+
+    Attributes:
+        task: ``<family>.<operation>``.
+        params: Its settings.
+        preset: Named settings that lie beneath ``params``.
+        name: What the job and the model version it makes are called; a fitting one if left out.
+        idempotency_key: The same key within 24 hours gives the same job.
+        priority: Higher goes first.
+        retried_from: Job whose settings these are.
+        from_checkpoint: Whether to go on from the last checkpoint of ``retried_from``; its
+            settings must then be the same.
+        expires_in: The job fails if it has not started by then.
+    """
+
+    task: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    preset: str | None = None
+    name: str | None = None
+    idempotency_key: str | None = None
+    priority: int = 0
+    retried_from: str | None = None
+    from_checkpoint: bool = False
+    expires_in: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """The job, and whether it was there already because its key was used before."""
+
+    job: Job
+    replayed: bool
+
+
+def validate(task: str, params: Mapping[str, Any], preset: str | None = None) -> Params:
+    """Check settings without looking at the database.
+
+    Raises:
+        UnknownTask: There is no such task.
+        InvalidParams: With one fault for each wrong setting.
+    """
+    try:
+        kind = registry.task(task)
+    except registry.UnknownTask:
+        raise UnknownTask(task=task, tasks=", ".join(registry.tasks())) from None
+    if preset is not None and preset not in kind.presets:
+        names = ", ".join(kind.presets)
+        sentence = "There is no preset called {preset}. The presets are: {names}."
+        raise InvalidParams(faults=[Fault(sentence, {"preset": preset, "names": names}, code="unknown-preset")])
+    beneath = kind.presets[preset] if preset is not None else {}
+    try:
+        return kind.model_validate_json(json.dumps({**beneath, **params}))
+    except ValidationError as error:
+        raise InvalidParams(faults=explain(error, kind)) from None
+
+
+def submit(engine: Engine, principal: Principal, submission: Submission) -> Submitted:
+    """Make a durable job, then wake a worker.
+
+    Raises:
+        UnknownTask: There is no such task.
+        InvalidParams: With one fault for each wrong setting, input or name.
+        IdempotencyKeyReused: The key belongs to a request with another content.
+    """
+    params = validate(submission.task, submission.params, submission.preset)
+    _check_words(submission)
+    print_ = fingerprint(
+        task=submission.task,
+        params=params.model_dump(mode="json"),
+        name=submission.name,
+        priority=submission.priority,
+        retried_from=submission.retried_from,
+    )
+
+    def work(session: Session, now: datetime) -> Submitted:
+        if submission.idempotency_key is not None:
+            known = recall(session, principal, submission.idempotency_key, print_, now)
+            if known is not None:
+                return Submitted(known, replayed=True)
+        job = _insert(session, engine, principal, submission, params, now)
+        if submission.idempotency_key is not None:
+            remember(session, principal, submission.idempotency_key, print_, job)
+        return Submitted(job, replayed=False)
+
+    result = engine.db.transact(work)
+    if not result.replayed:
+        announce(engine, result.job)
+    return result
+
+
+def announce(engine: Engine, job: Job) -> None:
+    """Wake a worker for a committed job, and note it; the scheduler announces what is not noted."""
+    if not engine.dispatcher.announce(job.lane, job.device_kind):
+        return
+    with engine.db.begin() as session:
+        now = engine.db.now(session)
+        mark = update(Job).where(Job.id == job.id, Job.dispatched_at.is_(None)).values(dispatched_at=now)
+        session.execute(mark.execution_options(synchronize_session=False))
+
+
+def insert_job(session: Session, engine: Engine, principal: Principal, draft: Draft, now: datetime) -> Job:
+    """Write a queued job with its first event, and give its owner a turn in the lane."""
+    family, _, operation = draft.task.partition(".")
+    lane = draft.params.lane
+    job = Job(
+        id=new_id("job"),
+        tenant_id=principal.tenant_id,
+        owner=principal.owner,
+        name=draft.name,
+        family=family,
+        operation=operation,
+        params=draft.params.model_dump(mode="json"),
+        lane=lane,
+        device_kind=device_kind_for(session, lane, now),
+        priority=draft.priority,
+        status="queued",
+        last_seq=1,
+        created_at=now,
+        updated_at=now,
+        not_before=now,
+        expires_at=now + draft.expires_in if draft.expires_in is not None else None,
+        retried_from=draft.retried_from,
+    )
+    session.add(job)
+    session.flush()
+    add_events(session, job.id, 1, [state_event("queued", by=principal.owner)], now)
+    turn = engine.db.insert(OwnerTurn).values(
+        lane=lane, tenant_id=principal.tenant_id, owner=principal.owner, claimed_at=now
+    )
+    session.execute(turn.on_conflict_do_nothing())
+    return job
+
+
+def _insert(
+    session: Session, engine: Engine, principal: Principal, submission: Submission, params: Params, now: datetime
+) -> Job:
+    found = inputs.find(session, principal, params)
+    draft = Draft(
+        task=submission.task,
+        params=params,
+        name=submission.name.strip() if submission.name else _name(submission.task, found.names),
+        priority=submission.priority,
+        retried_from=submission.retried_from,
+        expires_in=submission.expires_in,
+    )
+    job = insert_job(session, engine, principal, draft, now)
+    for row in found.rows:
+        row.job_id = job.id
+        session.add(row)
+    if submission.from_checkpoint and submission.retried_from is not None:
+        _inherit_checkpoint(session, job, submission.retried_from, now)
+    session.flush()
+    return job
+
+
+def _name(task: str, sources: Sequence[str]) -> str:
+    """``fashion-mnist-image-gan`` for a training, ``fashion-mnist-image-gan-generate`` for what uses its model."""
+    family, _, operation = task.partition(".")
+    parts = [*sources[:1], *([] if sources and operation != "train" else [family])]
+    return slug("-".join([*parts, *([] if operation == "train" else [operation])]))
+
+
+def _check_words(submission: Submission) -> None:
+    name, key = submission.name, submission.idempotency_key
+    faults = []
+    if name is not None and not (is_printable(name) and len(name.strip()) <= LONGEST):
+        sentence = "The name must have 1 to {longest} printable characters."
+        faults.append(Fault(sentence, {"longest": LONGEST}, "/name", code="invalid-name"))
+    if key is not None and not (is_printable(key) and len(key) <= LONGEST_KEY):
+        sentence = "The idempotency key must have 1 to {longest} printable characters."
+        faults.append(Fault(sentence, {"longest": LONGEST_KEY}, code="invalid-idempotency-key"))
+    if faults:
+        raise InvalidParams(faults=faults)
+
+
+def _inherit_checkpoint(session: Session, job: Job, source_id: str, now: datetime) -> None:
+    """Give a retried job the last checkpoint and the curves up to it, if its settings are the same."""
+    source = session.scalar(select(Job).where(Job.id == source_id, Job.tenant_id == job.tenant_id))
+    same = source is not None and (source.family, source.operation, source.params) == (
+        job.family,
+        job.operation,
+        job.params,
+    )
+    if source is None or not same or source.checkpoint_step < 0:
+        return
+    kept = select(Artifact).where(Artifact.job_id == source.id, Artifact.role == "checkpoint")
+    for file in session.scalars(kept):
+        copied = {name: getattr(file, name) for name in ("tenant_id", "role", "name", "step", "sha256", "size")}
+        session.add(Artifact(id=new_id("art"), job_id=job.id, media_type=file.media_type, created_at=now, **copied))
+    figures = select(Metric.step, Metric.values).where(
+        Metric.job_id == source.id, Metric.step <= source.checkpoint_step
+    )
+    for step, values in session.execute(figures).tuples():
+        session.add(Metric(job_id=job.id, step=step, values=values))
+    job.checkpoint_step = job.step = source.checkpoint_step
+    job.total = source.total

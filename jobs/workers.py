@@ -1,0 +1,101 @@
+"""Processes that announce themselves: the slots of workers, and schedulers."""
+
+import os
+import socket
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from jobs.dispatch import DEVICE_KINDS
+from jobs.engine import Engine
+from jobs.errors import NotFound
+from jobs.ids import new_id
+from jobs.tables import WorkerNode
+
+LIVE = timedelta(seconds=15)
+FORGET = timedelta(hours=1)
+
+
+def register(engine: Engine, role: str, lane: str | None, device: str | None, device_kind: str | None) -> str:
+    """Announce this process and give its id.
+
+    Args:
+        engine: Where to.
+        role: ``worker`` or ``scheduler``.
+        lane: The lane a slot serves.
+        device: What it computes on, in words.
+        device_kind: ``cpu`` or ``gpu``.
+    """
+    with engine.db.begin() as session:
+        now = engine.db.now(session)
+        node = WorkerNode(
+            id=new_id("wrk"),
+            role=role,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            lane=lane,
+            device=device,
+            device_kind=device_kind,
+            code_version=code_version(),
+            started_at=now,
+            heartbeat_at=now,
+            draining=False,
+        )
+        session.add(node)
+    return node.id
+
+
+def beat(engine: Engine, worker_id: str, draining: bool = False) -> None:
+    """Say that the process lives.
+
+    Raises:
+        NotFound: It was silent so long that it was forgotten: register again.
+    """
+    with engine.db.begin() as session:
+        alive = update(WorkerNode).where(WorkerNode.id == worker_id)
+        alive = alive.values(heartbeat_at=engine.db.now(session), draining=draining).returning(WorkerNode.id)
+        if session.execute(alive).one_or_none() is None:
+            raise NotFound(kind="worker", id=worker_id)
+
+
+def leave(engine: Engine, worker_id: str) -> None:
+    """Sign off."""
+    with engine.db.begin() as session:
+        session.execute(delete(WorkerNode).where(WorkerNode.id == worker_id))
+
+
+def live(session: Session, now: datetime, within: timedelta = LIVE) -> Sequence[WorkerNode]:
+    """Processes heard of lately, the oldest first."""
+    heard = select(WorkerNode).where(WorkerNode.heartbeat_at > now - within)
+    return session.scalars(heard.order_by(WorkerNode.started_at, WorkerNode.id)).all()
+
+
+def served(session: Session, now: datetime, within: timedelta = LIVE) -> set[tuple[str, str]]:
+    """The (lane, kind of device) pairs that a live worker takes jobs of."""
+    nodes = live(session, now, within)
+    return {(n.lane, n.device_kind) for n in nodes if n.lane and n.device_kind and not n.draining}
+
+
+def device_kind_for(session: Session, lane: str, now: datetime) -> str:
+    """The kind of device a new job of a lane goes to: a GPU if a live worker has one, else what is there."""
+    kinds = {kind for served_lane, kind in served(session, now) if served_lane == lane}
+    return "gpu" if "gpu" in kinds else DEVICE_KINDS[0]
+
+
+def forget_dead(session: Session, now: datetime) -> int:
+    """Drop processes that have been silent for an hour; gives their number."""
+    gone = delete(WorkerNode).where(WorkerNode.heartbeat_at < now - FORGET).returning(WorkerNode.id)
+    return len(session.scalars(gone).all())
+
+
+@cache
+def code_version() -> str:
+    """The installed version of this software."""
+    try:
+        return version("aigc-foundry")
+    except PackageNotFoundError:
+        return "unknown"
