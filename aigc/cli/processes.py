@@ -43,7 +43,7 @@ def migrate(arguments: tuple[str, ...]) -> None:
 @passes_on
 def token(arguments: tuple[str, ...]) -> None:
     """Make, list and revoke access tokens: create, list, revoke."""
-    become("jobs.tokens", arguments or ("--help",))
+    become("jobs.token_command", arguments or ("--help",))
 
 
 def become(module: str, arguments: tuple[str, ...]) -> None:

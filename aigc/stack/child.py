@@ -14,6 +14,7 @@ from aigc.stack import tether
 
 READY = b"ready"
 LONGEST_LOG = 10 * 2**20
+SOON_SECONDS = 2.0
 HEALTHY_SECONDS = 30.0
 LONGEST_PAUSE = 30.0
 
@@ -106,15 +107,23 @@ class Child:
         self.restart_at = time.monotonic() + pause
         return pause
 
-    def stop(self, patience: float) -> bool:
-        """Ask it to end, then make it; tells whether asking was enough."""
-        if self.process is None or self.process.poll() is not None:
+    def stop(self, patience: float, waiting: Callable[[], None] = lambda: None) -> bool:
+        """Ask it to end, then make it; tells whether asking was enough. ``waiting`` is called if it takes long."""
+        if self.alive and self.process is not None:
+            self.process.terminate()
+        if self._ended_within(min(SOON_SECONDS, patience)):
             return True
-        self.process.terminate()
+        waiting()
+        if self._ended_within(patience - SOON_SECONDS):
+            return True
+        self.kill()
+        return False
+
+    def _ended_within(self, seconds: float) -> bool:
         try:
-            self.process.wait(patience)
+            if self.process is not None:
+                self.process.wait(max(0.0, seconds))
         except subprocess.TimeoutExpired:
-            self.kill()
             return False
         return True
 

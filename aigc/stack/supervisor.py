@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from aigc.address import Running
@@ -17,7 +18,7 @@ from aigc.stack.home import Home, StackError
 START_SECONDS = 90.0
 LOOK_SECONDS = 0.05
 TEND_SECONDS = 0.2
-STOP_SECONDS: Mapping[str, float] = {"web": 5.0, "worker": 20.0, "scheduler": 5.0, "broker": 5.0}
+STOP_SECONDS: Mapping[str, float] = {"web": 5.0, "worker": 50.0, "scheduler": 5.0, "broker": 5.0}
 
 Tell = Callable[[str], None]
 
@@ -197,9 +198,12 @@ class Stack:
         self.stopping.set()
         while self._children:
             child = self._children[-1]
-            child.stop(STOP_SECONDS.get(child.role.name, 5.0))
+            child.stop(STOP_SECONDS.get(child.role.name, 5.0), partial(self._say_waiting, child.role.name))
             self._children.pop()
         self.home.close()
+
+    def _say_waiting(self, name: str) -> None:
+        self._tell(f"Waiting for the {name} to save its work (Ctrl-C again to stop at once)")
 
     def kill(self) -> None:
         """End everything at once; safe in a signal handler."""
