@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterable, Sequence
 
 from flask import Flask, Response, render_template, request
+from markupsafe import Markup
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
@@ -172,15 +173,21 @@ def _detail(error: AigcError) -> str:
 
 
 def _page(body: Problem) -> str:
-    return render_template(
-        "error.html",
-        code=body.code,
-        title=body.title,
-        detail=body.detail,
-        request_id=body.request_id,
-        status=body.status,
-        errors=body.errors or [],
-    )
+    try:
+        return render_template(
+            "error.html",
+            code=body.code,
+            title=body.title,
+            detail=body.detail,
+            request_id=body.request_id,
+            status=body.status,
+            errors=body.errors or [],
+        )
+    except Exception:
+        # The frame of every page reads from the database, which may be what fails.
+        log.exception("the error page failed, request %s", body.request_id)
+        said = Markup("<h1>{}</h1><p>{}</p><p>{}</p>").format(body.title, body.detail, body.request_id)
+        return Markup('<!doctype html><html lang="{}"><title>{}</title>{}').format(language(), body.title, said)
 
 
 def _known(error: AigcError) -> Response:
