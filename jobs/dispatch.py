@@ -81,25 +81,26 @@ class CeleryDispatcher:
 
     def announce(self, lane: str, device_kind: str) -> bool:
         """See :class:`Dispatcher`."""
-        if time.monotonic() < self._silent_until:
+        if self._is_silent():
             return False
         try:
             self._app().send_task(
                 TASK, queue=f"{lane}.{device_kind}", retry=False, ignore_result=True, serializer="json"
             )
         except Exception as error:  # noqa: BLE001 - whatever the transport raises, the row is safe
-            self._silent_until = time.monotonic() + PAUSE_SECONDS
-            log.warning("The broker did not take an announcement: %s", error)
+            self._be_silent("did not take an announcement", error)
             return False
         return True
 
     def waiting(self, lane: str, device_kind: str) -> int | None:
         """See :class:`Dispatcher`."""
+        if self._is_silent():
+            return None
         try:
             with self._channel() as channel:
                 return int(channel._size(f"{lane}.{device_kind}"))
         except Exception as error:  # noqa: BLE001 - not knowing is an answer
-            log.warning("The broker did not tell its queue's length: %s", error)
+            self._be_silent("did not tell its queue's length", error)
             return None
 
     def alive(self) -> bool:
@@ -109,6 +110,13 @@ class CeleryDispatcher:
                 return bool(channel.client.ping())
         except Exception:  # noqa: BLE001 - any failure means no
             return False
+
+    def _is_silent(self) -> bool:
+        return time.monotonic() < self._silent_until
+
+    def _be_silent(self, what: str, error: Exception) -> None:
+        self._silent_until = time.monotonic() + PAUSE_SECONDS
+        log.warning("The broker %s: %s", what, error)
 
     @contextmanager
     def _channel(self) -> Iterator[Any]:

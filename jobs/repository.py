@@ -125,10 +125,14 @@ class Repository:
             return None
         return round(elapsed.total_seconds() / done * max(0, job.total - job.step), 1)
 
-    def events(self, job_id: str, after: int = 0, limit: int = 100) -> Sequence[JobEvent]:
-        """What happened to a job, in order, after a sequence number."""
+    def events(
+        self, job_id: str, after: int = 0, limit: int = 100, kinds: Sequence[str] | None = None
+    ) -> Sequence[JobEvent]:
+        """What happened to a job, in order, after a sequence number; of all kinds, or only of some."""
         with self.engine.db.read() as session:
             rows = select(JobEvent).where(JobEvent.job_id == job_id, JobEvent.seq > after, self._owns(JobEvent.job_id))
+            if kinds is not None:
+                rows = rows.where(JobEvent.kind.in_(kinds))
             return session.scalars(rows.order_by(JobEvent.seq).limit(limit)).all()
 
     def metrics(

@@ -1,0 +1,117 @@
+"""``python -m jobs.scheduler``: runs :mod:`jobs.maintenance` on time. Any number of them may run."""
+
+import ctypes
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from sqlalchemy.exc import OperationalError
+
+from jobs import collector, maintenance, migrate, workers
+from jobs.engine import Engine, open_engine
+from jobs.errors import NotFound
+from jobs.settings import Settings
+
+log = logging.getLogger("aigc.scheduler")
+
+PR_SET_PDEATHSIG = 1
+PRUNE_SECONDS = 60.0
+SWEEP_SECONDS = 3600.0
+
+
+@dataclass
+class Chore:
+    """Something to do again and again; one that fails is tried at its next time and stops no other."""
+
+    name: str
+    work: Callable[[], object]
+    seconds: float
+    due: float = field(default=0.0)
+
+    def run(self, now: float) -> None:
+        """Do it if it is time."""
+        if now < self.due:
+            return
+        self.due = now + self.seconds
+        try:
+            self.work()
+        except OperationalError as error:
+            log.warning("%s: the database did not answer: %s", self.name, error.orig)
+        except Exception:
+            log.exception("%s failed", self.name)
+
+
+class Scheduler:
+    """The loop: announce, reap, expire, tidy up, say that it lives."""
+
+    def __init__(self, engine: Engine, stop: threading.Event) -> None:
+        self._engine, self._stop = engine, stop
+        self._id = workers.register(engine, "scheduler", None, None, None)
+        every, reaper = engine.settings.reap_seconds, maintenance.Reaper(engine)
+        now = time.monotonic()
+        self._chores = (
+            Chore("redispatch", lambda: maintenance.redispatch(engine), every),
+            Chore("reap", reaper.tick, every),
+            Chore("expire", lambda: maintenance.expire(engine), every),
+            Chore("rehome", lambda: maintenance.rehome(engine), engine.settings.redispatch_seconds),
+            Chore("heartbeat", self._beat, engine.settings.heartbeat_seconds),
+            Chore("prune", lambda: collector.prune(engine), PRUNE_SECONDS, now + PRUNE_SECONDS / 2),
+            Chore("sweep", lambda: collector.sweep(engine), SWEEP_SECONDS, now + SWEEP_SECONDS / 2),
+        )
+
+    def run(self) -> None:
+        """Work until asked to stop, then sign off."""
+        while not self._stop.is_set():
+            for chore in self._chores:
+                if not self._stop.is_set():
+                    chore.run(time.monotonic())
+            self._stop.wait(self._engine.settings.reap_seconds)
+        try:
+            workers.leave(self._engine, self._id)
+        except OperationalError as error:
+            log.warning("Could not sign off: %s", error.orig)
+
+    def _beat(self) -> None:
+        try:
+            workers.beat(self._engine, self._id)
+        except NotFound:
+            self._id = workers.register(self._engine, "scheduler", None, None, None)
+
+
+def die_with_parent() -> None:
+    """End when whoever started this process does, if they asked for it."""
+    if os.environ.get("AIGC_PARENT_DEATH") != "1" or sys.platform != "linux":
+        return
+    parent = os.getppid()
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it ended before the kernel was asked
+        sys.exit(1)
+
+
+def main() -> int:
+    """Command line."""
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    die_with_parent()
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    engine = open_engine(Settings())
+    try:
+        migrate.check(engine.db)
+        scheduler = Scheduler(engine, stop)
+    except (migrate.SchemaMismatch, OperationalError) as error:
+        print(f"The scheduler cannot start: {error}", file=sys.stderr)
+        return 1
+    print("ready scheduler", flush=True)
+    scheduler.run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
