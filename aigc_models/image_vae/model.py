@@ -1,0 +1,238 @@
+"""The operations of the image VAE."""
+
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from aigc_models import training
+from aigc_models.base import Fault, InputError, Metrics, Params, Run
+from aigc_models.data.images import ImageSet, load_images, load_report
+from aigc_models.image_vae import evaluation, saved
+from aigc_models.image_vae.params import (
+    FAMILY,
+    ImageVaeEvaluate,
+    ImageVaeGenerate,
+    ImageVaeInterpolate,
+    ImageVaeReconstruct,
+    ImageVaeTrain,
+    ImageVaeTraverse,
+)
+from aigc_models.image_vae.saved import Saved, code_version
+from aigc_models.image_vae.trainer import Trainer
+from aigc_models.metrics.image_quality import verdict
+from aigc_models.pictures import save_grid, save_zip
+
+_PREVIEWS = 20
+_COLUMNS = 8
+_MOST_ROWS = 64
+
+
+def train(params: ImageVaeTrain, run: Run) -> Metrics:
+    """Train, evaluate on the test part, and write the model with a sheet of pictures."""
+    run.phase("preparing")
+    training.tune_process()
+    directory = run.inputs["dataset"]
+    images = load_images(directory)
+    trainer = Trainer(params, images, run.device)
+    done = trainer.resume(run.resume_from) if run.resume_from else 0
+    run.phase("training")
+    _loop(trainer, images, run, done)
+    run.phase("evaluating")
+    vae = trainer.average.eval()
+    metrics = evaluation.evaluate(vae, images, params.likelihood, params.seed)
+    _say(metrics, run)
+    information = evaluation.information(vae, images.test)
+    run.phase("saving")
+    saved.save(run.out_dir / "model", vae, params, images.classes, information)
+    _save_sheet(trainer, images, run.out_dir / "samples.png")
+    report = {
+        "metrics": metrics,
+        "params": params.model_dump(mode="json"),
+        "dataset_hash": load_report(directory)["hash"],
+    }
+    (run.out_dir / "report.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
+    run.report(trainer.total, trainer.total)
+    return metrics
+
+
+def _write_report(metrics: Metrics, params: Params, run: Run, **more: str) -> None:
+    report = {"metrics": metrics, "params": params.model_dump(mode="json"), "code_version": code_version(), **more}
+    (run.out_dir / "report.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
+
+
+def _say(metrics: Metrics, run: Run) -> None:
+    for line in verdict(metrics, FAMILY.metrics):
+        run.log(line)
+
+
+def _loop(trainer: Trainer, images: ImageSet, run: Run, done: int) -> None:
+    meter = trainer.meter
+    every = max(1, trainer.total // _PREVIEWS)
+    for step in range(done + 1, trainer.total + 1):
+        losses = trainer.step(step)
+        meter.add(trainer.batch_size, **losses)
+        run.report(step, trainer.total, **meter.read(step))
+        if step % every == 0 or step == trainer.total:
+            _preview(trainer, images, run, step)
+        run.checkpoint(step, partial(trainer.state.save, step=step))
+    training.check_finite(trainer.total, *(p.sum() for p in trainer.average.parameters()))
+
+
+def _preview(trainer: Trainer, images: ImageSet, run: Run, step: int) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name) / "samples.png"
+        _save_sheet(trainer, images, path)
+        run.preview("samples", step, path)
+
+
+@torch.inference_mode()
+def _save_sheet(trainer: Trainer, images: ImageSet, path: Path) -> None:
+    """Test pictures, the same rebuilt, and drawn ones; the same noise each time."""
+    vae, params = trainer.average, trainer.params
+    real = images.test[:_COLUMNS]
+    columns = len(real)
+    noise = evaluation.draw_latent(params.seed, 4 * columns, params.latent_dim)
+    drawn = evaluation.decode_all(vae, noise, params.likelihood)
+    rebuilt = evaluation.rebuild(vae, real, params.likelihood)
+    save_grid(torch.cat([real, rebuilt, drawn]), path, columns, ("Test", "Rebuilt", *["Drawn"] * 4))
+
+
+def generate(params: ImageVaeGenerate, run: Run) -> Metrics:
+    """Draw pictures; each depends on its own seed (``seed``, ``seed + 1``, ...) alone."""
+    model = _model(run)
+    run.phase("generating")
+    seeds = evaluation.seeds_from(params.seed, params.count)
+    z = training.item_noise(seeds, model.params.latent_dim) * params.temperature
+    drawn = evaluation.decode_all(model.vae, z, model.params.likelihood)
+    files = [f"{index:05d}.png" for index in range(params.count)]
+    _save(drawn, _manifest(params, model, files, seed=seeds), run, min(_COLUMNS, params.count))
+    return {"images": float(params.count)}
+
+
+def evaluate(params: ImageVaeEvaluate, run: Run) -> Metrics:
+    """Measure a model on the test part of a dataset."""
+    model = _model(run)
+    images = _images(run, model)
+    run.phase("evaluating")
+    metrics = evaluation.evaluate(model.vae, images, model.params.likelihood, params.seed)
+    _say(metrics, run)
+    _write_report(metrics, params, run, weights_sha256=model.weights_sha256)
+    run.report(len(images.test), len(images.test))
+    return metrics
+
+
+def reconstruct(params: ImageVaeReconstruct, run: Run) -> Metrics:
+    """Encode and decode test pictures; the sheet shows each above its copy."""
+    model = _model(run)
+    images = _images(run, model)
+    run.phase("generating")
+    real = images.test[: params.count]
+    rebuilt = evaluation.rebuild(model.vae, real, model.params.likelihood)
+    columns = min(_COLUMNS, len(real))
+    rows = [row for pair in zip(_rows(real, columns), _rows(rebuilt, columns), strict=True) for row in pair]
+    names = ["Test", "Rebuilt"] * (len(rows) // 2)
+    save_grid(torch.cat(rows), run.out_dir / "samples.png", columns, names)
+    files = [f"{index:05d}.png" for index in range(len(real))]
+    save_zip(rebuilt, files, run.out_dir / "samples.zip", _manifest(params, model, files))
+    run.report(len(real), len(real))
+    error = (rebuilt.float() - real.float()).square().mean() / 127.5**2
+    return {"images": float(len(real)), "reconstruction_error": float(error)}
+
+
+def interpolate(params: ImageVaeInterpolate, run: Run) -> Metrics:
+    """Walk between pairs of drawn pictures along great circles, where the prior's mass lies."""
+    model = _model(run)
+    run.phase("generating")
+    ends = evaluation.draw_latent(params.seed, 2 * params.count, model.params.latent_dim)
+    shares = torch.linspace(0, 1, params.steps)
+    z = torch.cat([slerp(start, end, shares) for start, end in zip(ends[::2], ends[1::2], strict=True)])
+    walks = evaluation.decode_all(model.vae, z, model.params.likelihood)
+    places = [(walk, step) for walk in range(params.count) for step in range(params.steps)]
+    files = [f"walk-{walk + 1:03d}-{step + 1:02d}.png" for walk, step in places]
+    _save(walks, _manifest(params, model, files), run, params.steps)
+    return {"images": float(len(walks))}
+
+
+def traverse(params: ImageVaeTraverse, run: Run) -> Metrics:
+    """Change one latent number at a time around one drawn picture, the most informative numbers first."""
+    model = _model(run)
+    run.phase("generating")
+    order = sorted(range(model.params.latent_dim), key=lambda index: -model.information[index])
+    chosen = order[: params.dimensions]
+    start = evaluation.draw_latent(params.seed, 1, model.params.latent_dim)[0]
+    z = start.repeat(len(chosen), params.steps, 1)
+    for row, index in enumerate(chosen):
+        z[row, :, index] = torch.linspace(-params.span, params.span, params.steps)
+    pictures = evaluation.decode_all(model.vae, z.flatten(0, 1), model.params.likelihood)
+    files = [f"latent-{index + 1:03d}-{step + 1:02d}.png" for index in chosen for step in range(params.steps)]
+    names = [f"{index + 1} ({model.information[index]:.2f} nats)" for index in chosen]
+    _save(pictures, _manifest(params, model, files), run, params.steps, names)
+    return {"images": float(len(pictures))}
+
+
+def slerp(start: Tensor, end: Tensor, shares: Tensor) -> Tensor:
+    """Points between two vectors along a great circle, which keeps their length typical.
+
+    Shape: start and end (Z,), shares (S,), to (S, Z). Source: White 2016, section 2.1.
+    """
+    cosine = (start @ end / (start.norm() * end.norm())).clamp(-1, 1)
+    angle = torch.acos(cosine)
+    if angle.sin() < 1e-6:
+        return start + shares[:, None] * (end - start)
+    weights = torch.stack([torch.sin((1 - shares) * angle), torch.sin(shares * angle)], 1) / angle.sin()
+    return weights @ torch.stack([start, end])
+
+
+def _model(run: Run) -> Saved:
+    run.phase("preparing")
+    return run.warm(run.inputs["model"], partial(saved.load, device=run.device))
+
+
+def _images(run: Run, model: Saved) -> ImageSet:
+    images = load_images(run.inputs["dataset"])
+    plan = model.vae.plan
+    if images.shape != (plan.channels, plan.height, plan.width):
+        sentence = "The dataset has images of {found}, but the model was trained on {wanted}. Choose another dataset."
+        wanted = _shape((plan.channels, plan.height, plan.width))
+        values = {"found": _shape(images.shape), "wanted": wanted}
+        raise InputError(Fault(sentence, values, "/dataset", code="wrong-shape"))
+    return images
+
+
+def _shape(shape: tuple[int, int, int]) -> str:
+    channels, height, width = shape
+    return f"{width} x {height} x {channels}"
+
+
+def _rows(images: Tensor, columns: int) -> list[Tensor]:
+    """Rows of a sheet; the last one is filled with white."""
+    missing = -len(images) % columns
+    filled = torch.cat([images, images.new_full((missing, *images.shape[1:]), 255)])
+    return list(filled.split(columns))
+
+
+def _save(images: Tensor, manifest: Mapping[str, Any], run: Run, columns: int, names: Sequence[str] = ()) -> None:
+    """Write the sheet and the ZIP, whose files the manifest lists."""
+    save_grid(images[: _MOST_ROWS * columns], run.out_dir / "samples.png", columns, names)
+    files = [item["file"] for item in manifest["images"]]
+    save_zip(images, files, run.out_dir / "samples.zip", manifest)
+    run.report(len(images), len(images))
+
+
+def _manifest(params: Params, model: Saved, files: Sequence[str], **more: Sequence[Any]) -> dict[str, Any]:
+    """What a ZIP of pictures says about itself; ``more`` adds a value for each file under its name."""
+    operation = next(name for name, kind in FAMILY.operations.items() if kind is type(params))
+    columns = {"file": files, **more}
+    return {
+        "task": f"{FAMILY.name}.{operation}",
+        "params": params.model_dump(mode="json"),
+        "code_version": code_version(),
+        "weights_sha256": model.weights_sha256,
+        "images": [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)],
+    }
