@@ -223,7 +223,7 @@ def _inputs(session: Session, job_id: str) -> dict[str, FileSet]:
     reads = select(JobInput.field, JobInput.dataset_id, Dataset.job_id, JobInput.model_id, ModelVersion.job_id)
     reads = reads.outerjoin(Dataset, Dataset.id == JobInput.dataset_id)
     reads = reads.outerjoin(ModelVersion, ModelVersion.id == JobInput.model_id).where(JobInput.job_id == job_id)
-    for name, dataset_id, imported_by, model_id, trained_by in session.execute(reads).tuples():
+    for name, dataset_id, imported_by, model_id, trained_by in session.execute(reads):
         if dataset_id is not None:
             found[name] = _files(session, dataset_id, str(imported_by), "output", "dataset/")
         elif model_id is not None:
@@ -235,5 +235,5 @@ def _inputs(session: Session, job_id: str) -> dict[str, FileSet]:
 def _files(session: Session, key: str, job_id: str, role: str, prefix: str = "") -> FileSet:
     rows = select(Artifact.name, Artifact.sha256, Artifact.size).where(Artifact.job_id == job_id)
     rows = rows.where(Artifact.role == role, Artifact.name.startswith(prefix, autoescape=True)).order_by(Artifact.name)
-    files = [StoredFile(name.removeprefix(prefix), sha, size) for name, sha, size in session.execute(rows).tuples()]
+    files = [StoredFile(name.removeprefix(prefix), sha, size) for name, sha, size in session.execute(rows)]
     return FileSet(key, files)

@@ -55,7 +55,7 @@ def forget_after(session: Session, job_id: str, step: int) -> None:
 def read(session: Session, job_id: str, after: int, names: Sequence[str] | None) -> list[Point]:
     """The figures after a step, in order."""
     rows = select(Metric.step, Metric.values).where(Metric.job_id == job_id, Metric.step > after)
-    found = [Point(step, values) for step, values in session.execute(rows.order_by(Metric.step)).tuples()]
+    found = [Point(step, values) for step, values in session.execute(rows.order_by(Metric.step))]
     if names is None:
         return found
     wanted = set(names)

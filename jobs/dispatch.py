@@ -57,7 +57,8 @@ def transport_options(settings: Settings, socket_timeout: float) -> dict[str, An
         "socket_connect_timeout": min(2.0, socket_timeout),
         "socket_keepalive": True,
         "health_check_interval": 10,
-        "max_retries": 1,
+        # One more try would double the time for which a frozen broker holds a submit.
+        "max_retries": 0 if socket_timeout <= PUBLISH_SECONDS else 1,
         "interval_start": 0,
         "interval_step": 0.1,
         "interval_max": 0.2,
@@ -137,6 +138,7 @@ class CeleryDispatcher:
             task_ignore_result=True,
             result_backend=None,
             task_queues=queues(),
+            task_default_queue=QUEUES[0],  # must be one of them; every message names its own
             task_create_missing_queues=False,
             task_publish_retry=False,
             broker_transport_options=transport_options(self._settings, PUBLISH_SECONDS),

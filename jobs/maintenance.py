@@ -100,7 +100,7 @@ def reap(engine: Engine) -> int:
     with engine.db.read() as session:
         now = engine.db.now(session)
         overdue = select(Job.id, Job.lease_id).where(Job.status == "running", Job.lease_until < now)
-        found = session.execute(overdue.limit(BATCH)).tuples().all()
+        found = session.execute(overdue.limit(BATCH)).all()
     reaped = 0
     for job_id, lease_id in found:
         with engine.db.begin() as session:

@@ -243,7 +243,7 @@ class Repository:
             rows = select(Job.worker_id, Job.id).where(
                 Job.tenant_id == self.principal.tenant_id, Job.status == "running"
             )
-            return {worker: job for worker, job in session.execute(rows).tuples() if worker}
+            return {worker: job for worker, job in session.execute(rows) if worker}
 
     def queues(self) -> Sequence[QueueState]:
         """Every lane's queue; the counts are of all tenants, as they share the workers."""
@@ -303,7 +303,7 @@ class Repository:
             rows = select(table.job_id, table.id).where(
                 table.job_id.in_(job_ids), table.tenant_id == self.principal.tenant_id
             )
-            return dict(session.execute(rows).tuples().all())
+            return dict(session.execute(rows).all())
 
 
 def _filtered(rows: Select[Any], wanted: JobFilter) -> Select[Any]:

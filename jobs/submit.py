@@ -233,7 +233,7 @@ def _inherit_checkpoint(session: Session, job: Job, source_id: str, now: datetim
     figures = select(Metric.step, Metric.values).where(
         Metric.job_id == source.id, Metric.step <= source.checkpoint_step
     )
-    for step, values in session.execute(figures).tuples():
+    for step, values in session.execute(figures):
         session.add(Metric(job_id=job.id, step=step, values=values))
     job.checkpoint_step = job.step = source.checkpoint_step
     job.total = source.total
