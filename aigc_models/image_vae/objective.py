@@ -12,6 +12,7 @@ from torch import Tensor
 
 _HALF_BIN = 1 / 255  # levels are 2/255 apart on the scale from -1 to 1
 _LEAST_LOG_SCALE = -7.0
+_FIRST_LOG_SCALE = -2.0  # networks start near zero, and pixels vary by less than their whole range
 
 
 def kl_to_prior(mean: Tensor, log_variance: Tensor) -> Tensor:
@@ -38,7 +39,7 @@ def log_likelihood(x: Tensor, output: Tensor, likelihood: str) -> Tensor:
     if likelihood == "bernoulli":
         losses = F.binary_cross_entropy_with_logits(output[:, 0], (x + 1) / 2, reduction="none")
         return -losses.flatten(1).sum(1)
-    return logistic_log_likelihood(x, output[:, 0], output[:, 1]).flatten(1).sum(1)
+    return logistic_log_likelihood(x, output[:, 0], output[:, 1] + _FIRST_LOG_SCALE).flatten(1).sum(1)
 
 
 def logistic_log_likelihood(x: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:

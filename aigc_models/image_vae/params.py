@@ -36,7 +36,7 @@ class ImageVaeTrain(Params):
         0.001, title="Learning rate", description="Largest step size of the optimiser.", gt=0, le=0.1
     )
     latent_dim: int = setting(
-        32,
+        16,
         title="Latent numbers",
         description="How many numbers describe an image.",
         ge=2,
@@ -81,10 +81,10 @@ class ImageVaeTrain(Params):
         advanced=True,
     )
     likelihood: Literal["logistic", "bernoulli"] = setting(
-        "logistic",
+        "bernoulli",
         title="Likelihood",
-        description="How pixels are scored: logistic is a distribution over the 256 levels with a learnt scale, "
-        "bernoulli the classic cross-entropy of the brightness.",
+        description="How pixels are scored: bernoulli is the classic cross-entropy of the brightness, logistic a "
+        "distribution over the 256 levels with a learnt scale, which suits photos in colour.",
         advanced=True,
     )
 
