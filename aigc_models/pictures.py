@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 _GAP = 2
+_MOST_LINES = 20
 _FONTS = (
     "NotoSansCJK-Regular.ttc",
     "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc",
@@ -91,6 +92,22 @@ def save_grid(images: Tensor, path: Path, columns: int, rows_named: Sequence[str
     path.parent.mkdir(parents=True, exist_ok=True)
     grid(images, columns, rows_named).save(path, compress_level=1)
     return path
+
+
+def save_sheet(images: Tensor, labels: Tensor | None, classes: Sequence[str], path: Path, columns: int = 10) -> Path:
+    """Write a grid where each class has a named line of at most ``columns`` images; without classes, plain lines.
+
+    Shape: images (N, C, H, W), labels (N,) or None. At most twenty lines are drawn.
+    """
+    if labels is None or not classes:
+        return save_grid(images[: columns * _MOST_LINES], path, columns)
+    lines, names = [], []
+    for number in labels.unique().tolist()[:_MOST_LINES]:
+        line = images[labels == number][:columns]
+        blank = line.new_full((columns - len(line), *line.shape[1:]), 255 if line.dtype == torch.uint8 else 1)
+        lines.append(torch.cat([line, blank]))
+        names.append(classes[number])
+    return save_grid(torch.cat(lines), path, columns, names)
 
 
 def save_zip(images: Tensor, names: Sequence[str], path: Path, manifest: Mapping[str, Any]) -> Path:

@@ -267,6 +267,14 @@ class Meter:
             self._sums[name] = self._sums[name] + value if name in self._sums else value
             self._counts[name] = self._counts.get(name, 0) + 1
 
+    def state_dict(self) -> dict[str, Any]:
+        """The sums since the last reading."""
+        return {"sums": dict(self._sums), "counts": dict(self._counts)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from those sums; the clock starts anew."""
+        self._sums, self._counts = dict(state["sums"]), dict(state["counts"])
+
     def read(self, step: int) -> dict[str, float]:
         """Every few steps the means since the last reading, else nothing."""
         if step % self.every or not self._sums:

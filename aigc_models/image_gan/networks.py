@@ -4,54 +4,14 @@ B batch, C channels, Z latent. Pictures are in [-1, 1].
 """
 
 import itertools
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from aigc_models.image_gan.plan import Plan
 from aigc_models.layers.attention import ImageAttention
 from aigc_models.layers.convolution import ClassNorm, UpConv, down_conv
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What the networks look like.
-
-    Attributes:
-        backbone: ``mlp``, ``dcgan`` or ``resnet``.
-        size: Side of the square pictures, in pixels.
-        channels: 1 for grey, 3 for RGB.
-        classes: Number of classes the networks know of; 0 for none.
-        width: Channels at full resolution; doubled at each halving, up to eight times.
-        latent_dim: Numbers a picture is made from.
-        attention: Whether a self-attention block stands in the middle.
-    """
-
-    backbone: str
-    size: int
-    channels: int
-    classes: int
-    width: int
-    latent_dim: int
-    attention: bool
-
-    @property
-    def levels(self) -> int:
-        """How often the side is halved before it is 7 or less (28 -> 7, 32 -> 4, 256 -> 4)."""
-        side, levels = self.size, 0
-        while side % 2 == 0 and side > 7:
-            side, levels = side // 2, levels + 1
-        return levels
-
-    def channels_at(self, level: int) -> int:
-        """Channels where the side was halved that often."""
-        return int(self.width * min(2**level, 8))
-
-    @property
-    def base(self) -> int:
-        """The smallest side."""
-        return self.size >> self.levels
 
 
 def build(plan: Plan) -> tuple[nn.Module, nn.Module]:
@@ -154,7 +114,7 @@ class ConvGenerator(nn.Module):
     def __init__(self, plan: Plan) -> None:
         super().__init__()
         self.plan, self.latent = plan, Latent(plan)
-        widths = [plan.channels_at(level) for level in range(plan.levels, -1, -1)]
+        widths = plan.widths[::-1]
         self.first = nn.Linear(self.latent.width, widths[0] * plan.base**2)
         self.norms = nn.ModuleList(ClassNorm(width, plan.classes) for width in widths)
         self.ups = nn.ModuleList(UpConv(a, b) for a, b in itertools.pairwise(widths))
@@ -177,7 +137,7 @@ class ConvDiscriminator(nn.Module):
 
     def __init__(self, plan: Plan) -> None:
         super().__init__()
-        widths = [plan.channels, *(plan.channels_at(level) for level in range(1, plan.levels + 1))]
+        widths = [plan.channels, *plan.widths[1:]]
         self.downs = nn.ModuleList(down_conv(a, b) for a, b in itertools.pairwise(widths))
         self.attention = ImageAttention(widths[len(widths) // 2]) if plan.attention else None
         self.last = nn.Conv2d(widths[-1], widths[-1], 3, padding=1)
@@ -210,7 +170,7 @@ class UpBlock(nn.Module):
         """Shape: (B, C, H, W) to (B, out_channels, 2 H, 2 W)."""
         h = self.up(F.leaky_relu(self.norm1(x, labels), 0.2))
         h = self.conv(F.leaky_relu(self.norm2(h, labels), 0.2))
-        return h + F.interpolate(self.skip(x), scale_factor=2.0)
+        return torch.as_tensor(h + F.interpolate(self.skip(x), scale_factor=2.0))
 
 
 class ResGenerator(nn.Module):
@@ -219,7 +179,7 @@ class ResGenerator(nn.Module):
     def __init__(self, plan: Plan) -> None:
         super().__init__()
         self.plan, self.latent = plan, Latent(plan)
-        widths = [plan.channels_at(level) for level in range(plan.levels, -1, -1)]
+        widths = plan.widths[::-1]
         self.first = nn.Linear(self.latent.width, widths[0] * plan.base**2)
         self.blocks = nn.ModuleList(UpBlock(a, b, plan.classes) for a, b in itertools.pairwise(widths))
         self.attention = ImageAttention(widths[len(widths) // 2]) if plan.attention else None
@@ -249,7 +209,7 @@ class DownBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Shape: (B, C, H, W) to (B, out_channels, H / 2, W / 2)."""
         h = self.down(F.leaky_relu(self.conv1(F.leaky_relu(x, 0.2)), 0.2))
-        return (h + self.skip(F.avg_pool2d(x, 2))) * 0.7071
+        return torch.as_tensor((h + self.skip(F.avg_pool2d(x, 2))) * 0.7071)
 
 
 class ResDiscriminator(nn.Module):
@@ -257,7 +217,7 @@ class ResDiscriminator(nn.Module):
 
     def __init__(self, plan: Plan) -> None:
         super().__init__()
-        widths = [plan.channels_at(level) for level in range(plan.levels + 1)]
+        widths = plan.widths
         self.first = nn.Conv2d(plan.channels, widths[0], 3, padding=1)
         self.blocks = nn.ModuleList(DownBlock(a, b) for a, b in itertools.pairwise(widths))
         self.attention = ImageAttention(widths[(len(widths) + 1) // 2]) if plan.attention else None

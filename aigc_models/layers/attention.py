@@ -49,4 +49,4 @@ class ImageAttention(nn.Module):
         key = self.key(pooled).flatten(2).mT  # (B, HW/4, C/8)
         value = self.value(pooled).flatten(2).mT  # (B, HW/4, C/2)
         seen = attend(query, key, value, scale=1.0).mT.reshape(B, -1, H, W)
-        return x + self.weight * self.out(seen)
+        return torch.as_tensor(x + self.weight.to(x.dtype) * self.out(seen))

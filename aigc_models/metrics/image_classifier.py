@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from aigc_models import training
 from aigc_models.pictures import from_bytes
 
-SIDE, STEPS, BATCH, RATE = 28, 600, 128, 1.5e-3
+SIDE, BATCH, RATE = 28, 128, 1.5e-3
+PASSES, FEWEST_STEPS, MOST_STEPS = 16, 20, 600
 _EVALUATE = 500
 
 
@@ -41,7 +42,12 @@ def prepare(images: Tensor) -> Tensor:
     return F.interpolate(pixels, (SIDE, SIDE), mode="bilinear", antialias=True)
 
 
-def train_classifier(images: Tensor, labels: Tensor, classes: int, seed: int, steps: int = STEPS) -> Classifier:
+def steps_for(real_pictures: int) -> int:
+    """How many steps the classifier is taught, with real and with synthetic pictures alike."""
+    return max(FEWEST_STEPS, min(MOST_STEPS, PASSES * real_pictures // BATCH))
+
+
+def train_classifier(images: Tensor, labels: Tensor, classes: int, seed: int, steps: int = MOST_STEPS) -> Classifier:
     """Train the fixed classifier on pictures (N, C, H, W), bytes or floats in [-1, 1]."""
     pixels, generator = prepare(images), training.seeded(seed, "classifier")
     model = Classifier(pixels.shape[1], classes)
@@ -49,12 +55,15 @@ def train_classifier(images: Tensor, labels: Tensor, classes: int, seed: int, st
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.Adam(model.parameters(), lr=RATE, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=steps)
-    batches = training.Batches(len(pixels), BATCH, generator)
+    precision = training.choose_precision("cpu")
+    batches = training.Batches(len(pixels), min(BATCH, len(pixels)), generator)
     for _ in range(steps):
         rows = batches.next()
-        keep = (torch.rand(BATCH, 128, generator=generator) < 0.6).float() / 0.6
+        keep = (torch.rand(len(rows), 128, generator=generator) < 0.6).float() / 0.6
         x = pixels[rows].to(memory_format=torch.channels_last)
-        loss = F.cross_entropy(model(x, keep), labels[rows])
+        with precision.autocast():
+            scores = model(x, keep)
+        loss = F.cross_entropy(scores.float(), labels[rows])
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

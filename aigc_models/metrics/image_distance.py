@@ -35,11 +35,11 @@ def covariance(x: Tensor) -> Tensor:
 
 
 def domain_fid(real: Tensor, generated: Tensor) -> float:
-    """Frechet distance between pictures in the shipped network's features, times 100 (lower is better).
+    """Frechet distance between pictures in the shipped network's features (lower is better).
 
     Shape: both (N, C, H, W), bytes or floats in [-1, 1]; sizes and counts may differ.
     """
-    return 100 * frechet(features(real), features(generated))
+    return frechet(features(real), features(generated))
 
 
 def marginal_pictures(images: Tensor, count: int, seed: int) -> Tensor:

@@ -57,11 +57,11 @@ def _pick(pictures: Tensor, count: int, generator: torch.Generator) -> Tensor:
 def _taught(pictures: Tensor, labels: Tensor, data: ImageSet, seed: int) -> dict[str, float]:
     assert data.train_labels is not None
     assert data.test_labels is not None
-    classes = len(data.classes)
+    classes, steps = len(data.classes), image_classifier.steps_for(len(data.train))
 
     def taught_by(images: Tensor, names: Tensor) -> float:
         assert data.test_labels is not None
-        model = image_classifier.train_classifier(images, names, classes, seed)
+        model = image_classifier.train_classifier(images, names, classes, seed, steps)
         return image_classifier.accuracy(model, data.test, data.test_labels)
 
     return {

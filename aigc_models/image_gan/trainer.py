@@ -1,0 +1,186 @@
+"""One step of adversarial training, and everything that has to be kept to do the next one.
+
+It knows nothing of jobs or files: the family's ``train`` drives it, and so does the benchmark.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from aigc_models import training
+from aigc_models.image_gan import losses
+from aigc_models.image_gan.networks import build
+from aigc_models.image_gan.plan import Plan
+from aigc_models.layers.augment import augment
+from aigc_models.pictures import from_bytes
+
+# Which changes each choice of augmentation makes. Mirroring is not among them: at a chance of
+# one half it leaks into the generated pictures, and shoes would point both ways.
+AUGMENTATIONS: dict[str, tuple[str, ...]] = {
+    "none": (),
+    "shift": ("shift",),
+    "strong": ("shift", "brightness", "cutout"),
+    "adaptive": ("shift", "brightness", "cutout"),
+}
+_ADAPT_EVERY, _ADAPT_TARGET, _ADAPT_BY = 4, 0.6, 0.005
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How the networks are trained; the names are those of the family's settings."""
+
+    loss: str = "relativistic"
+    batch_size: int = 64
+    learning_rate: float = 5e-4
+    momentum: float = 0.0
+    penalty: float = 1.0
+    penalty_every: int = 8
+    augmentation: str = "shift"
+    ema_half_life: float = 500.0
+    steps: int = 4000
+    seed: int = 0
+
+
+class Trainer:
+    """Generator, discriminator, averaged generator, and their next step.
+
+    Args:
+        plan: What the networks look like.
+        recipe: How they are trained.
+        precision: In which numbers they compute.
+        device: Where.
+    """
+
+    def __init__(self, plan: Plan, recipe: Recipe, precision: training.Precision, device: str = "cpu") -> None:
+        self.plan, self.recipe, self.precision, self.device = plan, recipe, precision, device
+        self.generator, self.discriminator = build(plan)
+        weights = training.seeded(recipe.seed, "weights")
+        for network in (self.generator, self.discriminator):
+            training.initialise(network, weights)
+        averaged = build(plan)[0]
+        for network in (self.generator, self.discriminator, averaged):
+            network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.ema = training.Ema(self.generator, averaged, recipe.ema_half_life)
+        betas = (recipe.momentum, 0.99)
+        self._adam_g, self._adam_d = (
+            torch.optim.Adam(network.parameters(), lr=recipe.learning_rate, betas=betas, fused=True)
+            for network in (self.generator, self.discriminator)
+        )
+        self._noise = training.seeded(recipe.seed, "noise")
+        self._changes = training.seeded(recipe.seed, "augmentation")
+        self._loss = losses.LOSSES[recipe.loss]
+        self._kinds = AUGMENTATIONS[recipe.augmentation]
+        self.chance = 0.0 if recipe.augmentation == "adaptive" else 1.0
+        self.done = 0
+
+    def state(self) -> training.TrainingState:
+        """What a checkpoint must hold; more is added by who drives the training."""
+        return training.TrainingState(
+            modules={
+                "generator": self.generator,
+                "discriminator": self.discriminator,
+                "averaged": self.ema.module,
+            },
+            optimisers={"adam_g": self._adam_g, "adam_d": self._adam_d, "progress": self},
+            generators={"noise": self._noise, "changes": self._changes},
+        )
+
+    def state_dict(self) -> dict[str, float]:
+        """The numbers that are neither weights nor the optimisers'."""
+        return {"done": self.done, "chance": self.chance}
+
+    def load_state_dict(self, state: dict[str, float]) -> None:
+        """Go on from those numbers."""
+        self.done, self.chance = int(state["done"]), state["chance"]
+
+    def step(self, pictures: Tensor, labels: Tensor | None) -> dict[str, Tensor]:
+        """Train both networks on one batch.
+
+        Shape: pictures uint8 (B, C, side, side), labels (B,) or None.
+        """
+        self._set_rates()
+        real = from_bytes(pictures)
+        noise = torch.randn(len(real), self.plan.latent_dim, generator=self._noise).to(self.device)
+        with self.precision.autocast():
+            fake = self.generator(noise, labels)
+            shown_real, shown_fake = self._augment(real), self._augment(fake)
+            d_loss, real_score, fake_score = self._judge(shown_real, shown_fake.detach(), labels)
+        _descend(self._adam_d, d_loss + self._penalty(shown_real, shown_fake.detach(), labels))
+        with self.precision.autocast(), training.frozen(self.discriminator):
+            if self.recipe.loss == "relativistic":  # only this loss looks at real pictures here
+                with torch.no_grad():
+                    real_score = self.discriminator(shown_real, labels)
+            g_loss = self._loss.generator(real_score.detach(), self.discriminator(shown_fake, labels))
+        _descend(self._adam_g, g_loss)
+        self.ema.update(self.done)
+        self._adapt(real_score.detach(), fake_score.detach())
+        self.done += 1
+        return {"g_loss": g_loss.detach(), "d_loss": d_loss.detach()}
+
+    def _judge(self, real: Tensor, fake: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        twice = None if labels is None else torch.cat([labels, labels])
+        real_score, fake_score = self.discriminator(torch.cat([real, fake]), twice).chunk(2)
+        return self._loss.discriminator(real_score, fake_score), real_score, fake_score
+
+    def _penalty(self, real: Tensor, fake: Tensor, labels: Tensor | None) -> Tensor:
+        """The gradient penalty that belongs to the loss; every few steps and so much heavier then."""
+        recipe = self.recipe
+        if not recipe.penalty or self.done % recipe.penalty_every:
+            return torch.zeros((), device=self.device)
+
+        def critic(x: Tensor) -> Tensor:
+            with self.precision.autocast():
+                whose = labels if labels is None or len(x) == len(labels) else torch.cat([labels, labels])
+                return torch.as_tensor(self.discriminator(x, whose))
+
+        weight = recipe.penalty * recipe.penalty_every
+        if recipe.loss == "wgan_gp":
+            mix = torch.rand(len(real), 1, 1, 1, generator=self._noise).to(self.device)
+            return 10 * weight * losses.gradient_penalty(critic, real, fake, mix)
+        if recipe.loss == "relativistic":  # R1 + R2 in one pass: twice the mean over both halves
+            return weight * losses.squared_gradient(critic, torch.cat([real, fake]))
+        return weight / 2 * losses.squared_gradient(critic, real)
+
+    def _augment(self, x: Tensor) -> Tensor:
+        return augment(x, self._kinds, self._changes, self.chance) if self.chance else x
+
+    def _adapt(self, real: Tensor, fake: Tensor) -> None:
+        """More augmentation while the discriminator is too sure of itself (Karras et al. 2020)."""
+        if self.recipe.augmentation == "adaptive" and self.done % _ADAPT_EVERY == 0:
+            sure = float((real - fake).sign().mean())
+            self.chance = min(0.8, max(0.0, self.chance + (_ADAPT_BY if sure > _ADAPT_TARGET else -_ADAPT_BY)))
+
+    def _set_rates(self) -> None:
+        """Full rate for the first half, then down to a twentieth in a straight line."""
+        left = 1 - self.done / max(self.recipe.steps, 1)
+        for adam in (self._adam_g, self._adam_d):
+            for group in adam.param_groups:
+                group["lr"] = self.recipe.learning_rate * min(1.0, max(0.05, 2 * left))
+
+
+def _descend(adam: torch.optim.Optimizer, loss: Tensor) -> None:
+    adam.zero_grad(set_to_none=True)
+    loss.backward()
+    adam.step()
+
+
+@torch.inference_mode()
+def draw(generator: nn.Module, noise: Tensor, labels: Tensor | None, chunk: int = 250) -> Tensor:
+    """Pictures from noise, in 32 bits, in chunks of one size.
+
+    The last chunk is filled up, so that a picture's numbers never depend on how many others
+    were asked for.
+
+    Shape: noise (N, Z), labels (N,) or None, to float (N, C, side, side) in [-1, 1].
+    """
+    drawn = []
+    for start in range(0, len(noise), chunk):
+        z = noise[start : start + chunk]
+        y = None if labels is None else labels[start : start + chunk]
+        missing = chunk - len(z)
+        if missing:
+            z = torch.cat([z, z.new_zeros(missing, z.shape[1])])
+            y = None if y is None else torch.cat([y, y.new_zeros(missing)])
+        drawn.append(generator(z, y)[: chunk - missing])
+    return torch.cat(drawn)
