@@ -1,0 +1,98 @@
+"""Home: what can be made, each with an example that starts in one click, and the latest jobs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from flask import Blueprint, abort, redirect, render_template, url_for
+from werkzeug.wrappers import Response
+
+from aigc_models import registry
+from aigc_models.data.starters import STARTERS
+from jobs.submit import Submission, submit
+from jobs.tables import FINAL
+from jobs.uploads import receive_starter
+from web import context
+from web.auth import scoped
+from web.pages.states import Situation, situation
+from web.waiting import watch
+
+LATEST = 5
+IMPORT_PATIENCE = 15.0
+
+blueprint = Blueprint("home", __name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """Something a business wants, and the task that makes it."""
+
+    task: str
+    title: str
+    sentence: str
+    starter: str
+    picture: str
+
+    @property
+    def about(self) -> str:
+        """How the picture is described to those who do not see it."""
+        return "Pictures of clothes drawn by this kind of model"
+
+
+USES: Sequence[Use] = (
+    Use(
+        task="image_gan.train",
+        title="Product pictures",
+        sentence="Draw new product pictures in the style of your own photos, by class if they are sorted into folders.",
+        starter="fashion-mnist",
+        picture="img/image_gan.png",
+    ),
+    Use(
+        task="image_vae.train",
+        title="Picture variations",
+        sentence="Blend, vary and rebuild pictures along a few numbers that describe them.",
+        starter="fashion-mnist",
+        picture="img/image_vae.png",
+    ),
+)
+
+
+def uses() -> list[Use]:
+    """The uses whose family is installed."""
+    known: Mapping[str, object] = registry.tasks()
+    return [use for use in USES if use.task in known]
+
+
+@blueprint.get("/")
+def index() -> str:
+    """Say what can be made and show the latest jobs."""
+    reads = context.repository()
+    latest: list[Situation] = [situation(job, reads) for job in reads.jobs(limit=LATEST).items]
+    return render_template("home.html", uses=uses(), latest=latest)
+
+
+@blueprint.post("/try/<task>")
+@scoped("submit")
+def start_example(task: str) -> Response:
+    """Register the starter and train on it with the quick preset; wait for its check, which takes seconds."""
+    use = next((use for use in uses() if use.task == task), None)
+    if use is None:
+        abort(404)
+    dataset, check = receive_starter(context.engine(), context.principal(), STARTERS[use.starter].name)
+    shared = context.process()
+    with shared.waits.hold() as taken:
+        if taken and check.status not in FINAL:
+            watch(shared.engine, check.id, lambda seen: seen.final or shared.stopping(), IMPORT_PATIENCE)
+    if context.repository().dataset_state(dataset) != "ready":
+        # The dataset's page moves by itself and offers the training as soon as the check has ended.
+        wanted = urlencode({"then": task})
+        return redirect(f"{url_for('pages.datasets.show', dataset_id=dataset.id)}?{wanted}")
+    field = next(name for name, info in _inputs(task).items() if info == "dataset")
+    wish = Submission(task=task, params={field: dataset.id}, preset="quick")
+    made = submit(context.engine(), context.principal(), wish)
+    return redirect(url_for("pages.job.show", job_id=made.job.id))
+
+
+def _inputs(task: str) -> dict[str, str]:
+    schema = registry.task(task).model_json_schema()["properties"]
+    return {name: own["x-input"] for name, own in schema.items() if "x-input" in own}

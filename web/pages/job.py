@@ -1,0 +1,104 @@
+"""A job's page: where it is, what came of it, from what, with which settings; it moves by itself."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from flask import Blueprint, Response, render_template, stream_with_context, url_for
+
+from aigc_models import registry
+from jobs.repository import Repository
+from jobs.tables import FINAL, Job, WorkerNode
+from web import context, failures
+from web.pages import amounts, curves, lineage, live, results, snippets, timeline
+from web.pages.states import Situation, hint, look, situation
+from web.translate import say
+
+LOG_LINES = 200
+EVENTS = 500
+CURVE_POINTS = 300
+
+blueprint = Blueprint("job", __name__)
+
+
+@blueprint.get("/jobs/<job_id>")
+def show(job_id: str) -> str:
+    """Show a job."""
+    reads = context.repository()
+    now = situation(reads.job(job_id), reads)
+    return render_template("job.html", **_view(now, reads), snippets=snippets.job(job_id))
+
+
+@blueprint.get("/jobs/<job_id>/live")
+def part(job_id: str) -> Response:
+    """What moves on the page, if it moved: the look-up costs three small reads, the rendering waits for a change."""
+    reads = context.repository()
+    now = situation(reads.job(job_id), reads)
+    tag = live.tag_of(now.job.version, now.job.last_seq, now.state, now.position)
+    return live.part(tag, lambda: render_template("job_live.html", **_view(now, reads)))
+
+
+@blueprint.get("/jobs/<job_id>/log")
+def log(job_id: str) -> Response:
+    """The whole log as text."""
+    reads = context.repository()
+    reads.job(job_id)
+
+    def lines() -> Iterator[str]:
+        after = 0
+        while rows := reads.events(job_id, after, EVENTS, kinds=("log",)):
+            yield from (f"{row.at.isoformat(timespec='seconds')} {row.data.get('message', '')}\n" for row in rows)
+            after = rows[-1].seq
+
+    reply = Response(stream_with_context(lines()), content_type="text/plain; charset=utf-8")
+    reply.headers["Content-Disposition"] = f'attachment; filename="{job_id}.log"'
+    return reply
+
+
+def _view(now: Situation, reads: Repository) -> dict[str, Any]:
+    job = now.job
+    files = results.files(reads.artifacts(job.id))
+    params_class = registry.tasks().get(f"{job.family}.{job.operation}")
+    return {
+        "job": job,
+        "now": now,
+        "task": f"{job.family}.{job.operation}",
+        "look": look(now.state),
+        "hint": hint(now),
+        "title": _title(now),
+        "failure": _failure(now),
+        "steps": timeline.steps(job, reads.events(job.id, 0, EVENTS, kinds=("state", "phase"))),
+        "percent": amounts.percent(job.step, job.total),
+        "charts": curves.charts(reads.metrics(job.id, -1, None, CURVE_POINTS), job.family),
+        "log": reads.events(job.id, max(0, job.last_seq - LOG_LINES), LOG_LINES, kinds=("log",)),
+        "files": files,
+        "samples": results.spread(files.samples),
+        "figures": results.figures(job.family, job.metrics or {}) if job.status == "succeeded" else [],
+        "settings": results.settings(params_class, job.params),
+        "attempts": reads.attempts(job.id),
+        "worker": _worker(job, reads),
+        "lineage": lineage.of(job, reads),
+        "can_retry": job.status in FINAL and params_class is not None and params_class.makes != "dataset",
+        "live_url": "" if now.final else url_for("pages.job.part", job_id=job.id),
+    }
+
+
+def _title(now: Situation) -> str:
+    """The browser's title: the percent while it runs, then the word for the end."""
+    done = amounts.percent(now.job.step, now.job.total)
+    if now.state == "running" and done is not None:
+        return f"{done} % · {now.job.name}"
+    return f"{say(look(now.state).word)} · {now.job.name}"
+
+
+def _failure(now: Situation) -> Mapping[str, Any] | None:
+    stored = now.job.failure
+    if now.job.status != "failed" or not stored:
+        return None
+    title, detail, retryable = failures.describe(stored)
+    slug = failures.slug(str(stored.get("code", "internal")))
+    faults = failures.faults(stored)
+    return {"title": title, "detail": detail, "faults": faults[1:], "code": slug, "retryable": retryable}
+
+
+def _worker(job: Job, reads: Repository) -> WorkerNode | None:
+    return next((node for node in reads.workers() if node.id == job.worker_id), None) if job.worker_id else None

@@ -1,0 +1,75 @@
+"""What can be done to a job: cancel (asked once), try again, go on from a checkpoint, delete."""
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from jobs import lifecycle
+from jobs.errors import JobAlreadyFinished, JobStillRunning
+from jobs.submit import Submission, submit
+from jobs.tables import FINAL, Job
+from web import context
+from web.auth import audit, scoped
+
+blueprint = Blueprint("job_actions", __name__)
+
+
+@blueprint.get("/jobs/<job_id>/cancel")
+def ask_cancel(job_id: str) -> str | Response:
+    """Ask whether to cancel; with JavaScript the job's page asks by itself."""
+    job = context.repository().job(job_id)
+    return _to(job_id) if job.status in FINAL else render_template("job_confirm.html", job=job, what="cancel")
+
+
+@blueprint.post("/jobs/<job_id>/cancel")
+@scoped("submit")
+def cancel(job_id: str) -> Response:
+    """Cancel. A job that ended in the meantime is shown as it ended."""
+    try:
+        lifecycle.request_cancel(context.engine(), context.principal(), job_id)
+    except JobAlreadyFinished:
+        return _to(job_id)
+    _note("cancel", job_id)
+    return _to(job_id)
+
+
+@blueprint.post("/jobs/<job_id>/retry")
+@scoped("submit")
+def retry(job_id: str) -> Response:
+    """Submit the same settings again as a new job, from the last checkpoint if that was asked for."""
+    job = context.repository().job(job_id)
+    if job.status not in FINAL:
+        raise JobStillRunning(status=job.status)
+    wish = Submission(
+        task=f"{job.family}.{job.operation}",
+        params=job.params,
+        name=job.name,
+        retried_from=job.id,
+        from_checkpoint=request.form.get("from") == "checkpoint",
+        idempotency_key=request.form.get("idempotency_key") or None,
+    )
+    made: Job = submit(context.engine(), context.principal(), wish).job
+    return _to(made.id)
+
+
+@blueprint.get("/jobs/<job_id>/delete")
+def ask_delete(job_id: str) -> str | Response:
+    """Ask whether to delete."""
+    job = context.repository().job(job_id)
+    return _to(job_id) if job.status not in FINAL else render_template("job_confirm.html", job=job, what="delete")
+
+
+@blueprint.post("/jobs/<job_id>/delete")
+@scoped("submit")
+def delete(job_id: str) -> Response:
+    """Delete a finished job with its files."""
+    lifecycle.delete_job(context.engine(), context.principal(), job_id)
+    _note("delete", job_id)
+    return redirect(url_for("pages.job_list.index"))
+
+
+def _to(job_id: str) -> Response:
+    return redirect(url_for("pages.job.show", job_id=job_id), 303)
+
+
+def _note(what: str, job_id: str) -> None:
+    audit.info("%s %s by %s, request %s", what, job_id, context.principal().owner, context.request_id())

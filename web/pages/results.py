@@ -1,0 +1,119 @@
+"""What a job made: figures beside their baselines, pictures, files to take away, the settings it ran with."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from jobs.tables import Artifact
+from web.forms import defaults, in_words, to_text
+from web.pages import amounts
+from web.pages.names import curve_title, metric_info
+from web.translate import say
+
+Verdict = Literal["better", "worse", ""]
+MOST_SAMPLES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One figure with the trivial baseline's beside it."""
+
+    title: str
+    value: str
+    baseline: str
+    direction: str
+    verdict: Verdict
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting a job ran with."""
+
+    title: str
+    name: str
+    value: str
+    default: str
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """A job's files, sorted by what a reader wants of them."""
+
+    pictures: Sequence[Artifact]
+    samples: Sequence[Artifact]
+    archives: Sequence[Artifact]
+    everything: Sequence[Artifact]
+
+
+def figures(family: str, metrics: Mapping[str, Any]) -> list[Figure]:
+    """The figures a family explains, then those it does not; baselines stand beside what they belong to."""
+    infos = {name: metric_info(family, name) for name in metrics}
+    beside = {info.baseline for info in infos.values() if info and info.baseline}
+    explained = [name for name, info in infos.items() if info]
+    others = [name for name in metrics if name not in explained and name not in beside]
+    return [_figure(family, name, metrics) for name in explained if name not in beside] + [
+        Figure(curve_title(family, name), amounts.figure(metrics[name]), "", "", "", "") for name in others
+    ]
+
+
+def _figure(family: str, name: str, metrics: Mapping[str, Any]) -> Figure:
+    info = metric_info(family, name)
+    assert info is not None
+    value, baseline = metrics.get(name), metrics.get(info.baseline) if info.baseline else None
+    verdict: Verdict = ""
+    if isinstance(value, int | float) and isinstance(baseline, int | float):
+        verdict = "better" if (value < baseline if info.better == "lower" else value > baseline) else "worse"
+    return Figure(
+        title=say(info.title),
+        value=amounts.figure(value),
+        baseline=amounts.figure(baseline) if baseline is not None else "",
+        direction=say("lower is better") if info.better == "lower" else say("higher is better"),
+        verdict=verdict,
+        description=say(info.description),
+    )
+
+
+def main_figure(family: str, metrics: Mapping[str, Any]) -> str:
+    """The one figure a list shows."""
+    found = [one for one in figures(family, metrics) if one.description]
+    return f"{found[0].title} {found[0].value}" if found else ""
+
+
+def files(artifacts: Iterable[Artifact]) -> Files:
+    """Sort a job's files."""
+    kept = list(artifacts)
+    outputs = [file for file in kept if file.role == "output"]
+    return Files(
+        pictures=[file for file in outputs if file.media_type == "image/png" and "/" not in file.name],
+        samples=[file for file in kept if file.role == "sample" and file.media_type == "image/png"],
+        archives=[file for file in outputs if file.media_type == "application/zip"],
+        everything=[*outputs, *(file for file in kept if file.role in ("upload", "checkpoint"))],
+    )
+
+
+def spread(samples: Sequence[Artifact], most: int = MOST_SAMPLES) -> list[Artifact]:
+    """At most so many samples, evenly over the steps, with the first and the last."""
+    if len(samples) <= most:
+        return list(samples)
+    places = {round(index * (len(samples) - 1) / (most - 1)) for index in range(most)}
+    return [samples[place] for place in sorted(places)]
+
+
+def settings(params_class: Any, params: Mapping[str, Any]) -> list[Setting]:
+    """The settings a job ran with; those that differ from their default come first and are marked."""
+    if params_class is None:
+        return [Setting(in_words(name), name, to_text(value), "", False) for name, value in params.items()]
+    schema = params_class.model_json_schema()["properties"]
+    usual = defaults(params_class)
+    rows = []
+    for name, value in params.items():
+        own = schema.get(name, {})
+        if own.get("x-input"):
+            continue
+        changed = name in schema and value != usual.get(name)
+        unit = f" {say(own['x-unit'])}" if own.get("x-unit") and value is not None else ""
+        shown = (to_text(value) or say("Automatic")) + unit
+        rows.append(Setting(say(own.get("title", name)), name, shown, to_text(usual.get(name)), changed))
+    return sorted(rows, key=lambda row: not row.changed)

@@ -1,0 +1,109 @@
+"""The same thing done from code: curl, Python and the command line, with this server's address and real values."""
+
+import json
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flask import request
+
+from web import auth
+from web.api.render import PREFIX
+
+
+@dataclass(frozen=True, slots=True)
+class Snippet:
+    """One tab."""
+
+    key: str
+    title: str
+    text: str
+
+
+def server() -> str:
+    """This server's address, as the reader typed it."""
+    return request.host_url.rstrip("/")
+
+
+def submit(task: str, params: Mapping[str, Any], preset: str = "") -> list[Snippet]:
+    """Make a job with these settings."""
+    body: dict[str, Any] = {"task": task, "params": dict(params)} | ({"preset": preset} if preset else {})
+    keywords = "".join(f",\n    {name}={value!r}" for name, value in params.items())
+    keywords = (f',\n    preset="{preset}"' if preset else "") + keywords
+    options = "".join(f" \\\n  -p {shlex.quote(f'{name}={_plain(value)}')}" for name, value in params.items())
+    options = (f" --preset {preset}" if preset else "") + options
+    return [
+        Snippet(
+            "curl",
+            "curl",
+            f"curl -X POST {server()}{PREFIX}/jobs \\\n  -H 'Content-Type: application/json' \\\n"
+            f'  -H "Idempotency-Key: $(uuidgen)" \\\n{_token()}'
+            f"  -d {shlex.quote(json.dumps(body, ensure_ascii=False))}",
+        ),
+        Snippet(
+            "python",
+            "Python",
+            f'import aigc\n\nclient = aigc.Client("{server()}")\n'
+            f'job = client.jobs.submit(\n    "{task}"{keywords},\n)\njob.wait(progress=True)',
+        ),
+        Snippet("cli", "CLI", f"aigc submit {task}{options} --watch"),
+    ]
+
+
+def job(job_id: str) -> list[Snippet]:
+    """Look at a job and take what it made."""
+    address = f"{server()}{PREFIX}/jobs/{job_id}"
+    return [
+        Snippet("curl", "curl", f"curl {address} \\\n{_token()}  -H 'Prefer: wait=30'"),
+        Snippet(
+            "python",
+            "Python",
+            f'import aigc\n\nclient = aigc.Client("{server()}")\njob = client.jobs.get("{job_id}")\n'
+            "job.wait(progress=True)\njob.samples()[-1]",
+        ),
+        Snippet("cli", "CLI", f"aigc jobs watch {job_id}\naigc jobs download {job_id}"),
+    ]
+
+
+def model(model_id: str, params: Mapping[str, Any]) -> list[Snippet]:
+    """Generate with a model version."""
+    body = json.dumps({"params": dict(params)}, ensure_ascii=False)
+    keywords = "".join(f", {name}={value!r}" for name, value in params.items())
+    options = "".join(f" -p {shlex.quote(f'{name}={_plain(value)}')}" for name, value in params.items())
+    return [
+        Snippet(
+            "curl",
+            "curl",
+            f"curl -X POST {server()}{PREFIX}/models/{model_id}/generate \\\n"
+            f"  -H 'Content-Type: application/json' \\\n{_token()}  -d {shlex.quote(body)}",
+        ),
+        Snippet(
+            "python",
+            "Python",
+            f'import aigc\n\nclient = aigc.Client("{server()}")\n'
+            f'job = client.models.generate("{model_id}"{keywords})\njob.wait(progress=True)\njob.samples()[-1]',
+        ),
+        Snippet("cli", "CLI", f"aigc models generate {model_id}{options} --watch"),
+    ]
+
+
+def dataset() -> list[Snippet]:
+    """Upload a dataset."""
+    return [
+        Snippet("curl", "curl", f"curl {server()}{PREFIX}/datasets \\\n{_token()}  -F file=@pictures.zip"),
+        Snippet(
+            "python",
+            "Python",
+            f'import aigc\n\nclient = aigc.Client("{server()}")\ndataset = client.datasets.upload("pictures.zip")',
+        ),
+        Snippet("cli", "CLI", "aigc datasets add pictures.zip"),
+    ]
+
+
+def _token() -> str:
+    return '  -H "Authorization: Bearer $AIGC_TOKEN" \\\n' if auth.is_protected() else ""
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
