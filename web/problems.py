@@ -89,6 +89,12 @@ class TooManyStreams(AigcError):
     code, status, title = "too-many-streams", 503, "Too many event streams"
 
 
+class NeedsUpload(AigcError):
+    """The task {task} starts with an upload. Send the file to /api/v1/datasets instead."""
+
+    code, status, title = "needs-upload", 422, "A file is needed"
+
+
 class DatasetRefused(AigcError):
     """The file cannot be used as a dataset."""
 

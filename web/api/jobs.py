@@ -8,6 +8,7 @@ from typing import Any, Literal
 from flask import Response, request
 from pydantic import BaseModel, ConfigDict, Field
 
+from aigc_models import registry
 from jobs import errors, lifecycle, tables
 from jobs.repository import JobFilter, Label
 from jobs.submit import Submission, Submitted, submit, validate
@@ -16,10 +17,11 @@ from web.api import parsing, shapes
 from web.api.render import REVALIDATE, answer, api, listing, nothing
 from web.api.routing import Reply, operation
 from web.auth import audit
+from web.problems import NeedsUpload
 from web.translate import language
 from web.waiting import Seen, watch
 
-Filterable = tables.JobStatus | Literal["cancelling"]
+Filterable = Literal["blocked", "queued", "running", "cancelling", "paused", "succeeded", "failed", "cancelled"]
 
 LOOK_AGAIN = "1"
 JOB_HEADERS = {"ETag": "Changes with the job.", "Retry-After": "Seconds after which to look again."}
@@ -37,6 +39,7 @@ NEW_JOB_ERRORS = (
     errors.DatasetNotReady,
     errors.IdempotencyKeyReused,
     errors.StorageFull,
+    NeedsUpload,
 )
 
 
@@ -125,6 +128,7 @@ def new_submission(task: str, body: Any) -> Submission:
 
 def draft(submission: Submission) -> Response:
     """Check a submission and create nothing."""
+    _refuse_import(submission.task)
     with _pointing_into_params():
         params = validate(submission.task, submission.params, submission.preset)
     return answer(schemas.JobDraft(task=submission.task, params=params.model_dump(mode="json")))
@@ -132,9 +136,17 @@ def draft(submission: Submission) -> Response:
 
 def create(submission: Submission) -> Response:
     """Submit, and wait for the end as long as the client would."""
+    _refuse_import(submission.task)
     with _pointing_into_params():
         result = submit(context.engine(), context.principal(), submission)
     return accepted(result)
+
+
+def _refuse_import(task: str) -> None:
+    """An import without its upload would only fail later."""
+    params = registry.tasks().get(task)
+    if params is not None and params.makes == "dataset":
+        raise NeedsUpload(task=task)
 
 
 @contextmanager

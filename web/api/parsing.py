@@ -187,8 +187,13 @@ def _wrong(item: Mapping[str, Any]) -> Fault:
             sentence = "The query parameter {name} is missing."
         case _:
             sentence = "The query parameter {name} has a value that cannot be read."
-    values = {"name": name} | {key: str(value) for key, value in context.items() if key in ("ge", "expected")}
+    values = {"name": name} | {key: _listed(str(context[key])) for key in ("ge", "expected") if key in context}
     return Fault(sentence, values, where=_at(name))
+
+
+def _listed(words: str) -> str:
+    """``'a', 'b' or 'c'`` as ``a, b, c``, which needs no translation."""
+    return words.replace("' or '", "', '").replace("'", "")
 
 
 def idempotency_key() -> str | None:
