@@ -93,7 +93,8 @@ class Actor:
 
     def job(self, job_id: str) -> Job:
         """The row as it is now."""
-        return self.row(Job, job_id)
+        row: Job = self.row(Job, job_id)
+        return row
 
     def row(self, table: Any, key: Any) -> Any:
         """Any row as it is now."""

@@ -1,0 +1,417 @@
+"""What an attempt may write, and what becomes of its job."""
+
+import math
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.orm import Session
+
+from aigc_models.base import Fault
+from jobs import lifecycle
+from jobs.artifacts import NewFile
+from jobs.curves import Point
+from jobs.engine import Engine
+from jobs.errors import BlobMissing, IncompleteResult, LeaseLost
+from jobs.lifecycle import Beat, Failure, Lease, request_cancel, request_pause
+from jobs.maintenance import reap
+from jobs.repository import Repository
+from jobs.tables import Artifact, Dataset, Job, ModelVersion
+from tests.conftest import Clock, RecordingDispatcher
+from tests.jobs.acting import Actor
+
+
+def test_a_beat_renews_the_lease_and_records_progress(actor: Actor, clock: Clock) -> None:
+    actor.train()
+    lease = actor.lease()
+    clock.advance(5)
+    beat = Beat(
+        phase="training",
+        step=10,
+        total=100,
+        rate=512.0,
+        points=[(9, {"loss": 2.0}), (10, {"loss": 1.5}), (10, {"fid": 90.0})],
+        lines=["first", "sec\0ond"],
+        phases=["preparing", "training"],
+    )
+    assert lease.beat(beat) == lifecycle.Signals(cancel=False, pause=False)
+    job = actor.job(lease.claim.job_id)
+    assert job.lease_until == clock() + timedelta(seconds=30)
+    assert (job.phase, job.step, job.total, job.rate, job.progress_at) == ("training", 10, 100, 512.0, clock())
+    assert job.metrics == {"loss": 1.5, "fid": 90.0}
+    assert [event.data["message"] for event in actor.events(job.id, "log")] == ["first", "second"]
+    assert [event.data["phase"] for event in actor.events(job.id, "phase")] == ["preparing", "training"]
+    curve = Repository(actor.engine, actor.principal).metrics(job.id)
+    assert curve == [Point(9, {"loss": 2.0}), Point(10, {"loss": 1.5, "fid": 90.0})]
+
+
+def test_events_are_numbered_without_gaps(actor: Actor) -> None:
+    actor.train()
+    lease = actor.lease()
+    for step in range(3):
+        lease.beat(Beat(step=step, lines=[f"line {step}", "and another"]))
+    job = actor.job(lease.claim.job_id)
+    assert [event.seq for event in actor.events(job.id)] == list(range(1, job.last_seq + 1))
+
+
+def test_an_empty_beat_renews_the_lease_but_no_reader_sees_a_change(actor: Actor, clock: Clock) -> None:
+    actor.train()
+    lease = actor.lease()
+    before = actor.job(lease.claim.job_id)
+    clock.advance(5)
+    lease.beat()
+    after = actor.job(lease.claim.job_id)
+    assert (after.version, after.updated_at) == (before.version, before.updated_at)
+    assert after.lease_until == clock() + timedelta(seconds=30)
+
+
+def test_progress_time_stands_still_while_the_step_does(actor: Actor, clock: Clock) -> None:
+    actor.train()
+    lease = actor.lease()
+    lease.beat(Beat(step=1, total=9))
+    moved = clock()
+    clock.advance(5)
+    lease.beat(Beat(step=1, total=9))
+    assert actor.job(lease.claim.job_id).progress_at == moved
+
+
+def test_figures_of_one_step_are_joined_across_beats_and_nan_is_a_gap(actor: Actor) -> None:
+    actor.train()
+    lease = actor.lease()
+    lease.beat(Beat(step=3, points=[(3, {"g_loss": 1.0, "d_loss": math.nan})]))
+    lease.beat(Beat(step=3, points=[(3, {"fid": 80.0}), (4, {"g_loss": math.inf})]))
+    curve = Repository(actor.engine, actor.principal).metrics(lease.claim.job_id)
+    assert curve == [Point(3, {"g_loss": 1.0, "d_loss": None, "fid": 80.0}), Point(4, {"g_loss": None})]
+
+
+def test_a_checkpoint_replaces_the_one_before(actor: Actor) -> None:
+    actor.train()
+    lease = actor.lease()
+    first, second = actor.store("state.safetensors", b"one"), actor.store("state.safetensors", b"two")
+    lease.checkpoint(10, [first])
+    lease.checkpoint(20, [second, actor.store("optimiser.safetensors", b"adam")])
+    files = Repository(actor.engine, actor.principal).artifacts(lease.claim.job_id, "checkpoint")
+    assert [(file.name, file.step) for file in files] == [("optimiser.safetensors", 20), ("state.safetensors", 20)]
+    assert actor.job(lease.claim.job_id).checkpoint_step == 20
+    assert [event.data for event in actor.events(lease.claim.job_id, "checkpoint")] == [{"step": 10}, {"step": 20}]
+
+
+def test_an_old_checkpoint_is_ignored(actor: Actor) -> None:
+    actor.train()
+    lease = actor.lease()
+    lease.checkpoint(20, [actor.store("state.safetensors", b"two")])
+    lease.checkpoint(20, [actor.store("state.safetensors", b"other")])
+    lease.checkpoint(10, [actor.store("state.safetensors", b"one")])
+    (file,) = Repository(actor.engine, actor.principal).artifacts(lease.claim.job_id, "checkpoint")
+    with actor.engine.store.open(file.sha256) as stream:
+        assert stream.read() == b"two"
+
+
+def test_samples_are_kept_for_every_step(actor: Actor) -> None:
+    actor.train()
+    lease = actor.lease()
+    for step in (5, 10):
+        lease.sample(step, actor.store("samples.png", b"png %d" % step))
+    files = Repository(actor.engine, actor.principal).artifacts(lease.claim.job_id, "sample")
+    assert [(file.name, file.step) for file in files] == [("samples-000005.png", 5), ("samples-000010.png", 10)]
+    assert [event.data["step"] for event in actor.events(lease.claim.job_id, "sample")] == [5, 10]
+
+
+def test_a_training_that_succeeds_registers_its_model_version(actor: Actor, clock: Clock) -> None:
+    job = actor.train(name="My Clothes")
+    lease = actor.lease()
+    lease.checkpoint(5, [actor.store("state.safetensors", b"state")])
+    lease.beat(Beat(step=9, total=10, points=[(9, {"loss": 1.0})]))
+    files = [actor.store("model/weights.safetensors", b"weights"), actor.store("samples.png", b"png")]
+    lease.succeed({"fid": 30.0}, files)
+    done = actor.job(job.id)
+    assert (done.status, done.step, done.metrics, done.finished_at) == ("succeeded", 10, {"fid": 30.0}, clock())
+    (version,) = Repository(actor.engine, actor.principal).models().items
+    assert (version.name, version.number, version.family, version.job_id) == ("my-clothes", 1, "image_vae", job.id)
+    assert (version.dataset_id, version.metrics) == (actor.dataset().id, {"fid": 30.0})
+    (end,) = actor.events(job.id, "end")
+    assert (end.terminal, end.data["status"], end.seq) == (True, "succeeded", done.last_seq)
+    (attempt,) = actor.attempts(job.id)
+    assert (attempt.outcome, attempt.ended_at) == ("succeeded", clock())
+    roles = [file.role for file in Repository(actor.engine, actor.principal).artifacts(job.id)]
+    assert roles == ["output", "output"]  # the checkpoint has served
+
+
+def test_versions_of_one_name_are_numbered(actor: Actor) -> None:
+    for _ in range(3):
+        actor.train(name="clothes")
+        actor.finish(actor.claim())
+    versions = Repository(actor.engine, actor.principal).models().items
+    assert [(version.name, version.number) for version in versions] == [("clothes", 3), ("clothes", 2), ("clothes", 1)]
+
+
+def test_an_import_that_succeeds_makes_its_dataset_ready(actor: Actor, clock: Clock) -> None:
+    made, _ = actor.upload()
+    actor.finish(actor.claim("generation"))
+    dataset: Dataset = actor.row(Dataset, made.id)
+    assert (dataset.ready_at, dataset.report) == (clock(), {"kind": "images", "train": 3})
+
+
+def test_succeeding_twice_is_succeeding_once(actor: Actor) -> None:
+    actor.train()
+    lease = actor.lease()
+    files = [actor.store("model/weights.safetensors", b"weights")]
+    lease.succeed({"fid": 1.0}, files)
+    version = actor.job(lease.claim.job_id).version
+    lease.succeed({"fid": 1.0}, files)
+    assert actor.job(lease.claim.job_id).version == version
+    assert len(Repository(actor.engine, actor.principal).models().items) == 1
+
+
+@pytest.mark.parametrize(("task", "name"), [("model", "samples.png"), ("dataset", "dataset/images.safetensors")])
+def test_a_result_without_its_parts_is_refused_whole(actor: Actor, task: str, name: str) -> None:
+    if task == "model":
+        actor.train()
+    else:
+        actor.upload()
+    lease = actor.lease("training" if task == "model" else "generation")
+    with pytest.raises(IncompleteResult):
+        lease.succeed({}, [actor.store(name, b"bytes")])
+    assert actor.job(lease.claim.job_id).status == "running"
+    assert not Repository(actor.engine, actor.principal).artifacts(lease.claim.job_id, "output")
+
+
+def test_a_reference_to_missing_bytes_is_refused_whole(actor: Actor) -> None:
+    actor.train()
+    lease = actor.lease()
+    missing = NewFile("model/weights.safetensors", "0" * 64, 7, "application/octet-stream")
+    for call in (
+        lambda: lease.succeed({}, [missing]),
+        lambda: lease.checkpoint(3, [missing]),
+        lambda: lease.sample(3, missing),
+    ):
+        with pytest.raises(BlobMissing):
+            call()
+    job = actor.job(lease.claim.job_id)
+    assert (job.status, job.checkpoint_step) == ("running", -1)
+
+
+@pytest.mark.parametrize("name", ["/etc/passwd", "../../x", "model/../../x", "a\0b"])
+def test_a_name_that_leaves_its_place_is_refused(actor: Actor, name: str) -> None:
+    actor.train()
+    lease = actor.lease()
+    file = actor.store("x", b"x")
+    with pytest.raises(ValueError, match="cannot name an artifact"):
+        lease.checkpoint(1, [NewFile(name, file.sha256, file.size, file.media_type)])
+
+
+@pytest.mark.parametrize("code", ["internal", "out_of_memory", "host_out_of_memory", "stalled"])
+def test_program_faults_are_retried_with_growing_pauses_until_the_budget_is_spent(
+    actor: Actor, clock: Clock, code: str
+) -> None:
+    job = actor.train()
+    pauses = []
+    for number in (1, 2, 3):
+        lease = actor.lease()
+        assert lease.claim.attempt == number
+        lease.fail(Failure(code, [Fault("It broke at step {step}.", {"step": 3})]), "trace\0back")
+        row = actor.job(job.id)
+        if number < 3:
+            assert (row.status, row.dispatched_at) == ("queued", None)
+            pauses.append((row.not_before - clock()).total_seconds())
+            assert actor.try_claim() is None  # not before its time
+            clock.advance(pauses[-1])
+    assert 8 <= pauses[0] <= 12
+    assert 16 <= pauses[1] <= 24
+    assert (row.status, row.app_failures, row.attempt) == ("failed", 2, 3)
+    assert row.failure is not None
+    assert row.failure["code"] == code
+    assert row.failure["faults"][0]["message"] == "It broke at step {step}."
+    attempts = actor.attempts(job.id)
+    assert [attempt.outcome for attempt in attempts] == ["retried", "retried", "failed"]
+    assert {attempt.stderr_tail for attempt in attempts} == {"traceback"}
+
+
+@pytest.mark.parametrize("code", ["invalid_data", "diverged", "timeout"])
+def test_hopeless_faults_fail_at_once(actor: Actor, code: str) -> None:
+    job = actor.train()
+    where = {"row": 14, "values": [math.nan, {"deep": object}]}
+    actor.lease().fail(Failure(code, [Fault("Row {row} is wrong.", {"row": 14}, where=where)]))
+    row = actor.job(job.id)
+    assert (row.status, row.app_failures, row.attempt) == ("failed", 0, 1)
+    (end,) = actor.events(job.id, "end")
+    assert end.data["code"] == code
+
+
+def test_a_full_disk_is_waited_for_and_not_counted(actor: Actor, clock: Clock) -> None:
+    job = actor.train()
+    for _ in range(4):
+        actor.lease().fail(Failure("disk_full"))
+        row = actor.job(job.id)
+        assert (row.status, row.app_failures) == ("queued", 0)
+        assert row.not_before - clock() >= timedelta(seconds=200)
+        clock.advance(600)
+
+
+def test_an_unknown_failure_code_is_a_fault_of_the_program(actor: Actor) -> None:
+    actor.train()
+    with pytest.raises(ValueError, match="no such failure code"):
+        actor.lease().fail(Failure("gremlins"))
+
+
+def test_release_gives_the_job_back_uncounted_and_announces_it(actor: Actor, dispatcher: RecordingDispatcher) -> None:
+    job = actor.train()
+    lease = actor.lease()
+    dispatcher.announced.clear()
+    lease.release("drain")
+    row = actor.job(job.id)
+    assert (row.status, row.releases, row.app_failures, row.worker_losses) == ("queued", 1, 0, 0)
+    assert dispatcher.announced == ["training.cpu"]
+    lease.release("drain")  # once more, as after a lost reply
+    assert actor.job(job.id).releases == 1
+    assert actor.claim(expected=job.id).attempt == 2
+
+
+def test_cancel_reaches_the_worker_with_its_next_beat(actor: Actor) -> None:
+    job = actor.train()
+    lease = actor.lease()
+    request_cancel(actor.engine, actor.principal, job.id)
+    assert lease.signals().cancel
+    assert lease.beat().cancel
+    lease.cancelled()
+    assert actor.job(job.id).status == "cancelled"
+    assert actor.attempts(job.id)[0].outcome == "cancelled"
+
+
+def test_a_worker_cannot_cancel_or_pause_what_nobody_asked_for(actor: Actor) -> None:
+    actor.train()
+    lease = actor.lease()
+    with pytest.raises(LeaseLost):
+        lease.cancelled()
+    with pytest.raises(LeaseLost):
+        lease.paused()
+    assert actor.job(lease.claim.job_id).status == "running"
+
+
+@pytest.mark.parametrize("end", ["release", "retry"])
+def test_what_would_be_queued_again_is_cancelled_if_a_user_asked_for_it(actor: Actor, end: str) -> None:
+    job = actor.train()
+    lease = actor.lease()
+    request_cancel(actor.engine, actor.principal, job.id)
+    if end == "release":
+        lease.release("drain")
+    else:
+        lease.fail(Failure("internal"))
+    assert actor.job(job.id).status == "cancelled"
+    assert len(actor.events(job.id, "end")) == 1
+
+
+def test_a_success_beats_a_cancel_that_came_too_late(actor: Actor) -> None:
+    job = actor.train()
+    claim = actor.claim()
+    request_cancel(actor.engine, actor.principal, job.id)
+    actor.finish(claim)
+    assert actor.job(job.id).status == "succeeded"
+
+
+def test_pause_and_resume_go_on_from_the_checkpoint(actor: Actor, dispatcher: RecordingDispatcher) -> None:
+    job = actor.train()
+    lease = actor.lease()
+    request_pause(actor.engine, actor.principal, job.id)
+    assert lease.beat().pause
+    lease.checkpoint(7, [actor.store("state.safetensors", b"state")])
+    lease.paused()
+    assert actor.job(job.id).status == "paused"
+    assert actor.try_claim() is None
+    dispatcher.announced.clear()
+    lifecycle.resume(actor.engine, actor.principal, job.id)
+    assert dispatcher.announced == ["training.cpu"]
+    assert actor.claim(expected=job.id).resumed_step == 7
+
+
+def test_curves_are_whole_after_a_loss_and_nothing_is_doubled(actor: Actor, clock: Clock) -> None:
+    job = actor.train()
+    lease = actor.lease()
+    lease.beat(Beat(step=12, total=20, points=[(step, {"loss": 1.0 / step}) for step in (2, 5, 8, 11)]))
+    lease.checkpoint(6, [actor.store("state.safetensors", b"state")])
+    clock.advance(31)
+    assert reap(actor.engine) == 1
+    again = actor.lease()
+    assert (again.claim.resumed_step, actor.job(job.id).step) == (6, 6)
+    again.beat(Beat(step=20, points=[(step, {"loss": 1.0 / step}) for step in (7, 10, 13, 16, 19)]))
+    steps = [point.step for point in Repository(actor.engine, actor.principal).metrics(job.id)]
+    assert steps == [2, 5, 7, 10, 13, 16, 19]
+
+
+def test_a_late_winner_writes_nothing(actor: Actor, clock: Clock) -> None:
+    job = actor.train()
+    slow = actor.claim()
+    clock.advance(31)
+    reap(actor.engine)
+    fast = actor.claim(expected=job.id)
+    actor.finish(fast, fid=1.0)
+    with pytest.raises(LeaseLost):
+        actor.finish(slow, fid=2.0)
+    assert actor.job(job.id).metrics == {"fid": 1.0}
+    assert [attempt.outcome for attempt in actor.attempts(job.id)] == ["lost", "succeeded"]
+
+
+def test_success_whose_reply_was_lost_is_recognised(actor: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
+    actor.train()
+    lease = actor.lease()
+    files = [actor.store("model/weights.safetensors", b"weights")]
+    commit = Session.commit
+    _lose_reply(monkeypatch, actor.engine)
+    with pytest.raises(DBAPIError):
+        lease.succeed({"fid": 1.0}, files)
+    assert commit is Session.commit
+    assert actor.job(lease.claim.job_id).status == "succeeded"
+    lease.succeed({"fid": 1.0}, files)
+    assert len(actor.events(lease.claim.job_id, "end")) == 1
+
+
+def test_a_failure_in_the_middle_leaves_nothing_behind(actor: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
+    actor.train()
+    lease = actor.lease()
+
+    def broken(*_: Any) -> None:
+        raise RuntimeError("power cut")
+
+    monkeypatch.setattr("jobs.results.register_model", broken)
+    with pytest.raises(RuntimeError):
+        lease.succeed({}, [actor.store("model/weights.safetensors", b"weights")])
+    with actor.engine.db.read() as session:
+        assert session.scalar(select(Job.status).where(Job.id == lease.claim.job_id)) == "running"
+        assert session.scalars(select(ModelVersion)).all() == []
+        assert session.scalars(select(Artifact).where(Artifact.job_id == lease.claim.job_id)).all() == []
+
+
+def test_the_clock_of_the_database_decides(actor: Actor, clock: Clock) -> None:
+    """A worker that renews in time keeps its job, whatever other clocks say."""
+    job = actor.train()
+    lease = actor.lease()
+    for _ in range(5):
+        clock.advance(29)
+        lease.beat()
+        assert reap(actor.engine) == 0
+    assert actor.job(job.id).attempt == 1
+
+
+def _lose_reply(monkeypatch: pytest.MonkeyPatch, engine: Engine) -> None:
+    """The next COMMIT reaches the database, its answer never comes back."""
+    dialect = engine.db.engine.dialect
+    real, lost = dialect.do_commit, iter([True])
+
+    def commit(connection: Any) -> None:
+        real(connection)
+        if next(lost, False):
+            raise OperationalError("COMMIT", {}, ConnectionResetError("server closed the connection"))
+
+    monkeypatch.setattr(dialect, "do_commit", commit)
+
+
+def test_leases_of_a_restored_database_are_fenced_by_its_epoch(actor: Actor) -> None:
+    actor.train()
+    lease = actor.lease()
+    prefix = lease.claim.lease_id[:7]
+    actor.train()
+    assert actor.lease().claim.lease_id.startswith(prefix)
+    assert len(lease.claim.lease_id) <= 40
+    assert isinstance(lease, Lease)
