@@ -1,10 +1,12 @@
 """``aigc doctor``: what works on this machine, what does not, and what to do about it."""
 
 import importlib.util
+import json
+import os
 import platform
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import click
 
@@ -36,11 +38,12 @@ class Finding:
 @click.command(cls=Command)
 def doctor() -> int:
     """Check this machine: Python, PyTorch, queue, database, disk, server. Exit 1 if something is wrong."""
-    findings = [python_version(), pytorch(), queue_server(), stack(), server(session())]
-    for finding in findings:
-        click.echo(finding.text())
-    state_is_well = check_state()
-    return 0 if state_is_well and all(finding.well for finding in findings) else EXIT_ERROR
+    findings = [python_version(), pytorch(), queue_server(), stack(), server(session()), *state()]
+    if session().wants_json:
+        session().show([asdict(finding) for finding in findings], "")
+    else:
+        click.echo("\n".join(finding.text() for finding in findings))
+    return 0 if all(finding.well for finding in findings) else EXIT_ERROR
 
 
 def python_version() -> Finding:
@@ -63,7 +66,7 @@ def pytorch() -> Finding:
 
 def queue_server() -> Finding:
     """Which broker would be used."""
-    if environment().get("AIGC_REDIS_URL"):
+    if os.environ.get("AIGC_REDIS_URL"):
         return Finding("Queue server", True, "the one that AIGC_REDIS_URL names")
     try:
         return Finding("Queue server", True, broker.find_server())
@@ -89,8 +92,12 @@ def server(current: Session) -> Finding:
     return Finding("Server", True, f"{current.client.url} answers and is ready")
 
 
-def check_state() -> bool:
-    """Have the part that knows the database, the queue and the disk look at them; it prints its own lines."""
-    sys.stdout.flush()
-    checked = subprocess.run([sys.executable, "-m", "jobs.doctor"], env=environment(), timeout=SECONDS, check=False)
-    return checked.returncode == 0
+def state() -> list[Finding]:
+    """What the part that knows database, broker, disk and workers finds."""
+    command = [sys.executable, "-m", "jobs.doctor"]
+    checked = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=SECONDS, check=False)
+    found = [json.loads(line) for line in checked.stdout.splitlines() if line.startswith("{")]
+    if not found:
+        last = (checked.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        return [Finding("State", False, f"cannot be looked at: {last}", "Install again: make setup")]
+    return [Finding(item["name"].capitalize(), item["ok"], item["detail"], item["fix"]) for item in found]

@@ -64,8 +64,8 @@ class Session:
         if not self.quiet:
             click.echo(message, err=True)
 
-    def show(self, raw: Mapping[str, Any], text: str) -> None:
-        """Print one thing: as JSON where asked, else as text."""
+    def show(self, raw: Any, text: str) -> None:
+        """Print something: as JSON where asked, else as text."""
         click.echo(self._json(raw) if self.wants_json else text)
 
     def table(self, head: Sequence[str], rows: Iterable[Sequence[str]], raw: Sequence[Mapping[str, Any]]) -> None:

@@ -10,12 +10,13 @@ import click
 
 from aigc import progress
 from aigc.cli.session import EXIT_JOB_FAILED, Session
-from aigc.errors import NotReachable, Unavailable
+from aigc.errors import Unavailable
 from aigc.notebook import number
 from aigc.resources import Job
 
 LINE_SECONDS = 10.0
 RECONNECT_SECONDS = 3.0
+AWAY_SECONDS = 600.0
 
 
 @dataclass
@@ -36,7 +37,7 @@ class Lines:
 
 
 def watch(session: Session, job: Job) -> Job:
-    """Show how a job goes until it has ended. A lost connection is tried again for ever.
+    """Show how a job goes until it has ended. A lost connection is tried again.
 
     Ctrl-C ends the watching, never the job.
     """
@@ -55,13 +56,28 @@ def watch(session: Session, job: Job) -> Job:
 
 
 def keep_looking(session: Session, job: Job, show: progress.Show) -> Job:
-    """Show a job at every look until it has ended, however often the connection breaks."""
+    """Show a job at every look until it has ended, through outages of the server.
+
+    Raises:
+        NotReachable: The server was away for more than ten minutes.
+    """
+    away_since: float | None = None
+
+    def seen(raw: Mapping[str, Any]) -> None:
+        nonlocal away_since
+        away_since = None
+        show(raw)
+
     while not job.is_final:
         try:
-            for seen in job.follow():
-                show(seen.raw)
-        except (NotReachable, Unavailable):
-            session.say("Connection lost. Trying again…")
+            for now in job.follow():
+                seen(now.raw)
+        except Unavailable:
+            if away_since is None:
+                away_since = time.monotonic()
+                session.say("Connection lost. Trying again…")
+            if time.monotonic() - away_since > AWAY_SECONDS:
+                raise
             time.sleep(RECONNECT_SECONDS)
     return job
 

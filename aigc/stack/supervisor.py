@@ -203,7 +203,8 @@ class Stack:
         self.home.close()
 
     def _say_waiting(self, name: str) -> None:
-        self._tell(f"Waiting for the {name} to save its work (Ctrl-C again to stop at once)")
+        if name == "worker":
+            self._tell("Waiting for running jobs to save their state (Ctrl-C again to stop at once)")
 
     def kill(self) -> None:
         """End everything at once; safe in a signal handler."""
