@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pydantic import ValidationError
@@ -25,6 +25,7 @@ from jobs.tables import Artifact, Job, Metric, OwnerTurn
 from jobs.workers import device_kind_for
 
 LONGEST_KEY = 255
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)  # the turn of an owner that no worker has served yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +169,7 @@ def insert_job(session: Session, engine: Engine, principal: Principal, draft: Dr
     session.flush()
     add_events(session, job.id, 1, [state_event("queued", by=principal.owner)], now)
     turn = engine.db.insert(OwnerTurn).values(
-        lane=lane, tenant_id=principal.tenant_id, owner=principal.owner, claimed_at=now
+        lane=lane, tenant_id=principal.tenant_id, owner=principal.owner, claimed_at=NEVER
     )
     session.execute(turn.on_conflict_do_nothing())
     return job

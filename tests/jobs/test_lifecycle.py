@@ -5,9 +5,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.exc import DBAPIError, OperationalError
-from sqlalchemy.orm import Session
 
 from aigc_models.base import Fault
 from jobs import lifecycle
@@ -15,10 +14,10 @@ from jobs.artifacts import NewFile
 from jobs.curves import Point
 from jobs.engine import Engine
 from jobs.errors import BlobMissing, IncompleteResult, LeaseLost
-from jobs.lifecycle import Beat, Failure, Lease, request_cancel, request_pause
+from jobs.lifecycle import Beat, Failure, request_cancel, request_pause
 from jobs.maintenance import reap
 from jobs.repository import Repository
-from jobs.tables import Artifact, Dataset, Job, ModelVersion
+from jobs.tables import Artifact, Dataset, Job, ModelVersion, SchemaInfo
 from tests.conftest import Clock, RecordingDispatcher
 from tests.jobs.acting import Actor
 
@@ -182,13 +181,12 @@ def test_a_reference_to_missing_bytes_is_refused_whole(actor: Actor) -> None:
     actor.train()
     lease = actor.lease()
     missing = NewFile("model/weights.safetensors", "0" * 64, 7, "application/octet-stream")
-    for call in (
-        lambda: lease.succeed({}, [missing]),
-        lambda: lease.checkpoint(3, [missing]),
-        lambda: lease.sample(3, missing),
-    ):
-        with pytest.raises(BlobMissing):
-            call()
+    with pytest.raises(BlobMissing):
+        lease.succeed({}, [missing])
+    with pytest.raises(BlobMissing):
+        lease.checkpoint(3, [missing])
+    with pytest.raises(BlobMissing):
+        lease.sample(3, missing)
     job = actor.job(lease.claim.job_id)
     assert (job.status, job.checkpoint_step) == ("running", -1)
 
@@ -357,11 +355,9 @@ def test_success_whose_reply_was_lost_is_recognised(actor: Actor, monkeypatch: p
     actor.train()
     lease = actor.lease()
     files = [actor.store("model/weights.safetensors", b"weights")]
-    commit = Session.commit
     _lose_reply(monkeypatch, actor.engine)
     with pytest.raises(DBAPIError):
         lease.succeed({"fid": 1.0}, files)
-    assert commit is Session.commit
     assert actor.job(lease.claim.job_id).status == "succeeded"
     lease.succeed({"fid": 1.0}, files)
     assert len(actor.events(lease.claim.job_id, "end")) == 1
@@ -407,11 +403,15 @@ def _lose_reply(monkeypatch: pytest.MonkeyPatch, engine: Engine) -> None:
     monkeypatch.setattr(dialect, "do_commit", commit)
 
 
-def test_leases_of_a_restored_database_are_fenced_by_its_epoch(actor: Actor) -> None:
+def test_a_restore_with_a_new_epoch_makes_other_leases(actor: Actor) -> None:
     actor.train()
-    lease = actor.lease()
-    prefix = lease.claim.lease_id[:7]
     actor.train()
-    assert actor.lease().claim.lease_id.startswith(prefix)
-    assert len(lease.claim.lease_id) <= 40
-    assert isinstance(lease, Lease)
+    before = actor.claim()
+    with actor.engine.db.begin() as session:
+        session.execute(update(SchemaInfo).values(epoch="f" * 32))
+    after = actor.claim()
+    assert after.lease_id.startswith("fffffff")
+    assert not before.lease_id.startswith("fffffff")
+    assert len(after.lease_id) == 39
+    with actor.engine.db.begin() as session:
+        session.execute(update(SchemaInfo).values(epoch="0" * 32))

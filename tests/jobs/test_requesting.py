@@ -1,0 +1,75 @@
+import pytest
+
+from jobs.errors import JobAlreadyFinished, JobNotFound
+from jobs.lifecycle import Failure, request_cancel, request_pause, resume
+from jobs.moves import IllegalMove
+from jobs.repository import Repository
+from tests.conftest import RecordingDispatcher
+from tests.jobs.acting import Actor
+
+
+def test_a_waiting_job_is_cancelled_at_once(actor: Actor) -> None:
+    job = actor.train()
+    assert request_cancel(actor.engine, actor.principal, job.id).status == "cancelled"
+    (end,) = actor.events(job.id, "end")
+    assert end.data == {"status": "cancelled", "by": "ada"}
+    assert actor.try_claim() is None
+
+
+def test_a_running_job_is_only_asked(actor: Actor) -> None:
+    job = actor.train()
+    actor.claim()
+    row = request_cancel(actor.engine, actor.principal, job.id)
+    assert row.status == "running"
+    assert row.cancel_requested_at is not None
+    assert Repository(actor.engine, actor.principal).label(row).state == "cancelling"
+    version = row.version
+    assert request_cancel(actor.engine, actor.principal, job.id).version == version  # asking twice says nothing new
+
+
+def test_cancelling_a_cancelled_job_is_no_fault(actor: Actor) -> None:
+    job = actor.train()
+    first = request_cancel(actor.engine, actor.principal, job.id)
+    assert request_cancel(actor.engine, actor.principal, job.id).version == first.version
+
+
+@pytest.mark.parametrize("end", ["succeeded", "failed"])
+def test_a_finished_job_cannot_be_stopped(actor: Actor, end: str) -> None:
+    job = actor.train()
+    if end == "succeeded":
+        actor.finish(actor.claim())
+    else:
+        actor.lease().fail(Failure("diverged"))
+    for ask in (request_cancel, request_pause, resume):
+        with pytest.raises(JobAlreadyFinished, match=f"already {end}"):
+            ask(actor.engine, actor.principal, job.id)
+
+
+def test_nobody_reaches_another_tenants_job(actor: Actor) -> None:
+    job = actor.train()
+    stranger = actor.as_owner("eve", tenant="other")
+    for ask in (request_cancel, request_pause, resume):
+        with pytest.raises(JobNotFound, match=job.id):
+            ask(actor.engine, stranger.principal, job.id)
+    assert actor.job(job.id).status == "queued"
+
+
+def test_a_paused_job_can_be_cancelled(actor: Actor) -> None:
+    job = actor.train()
+    lease = actor.lease()
+    request_pause(actor.engine, actor.principal, job.id)
+    assert request_pause(actor.engine, actor.principal, job.id).status == "running"
+    lease.paused()
+    lease.paused()
+    assert request_pause(actor.engine, actor.principal, job.id).status == "paused"
+    assert request_cancel(actor.engine, actor.principal, job.id).status == "cancelled"
+
+
+def test_only_what_runs_can_be_paused(actor: Actor) -> None:
+    with pytest.raises(IllegalMove):
+        request_pause(actor.engine, actor.principal, actor.train().id)
+
+
+def test_resuming_what_waits_changes_nothing(actor: Actor, dispatcher: RecordingDispatcher) -> None:
+    job = actor.train()
+    assert resume(actor.engine, actor.principal, job.id).version == actor.job(job.id).version == job.version
