@@ -220,7 +220,7 @@ class ResDiscriminator(nn.Module):
         widths = plan.widths
         self.first = nn.Conv2d(plan.channels, widths[0], 3, padding=1)
         self.blocks = nn.ModuleList(DownBlock(a, b) for a, b in itertools.pairwise(widths))
-        self.attention = ImageAttention(widths[(len(widths) + 1) // 2]) if plan.attention else None
+        self.attention = ImageAttention(widths[len(widths) // 2]) if plan.attention else None
         self.last = nn.Conv2d(widths[-1], widths[-1], 3, padding=1)
         self.hidden = nn.Linear(widths[-1] * plan.base**2, plan.width * 8)
         self.judge = Judge(plan.width * 8, plan.classes)

@@ -23,9 +23,15 @@ def frechet(a: Tensor, b: Tensor) -> float:
     mean = (a.mean(0) - b.mean(0)).square().sum()
     first, second = covariance(a), covariance(b)
     values, vectors = torch.linalg.eigh(first)
-    root = (vectors * values.clamp(min=0).sqrt()) @ vectors.T
-    cross = torch.linalg.eigvalsh(root @ second @ root).clamp(min=0).sqrt().sum()
+    root = (vectors * _roots(values)) @ vectors.T
+    cross = _roots(torch.linalg.eigvalsh(root @ second @ root)).sum()
     return max(0.0, float(mean + first.trace() + second.trace() - 2 * cross))
+
+
+def _roots(eigenvalues: Tensor) -> Tensor:
+    """Square roots; what is zero but for rounding counts as zero, or its root would be noise that is not small."""
+    real = eigenvalues > eigenvalues.max() * 1e-10
+    return torch.where(real, eigenvalues, 0.0).sqrt()
 
 
 def covariance(x: Tensor) -> Tensor:
@@ -39,7 +45,7 @@ def domain_fid(real: Tensor, generated: Tensor) -> float:
 
     Shape: both (N, C, H, W), bytes or floats in [-1, 1]; sizes and counts may differ.
     """
-    return frechet(features(real), features(generated))
+    return round(frechet(features(real), features(generated)), 3)
 
 
 def marginal_pictures(images: Tensor, count: int, seed: int) -> Tensor:
