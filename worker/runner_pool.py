@@ -167,7 +167,8 @@ def environment(own: Mapping[str, str], spec: RunnerSpec) -> dict[str, str]:
     """What a runner may know: a list of what is passed on, so that no secret is, whatever its name."""
     passed = {name: own[name] for name in own if name in _PASSED_ON or name.startswith(_PASSED_ON_PREFIXES)}
     threads = {"OMP_NUM_THREADS": str(spec.threads), "PYTHONUNBUFFERED": "1"}
-    return passed | threads | dict(spec.environment)
+    # Threads that wait for each other sleep soon instead of spinning: on a busy machine a step was six times slower.
+    return {"GOMP_SPINCOUNT": "10000"} | passed | threads | dict(spec.environment)
 
 
 class RunnerPool:
