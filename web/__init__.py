@@ -21,7 +21,6 @@ def create_app(settings: Settings, engine: Engine | None = None) -> Flask:
         engine: Database, store and dispatcher already open (tests share theirs); opened here if not given.
     """
     app = Flask("web", static_folder="static", template_folder="templates")
-    app.request_class = uploads.UploadRequest
     app.config.update(
         MAX_CONTENT_LENGTH=JSON_BODY,
         MAX_FORM_MEMORY_SIZE=JSON_BODY,
@@ -30,6 +29,7 @@ def create_app(settings: Settings, engine: Engine | None = None) -> Flask:
     )
     context.init_app(app, settings, engine or open_engine(settings))
     problems.init_app(app)
+    uploads.init_app(app)
     # The order is the order of the checks: name of the request, host, origin, who asks, form token.
     for part in (security.init_requests, sessions.init_app, auth.init_app, security.init_csrf):
         part(app)

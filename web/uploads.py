@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import IO, Any
 
-from flask import Request
+from flask import Flask, Request, g
 from werkzeug.datastructures import FileStorage
 
 from aigc_models.base import InputError
@@ -59,7 +59,20 @@ class UploadRequest(Request):
     ) -> IO[bytes]:
         if not self.is_upload:
             return super()._get_file_stream(total_content_length, content_type, filename, content_length)
-        return staging_file(context.settings(), total_content_length or 0)
+        file = staging_file(context.settings(), total_content_length or 0)
+        g.setdefault("staged", []).append(file)
+        return file
+
+
+def init_app(app: Flask) -> None:
+    """Remove staging files with the request, however it ends."""
+    app.request_class = UploadRequest
+    app.teardown_request(_remove_staged)
+
+
+def _remove_staged(_error: BaseException | None) -> None:
+    for file in g.pop("staged", []):
+        file.close()
 
 
 class StagingFile:

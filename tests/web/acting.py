@@ -82,7 +82,7 @@ def picture_zip(count: int = 3) -> bytes:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         for number in range(count):
-            archive.writestr(f"shirt/{number}.png", PNG)
+            archive.writestr(zipfile.ZipInfo(f"shirt/{number}.png"), PNG)  # without the time of day
     return packed.getvalue()
 
 

@@ -4,10 +4,12 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from jobs import migrate
 from jobs.artifacts import LocalStore
@@ -60,9 +62,18 @@ def engine(settings: Settings) -> Iterator[Engine]:
     database.dispose()
 
 
+class ReadingClient(FlaskClient):
+    """Reads replies to their end at once, so that files behind them are closed, as a server does."""
+
+    def open(self, *args: Any, **kwargs: Any) -> TestResponse:
+        return super().open(*args, **{"buffered": True, **kwargs})
+
+
 @pytest.fixture
 def app(settings: Settings, engine: Engine) -> Flask:
-    return create_app(settings, engine)
+    made = create_app(settings, engine)
+    made.test_client_class = ReadingClient
+    return made
 
 
 @pytest.fixture

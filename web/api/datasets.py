@@ -116,7 +116,8 @@ def _from_form() -> tuple[tables.Dataset, tables.Job]:
         params=params.model_dump(),
         idempotency_key=parsing.idempotency_key(),
     )
-    return uploads.receive(request.files["file"], described)
+    with parsing.pointing_into_params():
+        return uploads.receive(request.files["file"], described)
 
 
 def _form_fields() -> dict[str, str]:

@@ -1,8 +1,6 @@
 """Jobs: submit, list, look, wait, cancel, retry, delete."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Callable
 from typing import Any, Literal
 
 from flask import Response, request
@@ -129,7 +127,7 @@ def new_submission(task: str, body: Any) -> Submission:
 def draft(submission: Submission) -> Response:
     """Check a submission and create nothing."""
     _refuse_import(submission.task)
-    with _pointing_into_params():
+    with parsing.pointing_into_params():
         params = validate(submission.task, submission.params, submission.preset)
     return answer(schemas.JobDraft(task=submission.task, params=params.model_dump(mode="json")))
 
@@ -137,7 +135,7 @@ def draft(submission: Submission) -> Response:
 def create(submission: Submission) -> Response:
     """Submit, and wait for the end as long as the client would."""
     _refuse_import(submission.task)
-    with _pointing_into_params():
+    with parsing.pointing_into_params():
         result = submit(context.engine(), context.principal(), submission)
     return accepted(result)
 
@@ -147,21 +145,6 @@ def _refuse_import(task: str) -> None:
     params = registry.tasks().get(task)
     if params is not None and params.makes == "dataset":
         raise NeedsUpload(task=task)
-
-
-@contextmanager
-def _pointing_into_params() -> Iterator[None]:
-    """Faults name a setting; in the request it lies under ``/params``."""
-    try:
-        yield
-    except errors.AigcError as error:
-        error.faults = [
-            replace(fault, pointer=f"/params{fault.pointer}")
-            if fault.pointer and fault.code != "invalid-name"
-            else fault
-            for fault in error.faults
-        ]
-        raise
 
 
 def accepted(result: Submitted) -> Response:

@@ -2,7 +2,9 @@
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, TypeVar
 
@@ -13,7 +15,7 @@ from werkzeug.datastructures import MultiDict
 
 from aigc_models.base import Fault
 from aigc_models.faults import explain
-from jobs.errors import InvalidParams
+from jobs.errors import AigcError, InvalidParams
 from web.problems import BadRequest, MalformedJson, WrongMediaType
 
 KEY_LENGTH = 255
@@ -194,6 +196,22 @@ def _wrong(item: Mapping[str, Any]) -> Fault:
 def _listed(words: str) -> str:
     """``'a', 'b' or 'c'`` as ``a, b, c``, which needs no translation."""
     return words.replace("' or '", "', '").replace("'", "")
+
+
+@contextmanager
+def pointing_into_params() -> Iterator[None]:
+    """Faults name a setting; in the request it lies under ``/params``."""
+    try:
+        yield
+    except AigcError as error:
+        error.faults = [
+            replace(fault, pointer=f"/params{fault.pointer}") if _is_setting(fault) else fault for fault in error.faults
+        ]
+        raise
+
+
+def _is_setting(fault: Fault) -> bool:
+    return bool(fault.pointer) and fault.code != "invalid-name"
 
 
 def idempotency_key() -> str | None:

@@ -68,17 +68,18 @@ class Stream:
             time.sleep(PAUSE)
 
     def _news(self) -> Iterator[str]:
-        rows = context.repository().events(self.job_id, self.after, ROWS)
-        while rows:
-            for row in rows:
-                self.after = row.seq
-                yield self._event(row.kind, shapes.event(row).model_dump(mode="json"), row.seq)
-            rows = context.repository().events(self.job_id, self.after, ROWS) if len(rows) == ROWS else []
         job = context.repository().job(self.job_id)
         yield self._event("progress", shapes.progress(job).model_dump(mode="json"))
         if job.step != self.step and job.metrics:
             self.step = job.step
             yield self._event("metric", {"step": job.step, "values": job.metrics})
+        more = True
+        while more:
+            rows = context.repository().events(self.job_id, self.after, ROWS)
+            for row in rows:
+                self.after = row.seq
+                yield self._event(row.kind, shapes.event(row).model_dump(mode="json"), row.seq)
+            more = len(rows) == ROWS
 
     def _event(self, name: str, data: object, seq: int | None = None) -> str:
         head = f"id: {seq}\n" if seq is not None else ""

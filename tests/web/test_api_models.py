@@ -1,0 +1,79 @@
+"""Model versions, tasks, workers and queues over the API."""
+
+import pytest
+from flask.testing import FlaskClient
+
+from aigc_models import registry
+from tests.web.acting import ActingWorker, ready_dataset, submit_training
+
+
+@pytest.fixture
+def model(client: FlaskClient, worker: ActingWorker) -> str:
+    job = submit_training(client, ready_dataset(client, worker), name="coats").json["id"]
+    worker.train()
+    made: str = client.get(f"/api/v1/jobs/{job}").json["model"]
+    return made
+
+
+def test_a_model_has_figures_files_and_lineage(client: FlaskClient, model: str) -> None:
+    found = client.get(f"/api/v1/models/{model}")
+    assert (found.json["name"], found.json["version"], found.json["family"]) == ("coats", 1, "image_gan")
+    assert {file["name"] for file in found.json["files"]} == {"weights.safetensors", "config.json"}
+    assert found.json["size"] == 1002
+    assert found.json["metrics"] == {"loss": 0.01}
+    assert client.get(found.json["files"][0]["content"]).status_code == 200
+    same = client.get(f"/api/v1/models/{model}", headers={"If-None-Match": found.headers["ETag"]})
+    assert same.status_code == 304
+    assert [row["id"] for row in client.get("/api/v1/models?family=image_gan").json["data"]] == [model]
+    assert client.get("/api/v1/models?family=image_vae").json["data"] == []
+    assert client.get(f"/api/v1/models/mdl_{'0' * 26}").status_code == 404
+
+
+def test_generating_is_a_job_with_the_model_in_its_place(client: FlaskClient, model: str) -> None:
+    reply = client.post(f"/api/v1/models/{model}/generate", json={"params": {"count": 16}})
+    assert (reply.status_code, reply.json["task"]) == (202, "image_gan.generate")
+    assert (reply.json["params"]["model"], reply.json["params"]["count"]) == (model, 16)
+    refused = client.post(f"/api/v1/models/{model}/generate", json={"params": {"count": 0, "cuont": 1}})
+    assert refused.status_code == 422
+    assert {error["pointer"] for error in refused.json["errors"]} == {"#/params/count", "#/params/cuont"}
+    draft = client.post(f"/api/v1/models/{model}/generate?validate_only=true", json={})
+    assert (draft.status_code, draft.json["object"]) == (200, "job_draft")
+    assert client.post(f"/api/v1/models/mdl_{'0' * 26}/generate", json={}).status_code == 404
+
+
+def test_a_used_model_stays(client: FlaskClient, model: str) -> None:
+    job = client.post(f"/api/v1/models/{model}/generate", json={}).json["id"]
+    used = client.delete(f"/api/v1/models/{model}")
+    assert (used.status_code, used.json["code"]) == (409, "model-in-use")
+    client.post(f"/api/v1/jobs/{job}/cancel")
+    client.delete(f"/api/v1/jobs/{job}")
+    assert client.delete(f"/api/v1/models/{model}").status_code == 204
+    assert client.get(f"/api/v1/models/{model}").status_code == 404
+
+
+def test_tasks_carry_their_schema(client: FlaskClient) -> None:
+    tasks = client.get("/api/v1/tasks").json["data"]
+    assert [task["task"] for task in tasks] == list(registry.tasks())
+    one = client.get("/api/v1/tasks/image_gan.train")
+    assert one.json["schema"]["$schema"].endswith("2020-12/schema")
+    assert one.json["schema"]["properties"]["epochs"]["minimum"] == 1
+    assert set(one.json["presets"]) == {"quick", "balanced", "best"}
+    assert (
+        client.get("/api/v1/tasks/image_gan.train", headers={"If-None-Match": one.headers["ETag"]}).status_code == 304
+    )
+    assert client.get("/api/v1/tasks/image_gan.fly").status_code == 404
+
+
+def test_workers_and_queues(client: FlaskClient, worker: ActingWorker) -> None:
+    job = submit_training(client, ready_dataset(client, worker)).json["id"]
+    queue = {row["name"]: row for row in client.get("/api/v1/queues").json["data"]}["training.cpu"]
+    assert (queue["queued"], queue["workers"]) == (1, 1)
+    worker.take("training")
+    (seen,) = client.get("/api/v1/workers").json["data"]
+    assert (seen["id"], seen["lane"], seen["job"]) == (worker.id, "training", job)
+
+
+def test_the_index_leads_everywhere(client: FlaskClient) -> None:
+    links = client.get("/api/v1/").json["links"]
+    for name in ("jobs", "datasets", "models", "tasks", "workers", "queues", "tokens", "openapi"):
+        assert client.get(links[name]).status_code == 200, name

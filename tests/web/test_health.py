@@ -1,0 +1,59 @@
+"""Liveness, readiness, figures for Prometheus."""
+
+import re
+from dataclasses import replace
+
+from flask.testing import FlaskClient
+from sqlalchemy import text
+
+from jobs import workers
+from jobs.db import Database
+from jobs.engine import Engine
+from jobs.settings import Settings
+from tests.web.acting import ActingWorker, ready_dataset, submit_training
+from web import create_app
+
+
+def test_alive(client: FlaskClient) -> None:
+    reply = client.get("/healthz")
+    assert (reply.status_code, reply.json) == (200, {"status": "ok"})
+    assert reply.headers["Cache-Control"] == "no-store"
+
+
+def test_ready_names_the_parts(client: FlaskClient, engine: Engine) -> None:
+    missing = client.get("/readyz")
+    assert (missing.status_code, missing.json["status"]) == (200, "degraded")
+    assert missing.json["parts"] == {"database": "ok", "storage": "ok", "broker": "ok", "scheduler": "down"}
+    workers.register(engine, "scheduler", None, None, None)
+    assert client.get("/readyz").json["status"] == "ok"
+
+
+def test_not_ready_without_a_database(settings: Settings, engine: Engine) -> None:
+    nowhere = Database(f"sqlite:///{settings.home}/missing/aigc.db")
+    reply = create_app(settings, replace(engine, db=nowhere)).test_client().get("/readyz")
+    assert (reply.status_code, reply.json["status"]) == (503, "unavailable")
+    assert reply.json["parts"]["database"] == "down"
+
+
+def test_not_ready_on_a_full_disk(settings: Settings, engine: Engine) -> None:
+    greedy = settings.model_copy(update={"min_free_disk": 2**60})
+    reply = create_app(greedy, replace(engine, settings=greedy)).test_client().get("/readyz")
+    assert (reply.status_code, reply.json["parts"]["storage"]) == (503, "down")
+
+
+def test_figures_in_prometheus_format(client: FlaskClient, engine: Engine, worker: ActingWorker) -> None:
+    submit_training(client, ready_dataset(client, worker))
+    reply = client.get("/metrics")
+    assert reply.content_type.startswith("text/plain; version=0.0.4")
+    lines = [line for line in reply.text.splitlines() if not line.startswith("#")]
+    assert all(re.fullmatch(r'[a-z_]+(\{([a-z]+="[^"]*",?)+\})? [0-9.e+-]+', line) for line in lines)
+    assert 'aigc_jobs{status="queued"} 1' in lines
+    assert 'aigc_queue_length{lane="training",device="cpu"} 1' in lines
+    assert any(line.startswith('aigc_worker_up{role="worker",lane="training"') for line in lines)
+
+
+def test_pages_and_figures_during_an_outage(client: FlaskClient, engine: Engine) -> None:
+    with engine.db.begin() as session:
+        session.execute(text("ALTER TABLE job RENAME TO elsewhere"))
+    assert client.get("/healthz").status_code == 200
+    assert client.get("/metrics").status_code == 503
