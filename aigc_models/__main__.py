@@ -1,10 +1,12 @@
 """``python -m aigc_models FAMILY OPERATION``: train and use models in the terminal, without a queue."""
 
 import json
+import os
+import shutil
 import signal
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -18,9 +20,9 @@ from rich.table import Table
 from aigc_models.base import Cancelled, Diverged, Family, InputError, Metrics, Params, Paused
 from aigc_models.faults import decode_text, explain
 from aigc_models.registry import families
-from aigc_models.standalone import LocalRun, dataset_id, newest_checkpoint, open_dataset, open_model, perform
+from aigc_models.standalone import LocalRun, as_upload, dataset_id, newest_checkpoint, open_dataset, open_model, perform
 
-_MODEL_ID = "mdl_" + "0" * 26  # a local model has a directory, not an id
+_PLACEHOLDERS = {"dataset": "ds_" + "0" * 26, "model": "mdl_" + "0" * 26}  # what is local has no id yet
 _CURVE_SECONDS = 1.0
 
 
@@ -31,7 +33,7 @@ class Terminal:
         self._curve, self._written_at, self._task = curve, 0.0, TaskID(0)
         self.progress = Progress(
             TextColumn("{task.description}"),
-            BarColumn(),
+            BarColumn(bar_width=20),
             TextColumn("{task.completed:.0f} of {task.total:.0f}"),
             TimeRemainingColumn(),
             TextColumn("{task.fields[metrics]}"),
@@ -59,7 +61,7 @@ class Terminal:
 
 
 def _one_line(metrics: Mapping[str, float]) -> str:
-    return "  ".join(f"{name} {value:.4g}" for name, value in metrics.items())
+    return "  ".join(f"{name} {value:.3g}" for name, value in metrics.items())
 
 
 @contextmanager
@@ -160,8 +162,8 @@ def _run(family: Family, operation: str, given: dict[str, Any]) -> None:
         on_log=terminal.log,
     )
     try:
-        with terminal.progress, interruptible(run, keeps_state=params_class.makes == "model"):
-            params = _prepare(params_class, given, run)
+        with terminal.progress, interruptible(run, keeps_state=params_class.makes == "model"), ExitStack() as stack:
+            params = _open_inputs(_validated(params_class, given), given, run, stack)
             metrics = perform(family.name, operation, params, run)
     except InputError as error:
         raise click.ClickException("\n".join(str(fault) for fault in error.faults)) from None
@@ -173,36 +175,44 @@ def _run(family: Family, operation: str, given: dict[str, Any]) -> None:
     except Cancelled:
         console.print("Stopped.")
         raise click.exceptions.Exit(130) from None
+    shutil.rmtree(checkpoints, ignore_errors=True)
     _show(family, metrics, out)
 
 
-def _prepare(params_class: type[Params], given: dict[str, Any], run: LocalRun) -> Params:
-    """Open what the settings name, and validate the settings.
+def _validated(params_class: type[Params], given: Mapping[str, str | None]) -> Params:
+    """The settings, with ids in place of what lies in directories.
 
     Raises:
         click.UsageError: Some settings cannot be used; says all of them.
     """
     schema = params_class.model_json_schema()
-    typed = {name: value for name, value in given.items() if value is not None}
-    values: dict[str, Any] = dict(params_class.presets.get(typed.pop("preset", ""), {}))
-    inputs: dict[str, Path] = {}
-    if "upload" in typed:
-        inputs["upload"] = Path(typed.pop("upload"))
-    for name, field in schema["properties"].items():
-        kind = field.get("x-input")
-        if name not in typed or kind is None:
-            continue
-        source = typed.pop(name)
-        if kind == "dataset":
-            inputs[name] = open_dataset(source, run.out_dir / "inputs" / name, run)
-            values[name] = dataset_id(inputs[name])
-        else:
-            inputs[name], values[name] = open_model(source), _MODEL_ID
-    run.inputs = inputs
+    typed = {name: text for name, text in given.items() if text is not None and name in schema["properties"]}
+    values: dict[str, Any] = dict(params_class.presets.get(given.get("preset") or "", {}))
+    for name in list(typed):
+        if "x-input" in schema["properties"][name]:
+            values[name] = _PLACEHOLDERS[schema["properties"][name]["x-input"]]
+            del typed[name]
     try:
         return params_class.model_validate_json(json.dumps(values | decode_text(schema, typed)))
     except ValidationError as error:
         raise click.UsageError("\n".join(str(fault) for fault in explain(error, params_class))) from None
+
+
+def _open_inputs(params: Params, given: Mapping[str, str | None], run: LocalRun, stack: ExitStack) -> Params:
+    """Import datasets, find models, and give the run their directories; returns settings with the datasets' ids."""
+    inputs: dict[str, Path] = {}
+    ids: dict[str, str] = {}
+    if given.get("upload"):
+        inputs["upload"] = stack.enter_context(as_upload(Path(given["upload"] or "")))
+    for name, field in params.model_json_schema()["properties"].items():
+        source, kind = given.get(name), field.get("x-input")
+        if kind == "dataset" and source:
+            inputs[name] = open_dataset(source, run.out_dir / "inputs" / name, run)
+            ids[name] = dataset_id(inputs[name])
+        elif kind == "model" and source:
+            inputs[name] = open_model(source)
+    run.inputs = inputs
+    return params.model_copy(update=ids)
 
 
 def _show(family: Family, metrics: Metrics, out: Path) -> None:
@@ -235,4 +245,6 @@ def main() -> click.Group:
 
 
 if __name__ == "__main__":
+    # Before torch is loaded: threads that wait for each other sleep soon instead of spinning on a busy machine.
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     main()(prog_name="python -m aigc_models")

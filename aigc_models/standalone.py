@@ -135,10 +135,7 @@ def open_dataset(source: str, into: Path, run: LocalRun) -> Path:
         return path / "dataset"
     if not path.exists() and source in STARTERS:
         path = STARTERS[source].path
-    if not path.exists():
-        sentence = "There is no file or directory {file}. The starters are: {starters}."
-        raise InputError(Fault(sentence, {"file": source, "starters": ", ".join(STARTERS)}, code="no-such-file"))
-    with _as_upload(path) as upload:
+    with as_upload(path) as upload:
         importing = LocalRun(into, {"upload": upload}, on_phase=run.on_phase, on_report=run.on_report)
         params = families()["dataset"].operations["import_images"]()
         perform("dataset", "import_images", params, importing)
@@ -146,8 +143,15 @@ def open_dataset(source: str, into: Path, run: LocalRun) -> Path:
 
 
 @contextmanager
-def _as_upload(path: Path) -> Iterator[Path]:
-    """A directory that holds one file: the given one, or a directory's files in a ZIP."""
+def as_upload(path: Path) -> Iterator[Path]:
+    """A directory that holds one file: the given one, or a directory's files in a ZIP.
+
+    Raises:
+        InputError: There is no such file or directory.
+    """
+    if not path.exists():
+        sentence = "There is no file or directory {file}. The starters are: {starters}."
+        raise InputError(Fault(sentence, {"file": str(path), "starters": ", ".join(STARTERS)}, code="no-such-file"))
     with tempfile.TemporaryDirectory() as name:
         upload = Path(name)
         if path.is_file():

@@ -28,7 +28,7 @@ from aigc_models.image_vae.trainer import Trainer
 from aigc_models.metrics.image_quality import verdict
 from aigc_models.pictures import save_grid, save_zip
 
-_PREVIEWS = 20
+_PREVIEWS = 10
 _COLUMNS = 8
 _MOST_ROWS = 64
 
