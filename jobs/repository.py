@@ -1,8 +1,9 @@
 """All reads on behalf of a caller; nothing of another tenant can be seen through it."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any, Literal
 
@@ -27,6 +28,7 @@ from jobs.tables import (
     JobEvent,
     JobInput,
     ModelVersion,
+    OwnerTurn,
     WorkerNode,
 )
 from jobs.workers import LIVE, live, served
@@ -337,18 +339,28 @@ def _count(session: Session, *where: Any) -> int:
 
 
 def _position(session: Session, job: Job) -> int:
-    """Higher priorities come first; at the same priority owners take turns, so others count as far as one's own."""
+    """Higher priorities come first; at the same priority owners take turns, the one served longest ago first."""
     lane = (Job.status == "queued", Job.lane == job.lane, Job.device_kind == job.device_kind)
     ahead = select(Job.id).where(*lane, Job.priority > job.priority).limit(QUEUE_CAP).subquery()
     more_urgent = session.scalar(select(func.count()).select_from(ahead)) or 0
     same = select(Job.tenant_id, Job.owner, Job.created_at, Job.id).where(*lane, Job.priority == job.priority)
     rows = session.execute(same.order_by(Job.created_at, Job.id).limit(QUEUE_CAP)).all()
-    waiting: dict[tuple[str, str], int] = {}
-    own = 0
-    for row in rows:
-        owner = (row.tenant_id, row.owner)
-        if owner == (job.tenant_id, job.owner):
-            own += (row.created_at, row.id) < (job.created_at, job.id)
-        else:
-            waiting[owner] = waiting.get(owner, 0) + 1
-    return min(more_urgent + own + sum(min(count, own) for count in waiting.values()) + 1, QUEUE_CAP)
+    mine = (job.tenant_id, job.owner)
+    own = sum(
+        (row.tenant_id, row.owner) == mine and (row.created_at, row.id) < (job.created_at, job.id) for row in rows
+    )
+    waiting = Counter((row.tenant_id, row.owner) for row in rows)
+    waiting.pop(mine, None)
+    turns = _turns(session, job.lane) if waiting else {}
+    never = (datetime.min.replace(tzinfo=UTC), *mine)
+    others = sum(
+        min(count, own + (turns.get(owner, never) < turns.get(mine, never))) for owner, count in waiting.items()
+    )
+    return min(more_urgent + own + others + 1, QUEUE_CAP)
+
+
+def _turns(session: Session, lane: str) -> Mapping[tuple[str, str], tuple[datetime, str, str]]:
+    rows = session.execute(
+        select(OwnerTurn.claimed_at, OwnerTurn.tenant_id, OwnerTurn.owner).where(OwnerTurn.lane == lane)
+    )
+    return {(tenant, owner): (at, tenant, owner) for at, tenant, owner in rows}

@@ -36,12 +36,12 @@ class Actor:
         path.unlink()
         return NewFile(name, sha256, size, media_type(name))
 
-    def upload(self, content: bytes = b"bytes", name: str = "Photos.zip", **more: Any) -> tuple[Dataset, Job]:
+    def upload(self, content: bytes = b"bytes", filename: str = "Photos.zip", **more: Any) -> tuple[Dataset, Job]:
         """Send a file."""
         path = self.engine.settings.home / "upload"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-        return uploads.receive(self.engine, self.principal, uploads.Upload(path, name, **more))
+        return uploads.receive(self.engine, self.principal, uploads.Upload(path, filename, **more))
 
     def dataset(self) -> Dataset:
         """A dataset that is ready; the same one each time."""
