@@ -192,7 +192,7 @@ def _field(
         name=name,
         title=say(own.get("title", name)),
         help=_help(own, kind),
-        unit=say(own["x-unit"]) if own.get("x-unit") else "",
+        unit=say(own.get("x-unit", "")),
         kind=kind,
         value=value,
         choices=_choices(own, name, value, options),
@@ -241,12 +241,13 @@ def _choices(
         return [Choice(one.value, one.label, one.value == value) for one in options.get(name, ())]
     texts = [to_text(one) for one in values_of(own)]
     empty = [Choice("", say("Automatic"), not value)] if texts and "null" in _types(own) else []
-    return empty + [Choice(text, say(in_words(text)), text == value) for text in texts]
+    # The words of the API and of the descriptions, so that what is read in one place is found in the other.
+    return empty + [Choice(text, text, text == value) for text in texts]
 
 
 def _help(own: Mapping[str, Any], kind: Kind) -> str:
     """The description, the range, and what happens when the field is left alone."""
-    parts = [say(own["description"])] if own.get("description") else []
+    parts = [say(own.get("description", ""))]
     if kind == "number":
         parts.append(_range(own))
     default = own.get("default")

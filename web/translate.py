@@ -10,14 +10,18 @@ from aigc_models.base import Fault
 
 LANGUAGE_TAGS = {"zh_Hans": "zh-CN", "zh": "zh-CN", "zh_CN": "zh-CN", "zh_Hans_CN": "zh-CN"}
 
+# Gaps whose values are words of ours, so they are translated, too.
+WORDS = frozenset({"title", "kind", "status", "found", "wanted", "looks_like"})
+
 
 def say(template: str, values: Mapping[str, Any] | None = None) -> str:
     """Translate a template and fill its gaps."""
     translated = gettext(template) if template and _translates() else template
     if not values:
         return translated
+    spoken = {name: _word(value) if name in WORDS else value for name, value in values.items()}
     try:
-        return translated.format(**values)
+        return translated.format(**spoken)
     except (KeyError, IndexError, ValueError):
         return translated
 
@@ -31,6 +35,10 @@ def language() -> str:
     """The tag of the language this reply is in, for ``Content-Language``."""
     locale = get_locale() if _translates() else None
     return LANGUAGE_TAGS.get(str(locale), str(locale or "en").replace("_", "-"))
+
+
+def _word(value: Any) -> Any:
+    return gettext(value) if isinstance(value, str) and value and _translates() else value
 
 
 def _translates() -> bool:

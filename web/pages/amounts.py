@@ -61,6 +61,15 @@ def about(seconds: float) -> str:
     return say("about {hours} h", {"hours": f"{seconds / HOUR:.1f}".removesuffix(".0")})
 
 
+def left(seconds: float) -> str:
+    """A guess at the time left, rounded alike: about 40 s left."""
+    if seconds < 90:
+        return say("about {seconds} s left", {"seconds": max(5, 5 * round(seconds / 5))})
+    if seconds < 90 * MINUTE:
+        return say("about {minutes} min left", {"minutes": round(seconds / MINUTE)})
+    return say("about {hours} h left", {"hours": f"{seconds / HOUR:.1f}".removesuffix(".0")})
+
+
 def elapsed(start: datetime | None, end: datetime | None = None) -> float | None:
     """Seconds from one moment to another, or until now."""
     if start is None:

@@ -130,7 +130,7 @@ def _path(points: Sequence[Point], name: str, x: _Scale, y: _Scale) -> str:
     parts, pen = [], "M"
     for point in points:
         value = point.values.get(name)
-        if not _is_number(value):
+        if value is None or not _is_number(value):
             continue
         parts.append(f"{pen}{x.place(point.step):g} {y.place(value):g}")
         pen = "L"

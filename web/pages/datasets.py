@@ -9,7 +9,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
 from aigc_models import registry
-from aigc_models.base import Fault
+from aigc_models.base import Fault, Params
 from aigc_models.data.starters import STARTERS
 from jobs import removal
 from jobs.errors import AigcError, Unavailable
@@ -161,8 +161,7 @@ def _view(dataset_id: str) -> dict[str, Any]:
 
 
 def _live_url(dataset: Dataset) -> str:
-    then = {"then": request.args["then"]} if "then" in request.args else {}
-    return url_for("pages.datasets.part", dataset_id=dataset.id, **then)
+    return url_for("pages.datasets.part", dataset_id=dataset.id, then=request.args.get("then"))
 
 
 def _hint(state: str, check: Situation, dataset: Dataset) -> str:
@@ -186,9 +185,15 @@ def _failure(job: Job) -> Mapping[str, Any]:
 
 def _trainings(kind: str) -> list[tuple[str, str, str]]:
     """Tasks that learn from datasets of a kind: task, title, summary."""
-    found = []
-    for task, params in registry.tasks().items():
-        for own in params.model_json_schema()["properties"].values():
-            if own.get("x-input") == "dataset" and own.get("x-kind") == kind and params.makes == "model":
-                found.append((task, names.family_title(names.split(task)[0]), names.summary(task)))
-    return found
+
+    def learns(params: type[Params]) -> bool:
+        inputs = params.model_json_schema()["properties"].values()
+        return params.makes == "model" and any(
+            own.get("x-input") == "dataset" and own.get("x-kind") == kind for own in inputs
+        )
+
+    return [
+        (task, names.family_title(names.split(task)[0]), names.summary(task))
+        for task, params in registry.tasks().items()
+        if learns(params)
+    ]

@@ -1,6 +1,5 @@
 """What every page has: assets with their hashes, theme, language links, filters for amounts and names."""
 
-from collections.abc import Mapping
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
@@ -31,7 +30,7 @@ def init(blueprint: Blueprint) -> None:
     blueprint.add_app_template_filter(states.look, "look")
 
 
-def _shared() -> Mapping[str, Any]:
+def _shared() -> dict[str, Any]:
     return {
         "asset": asset,
         "here": here,

@@ -80,7 +80,7 @@ def task_title(task: str) -> str:
 
 def verb(operation: str) -> str:
     """What the button says that starts it."""
-    return say(VERBS.get(operation, "Start"))
+    return say(VERBS[operation]) if operation in VERBS else say("Start")
 
 
 def summary(task: str) -> str:
@@ -106,6 +106,8 @@ def curve_title(family: str, name: str) -> str:
     """What a curve is called."""
     info = metric_info(family, name)
     return say(info.title if info else CURVES.get(name, in_words(name)))
+
+
 def outcome(name: str | None) -> str:
     """How an attempt ended."""
     return say(OUTCOMES.get(name or "", name or ""))

@@ -113,7 +113,13 @@ def settings(params_class: Any, params: Mapping[str, Any]) -> list[Setting]:
         if own.get("x-input"):
             continue
         changed = name in schema and value != usual.get(name)
-        unit = f" {say(own['x-unit'])}" if own.get("x-unit") and value is not None else ""
-        shown = (to_text(value) or say("Automatic")) + unit
-        rows.append(Setting(say(own.get("title", name)), name, shown, to_text(usual.get(name)), changed))
+        unit = own.get("x-unit", "") if value is not None else ""
+        shown = f"{_in_words(value)} {say(unit)}".strip()
+        rows.append(Setting(say(own.get("title", name)), name, shown, _in_words(usual.get(name)), changed))
     return sorted(rows, key=lambda row: not row.changed)
+
+
+def _in_words(value: Any) -> str:
+    if isinstance(value, bool):
+        return say("Yes") if value else say("No")
+    return to_text(value) or "–"

@@ -104,8 +104,11 @@ def hint(now: Situation) -> str:
 def _queued(position: int | None) -> str:
     if position is None or position <= 1:
         return say("Waiting for a free worker.")
-    one, many = "Waiting for a free worker. {count} job is ahead.", "Waiting for a free worker. {count} jobs are ahead."
-    return plural(one, many, position - 1)
+    return plural(
+        "Waiting for a free worker. {count} job is ahead.",
+        "Waiting for a free worker. {count} jobs are ahead.",
+        position - 1,
+    )
 
 
 def _running(now: Situation) -> list[str]:
@@ -116,7 +119,7 @@ def _running(now: Situation) -> list[str]:
         parts.append(say("step {step} of {total}", values))
         parts.append(f"{amounts.percent(job.step, job.total)} %")
     if now.eta is not None and now.eta >= 1:
-        parts.append(say("{time} left", {"time": amounts.about(now.eta)}))
+        parts.append(amounts.left(now.eta))
     return parts
 
 

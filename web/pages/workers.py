@@ -1,5 +1,7 @@
 """Workers: who is alive, on what device, with which job; how much waits."""
 
+from typing import Any
+
 from flask import Blueprint, Response, render_template
 
 from web import context
@@ -23,7 +25,7 @@ def part() -> Response:
     return live.part(tag, lambda: render_template("workers_live.html", **view))
 
 
-def _view() -> dict[str, object]:
+def _view() -> dict[str, Any]:
     reads = context.repository()
     nodes = reads.workers()
     queues = [queue for queue in reads.queues() if queue.workers or queue.queued or queue.running]

@@ -39,6 +39,21 @@
     said.textContent = form.dataset.sending.replace('{percent}', percent);
   }
 
+  // The same words beside the fields; the chosen file stays chosen.
+  function tellFields(page) {
+    for (const told of form.querySelectorAll('.err')) told.remove();
+    for (const field of form.querySelectorAll('.field.wrong')) field.classList.remove('wrong');
+    for (const told of page.querySelectorAll('.field .err')) {
+      const control = told.parentElement.querySelector('input, select, textarea');
+      const own = control && document.getElementById(control.id);
+      if (!own) continue;
+      own.closest('.field').classList.add('wrong');
+      own.setAttribute('aria-invalid', 'true');
+      own.setAttribute('aria-describedby', control.getAttribute('aria-describedby'));
+      own.closest('.field').querySelector('.help, label').after(told);
+    }
+  }
+
   // The reply is a whole page: the dataset's after a redirect, or this form with its errors.
   function finished() {
     const here = new URL(request.responseURL).pathname;
@@ -49,7 +64,8 @@
     const page = new DOMParser().parseFromString(request.responseText, 'text/html');
     const fresh = page.getElementById('problems') ?? page.querySelector('main h1');
     document.getElementById('problems')?.remove();
-    if (fresh) form.before(fresh);
+    if (fresh) form.parentElement.before(fresh);
+    tellFields(page);
     document.title = page.title;
     done('');
     fresh?.focus();
