@@ -3,6 +3,7 @@
 It knows nothing of jobs or files: the family's ``train`` drives it, and so does the benchmark.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -50,15 +51,23 @@ class Trainer:
         recipe: How they are trained.
         precision: In which numbers they compute.
         device: Where.
+        make: What makes the two networks of a plan.
     """
 
-    def __init__(self, plan: Plan, recipe: Recipe, precision: training.Precision, device: str = "cpu") -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        recipe: Recipe,
+        precision: training.Precision,
+        device: str = "cpu",
+        make: Callable[[Plan], tuple[nn.Module, nn.Module]] = build,
+    ) -> None:
         self.plan, self.recipe, self.precision, self.device = plan, recipe, precision, device
-        self.generator, self.discriminator = build(plan)
+        self.generator, self.discriminator = make(plan)
         weights = training.seeded(recipe.seed, "weights")
         for network in (self.generator, self.discriminator):
             training.initialise(network, weights)
-        averaged = build(plan)[0]
+        averaged = make(plan)[0]
         for network in (self.generator, self.discriminator, averaged):
             network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.ema = training.Ema(self.generator, averaged, recipe.ema_half_life)
