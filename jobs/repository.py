@@ -1,9 +1,8 @@
 """All reads on behalf of a caller; nothing of another tenant can be seen through it."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, Literal
 
@@ -16,6 +15,7 @@ from jobs.dispatch import DEVICE_KINDS, LANES
 from jobs.engine import Engine
 from jobs.errors import JobNotFound, NotFound
 from jobs.paging import LIMIT, Page, page
+from jobs.positions import position
 from jobs.principal import Principal
 from jobs.states import Label
 from jobs.tables import (
@@ -28,7 +28,6 @@ from jobs.tables import (
     JobEvent,
     JobInput,
     ModelVersion,
-    OwnerTurn,
     WorkerNode,
 )
 from jobs.workers import LIVE, live, served
@@ -37,7 +36,6 @@ __all__ = ["DatasetState", "JobFilter", "Label", "Page", "Point", "QueueState", 
 
 DatasetState = Literal["checking", "ready", "refused"]
 COUNT_CAP = 10_000  # counting further would read the whole table for a number nobody reads
-QUEUE_CAP = 1_000
 ETA_SHARE, ETA_AFTER = 0.03, timedelta(seconds=10)
 
 
@@ -109,7 +107,7 @@ class Repository:
             return None
         if job.id not in self._positions:
             with self.engine.db.read() as session:
-                self._positions[job.id] = _position(session, job)
+                self._positions[job.id] = position(session, job)
         return self._positions[job.id]
 
     def eta(self, job: Job) -> float | None:
@@ -336,31 +334,3 @@ def _in_state(state: str) -> Any:
 def _count(session: Session, *where: Any) -> int:
     some = select(Job.id).where(*where).limit(COUNT_CAP).subquery()
     return session.scalar(select(func.count()).select_from(some)) or 0
-
-
-def _position(session: Session, job: Job) -> int:
-    """Higher priorities come first; at the same priority owners take turns, the one served longest ago first."""
-    lane = (Job.status == "queued", Job.lane == job.lane, Job.device_kind == job.device_kind)
-    ahead = select(Job.id).where(*lane, Job.priority > job.priority).limit(QUEUE_CAP).subquery()
-    more_urgent = session.scalar(select(func.count()).select_from(ahead)) or 0
-    same = select(Job.tenant_id, Job.owner, Job.created_at, Job.id).where(*lane, Job.priority == job.priority)
-    rows = session.execute(same.order_by(Job.created_at, Job.id).limit(QUEUE_CAP)).all()
-    mine = (job.tenant_id, job.owner)
-    own = sum(
-        (row.tenant_id, row.owner) == mine and (row.created_at, row.id) < (job.created_at, job.id) for row in rows
-    )
-    waiting = Counter((row.tenant_id, row.owner) for row in rows)
-    waiting.pop(mine, None)
-    turns = _turns(session, job.lane) if waiting else {}
-    never = (datetime.min.replace(tzinfo=UTC), *mine)
-    others = sum(
-        min(count, own + (turns.get(owner, never) < turns.get(mine, never))) for owner, count in waiting.items()
-    )
-    return min(more_urgent + own + others + 1, QUEUE_CAP)
-
-
-def _turns(session: Session, lane: str) -> Mapping[tuple[str, str], tuple[datetime, str, str]]:
-    rows = session.execute(
-        select(OwnerTurn.claimed_at, OwnerTurn.tenant_id, OwnerTurn.owner).where(OwnerTurn.lane == lane)
-    )
-    return {(tenant, owner): (at, tenant, owner) for at, tenant, owner in rows}
