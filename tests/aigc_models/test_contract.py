@@ -1,0 +1,220 @@
+"""What every family promises, checked for each; a new family adds its small settings here and nothing else."""
+
+import inspect
+import json
+import zipfile
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from aigc_models import registry
+from aigc_models.base import Cancelled, Estimate, Family, Metrics, Params, Paused
+from aigc_models.standalone import newest_checkpoint, perform
+from aigc_models.training import STATE_FILE
+from tests.aigc_models.conftest import RecordingRun
+
+IDS = {"dataset": "ds_" + "0" * 26, "model": "mdl_" + "0" * 26}
+SMALL: Mapping[str, Mapping[str, Any]] = {
+    "image_gan": {"epochs": 3, "batch_size": 8, "width": 4, "latent_dim": 4, "seed": 5},
+    "image_vae": {"epochs": 3, "batch_size": 8, "width": 4, "latent_dim": 4, "seed": 5},
+}
+FAMILIES = registry.families()
+TASKS = registry.tasks()
+TRAINED = [name for name, family in FAMILIES.items() if "train" in family.operations]
+
+
+def params_of(task: str, **changed: Any) -> Params:
+    """Settings of a task with ids where inputs are needed."""
+    fields = TASKS[task].model_json_schema()["properties"]
+    inputs = {name: IDS[field["x-input"]] for name, field in fields.items() if "x-input" in field}
+    return TASKS[task].model_validate_json(json.dumps(inputs | changed))
+
+
+def train(family: str, run: RecordingRun, **changed: Any) -> Metrics:
+    return perform(family, "train", params_of(f"{family}.train", **{**SMALL[family], **changed}), run)
+
+
+def weights(run: RecordingRun) -> dict[str, torch.Tensor]:
+    return load_file(run.out_dir / "model" / "weights.safetensors")
+
+
+# --- declarations
+
+
+def test_small_settings_are_here_for_every_family() -> None:
+    assert set(SMALL) == set(TRAINED), "add small settings for the new family to SMALL"
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_family_declares_itself(name: str) -> None:
+    family = FAMILIES[name]
+    assert isinstance(family, Family)
+    assert family.title
+    assert family.summary.endswith(".")
+    if name != "dataset":
+        assert family.paper.startswith("https://")
+        assert {"train", "evaluate"} <= set(family.operations)
+        assert {"generate", "recommend", "reply"} & set(family.operations)
+    for title, info in family.metrics.items():
+        assert info.title, title
+        assert info.description.endswith(".")
+        assert info.baseline is None or info.baseline in family.metrics, title
+
+
+def test_names_of_settings_classes_are_unique() -> None:
+    names = [params.__name__ for params in TASKS.values()]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_an_operation_declares_itself(task: str) -> None:
+    params = TASKS[task]
+    assert issubclass(params, Params)
+    assert (params.__doc__ or "").strip().endswith(".")
+    assert params.lane in ("training", "generation")
+    assert params.makes in ("model", "dataset", "files")
+    for name, field in params.model_fields.items():
+        assert field.title, name
+        assert len(field.title) <= 24, name
+        assert (field.description or "").endswith("."), name
+        assert len((field.description or "").split()) >= 4, name
+    function = getattr(import_module(f"{params.__module__.rpartition('.')[0]}.model"), task.split(".")[1])
+    assert list(inspect.signature(function).parameters) == ["params", "run"]
+    assert inspect.signature(function).parameters["params"].annotation is params
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_defaults_and_presets_are_valid(task: str) -> None:
+    params = params_of(task)
+    assert TASKS[task].model_validate_json(params.model_dump_json()) == params
+    for preset, values in TASKS[task].presets.items():
+        assert params_of(task, **values) != params or preset == "balanced"
+    if task.endswith(".train"):
+        assert list(TASKS[task].presets) == ["quick", "balanced", "best"]
+
+
+@pytest.mark.parametrize("family", TRAINED)
+def test_estimates_order_the_presets(family: str) -> None:
+    report = {"train": 5000, "test": 1000, "channels": 1, "height": 28, "width": 28, "classes": ["a", "b"]}
+    presets = TASKS[f"{family}.train"].presets.values()
+    costs = [params_of(f"{family}.train", **values).estimate(report, 2) for values in presets]
+    known = [cost for cost in costs if isinstance(cost, Estimate)]
+    assert len(known) == 3
+    assert known[0].seconds < known[1].seconds < known[2].seconds
+    assert known[0].seconds < 60
+
+
+# --- behaviour
+
+
+@pytest.mark.parametrize("family", TRAINED)
+def test_a_training_is_complete_and_repeatable(family: str, tiny_dataset: Path, tmp_path: Path) -> None:
+    first, second = (RecordingRun(tmp_path / name, {"dataset": tiny_dataset}) for name in "ab")
+    metrics = train(family, first)
+    torch.manual_seed(1)
+    torch.randn(3)
+    assert train(family, second) == metrics
+    assert all(torch.equal(value, weights(second)[name]) for name, value in weights(first).items())
+    assert all(isinstance(value, float) for value in metrics.values())
+    steps = [step for step, _ in first.steps]
+    assert steps == sorted(steps)
+    assert first.steps[-1][0] == first.steps[-1][1]
+    assert first.phases == ["preparing", "training", "evaluating", "saving"]
+    assert set(FAMILIES[family].metrics) >= set(metrics), "every figure has a title"
+    config = json.loads((first.out_dir / "model" / "config.json").read_text())
+    assert config["family"] == family
+    assert {"code_version", "params", "data"} <= set(config)
+    assert (first.out_dir / "report.json").is_file()
+    assert list((first.out_dir / "previews").iterdir())
+    assert not [path for path in first.out_dir.rglob("*") if path.suffix in (".pt", ".pkl", ".pth", ".bin")]
+
+
+@pytest.mark.parametrize("family", TRAINED)
+def test_another_seed_gives_another_model(family: str, tiny_dataset: Path, tmp_path: Path) -> None:
+    first, second = (RecordingRun(tmp_path / name, {"dataset": tiny_dataset}) for name in "ab")
+    train(family, first, epochs=1)
+    train(family, second, epochs=1, seed=6)
+    assert not all(torch.equal(value, weights(second)[name]) for name, value in weights(first).items())
+
+
+@pytest.mark.parametrize("family", TRAINED)
+def test_a_resumed_training_equals_an_undisturbed_one(family: str, tiny_dataset: Path, tmp_path: Path) -> None:
+    whole = RecordingRun(tmp_path / "whole", {"dataset": tiny_dataset})
+    metrics = train(family, whole)
+    checkpoints = tmp_path / "checkpoints"
+    broken = RecordingRun(tmp_path / "broken", {"dataset": tiny_dataset}, checkpoints=checkpoints)
+    broken.after_step = lambda step: setattr(broken, "stopping", step == 7)
+    with pytest.raises(Paused):
+        train(family, broken)
+    assert not (broken.out_dir / "model").exists()
+    checkpoint = newest_checkpoint(checkpoints)
+    assert checkpoint is not None
+    torch.load(checkpoint / STATE_FILE, weights_only=True)
+    resumed = RecordingRun(tmp_path / "resumed", {"dataset": tiny_dataset}, resume_from=checkpoint)
+    assert train(family, resumed) == metrics
+    assert resumed.steps[0][0] == 8
+    assert all(torch.equal(value, weights(resumed)[name]) for name, value in weights(whole).items())
+
+
+@pytest.mark.parametrize("family", TRAINED)
+def test_a_cancelled_training_leaves_no_result(family: str, tiny_dataset: Path, tmp_path: Path) -> None:
+    run = RecordingRun(tmp_path / "out", {"dataset": tiny_dataset})
+    run.after_step = lambda step: setattr(run, "cancelling", step == 2)
+    with pytest.raises(Cancelled):
+        train(family, run)
+    left = {path.name for path in run.out_dir.iterdir()}
+    assert left <= {"previews"}
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Results of a short training of every family, made when first asked for."""
+    return {family: tmp_path_factory.mktemp(family) for family in TRAINED}
+
+
+def trained_model(models: Mapping[str, Path], family: str, dataset: Path) -> Path:
+    home = models[family]
+    if not (home / "model").exists():
+        train(family, RecordingRun(home, {"dataset": dataset}), epochs=1)
+    return home / "model"
+
+
+@pytest.mark.parametrize("task", [task for task in TASKS if task.endswith(".generate")])
+def test_an_item_depends_on_its_own_seed_alone(
+    task: str, models: dict[str, Path], tiny_dataset: Path, tmp_path: Path
+) -> None:
+    family = task.split(".")[0]
+    source = trained_model(models, family, tiny_dataset)
+
+    def made(name: str, **values: Any) -> dict[Any, bytes]:
+        run = RecordingRun(tmp_path / name, {"model": source})
+        perform(family, "generate", params_of(task, **values), run)
+        assert run.steps[-1][0] == run.steps[-1][1]
+        assert (run.out_dir / "samples.png").is_file()
+        with zipfile.ZipFile(run.out_dir / "samples.zip") as archive:
+            manifest = json.loads(archive.read("manifest.json"))
+            assert {"params", "code_version", "weights_sha256"} <= set(manifest)
+            return {item["seed"]: archive.read(item["file"]) for item in manifest["images"]}
+
+    many = made("many", count=20, seed=2)
+    assert made("again", count=20, seed=2) == many
+    alone = made("alone", count=1, seed=2)
+    assert alone[2] == many[2]
+    shifted = made("shifted", count=3, seed=4)
+    assert shifted.keys() == {4, 5, 6}
+
+
+@pytest.mark.parametrize("family", TRAINED)
+def test_an_evaluation_repeats(family: str, models: dict[str, Path], tiny_dataset: Path, tmp_path: Path) -> None:
+    source = trained_model(models, family, tiny_dataset)
+    inputs = {"model": source, "dataset": tiny_dataset}
+    runs = [RecordingRun(tmp_path / name, inputs) for name in "ab"]
+    first, second = (perform(family, "evaluate", params_of(f"{family}.evaluate"), run) for run in runs)
+    assert first == second
+    assert set(FAMILIES[family].metrics) >= set(first)
+    assert runs[0].steps[-1][0] == runs[0].steps[-1][1]
