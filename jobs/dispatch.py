@@ -112,6 +112,13 @@ class CeleryDispatcher:
         except Exception:  # noqa: BLE001 - any failure means no
             return False
 
+    def close(self) -> None:
+        """Give the connections back; the next use opens new ones."""
+        with self._lock:
+            if self._celery is not None and self._pid == os.getpid():
+                self._celery.close()
+            self._celery = None
+
     def _is_silent(self) -> bool:
         return time.monotonic() < self._silent_until
 

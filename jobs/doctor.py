@@ -28,7 +28,7 @@ class Finding:
 def database(engine: Engine) -> Finding:
     """Whether the database answers and has this version's tables."""
     kind = engine.db.engine.dialect.name
-    if engine.db.is_sqlite and not Path(str(engine.db.engine.url.database)).exists():
+    if _has_no_file(engine):
         return Finding("database", False, "SQLite: there is no database file yet", "Run: aigc migrate")
     try:
         migrate.check(engine.db)
@@ -61,6 +61,8 @@ def disk(engine: Engine) -> Finding:
 def live_workers(engine: Engine) -> Finding:
     """Whether anyone would take a job, and see to it when a worker is lost."""
     fix = "Start everything with: aigc up, or a worker with: aigc worker"
+    if _has_no_file(engine):
+        return Finding("workers", False, "none, as there is no database yet", fix)
     try:
         with engine.db.read() as session:
             nodes = workers.live(session, engine.db.now(session))
@@ -73,6 +75,11 @@ def live_workers(engine: Engine) -> Finding:
 
 
 CHECKS: tuple[Callable[[Engine], Finding], ...] = (database, broker, disk, live_workers)
+
+
+def _has_no_file(engine: Engine) -> bool:
+    """Looking at a missing SQLite database would create it."""
+    return engine.db.is_sqlite and not Path(str(engine.db.engine.url.database)).exists()
 
 
 def _without_password(address: str) -> str:
