@@ -7,12 +7,29 @@ from typing import Any
 from celery import Celery, bootsteps, signals
 from celery.concurrency import solo
 from celery.exceptions import ImproperlyConfigured
+from celery.worker.request import Request
 
 from jobs.dispatch import TASK
 from jobs.engine import open_engine
 from jobs.settings import Settings
 from worker import devices, linux
 from worker.slot import Slot
+
+
+class PromptRequest(Request):
+    """Acknowledges a token when it is accepted, and lets a failure be known.
+
+    Celery leaves that to the next turn of its event loop, which in the pool `solo` comes after
+    the job, and only logs when it fails. A broker that was restarted meanwhile then left a slot
+    that waited for its own acknowledgement and took no token ever again (seen with 5.6.3).
+    Raised here, before the job is claimed, a failure makes the consumer connect anew.
+    """
+
+    def acknowledge(self) -> None:
+        """Acknowledge now."""
+        if not self.acknowledged:
+            self.message.ack()
+            self.acknowledged = True
 
 
 class SlotStep(bootsteps.StartStopStep):
@@ -37,7 +54,7 @@ class SlotStep(bootsteps.StartStopStep):
         with devices.open_nvml() as nvml:
             device = devices.choose(self._device or kind, nvml)[0]
         slot = self._slot = Slot(open_engine(Settings()), lane, device)
-        worker.app.task(name=TASK)(slot.work)
+        worker.app.task(name=TASK, Request=PromptRequest)(slot.work)
         slot.start()
         self._shutting_down = signals.worker_shutting_down.connect(lambda **_: slot.drain(), weak=False)
         self._ready = signals.worker_ready.connect(

@@ -3,9 +3,12 @@
 import errno
 import os
 import signal
+import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -76,7 +79,7 @@ def misbehave(params: ToyTrain | ToyDraw, run: Run) -> None:
         if Path(params.once).exists():
             return
         Path(params.once).touch()
-    faults = {
+    faults: dict[str, Callable[[], Any]] = {
         "input": lambda: raise_(InputError(Fault("Row {row} is odd.", {"row": 3}, where={"row": 3}, code="odd"))),
         "memory": lambda: raise_(MemoryError()),
         "device_memory": lambda: raise_(torch.OutOfMemoryError("CUDA out of memory")),
@@ -90,6 +93,7 @@ def misbehave(params: ToyTrain | ToyDraw, run: Run) -> None:
         "stubborn": lambda: be_stubborn(run),
         "noise": make_noise,
         "garbage": write_garbage,
+        "child": lambda: subprocess.Popen(["sleep", "600"]),
     }
     if params.fault in faults:
         faults[params.fault]()
