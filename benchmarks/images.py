@@ -36,7 +36,7 @@ from aigc_models.image_vae import objective
 from aigc_models.image_vae.params import ImageVaeTrain
 from aigc_models.image_vae.trainer import Trainer as VaeTrainer
 from aigc_models.layers.augment import resize
-from aigc_models.layers.convolution import UpConv
+from aigc_models.layers.convolution import Conv, ThinConv, UpConv
 from aigc_models.metrics.image_distance import domain_fid
 from aigc_models.metrics.image_quality import Generated, picture_metrics, wanted
 from aigc_models.pictures import from_bytes, save_sheet, to_bytes
@@ -95,7 +95,7 @@ class SameGenerator(nn.Module):
         self.norm = nn.BatchNorm2d(128)
         self.up1, self.norm1 = UpConv(128, 128), nn.BatchNorm2d(128, 0.8)
         self.up2, self.norm2 = UpConv(128, 64), nn.BatchNorm2d(64, 0.8)
-        self.out = nn.Conv2d(64, 1, 3, padding=1)
+        self.out = ThinConv(64, 1)
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """Shape: z (B, 100) to (B, 1, 32, 32)."""
@@ -109,7 +109,7 @@ class SameDiscriminator(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.convs = nn.ModuleList(nn.Conv2d(a, b, 3, 2, 1) for a, b in ((1, 16), (16, 32), (32, 64), (64, 128)))
+        self.convs = nn.ModuleList(Conv(a, b, 3, 2, 1) for a, b in ((1, 16), (16, 32), (32, 64), (64, 128)))
         self.last = nn.Linear(128 * 2 * 2, 1)
 
     def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:

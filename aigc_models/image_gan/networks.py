@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from aigc_models.image_gan.plan import Plan
 from aigc_models.layers.attention import ImageAttention
-from aigc_models.layers.convolution import ClassNorm, UpConv, down_conv
+from aigc_models.layers.convolution import ClassNorm, ThinConv, UpConv, down_conv, same_conv
 
 
 def build(plan: Plan) -> tuple[nn.Module, nn.Module]:
@@ -119,7 +119,7 @@ class ConvGenerator(nn.Module):
         self.norms = nn.ModuleList(ClassNorm(width, plan.classes) for width in widths)
         self.ups = nn.ModuleList(UpConv(a, b) for a, b in itertools.pairwise(widths))
         self.attention = ImageAttention(widths[len(widths) // 2]) if plan.attention else None
-        self.out = nn.Conv2d(widths[-1], plan.channels, 3, padding=1)
+        self.out = ThinConv(widths[-1], plan.channels)
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """Shape: z (B, Z), labels (B,) or None, to (B, C, side, side)."""
@@ -140,7 +140,7 @@ class ConvDiscriminator(nn.Module):
         widths = [plan.channels, *plan.widths[1:]]
         self.downs = nn.ModuleList(down_conv(a, b) for a, b in itertools.pairwise(widths))
         self.attention = ImageAttention(widths[len(widths) // 2]) if plan.attention else None
-        self.last = nn.Conv2d(widths[-1], widths[-1], 3, padding=1)
+        self.last = same_conv(widths[-1], widths[-1])
         self.hidden = nn.Linear(widths[-1] * plan.base**2, plan.width * 8)
         self.judge = Judge(plan.width * 8, plan.classes)
 
@@ -163,7 +163,7 @@ class UpBlock(nn.Module):
         super().__init__()
         self.norm1, self.norm2 = ClassNorm(channels, classes), ClassNorm(out_channels, classes)
         self.up = UpConv(channels, out_channels)
-        self.conv = nn.Conv2d(out_channels, out_channels, 3, padding=1)
+        self.conv = same_conv(out_channels, out_channels)
         self.skip = nn.Conv2d(channels, out_channels, 1, bias=False)
 
     def forward(self, x: Tensor, labels: Tensor | None) -> Tensor:
@@ -184,7 +184,7 @@ class ResGenerator(nn.Module):
         self.blocks = nn.ModuleList(UpBlock(a, b, plan.classes) for a, b in itertools.pairwise(widths))
         self.attention = ImageAttention(widths[len(widths) // 2]) if plan.attention else None
         self.norm = ClassNorm(widths[-1], plan.classes)
-        self.out = nn.Conv2d(widths[-1], plan.channels, 3, padding=1)
+        self.out = ThinConv(widths[-1], plan.channels)
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """Shape: z (B, Z), labels (B,) or None, to (B, C, side, side)."""
@@ -202,7 +202,7 @@ class DownBlock(nn.Module):
 
     def __init__(self, channels: int, out_channels: int) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv1 = same_conv(channels, channels)
         self.down = down_conv(channels, out_channels)
         self.skip = nn.Conv2d(channels, out_channels, 1, bias=False)
 
@@ -218,10 +218,10 @@ class ResDiscriminator(nn.Module):
     def __init__(self, plan: Plan) -> None:
         super().__init__()
         widths = plan.widths
-        self.first = nn.Conv2d(plan.channels, widths[0], 3, padding=1)
+        self.first = same_conv(plan.channels, widths[0])
         self.blocks = nn.ModuleList(DownBlock(a, b) for a, b in itertools.pairwise(widths))
         self.attention = ImageAttention(widths[len(widths) // 2]) if plan.attention else None
-        self.last = nn.Conv2d(widths[-1], widths[-1], 3, padding=1)
+        self.last = same_conv(widths[-1], widths[-1])
         self.hidden = nn.Linear(widths[-1] * plan.base**2, plan.width * 8)
         self.judge = Judge(plan.width * 8, plan.classes)
 

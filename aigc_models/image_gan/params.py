@@ -19,7 +19,7 @@ class ImageGanTrain(Params):
     makes: ClassVar[Makes] = "model"
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
         {
-            "quick": {"epochs": 8, "width": 16},
+            "quick": {"epochs": 8, "width": 16, "learning_rate": 0.002, "batch_size": 32, "ema_half_life": 100.0},
             "balanced": {"epochs": 32},
             "best": {"epochs": 100, "width": 48, "augmentation": "adaptive"},
         }

@@ -33,13 +33,13 @@ class Recipe:
 
     loss: str = "relativistic"
     batch_size: int = 64
-    learning_rate: float = 5e-4
+    learning_rate: float = 1e-3
     momentum: float = 0.0
     penalty: float = 1.0
     penalty_every: int = 8
-    augmentation: str = "shift"
+    augmentation: str = "none"
     ema_half_life: float = 500.0
-    steps: int = 4000
+    steps: int = 2500
     seed: int = 0
 
 
