@@ -3,7 +3,7 @@
 Work comes by two ways. Celery brings tokens: the short way, within milliseconds. And an idle
 slot looks into the database every two seconds by itself: tokens may be lost (a broker that was
 wiped, a message in a dead socket), sit in a slot that is busy, or not be sent at all while the
-broker is down. Both ways go through one lock, so a slot never does two things at once.
+broker is down. Both ways share one lock, so a slot never does two things at once.
 """
 
 import logging
@@ -92,10 +92,15 @@ class Slot:
         except DATABASE_AWAY as error:
             log.warning("Could not sign off: %s", error)
 
-    def work(self) -> bool:
-        """Claim the best job of this lane and see it through; whether there was one."""
-        if not self._busy.acquire(blocking=False):
-            return False  # a surplus token
+    def work(self, wait: bool = True) -> bool:
+        """Claim the best job of this lane and see it through; whether there was one.
+
+        Args:
+            wait: Whether to wait while the other way brings work. A token waits, which keeps
+                Celery from fetching more of them for a slot that is busy.
+        """
+        if not self._busy.acquire(blocking=wait):
+            return False
         try:
             claimed = self._claim() if self._fit() else None
             if claimed is not None:
@@ -159,6 +164,8 @@ class Slot:
                 log.warning("Could not announce this slot: %s", error)
 
     def _look_for_work(self) -> None:
-        while not self._closing.wait(IDLE_SECONDS):
-            while self.work():
+        while True:
+            while self.work(wait=False):
                 pass
+            if self._closing.wait(IDLE_SECONDS):
+                return

@@ -58,7 +58,7 @@ def stack(toy_site: Path) -> Iterator[Stack]:
     with pytest.MonkeyPatch.context() as patch, _toys(toy_site, patch):
         made = Stack()
         try:
-            made.start_broker()
+            made.broker.start()
             made.scheduler()
             yield made
         finally:

