@@ -12,9 +12,6 @@ from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Protocol
 
-import obstore
-import obstore.store
-
 from jobs.errors import StorageFull
 
 CHUNK = 2**20
@@ -162,6 +159,9 @@ class LocalStore:
 
     def listing(self) -> Iterator[Stored]:
         """See :class:`ArtifactStore`."""
+        import obstore  # four megabytes that only the scheduler needs
+        import obstore.store
+
         _guard.check()
         if not self._root.is_dir():
             return

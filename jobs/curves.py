@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import JSON, cast, delete, func, select
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
 from jobs.db import Database
@@ -40,11 +39,17 @@ def write(db: Database, session: Session, job_id: str, points: Mapping[int, Valu
         return
     adding = db.insert(Metric)
     old, new = Metric.__table__.c["values"], adding.excluded["values"]
-    joined: Any = func.json_patch(old, new) if db.is_sqlite else cast(cast(old, JSONB).op("||")(cast(new, JSONB)), JSON)
+    joined = func.json_patch(old, new) if db.is_sqlite else _joined_on_postgres(old, new)
     session.execute(
         adding.on_conflict_do_update(index_elements=["job_id", "step"], set_={"values": joined}),
         [{"job_id": job_id, "step": step, "values": values} for step, values in points.items()],
     )
+
+
+def _joined_on_postgres(old: Any, new: Any) -> Any:
+    from sqlalchemy.dialects.postgresql import JSONB
+
+    return cast(cast(old, JSONB).op("||")(cast(new, JSONB)), JSON)
 
 
 def forget_after(session: Session, job_id: str, step: int) -> None:

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import DateTime, Dialect, Engine, create_engine, event, text
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.types import TypeDecorator
@@ -101,7 +100,11 @@ class Database:
     def insert(self, table: type[DeclarativeBase]) -> Any:
         """An INSERT that knows ``on_conflict_do_update`` and ``on_conflict_do_nothing`` on this database."""
         rows: Any = table.__table__
-        return sqlite.insert(rows) if self.is_sqlite else postgresql.insert(rows)
+        if self.is_sqlite:
+            from sqlalchemy.dialects.sqlite import insert
+        else:  # two megabytes that an embedded installation can do without
+            from sqlalchemy.dialects.postgresql import insert  # type: ignore[assignment]
+        return insert(rows)
 
     def dispose(self) -> None:
         """Close all connections."""

@@ -46,10 +46,10 @@ def until(look: Callable[[], T]) -> T:
 class Scheduler:
     """One process."""
 
-    def __init__(self, environment: Mapping[str, str], **more: str) -> None:
+    def __init__(self, environment: Mapping[str, str]) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "jobs.scheduler"],
-            env={**os.environ, **environment, **more},
+            env={**os.environ, **environment},
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -87,12 +87,13 @@ def environment(real: Actor) -> dict[str, str]:
 
 
 @pytest.fixture
-def schedulers(environment: dict[str, str]) -> Iterator[Callable[..., Scheduler]]:
+def schedulers(environment: dict[str, str]) -> Iterator[Callable[..., list[Scheduler]]]:
     started: list[Scheduler] = []
 
-    def start(**more: str) -> Scheduler:
-        started.append(Scheduler(environment, **more))
-        return started[-1].ready()
+    def start(count: int = 1) -> list[Scheduler]:
+        fresh = [Scheduler(environment) for _ in range(count)]
+        started.extend(fresh)
+        return [scheduler.ready() for scheduler in fresh]
 
     yield start
     for scheduler in started:
@@ -108,14 +109,14 @@ def nodes(actor: Actor) -> int:
         return session.scalar(query(func.count()).select_from(tables.WorkerNode)) or 0
 
 
-def test_it_signs_on_and_off(real: Actor, schedulers: Callable[..., Scheduler]) -> None:
-    scheduler = schedulers()
+def test_it_signs_on_and_off(real: Actor, schedulers: Callable[..., list[Scheduler]]) -> None:
+    (scheduler,) = schedulers()
     assert nodes(real) == 1
     status, errors = scheduler.end(signal.SIGTERM)
     assert (status, nodes(real)) == (0, 0), errors
 
 
-def test_a_wiped_broker_is_told_again(real: Actor, valkey: Valkey, schedulers: Callable[..., Scheduler]) -> None:
+def test_a_wiped_broker_is_told_again(real: Actor, valkey: Valkey, schedulers: Callable[..., list[Scheduler]]) -> None:
     real.train()
     schedulers()
     valkey.kill()
@@ -123,7 +124,9 @@ def test_a_wiped_broker_is_told_again(real: Actor, valkey: Valkey, schedulers: C
     until(lambda: real.engine.dispatcher.waiting("training", "cpu"))
 
 
-def test_killed_and_doubled_schedulers_do_everything_once(real: Actor, schedulers: Callable[..., Scheduler]) -> None:
+def test_killed_and_doubled_schedulers_do_everything_once(
+    real: Actor, schedulers: Callable[..., list[Scheduler]]
+) -> None:
     lost = [real.train() for _ in range(4)]
     poison = real.train()
     late = real.train(expires_in=timedelta(seconds=0), params={"seed": 9})
@@ -131,10 +134,9 @@ def test_killed_and_doubled_schedulers_do_everything_once(real: Actor, scheduler
         real.claim()
     with real.engine.db.begin() as session:
         session.get_one(tables.Job, poison.id).worker_losses = 2
-    first = schedulers()
+    (first,) = schedulers()
     first.end(signal.SIGKILL)
-    for _ in range(3):
-        schedulers()
+    schedulers(count=3)
     until(lambda: real.job(poison.id).status == "failed" and real.job(late.id).status == "failed")
     until(lambda: all(real.job(job.id).status == "queued" for job in lost))
     for job in lost:
