@@ -295,6 +295,17 @@ def check_finite(step: int, *values: Tensor | float) -> None:
 
 
 @contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute on one thread inside: on a busy machine, small work waits longer for a second than it gains."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+@contextlib.contextmanager
 def frozen(module: nn.Module) -> Iterator[None]:
     """No gradients for this module's weights inside; those of its input still flow."""
     parameters = [p for p in module.parameters() if p.requires_grad]

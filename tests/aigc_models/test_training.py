@@ -139,3 +139,10 @@ def test_frozen_lets_gradients_through() -> None:
     assert layer.weight.grad is None
     assert x.grad is not None
     assert layer.weight.requires_grad
+
+
+def test_one_thread_is_given_back() -> None:
+    before = torch.get_num_threads()
+    with training.one_thread():
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == before
