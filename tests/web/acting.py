@@ -96,9 +96,9 @@ def upload(client: FlaskClient, data: bytes, filename: str = "pictures.zip", **f
 def ready_dataset(client: FlaskClient, worker: ActingWorker) -> str:
     """The id of a dataset that was uploaded and checked."""
     made = upload(client, picture_zip(), name="digits")
-    assert made.status_code == 202, made.json
+    assert made.status_code == 202, made.get_json()
     worker.check_dataset()
-    return str(made.json["id"])
+    return str(made.get_json()["id"])
 
 
 def submit_training(client: FlaskClient, dataset: str, **more: object) -> TestResponse:

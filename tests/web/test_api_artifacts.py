@@ -12,9 +12,9 @@ from tests.web.acting import PNG, ActingWorker, ready_dataset, submit_training
 @pytest.fixture
 def files(client: FlaskClient, worker: ActingWorker) -> dict[str, str]:
     """Ids of a training's files by name."""
-    job = submit_training(client, ready_dataset(client, worker)).json["id"]
+    job = submit_training(client, ready_dataset(client, worker)).get_json()["id"]
     worker.train()
-    listed = client.get(f"/api/v1/jobs/{job}/artifacts?role=output").json["data"]
+    listed = client.get(f"/api/v1/jobs/{job}/artifacts?role=output").get_json()["data"]
     return {file["name"]: file["id"] for file in listed}
 
 
@@ -66,12 +66,12 @@ def test_known_bytes_are_not_sent_again(client: FlaskClient, files: dict[str, st
 
 def test_another_type_than_asked_for(client: FlaskClient, files: dict[str, str]) -> None:
     reply = client.get(content(files, "samples.png"), headers={"Accept": "application/json"})
-    assert (reply.status_code, reply.json["code"]) == (406, "not-acceptable")
+    assert (reply.status_code, reply.get_json()["code"]) == (406, "not-acceptable")
     assert client.get(content(files, "samples.png"), headers={"Accept": "image/*"}).data == PNG
 
 
 def test_description(client: FlaskClient, files: dict[str, str]) -> None:
-    found = client.get(f"/api/v1/artifacts/{files['samples.png']}").json
+    found = client.get(f"/api/v1/artifacts/{files['samples.png']}").get_json()
     assert (found["name"], found["media_type"], found["size"]) == ("samples.png", "image/png", len(PNG))
     assert client.get(found["links"]["content"]).data == PNG
 
@@ -81,4 +81,4 @@ def test_unknown_and_vanished_files(client: FlaskClient, files: dict[str, str], 
     assert client.get("/api/v1/artifacts/..%2fsecret/content").status_code == 404
     engine.store.delete(hashlib.sha256(b"w" * 1000).hexdigest())
     reply = client.get(content(files, "model/weights.safetensors"))
-    assert (reply.status_code, reply.json["code"]) == (404, "not-found")
+    assert (reply.status_code, reply.get_json()["code"]) == (404, "not-found")

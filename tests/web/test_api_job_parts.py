@@ -11,19 +11,19 @@ from tests.web.acting import PNG, ActingWorker, ready_dataset, submit_training
 
 @pytest.fixture
 def job(client: FlaskClient, worker: ActingWorker) -> str:
-    made: str = submit_training(client, ready_dataset(client, worker)).json["id"]
+    made: str = submit_training(client, ready_dataset(client, worker)).get_json()["id"]
     return made
 
 
 def test_events_in_order_and_after(client: FlaskClient, worker: ActingWorker, job: str) -> None:
     worker.train()
-    events = client.get(f"/api/v1/jobs/{job}/events").json["data"]
+    events = client.get(f"/api/v1/jobs/{job}/events").get_json()["data"]
     assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
     assert (events[0]["kind"], events[-1]["kind"]) == ("state", "end")
-    page = client.get(f"/api/v1/jobs/{job}/events?after=1&limit=2").json
+    page = client.get(f"/api/v1/jobs/{job}/events?after=1&limit=2").get_json()
     assert [event["seq"] for event in page["data"]] == [2, 3]
     assert (page["has_more"], page["next_cursor"]) == (True, "3")
-    assert client.get(f"/api/v1/jobs/{job}/events?after=1000").json["data"] == []
+    assert client.get(f"/api/v1/jobs/{job}/events?after=1000").get_json()["data"] == []
     assert client.get(f"/api/v1/jobs/{job}/events?after=-1").status_code == 422
 
 
@@ -45,30 +45,30 @@ def test_curves_are_thinned_but_keep_their_peaks(client: FlaskClient, worker: Ac
     lease = worker.take("training")
     points = [(step, {"loss": 5.0 if step == 333 else 1.0, "accuracy": 0.5}) for step in range(1_000)]
     lease.beat(Beat(points=points))
-    everything = client.get(f"/api/v1/jobs/{job}/metrics").json["data"]
+    everything = client.get(f"/api/v1/jobs/{job}/metrics").get_json()["data"]
     assert len(everything) == 1_000
-    thin = client.get(f"/api/v1/jobs/{job}/metrics?max_points=50&names=loss").json["data"]
+    thin = client.get(f"/api/v1/jobs/{job}/metrics?max_points=50&names=loss").get_json()["data"]
     assert 2 <= len(thin) <= 50
     assert {"step": 333, "values": {"loss": 5.0}} in thin
-    assert client.get(f"/api/v1/jobs/{job}/metrics?after=997").json["data"][0]["step"] == 998
-    assert client.get(f"/api/v1/jobs/{job}/metrics?names=nothing").json["data"] == []
+    assert client.get(f"/api/v1/jobs/{job}/metrics?after=997").get_json()["data"][0]["step"] == 998
+    assert client.get(f"/api/v1/jobs/{job}/metrics?names=nothing").get_json()["data"] == []
     assert client.get(f"/api/v1/jobs/{job}/metrics?max_points=1").status_code == 422
 
 
 def test_values_that_json_cannot_hold_are_null(client: FlaskClient, worker: ActingWorker, job: str) -> None:
     worker.take("training").beat(Beat(points=[(1, {"loss": float("nan")})]))
-    assert client.get(f"/api/v1/jobs/{job}/metrics").json["data"] == [{"step": 1, "values": {"loss": None}}]
+    assert client.get(f"/api/v1/jobs/{job}/metrics").get_json()["data"] == [{"step": 1, "values": {"loss": None}}]
 
 
 def test_the_log_as_json_and_as_text(client: FlaskClient, worker: ActingWorker, job: str) -> None:
     lease = worker.take("training")
     lease.beat(Beat(lines=["begin", "<script>alert(1)</script>", "end"]))
-    lines = client.get(f"/api/v1/jobs/{job}/logs").json["data"]
+    lines = client.get(f"/api/v1/jobs/{job}/logs").get_json()["data"]
     assert [line["message"] for line in lines] == ["begin", "<script>alert(1)</script>", "end"]
-    found = client.get(f"/api/v1/jobs/{job}/logs?q=END&level=info").json["data"]
+    found = client.get(f"/api/v1/jobs/{job}/logs?q=END&level=info").get_json()["data"]
     assert [line["message"] for line in found] == ["end"]
-    page = client.get(f"/api/v1/jobs/{job}/logs?limit=2").json
-    rest = client.get(f"/api/v1/jobs/{job}/logs?after={page['next_cursor']}").json
+    page = client.get(f"/api/v1/jobs/{job}/logs?limit=2").get_json()
+    rest = client.get(f"/api/v1/jobs/{job}/logs?after={page['next_cursor']}").get_json()
     assert [line["message"] for line in page["data"] + rest["data"]] == [line["message"] for line in lines]
     text = client.get(f"/api/v1/jobs/{job}/logs", headers={"Accept": "text/plain"})
     assert text.content_type == "text/plain; charset=utf-8"
@@ -78,14 +78,14 @@ def test_the_log_as_json_and_as_text(client: FlaskClient, worker: ActingWorker, 
 
 def test_samples_and_files_by_page(client: FlaskClient, worker: ActingWorker, job: str) -> None:
     worker.train()
-    samples = client.get(f"/api/v1/jobs/{job}/samples").json["data"]
+    samples = client.get(f"/api/v1/jobs/{job}/samples").get_json()["data"]
     assert [(sample["name"], sample["step"]) for sample in samples] == [("samples-000050.png", 50)]
     assert samples[0]["sha256"] == hashlib.sha256(PNG).hexdigest()
-    outputs = client.get(f"/api/v1/jobs/{job}/artifacts?role=output").json["data"]
+    outputs = client.get(f"/api/v1/jobs/{job}/artifacts?role=output").get_json()["data"]
     assert {file["role"] for file in outputs} == {"output"}
     seen, cursor = [], ""
     while True:
-        page = client.get(f"/api/v1/jobs/{job}/artifacts?limit=2{cursor}").json
+        page = client.get(f"/api/v1/jobs/{job}/artifacts?limit=2{cursor}").get_json()
         seen += [file["id"] for file in page["data"]]
         if not page["has_more"]:
             break

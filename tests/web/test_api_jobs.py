@@ -26,28 +26,32 @@ def pointers(body: Any) -> list[str]:
 def test_submit_is_accepted_with_its_address(client: FlaskClient, dataset: str) -> None:
     reply = submit_training(client, dataset, name="clothes")
     assert reply.status_code == 202
-    assert reply.headers["Location"].endswith(f"/api/v1/jobs/{reply.json['id']}")
+    assert reply.headers["Location"].endswith(f"/api/v1/jobs/{reply.get_json()['id']}")
     assert reply.headers["Retry-After"] == "1"
     assert reply.headers["X-Request-Id"]
-    assert (reply.json["state"], reply.json["name"], reply.json["dataset"]) == ("queued", "clothes", dataset)
-    assert reply.json["params"]["epochs"] == 32  # the defaults are filled in
-    assert reply.json["queue"] == {"name": "training.cpu", "position": 1}
+    assert (reply.get_json()["state"], reply.get_json()["name"], reply.get_json()["dataset"]) == (
+        "queued",
+        "clothes",
+        dataset,
+    )
+    assert reply.get_json()["params"]["epochs"] == 32  # the defaults are filled in
+    assert reply.get_json()["queue"] == {"name": "training.cpu", "position": 1}
 
 
 def test_submit_tells_every_fault_with_its_place_and_a_guess(client: FlaskClient, dataset: str) -> None:
     params = {"dataset": dataset, "epocs": 5, "epochs": 0, "batch_size": "8"}
     reply = client.post("/api/v1/jobs", json={"task": "image_gan.train", "params": params})
-    assert (reply.status_code, reply.content_type, reply.json["code"]) == (422, PROBLEM, "invalid-params")
-    assert set(pointers(reply.json)) == {"#/params/epochs", "#/params/batch_size", "#/params/epocs"}
-    said = {error["pointer"]: error["detail"] for error in reply.json["errors"]}
+    assert (reply.status_code, reply.content_type, reply.get_json()["code"]) == (422, PROBLEM, "invalid-params")
+    assert set(pointers(reply.get_json())) == {"#/params/epochs", "#/params/batch_size", "#/params/epocs"}
+    said = {error["pointer"]: error["detail"] for error in reply.get_json()["errors"]}
     assert said["#/params/epocs"] == "There is no setting called epocs. Did you mean epochs?"
     assert said["#/params/epochs"] == "Epochs must be between 1 and 10000."
-    assert client.get("/api/v1/jobs?task=image_gan.train").json["data"] == []
+    assert client.get("/api/v1/jobs?task=image_gan.train").get_json()["data"] == []
 
 
 def test_a_preset_lies_beneath_the_params(client: FlaskClient, dataset: str) -> None:
     reply = submit_training(client, dataset, preset="quick")
-    assert reply.json["params"]["epochs"] == 8
+    assert reply.get_json()["params"]["epochs"] == 8
 
 
 @pytest.mark.parametrize(
@@ -72,8 +76,8 @@ def test_bodies_that_cannot_be_used(
     client: FlaskClient, data: bytes, content_type: str, status: int, code: str
 ) -> None:
     reply = client.post("/api/v1/jobs", data=data, content_type=content_type)
-    assert (reply.status_code, reply.content_type, reply.json["code"]) == (status, PROBLEM, code)
-    assert {"type", "title", "status", "detail", "request_id", "help_url"} <= set(reply.json)
+    assert (reply.status_code, reply.content_type, reply.get_json()["code"]) == (status, PROBLEM, code)
+    assert {"type", "title", "status", "detail", "request_id", "help_url"} <= set(reply.get_json())
 
 
 def test_imports_start_with_an_upload_only(client: FlaskClient) -> None:
@@ -83,7 +87,7 @@ def test_imports_start_with_an_upload_only(client: FlaskClient) -> None:
 
 def test_inputs_that_do_not_exist_or_do_not_fit(client: FlaskClient) -> None:
     missing = submit_training(client, "ds_" + "0" * 26)
-    assert (missing.status_code, pointers(missing.json)) == (422, ["#/params/dataset"])
+    assert (missing.status_code, pointers(missing.get_json())) == (422, ["#/params/dataset"])
     body = {"task": "image_gan.train", "params": {"dataset": "mdl_" + "0" * 26}}
     assert client.post("/api/v1/jobs", json=body).status_code == 422
 
@@ -91,11 +95,11 @@ def test_inputs_that_do_not_exist_or_do_not_fit(client: FlaskClient) -> None:
 def test_validate_only_creates_nothing(client: FlaskClient, dataset: str) -> None:
     body = {"task": "image_gan.train", "params": {"dataset": dataset, "epochs": 3}}
     reply = client.post("/api/v1/jobs?validate_only=true", json=body)
-    assert (reply.status_code, reply.json["object"], reply.json["valid"]) == (200, "job_draft", True)
-    assert reply.json["params"]["epochs"] == 3
+    assert (reply.status_code, reply.get_json()["object"], reply.get_json()["valid"]) == (200, "job_draft", True)
+    assert reply.get_json()["params"]["epochs"] == 3
     refused = client.post("/api/v1/jobs?validate_only=true", json={**body, "params": {"epochs": 0}})
     assert refused.status_code == 422
-    assert client.get("/api/v1/jobs?task=image_gan.train").json["data"] == []
+    assert client.get("/api/v1/jobs?task=image_gan.train").get_json()["data"] == []
 
 
 def test_the_same_key_gives_the_same_job(app: Flask, client: FlaskClient, dataset: str) -> None:
@@ -108,11 +112,11 @@ def test_the_same_key_gives_the_same_job(app: Flask, client: FlaskClient, datase
     with ThreadPoolExecutor(8) as pool:
         replies = list(pool.map(post, range(20)))
     assert {reply.status_code for reply in replies} == {202}
-    assert len({reply.json["id"] for reply in replies}) == 1
+    assert len({reply.get_json()["id"] for reply in replies}) == 1
     assert sum("Idempotent-Replayed" not in reply.headers for reply in replies) == 1
     assert {reply.headers.get("Idempotent-Replayed", "true") for reply in replies} == {"true"}
     other = client.post("/api/v1/jobs", json={**body, "name": "another"}, headers=headers)
-    assert (other.status_code, other.json["code"]) == (422, "idempotency-key-reused")
+    assert (other.status_code, other.get_json()["code"]) == (422, "idempotency-key-reused")
 
 
 @pytest.mark.parametrize(
@@ -132,12 +136,12 @@ def test_headers_that_cannot_be_used(client: FlaskClient, dataset: str, name: st
 
 def test_cancel_after_sets_the_deadline(client: FlaskClient, dataset: str) -> None:
     body = {"task": "image_gan.train", "params": {"dataset": dataset}}
-    job = client.post("/api/v1/jobs", json=body, headers={"Cancel-After": "10m"}).json
+    job = client.post("/api/v1/jobs", json=body, headers={"Cancel-After": "10m"}).get_json()
     assert job["expires_at"] > job["created_at"]
 
 
 def test_etag_changes_with_the_job(client: FlaskClient, dataset: str, worker: ActingWorker) -> None:
-    job = submit_training(client, dataset).json["id"]
+    job = submit_training(client, dataset).get_json()["id"]
     first = client.get(f"/api/v1/jobs/{job}")
     again = client.get(f"/api/v1/jobs/{job}", headers={"If-None-Match": first.headers["ETag"]})
     assert (again.status_code, again.data) == (304, b"")
@@ -146,10 +150,10 @@ def test_etag_changes_with_the_job(client: FlaskClient, dataset: str, worker: Ac
     assert "no-cache" in first.headers["Cache-Control"]
     worker.train()
     changed = client.get(f"/api/v1/jobs/{job}", headers={"If-None-Match": first.headers["ETag"]})
-    assert (changed.status_code, changed.json["state"]) == (200, "succeeded")
+    assert (changed.status_code, changed.get_json()["state"]) == (200, "succeeded")
     assert "Retry-After" not in changed.headers
-    assert changed.json["model"].startswith("mdl_")
-    assert changed.json["metrics"] == {"loss": 0.01}
+    assert changed.get_json()["model"].startswith("mdl_")
+    assert changed.get_json()["metrics"] == {"loss": 0.01}
 
 
 def test_waiting_ends_with_the_job(app: Flask, client: FlaskClient, dataset: str, worker: ActingWorker) -> None:
@@ -157,7 +161,7 @@ def test_waiting_ends_with_the_job(app: Flask, client: FlaskClient, dataset: str
 
     def work() -> None:
         for _ in range(1_000):
-            jobs = app.test_client().get("/api/v1/jobs?state=queued").json["data"]
+            jobs = app.test_client().get("/api/v1/jobs?state=queued").get_json()["data"]
             if jobs:
                 worker.train()
                 return
@@ -166,40 +170,40 @@ def test_waiting_ends_with_the_job(app: Flask, client: FlaskClient, dataset: str
         working = pool.submit(work)
         reply = client.post("/api/v1/jobs", json=body, headers={"Prefer": "wait=20"})
         working.result()
-    assert (reply.status_code, reply.json["state"]) == (200, "succeeded")
+    assert (reply.status_code, reply.get_json()["state"]) == (200, "succeeded")
     assert reply.headers["Preference-Applied"] == "wait=20"
 
 
 def test_waiting_gives_up_in_time(client: FlaskClient, dataset: str) -> None:
     body = {"task": "image_gan.train", "params": {"dataset": dataset}}
     reply = client.post("/api/v1/jobs", json=body, headers={"Prefer": "respond-async, wait=1"})
-    assert (reply.status_code, reply.json["state"]) == (202, "queued")
+    assert (reply.status_code, reply.get_json()["state"]) == (202, "queued")
     assert "Preference-Applied" not in reply.headers
-    same = client.get(f"/api/v1/jobs/{reply.json['id']}", headers={"Prefer": "wait=0"})
+    same = client.get(f"/api/v1/jobs/{reply.get_json()['id']}", headers={"Prefer": "wait=0"})
     assert same.status_code == 200
 
 
 def test_waiting_for_a_change(client: FlaskClient, dataset: str, worker: ActingWorker) -> None:
-    job = submit_training(client, dataset).json["id"]
+    job = submit_training(client, dataset).get_json()["id"]
     etag = client.get(f"/api/v1/jobs/{job}").headers["ETag"]
     with ThreadPoolExecutor(1) as pool:
         headers = {"If-None-Match": etag, "Prefer": "wait=20"}
         waiting = pool.submit(client.application.test_client().get, f"/api/v1/jobs/{job}", headers=headers)
         worker.take("training")
         changed = waiting.result()
-    assert (changed.status_code, changed.json["state"]) == (200, "running")
+    assert (changed.status_code, changed.get_json()["state"]) == (200, "running")
 
 
 def test_lists_are_walked_once_while_new_jobs_arrive(client: FlaskClient, dataset: str) -> None:
-    made = [submit_training(client, dataset).json["id"] for _ in range(7)]
+    made = [submit_training(client, dataset).get_json()["id"] for _ in range(7)]
     seen: list[str] = []
     address: str | None = "/api/v1/jobs?limit=3&task=image_gan.train"
     while address:
         page = client.get(address)
-        seen += [job["id"] for job in page.json["data"]]
+        seen += [job["id"] for job in page.get_json()["data"]]
         submit_training(client, dataset)
         link = page.headers.get("Link")
-        assert page.json["has_more"] == bool(link)
+        assert page.get_json()["has_more"] == bool(link)
         address = link.partition(">")[0][1:] if link else None
     assert seen == made[::-1]
 
@@ -212,23 +216,23 @@ def test_lists_are_walked_once_while_new_jobs_arrive(client: FlaskClient, datase
 def test_query_parameters_that_cannot_be_used(client: FlaskClient, query: str) -> None:
     reply = client.get(f"/api/v1/jobs?{query}")
     assert (reply.status_code, reply.content_type) == (422, PROBLEM)
-    assert len(reply.json["errors"]) == 1
+    assert len(reply.get_json()["errors"]) == 1
 
 
 def test_all_faults_of_an_address_are_told(client: FlaskClient) -> None:
     reply = client.get("/api/v1/jobs?limt=5&limit=0&state=done")
-    places = [error["where"]["query"] for error in reply.json["errors"]]
+    places = [error["where"]["query"] for error in reply.get_json()["errors"]]
     assert sorted(places) == ["limit", "limt", "state"]
-    assert "Did you mean limit?" in reply.json["errors"][0]["detail"]
+    assert "Did you mean limit?" in reply.get_json()["errors"][0]["detail"]
 
 
 def test_filters(client: FlaskClient, dataset: str, worker: ActingWorker) -> None:
-    first = submit_training(client, dataset, name="winter coats").json
+    first = submit_training(client, dataset, name="winter coats").get_json()
     worker.train()
-    second = submit_training(client, dataset, name="summer hats").json
+    second = submit_training(client, dataset, name="summer hats").get_json()
 
     def ids(query: str) -> list[str]:
-        return [job["id"] for job in client.get(f"/api/v1/jobs?{query}").json["data"]]
+        return [job["id"] for job in client.get(f"/api/v1/jobs?{query}").get_json()["data"]]
 
     assert ids("q=coats") == [first["id"]]
     assert ids("state=queued") == [second["id"]]
@@ -244,32 +248,32 @@ def test_filters(client: FlaskClient, dataset: str, worker: ActingWorker) -> Non
 def test_unknown_jobs(client: FlaskClient, job: str, part: str) -> None:
     reply = client.get(f"/api/v1/jobs/{job}{part}")
     assert (reply.status_code, reply.content_type) == (404, PROBLEM)
-    assert reply.json["code"] in ("job-not-found", "not-found")
+    assert reply.get_json()["code"] in ("job-not-found", "not-found")
 
 
 def test_cancel(client: FlaskClient, dataset: str, worker: ActingWorker) -> None:
-    queued = submit_training(client, dataset).json["id"]
+    queued = submit_training(client, dataset).get_json()["id"]
     assert client.post(f"/api/v1/jobs/{queued}/cancel").status_code == 200
     again = client.post(f"/api/v1/jobs/{queued}/cancel")
-    assert (again.status_code, again.json["state"]) == (200, "cancelled")
-    running = submit_training(client, dataset).json["id"]
+    assert (again.status_code, again.get_json()["state"]) == (200, "cancelled")
+    running = submit_training(client, dataset).get_json()["id"]
     lease = worker.take("training")
     asked = client.post(f"/api/v1/jobs/{running}/cancel")
-    assert (asked.status_code, asked.json["state"]) == (202, "cancelling")
-    assert asked.json["hint"] == "The worker is finishing the current step."
+    assert (asked.status_code, asked.get_json()["state"]) == (202, "cancelling")
+    assert asked.get_json()["hint"] == "The worker is finishing the current step."
     lease.cancelled()
-    assert client.get(f"/api/v1/jobs/{running}").json["state"] == "cancelled"
-    done = submit_training(client, dataset).json["id"]
+    assert client.get(f"/api/v1/jobs/{running}").get_json()["state"] == "cancelled"
+    done = submit_training(client, dataset).get_json()["id"]
     worker.train()
     late = client.post(f"/api/v1/jobs/{done}/cancel")
-    assert (late.status_code, late.json["code"]) == (409, "job-already-finished")
+    assert (late.status_code, late.get_json()["code"]) == (409, "job-already-finished")
 
 
 def test_a_failed_job_says_why(client: FlaskClient, dataset: str, worker: ActingWorker) -> None:
-    job = submit_training(client, dataset).json["id"]
+    job = submit_training(client, dataset).get_json()["id"]
     said = Fault("The loss became NaN at step {step}. Try a learning rate of {rate}.", {"step": 120, "rate": 0.0001})
     worker.fail("training", "diverged", said)
-    error = client.get(f"/api/v1/jobs/{job}").json["error"]
+    error = client.get(f"/api/v1/jobs/{job}").get_json()["error"]
     assert (error["code"], error["title"]) == ("diverged", "The training went wrong")
     assert error["detail"] == "The loss became NaN at step 120. Try a learning rate of 0.0001."
     assert error["help_url"] == "/docs/problems/diverged"
@@ -277,23 +281,23 @@ def test_a_failed_job_says_why(client: FlaskClient, dataset: str, worker: Acting
 
 
 def test_retry_makes_a_new_job(client: FlaskClient, dataset: str, worker: ActingWorker) -> None:
-    job = submit_training(client, dataset, name="coats").json
+    job = submit_training(client, dataset, name="coats").get_json()
     early = client.post(f"/api/v1/jobs/{job['id']}/retry")
-    assert (early.status_code, early.json["code"]) == (409, "job-still-running")
+    assert (early.status_code, early.get_json()["code"]) == (409, "job-still-running")
     worker.fail("training", "diverged")
     again = client.post(f"/api/v1/jobs/{job['id']}/retry", json={"from": "checkpoint"})
     assert again.status_code == 202
-    assert again.json["id"] != job["id"]
-    assert (again.json["retried_from"], again.json["params"]) == (job["id"], job["params"])
-    assert again.headers["Location"].endswith(again.json["id"])
+    assert again.get_json()["id"] != job["id"]
+    assert (again.get_json()["retried_from"], again.get_json()["params"]) == (job["id"], job["params"])
+    assert again.headers["Location"].endswith(again.get_json()["id"])
     wrong = client.post(f"/api/v1/jobs/{job['id']}/retry", json={"from": "middle"})
-    assert (wrong.status_code, pointers(wrong.json)) == (422, ["#/from"])
+    assert (wrong.status_code, pointers(wrong.get_json())) == (422, ["#/from"])
 
 
 def test_delete(client: FlaskClient, dataset: str, worker: ActingWorker) -> None:
-    job = submit_training(client, dataset).json["id"]
+    job = submit_training(client, dataset).get_json()["id"]
     running = client.delete(f"/api/v1/jobs/{job}")
-    assert (running.status_code, running.json["code"]) == (409, "job-still-running")
+    assert (running.status_code, running.get_json()["code"]) == (409, "job-still-running")
     client.post(f"/api/v1/jobs/{job}/cancel")
     deleted = client.delete(f"/api/v1/jobs/{job}")
     assert (deleted.status_code, deleted.data) == (204, b"")
@@ -306,7 +310,7 @@ def test_sentences_follow_the_language(client: FlaskClient) -> None:
     assert english.headers["Content-Language"] == "en"
     chinese = client.get("/api/v1/jobs/nope", headers={"Accept-Language": "zh-CN,zh;q=0.9"})
     assert chinese.headers["Content-Language"] == "zh-CN"
-    assert chinese.json["code"] == english.json["code"]
+    assert chinese.get_json()["code"] == english.get_json()["code"]
     assert "Accept-Language" in chinese.headers["Vary"]
 
 
@@ -315,7 +319,7 @@ def test_wrong_methods_and_media(client: FlaskClient) -> None:
     assert (put.status_code, put.content_type) == (405, PROBLEM)
     assert {"GET", "POST"} <= set(put.headers["Allow"].split(", "))
     picky = client.get("/api/v1/jobs", headers={"Accept": "text/html"})
-    assert (picky.status_code, picky.json["code"]) == (406, "not-acceptable")
+    assert (picky.status_code, picky.get_json()["code"]) == (406, "not-acceptable")
 
 
 def test_a_database_outage_is_said_so(client: FlaskClient, engine: Engine) -> None:
@@ -324,7 +328,7 @@ def test_a_database_outage_is_said_so(client: FlaskClient, engine: Engine) -> No
     with engine.db.begin() as session:
         session.execute(text("ALTER TABLE job RENAME TO elsewhere"))
     reply = client.get("/api/v1/jobs")
-    assert (reply.status_code, reply.json["code"]) == (503, "unavailable")
+    assert (reply.status_code, reply.get_json()["code"]) == (503, "unavailable")
     assert reply.headers["Retry-After"]
     assert "elsewhere" not in reply.text
     assert "sqlite" not in reply.text.lower()

@@ -9,42 +9,46 @@ from tests.web.acting import ActingWorker, ready_dataset, submit_training
 
 @pytest.fixture
 def model(client: FlaskClient, worker: ActingWorker) -> str:
-    job = submit_training(client, ready_dataset(client, worker), name="coats").json["id"]
+    job = submit_training(client, ready_dataset(client, worker), name="coats").get_json()["id"]
     worker.train()
-    made: str = client.get(f"/api/v1/jobs/{job}").json["model"]
+    made: str = client.get(f"/api/v1/jobs/{job}").get_json()["model"]
     return made
 
 
 def test_a_model_has_figures_files_and_lineage(client: FlaskClient, model: str) -> None:
     found = client.get(f"/api/v1/models/{model}")
-    assert (found.json["name"], found.json["version"], found.json["family"]) == ("coats", 1, "image_gan")
-    assert {file["name"] for file in found.json["files"]} == {"weights.safetensors", "config.json"}
-    assert found.json["size"] == 1002
-    assert found.json["metrics"] == {"loss": 0.01}
-    assert client.get(found.json["files"][0]["content"]).status_code == 200
+    assert (found.get_json()["name"], found.get_json()["version"], found.get_json()["family"]) == (
+        "coats",
+        1,
+        "image_gan",
+    )
+    assert {file["name"] for file in found.get_json()["files"]} == {"weights.safetensors", "config.json"}
+    assert found.get_json()["size"] == 1002
+    assert found.get_json()["metrics"] == {"loss": 0.01}
+    assert client.get(found.get_json()["files"][0]["content"]).status_code == 200
     same = client.get(f"/api/v1/models/{model}", headers={"If-None-Match": found.headers["ETag"]})
     assert same.status_code == 304
-    assert [row["id"] for row in client.get("/api/v1/models?family=image_gan").json["data"]] == [model]
-    assert client.get("/api/v1/models?family=image_vae").json["data"] == []
+    assert [row["id"] for row in client.get("/api/v1/models?family=image_gan").get_json()["data"]] == [model]
+    assert client.get("/api/v1/models?family=image_vae").get_json()["data"] == []
     assert client.get(f"/api/v1/models/mdl_{'0' * 26}").status_code == 404
 
 
 def test_generating_is_a_job_with_the_model_in_its_place(client: FlaskClient, model: str) -> None:
     reply = client.post(f"/api/v1/models/{model}/generate", json={"params": {"count": 16}})
-    assert (reply.status_code, reply.json["task"]) == (202, "image_gan.generate")
-    assert (reply.json["params"]["model"], reply.json["params"]["count"]) == (model, 16)
+    assert (reply.status_code, reply.get_json()["task"]) == (202, "image_gan.generate")
+    assert (reply.get_json()["params"]["model"], reply.get_json()["params"]["count"]) == (model, 16)
     refused = client.post(f"/api/v1/models/{model}/generate", json={"params": {"count": 0, "cuont": 1}})
     assert refused.status_code == 422
-    assert {error["pointer"] for error in refused.json["errors"]} == {"#/params/count", "#/params/cuont"}
+    assert {error["pointer"] for error in refused.get_json()["errors"]} == {"#/params/count", "#/params/cuont"}
     draft = client.post(f"/api/v1/models/{model}/generate?validate_only=true", json={})
-    assert (draft.status_code, draft.json["object"]) == (200, "job_draft")
+    assert (draft.status_code, draft.get_json()["object"]) == (200, "job_draft")
     assert client.post(f"/api/v1/models/mdl_{'0' * 26}/generate", json={}).status_code == 404
 
 
 def test_a_used_model_stays(client: FlaskClient, model: str) -> None:
-    job = client.post(f"/api/v1/models/{model}/generate", json={}).json["id"]
+    job = client.post(f"/api/v1/models/{model}/generate", json={}).get_json()["id"]
     used = client.delete(f"/api/v1/models/{model}")
-    assert (used.status_code, used.json["code"]) == (409, "model-in-use")
+    assert (used.status_code, used.get_json()["code"]) == (409, "model-in-use")
     client.post(f"/api/v1/jobs/{job}/cancel")
     client.delete(f"/api/v1/jobs/{job}")
     assert client.delete(f"/api/v1/models/{model}").status_code == 204
@@ -52,12 +56,12 @@ def test_a_used_model_stays(client: FlaskClient, model: str) -> None:
 
 
 def test_tasks_carry_their_schema(client: FlaskClient) -> None:
-    tasks = client.get("/api/v1/tasks").json["data"]
+    tasks = client.get("/api/v1/tasks").get_json()["data"]
     assert [task["task"] for task in tasks] == list(registry.tasks())
     one = client.get("/api/v1/tasks/image_gan.train")
-    assert one.json["schema"]["$schema"].endswith("2020-12/schema")
-    assert one.json["schema"]["properties"]["epochs"]["minimum"] == 1
-    assert set(one.json["presets"]) == {"quick", "balanced", "best"}
+    assert one.get_json()["schema"]["$schema"].endswith("2020-12/schema")
+    assert one.get_json()["schema"]["properties"]["epochs"]["minimum"] == 1
+    assert set(one.get_json()["presets"]) == {"quick", "balanced", "best"}
     assert (
         client.get("/api/v1/tasks/image_gan.train", headers={"If-None-Match": one.headers["ETag"]}).status_code == 304
     )
@@ -65,15 +69,15 @@ def test_tasks_carry_their_schema(client: FlaskClient) -> None:
 
 
 def test_workers_and_queues(client: FlaskClient, worker: ActingWorker) -> None:
-    job = submit_training(client, ready_dataset(client, worker)).json["id"]
-    queue = {row["name"]: row for row in client.get("/api/v1/queues").json["data"]}["training.cpu"]
+    job = submit_training(client, ready_dataset(client, worker)).get_json()["id"]
+    queue = {row["name"]: row for row in client.get("/api/v1/queues").get_json()["data"]}["training.cpu"]
     assert (queue["queued"], queue["workers"]) == (1, 1)
     worker.take("training")
-    (seen,) = client.get("/api/v1/workers").json["data"]
+    (seen,) = client.get("/api/v1/workers").get_json()["data"]
     assert (seen["id"], seen["lane"], seen["job"]) == (worker.id, "training", job)
 
 
 def test_the_index_leads_everywhere(client: FlaskClient) -> None:
-    links = client.get("/api/v1/").json["links"]
+    links = client.get("/api/v1/").get_json()["links"]
     for name in ("jobs", "datasets", "models", "tasks", "workers", "queues", "tokens", "openapi"):
         assert client.get(links[name]).status_code == 200, name

@@ -16,29 +16,29 @@ from web import create_app
 
 def test_alive(client: FlaskClient) -> None:
     reply = client.get("/healthz")
-    assert (reply.status_code, reply.json) == (200, {"status": "ok"})
+    assert (reply.status_code, reply.get_json()) == (200, {"status": "ok"})
     assert reply.headers["Cache-Control"] == "no-store"
 
 
 def test_ready_names_the_parts(client: FlaskClient, engine: Engine) -> None:
     missing = client.get("/readyz")
-    assert (missing.status_code, missing.json["status"]) == (200, "degraded")
-    assert missing.json["parts"] == {"database": "ok", "storage": "ok", "broker": "ok", "scheduler": "down"}
+    assert (missing.status_code, missing.get_json()["status"]) == (200, "degraded")
+    assert missing.get_json()["parts"] == {"database": "ok", "storage": "ok", "broker": "ok", "scheduler": "down"}
     workers.register(engine, "scheduler", None, None, None)
-    assert client.get("/readyz").json["status"] == "ok"
+    assert client.get("/readyz").get_json()["status"] == "ok"
 
 
 def test_not_ready_without_a_database(settings: Settings, engine: Engine) -> None:
     nowhere = Database(f"sqlite:///{settings.home}/missing/aigc.db")
     reply = create_app(settings, replace(engine, db=nowhere)).test_client().get("/readyz")
-    assert (reply.status_code, reply.json["status"]) == (503, "unavailable")
-    assert reply.json["parts"]["database"] == "down"
+    assert (reply.status_code, reply.get_json()["status"]) == (503, "unavailable")
+    assert reply.get_json()["parts"]["database"] == "down"
 
 
 def test_not_ready_on_a_full_disk(settings: Settings, engine: Engine) -> None:
     greedy = settings.model_copy(update={"min_free_disk": 2**60})
     reply = create_app(greedy, replace(engine, settings=greedy)).test_client().get("/readyz")
-    assert (reply.status_code, reply.json["parts"]["storage"]) == (503, "down")
+    assert (reply.status_code, reply.get_json()["parts"]["storage"]) == (503, "down")
 
 
 def test_figures_in_prometheus_format(client: FlaskClient, engine: Engine, worker: ActingWorker) -> None:

@@ -9,7 +9,8 @@ from flask.testing import FlaskClient
 from jobs.engine import Engine
 from jobs.settings import Settings
 from web import create_app
-from web.security import host_allowed, is_loopback
+from web.bind_guard import is_loopback
+from web.security import host_allowed
 
 UNSAFE = ("POST", "PUT", "PATCH", "DELETE", "PROPFIND")
 
@@ -94,7 +95,7 @@ def test_request_ids_are_echoed_when_sane(client: FlaskClient) -> None:
     for sent in ("<script>", "x" * 100, "a b"):
         given = client.get("/healthz", headers={"X-Request-Id": sent}).headers["X-Request-Id"]
         assert re.fullmatch(r"[0-9a-f]{32}", given)
-    problem = client.get("/api/v1/nope", headers={"X-Request-Id": "abc-123"}).json
+    problem = client.get("/api/v1/nope", headers={"X-Request-Id": "abc-123"}).get_json()
     assert problem["request_id"] == "abc-123"
 
 
