@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
@@ -38,7 +39,10 @@ def from_bytes(images: Tensor) -> Tensor:
 
 def to_picture(image: Tensor) -> Image.Image:
     """One image (C, H, W), grey or RGB, as a Pillow image."""
-    array = to_bytes(image).cpu().numpy()
+    return _from_array(to_bytes(image).cpu().numpy())
+
+
+def _from_array(array: NDArray[np.uint8]) -> Image.Image:
     return Image.fromarray(array[0] if array.shape[0] == 1 else np.ascontiguousarray(array.transpose(1, 2, 0)))
 
 
@@ -47,18 +51,15 @@ def grid(images: Tensor, columns: int, rows_named: Sequence[str] = ()) -> Image.
 
     Shape: images (N, C, H, W), bytes or floats in [-1, 1].
     """
-    pixels = to_bytes(images).cpu()
+    pixels = to_bytes(images).cpu().numpy()  # numpy from here on: torch would wake threads for so little
     scale = max(1, 56 // pixels.shape[-1])
-    pixels = pixels.repeat_interleave(scale, -1).repeat_interleave(scale, -2)
-    count, channels, height, width = pixels.shape
-    lines = -(-count // columns)
-    sheet = torch.full(
-        (channels, lines * (height + _GAP) + _GAP, columns * (width + _GAP) + _GAP), 255, dtype=torch.uint8
-    )
+    count, channels, height, width = (np.array(pixels.shape) * (1, 1, scale, scale)).tolist()
+    shape = (channels, -(-count // columns) * (height + _GAP) + _GAP, columns * (width + _GAP) + _GAP)
+    sheet = np.full(shape, 255, np.uint8)
     for index, image in enumerate(pixels):
         y, x = (index // columns) * (height + _GAP) + _GAP, (index % columns) * (width + _GAP) + _GAP
-        sheet[:, y : y + height, x : x + width] = image
-    picture = to_picture(sheet)
+        sheet[:, y : y + height, x : x + width] = image.repeat(scale, 1).repeat(scale, 2)
+    picture = _from_array(sheet)
     return _with_names(picture, rows_named, height + _GAP) if rows_named else picture
 
 

@@ -1,5 +1,6 @@
 """Train, use and measure an image GAN."""
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from aigc_models.image_gan.session import Session, fitted, prepare, run_steps
 from aigc_models.image_gan.trainer import draw
 from aigc_models.metrics.image_quality import Generated, picture_metrics, verdict, wanted
 from aigc_models.pictures import save_curves, save_sheet, save_zip, to_bytes
+
+_FEW = 64
 
 
 def train(params: ImageGanTrain, run: Run) -> Metrics:
@@ -68,6 +71,11 @@ def _save(session: Session, trained: TrainedGan, metrics: dict[str, float]) -> N
 
 def generate(params: ImageGanGenerate, run: Run) -> Metrics:
     """Make images with a trained generator: a labelled sheet and a ZIP of single pictures."""
+    with training.one_thread() if params.count <= _FEW else contextlib.nullcontext():
+        return _generate(params, run)
+
+
+def _generate(params: ImageGanGenerate, run: Run) -> Metrics:
     run.phase("preparing")
     trained = run.warm(run.inputs["model"], lambda directory: load_gan(directory, run.device))
     labels = trained.labels_in_turn(params.count, _chosen(params, trained))

@@ -1,6 +1,5 @@
 """A trained image GAN as files, and back."""
 
-import contextlib
 import hashlib
 import json
 from collections.abc import Sequence
@@ -19,7 +18,7 @@ from aigc_models.image_gan.trainer import draw
 from aigc_models.pictures import to_bytes
 
 # Few pictures are wanted fast, many at the best rate; each picture is always drawn in a chunk of one size.
-_CHUNK, _FEW = 16, 64
+_CHUNK = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +38,7 @@ class TrainedGan:
         """
         noise = training.item_noise(seeds, self.plan.latent_dim) * truncation
         asked = labels.to(self.device) if self.plan.classes and labels is not None else None
-        threads = training.one_thread() if len(seeds) <= _FEW else contextlib.nullcontext()
-        with threads:
-            return to_bytes(draw(self.generator, noise.to(self.device), asked, _CHUNK)).cpu()
+        return to_bytes(draw(self.generator, noise.to(self.device), asked, _CHUNK)).cpu()
 
     def labels_in_turn(self, count: int, chosen: Sequence[int] = ()) -> Tensor | None:
         """The classes one after the other, or None where the model knows none."""
