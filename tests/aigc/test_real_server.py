@@ -1,0 +1,201 @@
+"""The client and the command against the real application and database; only the worker is played."""
+
+import json
+import re
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+import aigc
+from aigc.cli import run, settings
+from tests.web.acting import PNG, ActingWorker, picture_zip
+from tests.web.reading import read
+
+FORM = "/jobs/new/image_gan.train"
+
+
+@pytest.fixture
+def server(address: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[aigc.Client]:
+    for name in ("AIGC_TOKEN", "AIGC_TOKEN_FILE", "AIGC_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AIGC_URL", address)
+    with aigc.Client(address) as made:
+        yield made
+
+
+FAULTS = [
+    ("epochs", "0"),
+    ("epochs", "many"),
+    ("epochs", "1.5"),
+    ("batch_size", "1"),
+    ("batch_size", "5000"),
+    ("learning_rate", "0.5"),
+    ("learning_rate", "fast"),
+    ("width", "3"),
+    ("penalty", "-1"),
+    ("seed", "-1"),
+]
+
+
+@pytest.mark.parametrize(("name", "typed"), FAULTS)
+def test_form_api_command_and_client_say_the_same(
+    server: aigc.Client, client: FlaskClient, dataset: str, capsys: pytest.CaptureFixture[str], name: str, typed: str
+) -> None:
+    given = {"dataset": dataset, name: settings.decode(server.tasks.get("image_gan.train").fields[name], typed)}
+    with pytest.raises(aigc.InvalidParams) as refused:
+        server.jobs.submit("image_gan.train", given)
+    sentence = str(refused.value)
+    reply = client.post("/api/v1/jobs", json={"task": "image_gan.train", "params": given})
+    assert [error["detail"] for error in reply.get_json()["errors"]] == [sentence]
+    assert reply.get_json()["detail"] == sentence
+    assert [flaw.pointer for flaw in refused.value.errors] == [f"/params/{name}"]
+    assert run(["submit", "image_gan.train", "-p", f"dataset={dataset}", "-p", f"{name}={typed}"]) == 2
+    assert f"Error: {sentence}\n" in capsys.readouterr().err
+    page = client.post(FORM, data=read(client, f"{FORM}?dataset={dataset}").fields | {name: typed})
+    assert page.status_code == 422
+    assert sentence in " ".join(re.sub(r"<[^>]+>", " ", page.text).split())
+
+
+def test_an_unknown_setting_gets_a_hint(server: aigc.Client, dataset: str) -> None:
+    with pytest.raises(aigc.InvalidParams, match="Did you mean epochs") as refused:
+        server.jobs.submit("image_gan.train", dataset=dataset, epocs=3)
+    assert "/docs/problems/" in refused.value.help_url
+
+
+def test_a_training_from_submit_to_files(
+    server: aigc.Client, worker: ActingWorker, dataset: str, tmp_path: Path
+) -> None:
+    job = server.jobs.submit("image_gan.train", dataset=server.datasets.get(dataset), epochs=2, name="mine")
+    assert job.state in ("queued", "waiting_for_worker")
+    training = threading.Thread(target=worker.train)
+    training.start()
+    job.wait(timeout=30)
+    training.join()
+    assert job.last_metrics == {"loss": 0.01}
+    assert job.dataset == dataset
+    assert job.metrics()["loss"][0] == (0, 1.0)
+    assert [sample.step for sample in job.samples()] == [50]
+    assert job.samples()[0]._repr_png_() == PNG
+    assert "half way" in job.logs()
+    saved = job.download(tmp_path / "all")
+    assert {path.name for path in saved} == {"weights.safetensors", "config.json", "samples.png", "report.json"}
+    model = server.models.get(str(job.model))
+    assert model.metrics == {"loss": 0.01}
+    assert [path.read_bytes() for path in model.download(tmp_path / "model") if path.suffix == ".json"] == [b"{}"]
+    generation = model.generate(count=4)
+    assert generation.params["model"] == model.id
+    assert {made.id for made in server.jobs.list()} >= {job.id, generation.id}
+    assert server.jobs.list(task="image_gan.generate")[0].id == generation.id
+
+
+def test_an_unchanged_job_is_not_sent_again(server: aigc.Client, dataset: str) -> None:
+    job = server.jobs.submit("image_gan.train", dataset=dataset)
+    before = server.jobs.get(job.id).raw
+    assert server.jobs.get(job.id).raw is before  # 304: the very object of the first reply
+    server.jobs.cancel(job.id)
+    assert server.jobs.get(job.id).state == "cancelled"
+
+
+def test_cancel_retry_and_delete(server: aigc.Client, dataset: str) -> None:
+    job = server.jobs.submit("image_gan.train", dataset=dataset)
+    with pytest.raises(aigc.Conflict):
+        job.delete()
+    assert job.cancel().state == "cancelled"
+    assert job.cancel().state == "cancelled"
+    again = job.retry()
+    assert again.raw["retried_from"] == job.id
+    again.cancel()
+    again.delete()
+    with pytest.raises(aigc.NotFound, match=f"There is no job called {again.id}"):
+        again.refresh()
+
+
+def test_a_failed_job_says_why(server: aigc.Client, worker: ActingWorker, dataset: str) -> None:
+    job = server.jobs.submit("image_gan.train", dataset=dataset)
+    worker.fail("training", "diverged")
+    with pytest.raises(aigc.JobFailed) as failed:
+        job.wait(timeout=30)
+    assert failed.value.code == "diverged"
+    assert "smaller learning rate" in str(failed.value)
+    assert failed.value.help_url.startswith(server.url)
+    assert run(["jobs", "watch", job.id, "--exit-status"]) == 3
+
+
+def test_a_file_that_is_no_dataset_is_refused_by_name(
+    server: aigc.Client, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty.zip").touch()
+    (tmp_path / "notes.txt").write_text("no pictures here")
+    for name in ("empty.zip", "notes.txt"):
+        with pytest.raises(aigc.ApiError, match=name) as refused:
+            server.datasets.upload(tmp_path / name)
+        assert run(["datasets", "add", str(tmp_path / name)]) == 1
+        assert f"Error: {refused.value}" in capsys.readouterr().err
+
+
+def test_an_upload_is_checked_and_then_shown(server: aigc.Client, worker: ActingWorker, tmp_path: Path) -> None:
+    file = tmp_path / "shirts.zip"
+    file.write_bytes(picture_zip())
+    checking = threading.Timer(0, check_soon, [worker])
+    checking.start()
+    made = server.datasets.upload(file, licence="MIT")
+    checking.join()
+    assert (made.state, made.name, made.raw["licence"]) == ("ready", "shirts", "MIT")
+    assert made.report["train"] == 4
+    assert bytes(made.preview()) == PNG
+
+
+def check_soon(worker: ActingWorker) -> None:
+    """Check a dataset as soon as there is one."""
+    while True:
+        try:
+            worker.check_dataset()
+        except AssertionError:
+            continue
+        return
+
+
+def test_lists_are_complete(server: aigc.Client, dataset: str, capsys: pytest.CaptureFixture[str]) -> None:
+    made = [server.jobs.submit("image_gan.train", dataset=dataset, seed=seed).id for seed in range(5)]
+    assert [job.id for job in server.jobs.list(limit=None, task="image_gan.train")] == made[::-1]
+    assert run(["jobs", "list", "--state", "queued", "--task", "image_gan.train", "--since", "1h", "-q"]) == 0
+    assert capsys.readouterr().out.split() == made[::-1]
+    assert run(["jobs", "view", "@last", "--json=id"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"id": made[-1]}
+    assert run(["jobs", "view", made[0][-8:], "--json=id"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"id": made[0]}
+
+
+def test_every_task_can_be_shown(server: aigc.Client, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["tasks"]) == 0
+    names = [line.split("\t")[0] for line in capsys.readouterr().out.splitlines()]
+    assert "image_gan.train" in names
+    for name in names:
+        assert run(["tasks", name]) == 0
+        shown: Any = capsys.readouterr().out
+        assert all(field in shown for field in server.tasks.get(name).fields)
+
+
+def test_the_servers_sentences_come_in_chinese(server: aigc.Client, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["jobs", "view", "job_" + "0" * 26, "--lang", "zh-CN"]) == 1
+    assert re.search(r"[\u4e00-\u9fff]", capsys.readouterr().err)
+
+
+def test_a_protected_server_wants_a_token(
+    server: aigc.Client, engine: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from jobs import tokens
+    from jobs.principal import Principal
+
+    _, secret = tokens.create(engine, Principal("default", "operator"), "test", "submit")
+    assert run(["jobs", "list"]) == 4
+    (tmp_path / "token").write_text(secret)
+    monkeypatch.setenv("AIGC_TOKEN_FILE", str(tmp_path / "token"))
+    assert run(["jobs", "list"]) == 0
+    monkeypatch.setenv("AIGC_TOKEN", "aigc_wrong")
+    assert run(["jobs", "list"]) == 4
