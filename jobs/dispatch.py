@@ -9,12 +9,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
-
-from celery import Celery
-from kombu import Queue
+from typing import TYPE_CHECKING, Any, Protocol
 
 from jobs.settings import Settings
+
+if TYPE_CHECKING:  # imported where they are used: the web process announces without them and stays small
+    from celery import Celery
+    from kombu import Queue
 
 log = logging.getLogger("aigc.dispatch")
 
@@ -65,8 +66,10 @@ def transport_options(settings: Settings, socket_timeout: float) -> dict[str, An
     }
 
 
-def queues() -> list[Queue]:
+def queues() -> "list[Queue]":
     """The four queues; there are no others."""
+    from kombu import Queue
+
     return [Queue(name, routing_key=name) for name in QUEUES]
 
 
@@ -131,13 +134,15 @@ class CeleryDispatcher:
         with self._app().connection_for_write() as connection:
             yield connection.default_channel
 
-    def _app(self) -> Celery:
+    def _app(self) -> "Celery":
         with self._lock:
             if self._celery is None or self._pid != os.getpid():
                 self._celery, self._pid = self._make(), os.getpid()
             return self._celery
 
-    def _make(self) -> Celery:
+    def _make(self) -> "Celery":
+        from celery import Celery
+
         app = Celery("aigc-producer", set_as_current=False, broker=self._settings.broker_url)
         app.conf.update(
             accept_content=["json"],

@@ -191,7 +191,7 @@ class Lease:
         return Move("running", "running", values, events, visible)
 
     def _succeed(self, session: Session, now: datetime, figures: Mapping[str, Any], files: Sequence[NewFile]) -> None:
-        if self._ended_by_me(session):
+        if self._ended_as(session, "succeeded"):
             return
         final = {"metrics": dict(figures)} if figures else {}
         move = Move("running", "succeeded", final | {"step": Job.total, "phase": None}, [state_event("succeeded")])
@@ -207,7 +207,7 @@ class Lease:
         self._end_attempt(session, now, "succeeded")
 
     def _fail(self, session: Session, now: datetime, failure: dict[str, Any], tail: str) -> None:
-        if self._ended_by_me(session):
+        if self._ended_as(session, "retried", "failed", "cancelled"):
             return
         row = self._require(session)
         code, settings = failure["code"], self._engine.settings
@@ -228,7 +228,7 @@ class Lease:
         self._end_attempt(session, now, "retried", code, tail)
 
     def _release(self, session: Session, now: datetime, reason: str) -> None:
-        if self._ended_by_me(session):
+        if self._ended_as(session, "released", "cancelled"):
             return
         if self._require(session).cancel_requested_at is not None:
             self._cancelled(session, now)
@@ -239,7 +239,7 @@ class Lease:
         self._end_attempt(session, now, "released")
 
     def _cancelled(self, session: Session, now: datetime) -> None:
-        if self._ended_by_me(session):
+        if self._ended_as(session, "cancelled"):
             return
         self._write(
             session,
@@ -250,7 +250,7 @@ class Lease:
         self._end_attempt(session, now, "cancelled")
 
     def _paused(self, session: Session, now: datetime) -> None:
-        if self._ended_by_me(session):
+        if self._ended_as(session, "paused"):
             return
         move = Move("running", "paused", {"pause_requested_at": None}, [state_event("paused")])
         self._write(session, move, now, Job.pause_requested_at.is_not(None))
@@ -272,10 +272,10 @@ class Lease:
             raise LeaseLost
         return row
 
-    def _ended_by_me(self, session: Session) -> bool:
-        """Whether an earlier call ended this attempt, though its COMMIT may never have been answered."""
-        outcome = session.scalar(select(Attempt.outcome).where(Attempt.lease_id == self.claim.lease_id))
-        return outcome is not None and outcome != "lost"
+    def _ended_as(self, session: Session, *outcomes: str) -> bool:
+        """Whether an earlier call ended this attempt so, though its COMMIT may never have been answered."""
+        found = session.scalar(select(Attempt.outcome).where(Attempt.lease_id == self.claim.lease_id))
+        return found in outcomes
 
     def _end_attempt(
         self, session: Session, now: datetime, outcome: str, code: str | None = None, tail: str = ""

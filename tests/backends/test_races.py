@@ -1,0 +1,241 @@
+"""The same moment for many: threads and processes that want the same row."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from sqlalchemy import select
+
+from jobs import maintenance
+from jobs.claiming import WorkerIdentity, claim
+from jobs.engine import Engine
+from jobs.errors import JobAlreadyFinished, LeaseLost
+from jobs.lifecycle import Lease, request_cancel
+from jobs.principal import Principal
+from jobs.repository import Repository
+from jobs.submit import Submission, submit
+from jobs.tables import Attempt, Job, JobEvent
+from tests.conftest import Clock, RecordingDispatcher
+from tests.jobs.acting import Actor
+
+ROOT = Path(__file__).parents[2]
+T = TypeVar("T")
+
+CLAIM_ALL = """
+import json, sys
+from pathlib import Path
+from jobs.artifacts import LocalStore
+from jobs.claiming import WorkerIdentity, claim
+from jobs.db import Database
+from jobs.engine import Engine
+from jobs.settings import Settings
+from tests.conftest import Clock, RecordingDispatcher
+settings = Settings()
+engine = Engine(settings, Database(settings.sql_url, Clock()), LocalStore(Path("/nowhere")), RecordingDispatcher())
+print("ready", flush=True)
+sys.stdin.readline()
+taken = []
+while (found := claim(engine, WorkerIdentity(sys.argv[1], "training", "cpu"), frozenset(["x"]))) is not None:
+    taken.append(found.job_id)
+print(json.dumps(taken))
+"""
+
+
+@pytest.fixture
+def actor(engine: Engine, principal: Principal) -> Actor:
+    return Actor(engine, principal)
+
+
+def together(calls: Sequence[Callable[[], T]]) -> list[T | Exception]:
+    """Make all calls at the same moment; their results, or what they raised, in order."""
+    start = threading.Barrier(len(calls))
+    results: list[T | Exception] = [RuntimeError("never ran")] * len(calls)
+
+    def run(place: int) -> None:
+        start.wait()
+        try:
+            results[place] = calls[place]()
+        except Exception as error:  # noqa: BLE001 - handed to the test
+            results[place] = error
+
+    threads = [threading.Thread(target=run, args=(place,)) for place in range(len(calls))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
+
+
+def test_processes_claim_every_job_once(actor: Actor) -> None:
+    jobs = {actor.train().id for _ in range(40)}
+    environment = {
+        **os.environ,
+        "AIGC_DATABASE_URL": actor.engine.settings.database_url,
+        "AIGC_HOME": str(actor.engine.settings.home),
+    }
+    workers = [
+        subprocess.Popen(
+            [sys.executable, "-c", CLAIM_ALL, f"wrk_{number}"],
+            env=environment,
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(4)
+    ]
+    for worker in workers:
+        assert worker.stdout is not None
+        assert worker.stdout.readline() == "ready\n"
+    for worker in workers:
+        assert worker.stdin is not None
+        worker.stdin.write("\n")
+        worker.stdin.flush()
+    taken = Counter(job for worker in workers for job in json.loads(worker.communicate(timeout=120)[0]))
+    assert set(taken) == jobs
+    assert set(taken.values()) == {1}
+    with actor.engine.db.read() as session:
+        assert set(session.scalars(select(Attempt.number).where(Attempt.job_id.in_(jobs)))) == {1}
+
+
+def test_threads_claim_every_job_once(actor: Actor) -> None:
+    jobs = {actor.train().id for _ in range(12)}
+    claims = together([actor.try_claim] * 16)
+    taken = [found.job_id for found in claims if found is not None and not isinstance(found, Exception)]
+    assert not [found for found in claims if isinstance(found, Exception)]
+    assert len(taken) == len(set(taken))
+    while (left := actor.try_claim()) is not None:  # who met a locked row may have left one behind
+        taken.append(left.job_id)
+    assert sorted(taken) == sorted(jobs)
+
+
+def test_one_key_from_twenty_clients_makes_one_job(actor: Actor, dispatcher: RecordingDispatcher) -> None:
+    submission = Submission("image_vae.train", {"dataset": actor.dataset().id}, idempotency_key="k1")
+    dispatcher.announced.clear()
+    results = together([lambda: submit(actor.engine, actor.principal, submission)] * 20)
+    assert not [result for result in results if isinstance(result, Exception)]
+    submitted = [result for result in results if not isinstance(result, Exception)]
+    assert len({result.job.id for result in submitted}) == 1
+    assert Counter(result.replayed for result in submitted) == {True: 19, False: 1}
+    assert dispatcher.announced == ["training.cpu"]
+    with actor.engine.db.read() as session:
+        assert len(session.scalars(select(Job.id).where(Job.family == "image_vae")).all()) == 1
+
+
+def test_models_of_one_name_that_are_ready_at_once_are_numbered(actor: Actor) -> None:
+    for _ in range(6):
+        actor.train(name="clothes")
+    files = [actor.store("model/weights.safetensors", b"weights")]
+    leases = [actor.lease() for _ in range(6)]
+    results = together([lambda lease=lease: lease.succeed({}, files) for lease in leases])  # type: ignore[misc]
+    assert results == [None] * 6
+    versions = Repository(actor.engine, actor.principal).models().items
+    assert sorted(version.number for version in versions) == [1, 2, 3, 4, 5, 6]
+
+
+def test_uploads_of_one_name_at_once_are_numbered(actor: Actor) -> None:
+    path = actor.engine.settings.home / "photos.zip"
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(b"content")
+    from jobs import uploads
+
+    upload = uploads.Upload(path, "photos.zip")
+    results = together([lambda: uploads.receive(actor.engine, actor.principal, upload)] * 6)
+    assert not [result for result in results if isinstance(result, Exception)]
+    datasets = Repository(actor.engine, actor.principal).datasets().items
+    assert sorted(dataset.number for dataset in datasets) == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_cancel_and_a_claim_at_once(actor: Actor) -> None:
+    for _ in range(6):
+        job = actor.train()
+        cancelled, claimed = together(
+            [lambda: request_cancel(actor.engine, actor.principal, job.id), lambda: actor.try_claim()]  # noqa: B023
+        )
+        assert not isinstance(cancelled, Exception)
+        assert not isinstance(claimed, Exception)
+        row = actor.job(job.id)
+        if claimed is None:
+            assert (row.status, row.attempt) == ("cancelled", 0)
+        else:
+            assert row.status == "running"
+            assert row.cancel_requested_at is not None
+            Lease(actor.engine, claimed).cancelled()  # type: ignore[arg-type]
+        assert len(actor.events(job.id, "end")) == 1
+
+
+def test_a_success_and_a_cancel_at_once_end_once(actor: Actor) -> None:
+    files = [actor.store("model/weights.safetensors", b"weights")]
+    for _ in range(6):
+        job = actor.train()
+        lease = actor.lease()
+
+        def stop(lease: Lease = lease) -> None:
+            request_cancel(actor.engine, actor.principal, lease.claim.job_id)
+            lease.cancelled()
+
+        together([lambda: lease.succeed({}, files), stop])  # noqa: B023
+        row = actor.job(job.id)
+        made = Repository(actor.engine, actor.principal).models_made_by([job.id])
+        assert row.status in ("succeeded", "cancelled")
+        assert bool(made) == (row.status == "succeeded")
+        assert len(actor.events(job.id, "end")) == 1
+
+
+def test_a_late_success_and_the_reaper_at_once(actor: Actor, clock: Clock) -> None:
+    files = [actor.store("model/weights.safetensors", b"weights")]
+    for _ in range(6):
+        job = actor.train()
+        lease = actor.lease()
+        clock.advance(31)
+        succeeded, reaped = together([lambda: lease.succeed({}, files), lambda: maintenance.reap(actor.engine)])  # noqa: B023
+        row = actor.job(job.id)
+        if isinstance(succeeded, LeaseLost):
+            assert (row.status, reaped) == ("queued", 1)
+            request_cancel(actor.engine, actor.principal, job.id)
+        else:
+            assert (row.status, reaped, succeeded) == ("succeeded", 0, None)
+
+
+def test_many_reapers_take_a_job_once(actor: Actor, clock: Clock) -> None:
+    jobs = [actor.train() for _ in range(5)]
+    for _ in jobs:
+        actor.claim()
+    clock.advance(31)
+    reaped = together([lambda: maintenance.reap(actor.engine)] * 5)
+    assert sum(count for count in reaped if isinstance(count, int)) == 5
+    assert {actor.job(job.id).worker_losses for job in jobs} == {1}
+    with actor.engine.db.read() as session:
+        for job in jobs:
+            seqs = session.scalars(select(JobEvent.seq).where(JobEvent.job_id == job.id).order_by(JobEvent.seq)).all()
+            assert list(seqs) == list(range(1, len(seqs) + 1))
+
+
+def test_a_reader_never_waits_for_a_writer(actor: Actor) -> None:
+    job = actor.train()
+    with actor.engine.db.begin() as session:
+        session.get_one(Job, job.id).name = "uncommitted"
+        session.flush()
+        assert Repository(actor.engine, actor.principal).job(job.id).name == job.name
+
+
+def test_who_meets_a_frozen_claim_takes_another_job(actor: Actor) -> None:
+    """On PostgreSQL a worker that is frozen inside its claim holds up nobody."""
+    if actor.engine.db.is_sqlite:
+        return  # one writer at a time: a frozen one is a known limit of the embedded database
+    first, second = actor.train(), actor.train()
+    with actor.engine.db.begin() as frozen:
+        frozen.scalar(select(Job.id).where(Job.id == first.id).with_for_update())
+        other = claim(actor.engine, WorkerIdentity("wrk_two", "training", "cpu"))
+        assert other is not None
+        assert other.job_id == second.id
+    with suppress(JobAlreadyFinished):
+        request_cancel(actor.engine, actor.principal, first.id)

@@ -1,0 +1,264 @@
+"""Random histories of two jobs against a model of forty lines: whatever happens, the promises hold."""
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from sqlalchemy import select, text
+
+from jobs import maintenance
+from jobs.artifacts import LocalStore
+from jobs.db import Database
+from jobs.engine import Engine
+from jobs.errors import JobAlreadyFinished, LeaseLost
+from jobs.lifecycle import Beat, Failure, Lease, request_cancel
+from jobs.principal import Principal
+from jobs.settings import Settings
+from jobs.tables import FINAL, Attempt, Base, Job, ModelVersion, SchemaInfo
+from tests import servers
+from tests.conftest import Clock, RecordingDispatcher
+from tests.jobs.acting import Actor
+
+TTL = 30
+MOST_LOSSES, MOST_FAILURES = 3, 2
+# What a call may find that it did itself before, when the answer was lost.
+REPEATABLE = {
+    "fail": ("retried", "failed", "cancelled"),
+    "succeed": ("succeeded",),
+    "release": ("released", "cancelled"),
+    "cancelled": ("cancelled",),
+}
+
+
+@dataclass
+class Expected:
+    """What must be true of one job."""
+
+    status: str = "queued"
+    holder: Lease | None = None
+    until: float = 0
+    not_before: float = 0
+    cancel: bool = False
+    losses: int = 0
+    failures: int = 0
+    releases: int = 0
+    attempts: int = 0
+    checkpoint: int = -1
+    stale: list[Lease] = field(default_factory=list)
+
+    def leave(self, status: str) -> None:
+        """The holder's time is over."""
+        assert self.holder is not None
+        self.stale.append(self.holder)
+        self.status, self.holder = status, None
+
+    def lose(self) -> None:
+        """The lease ran out and the reaper came."""
+        self.losses += 1
+        self.leave("cancelled" if self.cancel else "failed" if self.losses >= MOST_LOSSES else "queued")
+
+    def fail(self) -> None:
+        """The program failed in a way that may pass."""
+        if self.failures + 1 > MOST_FAILURES:
+            self.leave("failed")
+        elif self.cancel:
+            self.leave("cancelled")
+        else:
+            self.failures += 1
+            self.leave("queued")
+
+
+class Histories(RuleBasedStateMachine):
+    """The rules; a subclass names the database."""
+
+    url = ""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.home = Path(tempfile.mkdtemp(prefix="aigc", dir=servers.fast_directory()))
+        self.clock = Clock()
+        self.started = self.clock()
+        chosen = Settings(home=self.home, database_url="sqlite://", min_free_disk=0)
+        self.database = Database(self.url, self.clock)
+        self._empty()
+        engine = Engine(chosen, self.database, LocalStore(self.home / "artifacts"), RecordingDispatcher())
+        self.actor = Actor(engine, Principal("acme", "ada"))
+        self.files = [self.actor.store("model/weights.safetensors", b"weights")]
+        self.actor.dataset()
+        self.jobs: dict[str, Expected] = {}
+
+    def _empty(self) -> None:
+        with self.database.begin() as session:
+            for table in reversed(Base.metadata.sorted_tables):
+                if table.name != SchemaInfo.__tablename__:
+                    session.execute(text(f'DELETE FROM "{table.name}"'))
+
+    def teardown(self) -> None:
+        self.database.dispose()
+        shutil.rmtree(self.home, ignore_errors=True)
+
+    @property
+    def time(self) -> float:
+        return (self.clock() - self.started).total_seconds()
+
+    @precondition(lambda self: len(self.jobs) < 2)
+    @rule()
+    def submit(self) -> None:
+        self.jobs[self.actor.train().id] = Expected()
+
+    @rule()
+    def claim(self) -> None:
+        claimed = self.actor.try_claim()
+        free = {id_ for id_, job in self.jobs.items() if job.status == "queued" and job.not_before <= self.time}
+        assert (claimed is not None) == bool(free)
+        if claimed is not None:
+            assert claimed.job_id in free
+            job = self.jobs[claimed.job_id]
+            job.status, job.holder, job.until = "running", Lease(self.actor.engine, claimed), self.time + TTL
+            job.attempts += 1
+            assert claimed.attempt == job.attempts
+            assert claimed.resumed_step == (job.checkpoint if job.checkpoint >= 0 else None)
+
+    @rule(seconds=st.sampled_from([1, 10, 29, 31, 700]))
+    def wait(self, seconds: int) -> None:
+        self.clock.advance(seconds)
+
+    @rule(data=st.data(), step=st.integers(0, 9))
+    def beat(self, data: st.DataObject, step: int) -> None:
+        if job := self._held(data):
+            assert job.holder is not None
+            assert job.holder.beat(Beat(step=step, total=10, points=[(step, {"loss": 1.0})])).cancel == job.cancel
+            job.until = self.time + TTL
+
+    @rule(data=st.data(), step=st.integers(0, 9))
+    def checkpoint(self, data: st.DataObject, step: int) -> None:
+        if job := self._held(data):
+            assert job.holder is not None
+            job.holder.checkpoint(step, self.files)
+            job.checkpoint = max(job.checkpoint, step)
+
+    @rule(data=st.data())
+    def succeed(self, data: st.DataObject) -> None:
+        if job := self._held(data):
+            assert job.holder is not None
+            job.holder.succeed({}, self.files)
+            job.leave("succeeded")
+
+    @rule(data=st.data(), code=st.sampled_from(["internal", "diverged"]))
+    def fail(self, data: st.DataObject, code: str) -> None:
+        if job := self._held(data):
+            assert job.holder is not None
+            job.holder.fail(Failure(code))
+            if code == "diverged":
+                job.leave("failed")
+            else:
+                job.fail()
+            row = self.actor.job(job.stale[-1].claim.job_id)
+            job.not_before = (row.not_before - self.started).total_seconds()
+
+    @rule(data=st.data())
+    def release(self, data: st.DataObject) -> None:
+        if job := self._held(data):
+            assert job.holder is not None
+            job.holder.release("drain")
+            if not job.cancel:
+                job.releases += 1
+            job.leave("cancelled" if job.cancel else "queued")
+
+    @precondition(lambda self: self.jobs)
+    @rule(data=st.data())
+    def cancel(self, data: st.DataObject) -> None:
+        id_ = data.draw(st.sampled_from(sorted(self.jobs)))
+        job = self.jobs[id_]
+        if job.status in ("succeeded", "failed"):
+            with pytest.raises(JobAlreadyFinished):
+                request_cancel(self.actor.engine, self.actor.principal, id_)
+            return
+        request_cancel(self.actor.engine, self.actor.principal, id_)
+        if job.status == "running":
+            job.cancel = True
+        else:
+            job.status = "cancelled"
+
+    @rule()
+    def reap(self) -> None:
+        maintenance.reap(self.actor.engine)
+        for job in self.jobs.values():
+            if job.status == "running" and job.until < self.time:
+                job.lose()
+                job.not_before = 0
+
+    @rule(data=st.data(), call=st.sampled_from(["beat", "checkpoint", "fail", "succeed", "release", "cancelled"]))
+    def a_stale_holder_writes(self, data: st.DataObject, call: str) -> None:
+        """Somebody whose lease is gone tries everything; only the repetition of one's own end is accepted."""
+        stale = [lease for job in self.jobs.values() for lease in job.stale]
+        if not stale:
+            return
+        lease = data.draw(st.sampled_from(stale))
+        writes: dict[str, Callable[[], object]] = {
+            "beat": lease.beat,
+            "checkpoint": lambda: lease.checkpoint(99, self.files),
+            "fail": lambda: lease.fail(Failure("internal")),
+            "succeed": lambda: lease.succeed({"stale": 1.0}, self.files),
+            "release": lambda: lease.release("stale"),
+            "cancelled": lease.cancelled,
+        }
+        before = self.actor.job(lease.claim.job_id)
+        if self._outcome(lease) in REPEATABLE.get(call, ()):
+            writes[call]()
+        else:
+            with pytest.raises(LeaseLost):
+                writes[call]()
+        after = self.actor.job(lease.claim.job_id)
+        assert (after.version, after.last_seq, after.status) == (before.version, before.last_seq, before.status)
+
+    def _held(self, data: st.DataObject) -> Expected | None:
+        held = [job for job in self.jobs.values() if job.holder is not None]
+        return data.draw(st.sampled_from(held)) if held else None
+
+    def _outcome(self, lease: Lease) -> str | None:
+        with self.database.read() as session:
+            return session.scalar(select(Attempt.outcome).where(Attempt.lease_id == lease.claim.lease_id))
+
+    @invariant()
+    def rows_are_as_the_model_says(self) -> None:
+        for id_, job in self.jobs.items():
+            row: Job = self.actor.job(id_)
+            counted = (row.attempt, row.worker_losses, row.app_failures, row.releases, row.checkpoint_step)
+            assert row.status == job.status
+            assert counted == (job.attempts, job.losses, job.failures, job.releases, job.checkpoint)
+            assert row.lease_id == (job.holder.claim.lease_id if job.holder else None)
+            assert row.attempt <= 1 + MOST_FAILURES + MOST_LOSSES + row.releases
+
+    @invariant()
+    def histories_are_whole_and_end_once(self) -> None:
+        for id_, job in self.jobs.items():
+            events = self.actor.events(id_)
+            assert [event.seq for event in events] == list(range(1, len(events) + 1))
+            ends = [event for event in events if event.terminal]
+            assert len(ends) == (job.status in FINAL)
+            if ends:
+                assert ends[0].data["status"] == job.status
+            assert len(self.actor.attempts(id_)) == job.attempts
+
+    @invariant()
+    def a_model_version_exists_if_and_only_if_its_job_succeeded(self) -> None:
+        with self.database.read() as session:
+            made = set(session.scalars(select(ModelVersion.job_id)))
+        assert made == {id_ for id_, job in self.jobs.items() if job.status == "succeeded"}
+
+
+def test_histories(database_url: str) -> None:
+    machine = type("HistoriesHere", (Histories,), {"url": database_url})
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=15, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+        ),
+    )
