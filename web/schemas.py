@@ -264,6 +264,15 @@ class Model(Answer):
     links: ModelLinks
 
 
+class Figure(Answer):
+    """How a figure that jobs of a task report reads to a person."""
+
+    title: str
+    better: Literal["lower", "higher"]
+    description: str
+    baseline: str | None = Field(None, description="Name of the figure that holds the trivial baseline's.")
+
+
 class Task(Answer):
     """One operation of a family."""
 
@@ -277,6 +286,7 @@ class Task(Answer):
     makes: Literal["model", "dataset", "files"]
     presets: dict[str, dict[str, Any]]
     json_schema: dict[str, Any] = Field(alias="schema", description="JSON Schema 2020-12 of the settings.")
+    metrics: dict[str, Figure] = Field({}, description="What the figures of its jobs mean, by name.")
 
 
 class Worker(Answer):

@@ -5,7 +5,7 @@ from typing import Any
 from flask import Response
 
 from aigc_models import registry
-from aigc_models.base import Family, Params
+from aigc_models.base import Family, MetricInfo, Params
 from jobs import errors
 from web import schemas
 from web.api.render import answer, tagged, whole
@@ -55,6 +55,13 @@ def _shown(name: str) -> schemas.Task:
         makes=params.makes,
         presets=plain(params.presets),
         schema=task_schema(params),
+        metrics={name: _figure(info) for name, info in family.metrics.items()},
+    )
+
+
+def _figure(info: MetricInfo) -> schemas.Figure:
+    return schemas.Figure(
+        title=say(info.title), better=info.better, description=say(info.description), baseline=info.baseline
     )
 
 
