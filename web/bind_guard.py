@@ -1,15 +1,24 @@
 """Refuses to serve the world without a token."""
 
-from jobs import tokens
-from jobs.engine import open_engine
+import ipaddress
+
 from jobs.settings import Settings
-from web.security import is_loopback
 
 REFUSAL = (
     "aigc will not serve {host} to other machines without a token, because anyone who reaches it could "
     "run jobs and read data. Make one with `aigc token create`, or set AIGC_TOKEN to a long random text, "
     "then start again. To serve this machine only, set AIGC_HOST=127.0.0.1."
 )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address to bind is reachable from this machine only."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
 
 
 def refusal(settings: Settings) -> str:
@@ -20,6 +29,9 @@ def refusal(settings: Settings) -> str:
 
 
 def _has_tokens(settings: Settings) -> bool:
+    from jobs import tokens
+    from jobs.engine import open_engine
+
     engine = open_engine(settings)
     try:
         return tokens.any_active(engine)

@@ -16,6 +16,7 @@ from flask_wtf.csrf import CSRFError
 from jobs.errors import Forbidden
 from jobs.settings import Settings
 from web import context, problems
+from web.bind_guard import is_loopback
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -65,16 +66,6 @@ def init_csrf(app: Flask) -> None:
 def exempt_api(app: Flask) -> None:
     """The API reads no forms: it is guarded by the origin check and by tokens."""
     app.extensions["aigc_csrf"].exempt(app.blueprints["api"])
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address to bind is reachable from this machine only."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def host_allowed(host: str, settings: Settings) -> bool:

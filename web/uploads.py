@@ -88,6 +88,7 @@ class StagingFile:
         """Write, up to the limit."""
         self._left -= len(data)
         if self._left < 0:
+            self._file.close()
             raise FileTooLarge(limit=in_words(self._limit))
         try:
             return self._file.write(data)

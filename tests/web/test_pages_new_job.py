@@ -1,0 +1,164 @@
+"""Starting jobs from forms, without JavaScript."""
+
+import re
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests.web.acting import ActingWorker, ready_dataset, submit_training
+from tests.web.reading import read, token
+
+FORM = "/jobs/new/image_gan.train"
+
+
+@pytest.fixture
+def dataset(client: FlaskClient, worker: ActingWorker) -> str:
+    return ready_dataset(client, worker)
+
+
+def filled(client: FlaskClient, address: str = FORM, **changes: str) -> dict[str, str]:
+    """The form's fields as a browser would send them."""
+    return read(client, address).fields | changes
+
+
+def test_every_task_can_be_picked_but_imports(client: FlaskClient) -> None:
+    links = read(client, "/jobs/new").links
+    for task in ("image_gan.train", "image_gan.generate", "image_gan.evaluate", "image_vae.traverse"):
+        assert f"/jobs/new/{task}" in links
+    assert not any("dataset." in link for link in links)
+
+
+def test_a_fresh_form(client: FlaskClient, dataset: str) -> None:
+    page = read(client, FORM)
+    assert page.fields["dataset"] == dataset  # the only one there is
+    assert page.fields["preset"] == page.fields["base"] == "balanced"
+    assert page.has("label", **{"for": "f-epochs"})
+    assert page.has("input", id="f-epochs", inputmode="numeric", **{"aria-describedby": "h-epochs"})
+    assert page.has("input", id="f-learning_rate", inputmode="decimal")
+    assert "digits v1" in page.text
+    assert "/datasets/new" in page.links
+
+
+def test_values_can_come_from_the_address(client: FlaskClient, dataset: str) -> None:
+    page = read(client, f"{FORM}?dataset={dataset}&preset=quick&seed=7")
+    assert page.fields["dataset"] == dataset
+    assert page.fields["preset"] == "quick"
+    assert page.fields["epochs"] == "8"
+    assert page.fields["seed"] == "7"
+    assert "Parameters:" in page.text
+
+
+def test_a_form_makes_a_job(client: FlaskClient, dataset: str) -> None:
+    sent = filled(client, f"{FORM}?dataset={dataset}", epochs="3", name="from a form")
+    reply = client.post(FORM, data=sent)
+    assert reply.status_code == 303
+    job = client.get("/api/v1" + reply.location).get_json()
+    assert job["name"] == "from a form"
+    assert job["params"]["epochs"] == 3
+
+
+def test_the_preset_works_without_javascript(client: FlaskClient, dataset: str) -> None:
+    reply = client.post(FORM, data=filled(client, f"{FORM}?dataset={dataset}", preset="quick"))
+    assert client.get("/api/v1" + reply.location).get_json()["params"]["epochs"] == 8
+
+
+def test_a_double_click_makes_one_job_and_a_change_another(client: FlaskClient, dataset: str) -> None:
+    sent = filled(client, f"{FORM}?dataset={dataset}")
+    first, second = client.post(FORM, data=sent), client.post(FORM, data=sent)
+    assert first.location == second.location
+    third = client.post(FORM, data=sent | {"epochs": "3"})
+    assert third.status_code == 303
+    assert third.location != first.location
+
+
+def test_faults_are_listed_beside_their_fields_and_values_stay(client: FlaskClient, dataset: str) -> None:
+    sent = filled(client, f"{FORM}?dataset={dataset}", epochs="0", learning_rate="fast", seed="-1", name="kept")
+    reply = client.post(FORM, data=sent)
+    assert reply.status_code == 422
+    html = reply.text
+    assert "<title>Error: " in html
+    assert '<div class="alert bad" role="alert" tabindex="-1" id="problems">' in html
+    assert '<a href="#f-epochs">Epochs must be between 1 and 10000.</a>' in html
+    assert '<a href="#f-learning_rate">Learning rate must be a number.</a>' in html
+    assert re.search(r'<details class="more" open>', html)  # the seed's fault would be hidden otherwise
+    assert re.search(
+        r'id="f-epochs" name="epochs" value="0"[^>]*aria-describedby="h-epochs e-epochs" aria-invalid="true"', html
+    )
+    assert 'value="fast"' in html
+    assert 'value="kept"' in html
+    assert f'<option value="{dataset}" selected>' in html
+    assert client.get("/api/v1/jobs?task=image_gan.train").get_json()["data"] == []
+
+
+def test_a_missing_dataset_is_said(client: FlaskClient) -> None:
+    reply = client.post(FORM, data=filled(client))
+    assert reply.status_code == 422
+    assert '<a href="#f-dataset">Dataset is missing. Choose a value.</a>' in reply.text
+
+
+def test_a_dataset_that_is_not_ready_is_said_beside_its_field(client: FlaskClient) -> None:
+    from tests.web.acting import picture_zip, upload
+
+    waiting = upload(client, picture_zip()).get_json()["id"]
+    reply = client.post(FORM, data=filled(client) | {"dataset": waiting})
+    assert reply.status_code == 422
+    assert 'href="#f-dataset"' in reply.text
+    assert "is still being checked or was refused" in reply.text
+
+
+def test_checking_starts_nothing(client: FlaskClient, dataset: str) -> None:
+    reply = client.post(FORM, data=filled(client, f"{FORM}?dataset={dataset}", action="check"))
+    assert reply.status_code == 200
+    assert "The settings are fine" in reply.text
+    assert client.get("/api/v1/jobs?task=image_gan.train").get_json()["data"] == []
+
+
+def test_duplicating_brings_the_same_values(client: FlaskClient, dataset: str) -> None:
+    made = submit_training(client, dataset, preset="quick", name="first").get_json()
+    page = read(client, f"{FORM}?from={made['id']}")
+    assert page.fields["epochs"] == str(made["params"]["epochs"])
+    assert page.fields["dataset"] == dataset
+    assert page.fields["preset"] == ""
+    assert page.fields["name"] == "first"
+    reply = client.post(FORM, data=page.fields)
+    again = client.get("/api/v1" + reply.location).get_json()
+    assert again["params"] == made["params"]
+
+
+def test_a_form_without_its_token_is_refused(client: FlaskClient, dataset: str) -> None:
+    reply = client.post(FORM, data={"dataset": dataset})
+    assert reply.status_code == 400
+    assert "The form has expired" in reply.text
+
+
+def test_the_estimate_and_the_code_follow_what_is_typed(client: FlaskClient, dataset: str) -> None:
+    typed = filled(client, f"{FORM}?dataset={dataset}", epochs="3")
+    reply = client.get(f"{FORM}/estimate", query_string=typed).get_json()
+    assert [label for label, _ in reply["estimate"]] == ["Time", "Memory", "Parameters"]
+    assert '"epochs": 3' in reply["snippets"]["curl"]
+    assert "epochs=3" in reply["snippets"]["python"]
+    assert "-p epochs=3" in reply["snippets"]["cli"]
+    assert client.get(f"{FORM}/estimate", query_string=typed | {"epochs": "no"}).get_json()["estimate"] == []
+
+
+def test_the_curl_snippet_makes_that_job(client: FlaskClient, dataset: str) -> None:
+    typed = filled(client, f"{FORM}?dataset={dataset}", epochs="3", preset="quick")
+    text = client.get(f"{FORM}/estimate", query_string=typed).get_json()["snippets"]["curl"]
+    body = text[text.index("-d '") + 4 : text.rindex("'")]
+    made = client.post("/api/v1/jobs", data=body, content_type="application/json").get_json()
+    reply = client.post(FORM, data=typed | {"csrf_token": token(client.get(FORM).text)})
+    assert client.get("/api/v1" + reply.location).get_json()["params"] == made["params"]
+
+
+def test_a_model_can_generate_from_its_page(client: FlaskClient, worker: ActingWorker, dataset: str) -> None:
+    submit_training(client, dataset)
+    worker.train()
+    model = client.get("/api/v1/models").get_json()["data"][0]["id"]
+    page = read(client, f"/models/{model}")
+    assert page.fields["model"] == model
+    reply = client.post("/jobs/new/image_gan.generate", data=page.fields | {"count": "4", "seed": "3"})
+    assert reply.status_code == 303
+    job = client.get("/api/v1" + reply.location).get_json()
+    assert job["params"]["count"] == 4
+    assert job["params"]["seed"] == 3
+    assert job["name"] in read(client, f"/models/{model}").text
