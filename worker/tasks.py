@@ -54,7 +54,11 @@ class SlotStep(bootsteps.StartStopStep):
         with devices.open_nvml() as nvml:
             device = devices.choose(self._device or kind, nvml)[0]
         slot = self._slot = Slot(open_engine(Settings()), lane, device)
-        worker.app.task(name=TASK, Request=PromptRequest)(lambda: slot.work())
+
+        def run() -> None:
+            slot.work()
+
+        worker.app.task(name=TASK, Request=PromptRequest)(run)
         slot.start()
         self._shutting_down = signals.worker_shutting_down.connect(lambda **_: slot.drain(), weak=False)
         self._ready = signals.worker_ready.connect(
