@@ -250,6 +250,11 @@ class TaskRecord(Record):
         return (self.raw.get("schema") or {}).get("properties") or {}
 
     @property
+    def metrics(self) -> Mapping[str, Mapping[str, Any]]:
+        """What the figures of its jobs mean: title, better, description, baseline."""
+        return self.raw.get("metrics") or {}
+
+    @property
     def required(self) -> list[str]:
         """The settings without a default."""
         return list((self.raw.get("schema") or {}).get("required") or [])

@@ -79,14 +79,9 @@ class Demo:
         watching.keep_looking(session, job, seen)
 
     def _say_figures(self, training: Job) -> None:
-        baselines = baselines_of(training.last_metrics, self.client.tasks.get(TASK).raw.get("metrics") or {})
         self.say("Figures on held-out pictures")
-        width = max((len(name) for name in training.last_metrics), default=0)
-        for name, value in training.last_metrics.items():
-            if name not in baselines.values():
-                beside = baselines.get(name)
-                told = f"   (baseline {number(training.last_metrics[beside])})" if beside else ""
-                self.say(f"  {name:<{width}}  {number(value)}{told}")
+        for line in figures(training.last_metrics, self.client.tasks.get(TASK).metrics):
+            self.say(f"  {line}")
 
     def _save(self, training: Job, generation: Job) -> Path:
         target = self.home / "demo" / f"samples-{training.id}.png"
@@ -99,10 +94,23 @@ class Demo:
         self.say(f"Dataset  {dataset_page}")
 
 
-def baselines_of(metrics: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, str]:
-    """Which figure is whose trivial baseline: as the task says."""
-    named = {name: str((known.get(name) or {}).get("baseline")) for name in metrics}
-    return {name: baseline for name, baseline in named.items() if baseline in metrics}
+def figures(measured: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The figures a person should see, in words, each beside its trivial baseline."""
+    baselines = {known[name].get("baseline") for name in measured if name in known}
+    shown = [name for name in measured if name in known and name not in baselines]
+    width = max((len(known[name]["title"]) for name in shown), default=0)
+    lines = []
+    for name in shown:
+        about, beside = known[name], known[name].get("baseline")
+        told = f"{about['title']:<{width}}  {number(measured[name]):>8}  {about['better']} is better"
+        if beside in measured:
+            told += f"; baseline {number(measured[beside])}"
+            good = (
+                measured[name] < measured[beside] if about["better"] == "lower" else measured[name] > measured[beside]
+            )
+            told += "" if good else ": NOT better than the baseline"
+        lines.append(told)
+    return lines
 
 
 def _made(path: Path) -> Path:

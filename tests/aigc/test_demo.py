@@ -10,6 +10,10 @@ from tests.aigc.scripted import Answer, Asked, job, problem, serving
 
 PICTURE = b"\x89PNG the samples"
 TRAINING, GENERATION = "job_" + "1" * 26, "job_" + "2" * 26
+FIGURES = {
+    "fid": {"title": "Domain-FID", "better": "lower", "baseline": "fid_noise"},
+    "fid_noise": {"title": "Domain-FID of noise", "better": "lower", "baseline": None},
+}
 METRICS = {"fid": 21.5, "fid_noise": 300.0, "images_seen": 5000.0}
 
 
@@ -19,7 +23,7 @@ def play(asked: Asked) -> Answer:
         return Answer(201, {"id": "ds_1", "name": "Fashion-MNIST", "state": "ready", "report": {"train": 5, "test": 1}})
     if path.startswith("/tasks"):
         schema = {"properties": {"dataset": {"x-input": "dataset"}}}
-        return Answer(200, {"task": "image_gan.train", "schema": schema, "metrics": {"fid": {"baseline": "fid_noise"}}})
+        return Answer(200, {"task": "image_gan.train", "schema": schema, "metrics": FIGURES})
     if path.endswith("/generate"):
         return Answer(202, {**job("queued"), "id": GENERATION})
     if path == "/jobs" and asked.method == "POST":
@@ -44,8 +48,8 @@ def test_the_demonstration_on_a_running_server(tmp_path: Path, capsys: pytest.Ca
     picture = tmp_path / "demo" / f"samples-{TRAINING}.png"
     assert told.splitlines()[-1] == f"job {TRAINING} succeeded, samples: {picture}"
     assert picture.read_bytes() == PICTURE
-    assert "(baseline 300)" in next(line for line in told.splitlines() if "fid" in line)
-    assert "fid_noise" not in told
+    assert "21.5  lower is better; baseline 300" in next(line for line in told.splitlines() if "Domain-FID" in line)
+    assert "of noise" not in told
     assert "http://127.0.0.1/models/mdl_1" in told
     sent: list[Any] = [json.loads(asked.body) for asked in server.asked if asked.method == "POST"]
     assert sent[0] == {"starter": "fashion-mnist"}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from aigc import progress
-from aigc.cli.demo import baselines_of
+from aigc.cli.demo import figures
 from aigc.cli.watching import LINE_SECONDS, Lines
 from tests.aigc.scripted import Answer, in_turn, job, serving
 
@@ -72,5 +72,14 @@ def test_a_terminal_gets_a_bar(tmp_path: Path) -> None:
 
 
 def test_baselines_stand_beside_their_figures() -> None:
-    known = {"fid": {"baseline": "fid_noise"}, "other": {"baseline": None}, "lost": {"baseline": "nowhere"}}
-    assert baselines_of({"fid": 20.0, "fid_noise": 300.0, "other": 1.0, "lost": 2.0}, known) == {"fid": "fid_noise"}
+    known = {
+        "fid": {"title": "Domain-FID", "better": "lower", "baseline": "fid_noise"},
+        "fid_noise": {"title": "Of noise", "better": "lower", "baseline": None},
+        "accuracy": {"title": "Accuracy", "better": "higher", "baseline": "chance"},
+        "chance": {"title": "Chance", "better": "higher", "baseline": None},
+    }
+    measured = {"g_loss": 0.7, "fid": 20.0, "fid_noise": 300.0, "accuracy": 0.1, "chance": 0.1}
+    assert figures(measured, known) == [
+        "Domain-FID        20  lower is better; baseline 300",
+        "Accuracy         0.1  higher is better; baseline 0.1: NOT better than the baseline",
+    ]
