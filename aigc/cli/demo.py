@@ -101,7 +101,7 @@ def figures(measured: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]])
     width = max((len(known[name]["title"]) for name in shown), default=0)
     lines = []
     for name in shown:
-        about, beside = known[name], known[name].get("baseline")
+        about, beside = known[name], str(known[name].get("baseline"))
         told = f"{about['title']:<{width}}  {number(measured[name]):>8}  {about['better']} is better"
         if beside in measured:
             told += f"; baseline {number(measured[beside])}"

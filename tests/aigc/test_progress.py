@@ -72,7 +72,7 @@ def test_a_terminal_gets_a_bar(tmp_path: Path) -> None:
 
 
 def test_baselines_stand_beside_their_figures() -> None:
-    known = {
+    known: dict[str, dict[str, str | None]] = {
         "fid": {"title": "Domain-FID", "better": "lower", "baseline": "fid_noise"},
         "fid_noise": {"title": "Of noise", "better": "lower", "baseline": None},
         "accuracy": {"title": "Accuracy", "better": "higher", "baseline": "chance"},
