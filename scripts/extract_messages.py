@@ -27,7 +27,7 @@ from aigc_models.data import uploads  # noqa: E402
 from aigc_models.data.starters import STARTERS  # noqa: E402
 from jobs.errors import AigcError  # noqa: E402
 from web import failures, openapi  # noqa: E402
-from web.pages import datasets, help_pages, home, names, problem_texts, states, tokens  # noqa: E402
+from web.pages import api_docs, datasets, help_pages, home, names, problem_texts, states, tokens  # noqa: E402
 
 TRANSLATIONS = ROOT / "web" / "translations"
 LOCALES = ("zh_Hans",)
@@ -50,7 +50,7 @@ SILENT = (  # what operators read in a terminal or a log, and what is collected 
     "runner.py",
     "tasks.py",
 )
-Message = str | tuple[str, str]
+Message = str | tuple[str, ...]
 
 
 def collect() -> list[Message]:
@@ -108,7 +108,8 @@ def _tasks() -> Iterator[Message]:
 
 
 def _errors() -> Iterator[Message]:
-    for error in [AigcError, *_below(AigcError)]:
+    kinds: list[type[AigcError]] = [AigcError, *_below(AigcError)]
+    for error in kinds:
         yield error.title
         yield (error.__doc__ or "").strip().splitlines()[0]
     for reason in failures.REASONS.values():
@@ -171,14 +172,12 @@ def _name(node: ast.expr) -> str:
 
 def _api() -> Iterator[Message]:
     yield from openapi.TAGS.values()
-    for verbs in openapi.document()["paths"].values():
-        for what in verbs.values():
-            yield from (what["summary"], " ".join(what.get("description", "").split()))
-            yield from (one.get("description", "") for one in what.get("parameters", []))
-            yield from (reply["description"] for status, reply in what["responses"].items() if int(status) < 400)
-    for name, schema in openapi.document()["components"]["schemas"].items():
-        if name in ("JobNew", "GenerateNew", "TokenNew", "DatasetUpload", "StarterChoice", "RetryWish"):
-            yield from (own.get("description", "") for own in schema["properties"].values())
+    for operations in api_docs.groups().values():
+        for one in operations:
+            yield from (one.summary, one.description)
+            yield from (row.description for row in one.rows)
+            # errors are told by their codes, which are no sentences
+            yield from (text for status, text in one.replies if int(status) < 400)
 
 
 def catalog(locale: str) -> Catalog:

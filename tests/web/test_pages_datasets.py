@@ -67,7 +67,7 @@ def test_an_upload_above_the_limit_is_refused_before_it_is_read(client: FlaskCli
         "/datasets/new",
         input_stream=io.BytesIO(b"--x"),
         content_type="multipart/form-data; boundary=x",
-        content_length=6 * 2**20,
+        environ_overrides={"CONTENT_LENGTH": str(6 * 2**20)},
     )
     assert reply.status_code == 413
     assert "The file is larger than the limit of" in reply.text

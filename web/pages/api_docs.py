@@ -45,11 +45,12 @@ class Operation:
 @blueprint.get("/docs/api")
 def index() -> str:
     """Show the reference."""
-    return render_template("api.html", groups=_groups(), server=server(), tags=openapi.TAGS)
+    return render_template("api.html", groups=groups(), server=server(), tags=openapi.TAGS)
 
 
 @lru_cache(maxsize=1)
-def _groups() -> Mapping[str, Sequence[Operation]]:
+def groups() -> Mapping[str, Sequence[Operation]]:
+    """All operations by their tag."""
     described = openapi.document()
     found: dict[str, list[Operation]] = defaultdict(list)
     for path, verbs in described["paths"].items():
@@ -83,8 +84,8 @@ def _body(what: Mapping[str, Any], schemas: Mapping[str, Any]) -> tuple[list[Row
     for media, content in what.get("requestBody", {}).get("content", {}).items():
         schema = content["schema"]
         variants += list(schema.get("discriminator", {}).get("mapping", {}))
-        schema = schema["oneOf"][0] if "oneOf" in schema else schema
-        model = schemas[schema["$ref"].rpartition("/")[2]]
+        # The variants of a submission differ in their settings only; the general form says what all have.
+        model = schemas["JobNew"] if "oneOf" in schema else schemas[schema["$ref"].rpartition("/")[2]]
         place = "form" if media.startswith("multipart") else "body"
         rows += [
             Row(name, place, kind_of(own), name in model.get("required", []), own.get("description", ""))
@@ -123,7 +124,7 @@ def _example(path: str, verb: str, what: Mapping[str, Any]) -> str:
 
 
 _SAMPLE = {
-    "submit_job": '{"task": "image_gan.train", "preset": "quick", "params": {"dataset": "ds_…"}}',
+    "submit_job": '{"task": "image_gan.train", "preset": "quick", "params": {"dataset": "$DATASET"}}',
     "generate": '{"params": {"count": 16, "seed": 1}}',
     "create_token": '{"name": "ci", "scope": "submit"}',
 }

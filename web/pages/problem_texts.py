@@ -37,6 +37,16 @@ SETTINGS: Mapping[str, Topic] = {
         "The address or the form holds a parameter that nothing reads; it may be a spelling mistake.",
         ("Look at the API reference.",),
     ),
+    "invalid-query": Topic(
+        "There is a problem with the address",
+        "A parameter of the address is missing, unknown or cannot be read.",
+        ("Correct what the message names.",),
+    ),
+    "needs-upload": Topic(
+        "A file is needed",
+        "An import starts with a file, not with settings.",
+        ("Upload the file on the page Datasets, or send it to /api/v1/datasets.",),
+    ),
     "invalid-name": Topic(
         "The name cannot be used",
         "A name must be printable and not too long.",
