@@ -24,12 +24,13 @@ from aigc_models.image_vae.params import (
     ImageVaeTraverse,
 )
 from aigc_models.image_vae.saved import Saved, code_version
-from aigc_models.image_vae.trainer import Trainer
+from aigc_models.image_vae.trainer import Trainer, make_trainer
+from aigc_models.image_vae.using import PlainModel, seeds_from, squared_error
 from aigc_models.metrics.image_quality import verdict
 from aigc_models.pictures import save_grid, save_zip
 
 _PREVIEWS = 10
-_COLUMNS = 8
+_COLUMNS, _DRAWN_ROWS = 8, 4
 _MOST_ROWS = 64
 
 
@@ -39,24 +40,18 @@ def train(params: ImageVaeTrain, run: Run) -> Metrics:
     training.tune_process()
     directory = run.inputs["dataset"]
     images = load_images(directory)
-    trainer = Trainer(params, images, run.device)
+    trainer = make_trainer(params, images, run.device)
     done = trainer.resume(run.resume_from) if run.resume_from else 0
     run.phase("training")
     _loop(trainer, images, run, done)
     run.phase("evaluating")
-    vae = trainer.average.eval()
-    metrics = evaluation.evaluate(vae, images, params.likelihood, params.seed)
+    model = trainer.model()
+    metrics = evaluation.evaluate(model, images, params.likelihood, params.seed)
     _say(metrics, run)
-    information = evaluation.information(vae, images.test)
     run.phase("saving")
-    saved.save(run.out_dir / "model", vae, params, images.classes, information)
-    _save_sheet(trainer, images, run.out_dir / "samples.png")
-    report = {
-        "metrics": metrics,
-        "params": params.model_dump(mode="json"),
-        "dataset_hash": load_report(directory)["hash"],
-    }
-    (run.out_dir / "report.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
+    saved.save(run.out_dir / "model", model, params, images)
+    _save_sheet(trainer, images, run.out_dir / "samples.png", trainer.total)
+    _write_report(metrics, params, run, dataset_hash=load_report(directory)["hash"], precision=trainer.precision.name)
     run.report(trainer.total, trainer.total)
     return metrics
 
@@ -74,42 +69,40 @@ def _say(metrics: Metrics, run: Run) -> None:
 def _loop(trainer: Trainer, images: ImageSet, run: Run, done: int) -> None:
     meter = trainer.meter
     every = max(1, trainer.total // _PREVIEWS)
+    losses: dict[str, Tensor] = {}
     for step in range(done + 1, trainer.total + 1):
-        losses = trainer.step(step)
+        losses = {name: loss.detach() for name, loss in trainer.step(step).items()}
         meter.add(trainer.batch_size, **losses)
         run.report(step, trainer.total, **meter.read(step))
         if step % every == 0 or step == trainer.total:
             _preview(trainer, images, run, step)
         run.checkpoint(step, partial(trainer.state.save, step=step))
-    training.check_finite(trainer.total, *(p.sum() for p in trainer.average.parameters()))
+    training.check_finite(trainer.total, *losses.values())
 
 
 def _preview(trainer: Trainer, images: ImageSet, run: Run, step: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         path = Path(name) / "samples.png"
-        _save_sheet(trainer, images, path)
+        _save_sheet(trainer, images, path, step)
         run.preview("samples", step, path)
 
 
-@torch.inference_mode()
-def _save_sheet(trainer: Trainer, images: ImageSet, path: Path) -> None:
+def _save_sheet(trainer: Trainer, images: ImageSet, path: Path, step: int) -> None:
     """Test pictures, the same rebuilt, and drawn ones; the same noise each time."""
-    vae, params = trainer.average, trainer.params
-    real = images.test[:_COLUMNS]
-    columns = len(real)
-    noise = evaluation.draw_latent(params.seed, 4 * columns, params.latent_dim)
-    drawn = evaluation.decode_all(vae, noise, params.likelihood)
-    rebuilt = evaluation.rebuild(vae, real, params.likelihood)
-    save_grid(torch.cat([real, rebuilt, drawn]), path, columns, ("Test", "Rebuilt", *["Drawn"] * 4))
+    model, real = trainer.model(), images.test[:_COLUMNS]
+    rows, names = [real, model.rebuild(real)], ["Test", "Rebuilt"]
+    if trainer.can_draw(step):
+        rows.append(model.draw(seeds_from(trainer.params.seed, _DRAWN_ROWS * len(real))))
+        names += ["Drawn"] * _DRAWN_ROWS
+    save_grid(torch.cat(rows), path, len(real), names)
 
 
 def generate(params: ImageVaeGenerate, run: Run) -> Metrics:
     """Draw pictures; each depends on its own seed (``seed``, ``seed + 1``, ...) alone."""
     model = _model(run)
     run.phase("generating")
-    seeds = evaluation.seeds_from(params.seed, params.count)
-    z = training.item_noise(seeds, model.params.latent_dim) * params.temperature
-    drawn = evaluation.decode_all(model.vae, z, model.params.likelihood)
+    seeds = seeds_from(params.seed, params.count)
+    drawn = model.model.draw(seeds, params.temperature)
     files = [f"{index:05d}.png" for index in range(params.count)]
     _save(drawn, _manifest(params, model, files, seed=seeds), run, min(_COLUMNS, params.count))
     return {"images": float(params.count)}
@@ -120,7 +113,7 @@ def evaluate(params: ImageVaeEvaluate, run: Run) -> Metrics:
     model = _model(run)
     images = _images(run, model)
     run.phase("evaluating")
-    metrics = evaluation.evaluate(model.vae, images, model.params.likelihood, params.seed)
+    metrics = evaluation.evaluate(model.model, images, model.params.likelihood, params.seed)
     _say(metrics, run)
     _write_report(metrics, params, run, weights_sha256=model.weights_sha256)
     run.report(len(images.test), len(images.test))
@@ -133,7 +126,7 @@ def reconstruct(params: ImageVaeReconstruct, run: Run) -> Metrics:
     images = _images(run, model)
     run.phase("generating")
     real = images.test[: params.count]
-    rebuilt = evaluation.rebuild(model.vae, real, model.params.likelihood)
+    rebuilt = model.model.rebuild(real)
     columns = min(_COLUMNS, len(real))
     rows = [row for pair in zip(_rows(real, columns), _rows(rebuilt, columns), strict=True) for row in pair]
     names = ["Test", "Rebuilt"] * (len(rows) // 2)
@@ -141,18 +134,18 @@ def reconstruct(params: ImageVaeReconstruct, run: Run) -> Metrics:
     files = [f"{index:05d}.png" for index in range(len(real))]
     save_zip(rebuilt, files, run.out_dir / "samples.zip", _manifest(params, model, files))
     run.report(len(real), len(real))
-    error = (rebuilt.float() - real.float()).square().mean() / 127.5**2
-    return {"images": float(len(real)), "reconstruction_error": float(error)}
+    return {"images": float(len(real)), "reconstruction_error": squared_error(rebuilt, real)}
 
 
 def interpolate(params: ImageVaeInterpolate, run: Run) -> Metrics:
     """Walk between pairs of drawn pictures along great circles, where the prior's mass lies."""
     model = _model(run)
     run.phase("generating")
-    ends = evaluation.draw_latent(params.seed, 2 * params.count, model.params.latent_dim)
+    plain = _with_latent_numbers(model)
+    ends = training.item_noise(seeds_from(params.seed, 2 * params.count), plain.latent_dim)
     shares = torch.linspace(0, 1, params.steps)
     z = torch.cat([slerp(start, end, shares) for start, end in zip(ends[::2], ends[1::2], strict=True)])
-    walks = evaluation.decode_all(model.vae, z, model.params.likelihood)
+    walks = plain.decode(z)
     places = [(walk, step) for walk in range(params.count) for step in range(params.steps)]
     files = [f"walk-{walk + 1:03d}-{step + 1:02d}.png" for walk, step in places]
     _save(walks, _manifest(params, model, files), run, params.steps)
@@ -163,13 +156,14 @@ def traverse(params: ImageVaeTraverse, run: Run) -> Metrics:
     """Change one latent number at a time around one drawn picture, the most informative numbers first."""
     model = _model(run)
     run.phase("generating")
-    order = sorted(range(model.params.latent_dim), key=lambda index: -model.information[index])
+    plain = _with_latent_numbers(model)
+    order = sorted(range(plain.latent_dim), key=lambda index: -model.information[index])
     chosen = order[: params.dimensions]
-    start = evaluation.draw_latent(params.seed, 1, model.params.latent_dim)[0]
+    start = training.item_noise([params.seed], plain.latent_dim)[0]
     z = start.repeat(len(chosen), params.steps, 1)
     for row, index in enumerate(chosen):
         z[row, :, index] = torch.linspace(-params.span, params.span, params.steps)
-    pictures = evaluation.decode_all(model.vae, z.flatten(0, 1), model.params.likelihood)
+    pictures = plain.decode(z.flatten(0, 1))
     files = [f"latent-{index + 1:03d}-{step + 1:02d}.png" for index in chosen for step in range(params.steps)]
     names = [f"{index + 1} ({model.information[index]:.2f} nats)" for index in chosen]
     _save(pictures, _manifest(params, model, files), run, params.steps, names)
@@ -194,13 +188,18 @@ def _model(run: Run) -> Saved:
     return run.warm(run.inputs["model"], partial(saved.load, device=run.device))
 
 
+def _with_latent_numbers(saved_model: Saved) -> PlainModel:
+    if isinstance(saved_model.model, PlainModel):
+        return saved_model.model
+    sentence = "This model describes images by tokens and has no latent numbers to vary. Use one with a plain prior."
+    raise InputError(Fault(sentence, pointer="/model", code="wrong-model"))
+
+
 def _images(run: Run, model: Saved) -> ImageSet:
     images = load_images(run.inputs["dataset"])
-    plan = model.vae.plan
-    if images.shape != (plan.channels, plan.height, plan.width):
+    if images.shape != model.shape:
         sentence = "The dataset has images of {found}, but the model was trained on {wanted}. Choose another dataset."
-        wanted = _shape((plan.channels, plan.height, plan.width))
-        values = {"found": _shape(images.shape), "wanted": wanted}
+        values = {"found": _shape(images.shape), "wanted": _shape(model.shape)}
         raise InputError(Fault(sentence, values, "/dataset", code="wrong-shape"))
     return images
 

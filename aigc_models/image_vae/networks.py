@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from aigc_models.image_vae.plan import Plan
-from aigc_models.layers.convolution import UpConv, down_conv
+from aigc_models.layers.convolution import ThinConv, UpConv, down_conv, same_conv
 
 
 class Vae(nn.Module):
@@ -45,7 +45,7 @@ class ConvEncoder(nn.Module):
         widths = [plan.channels, *plan.widths]
         self.downs = nn.ModuleList(down_conv(a, b) for a, b in itertools.pairwise(widths))
         self.norms = nn.ModuleList(nn.BatchNorm2d(b) for b in widths[1:])
-        self.last = nn.Conv2d(widths[-1], widths[-1], 3, padding=1)
+        self.last = same_conv(widths[-1], widths[-1])
         self.hidden = nn.Linear(widths[-1] * math.prod(plan.base), plan.hidden)
         self.out = Small(plan.hidden, 2 * plan.latent_dim)
 
@@ -68,10 +68,10 @@ class ConvDecoder(nn.Module):
         widths = [*reversed(plan.widths), plan.features]
         self.hidden = nn.Linear(plan.latent_dim, plan.hidden)
         self.first = nn.Linear(plan.hidden, widths[0] * math.prod(plan.base))
-        self.start = nn.Conv2d(widths[0], widths[0], 3, padding=1)
+        self.start = same_conv(widths[0], widths[0])
         self.ups = nn.ModuleList(UpConv(a, b) for a, b in itertools.pairwise(widths))
         self.norms = nn.ModuleList(nn.BatchNorm2d(b) for b in widths[1:])
-        self.out = nn.Conv2d(widths[-1], plan.outputs * plan.channels, 3, padding=1)
+        self.out = ThinConv(widths[-1], plan.outputs * plan.channels)
 
     def forward(self, z: Tensor) -> Tensor:
         """Shape: z (B, Z) to (B, outputs * C, H, W)."""

@@ -5,11 +5,11 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 
 from aigc_models.base import Estimate, Family, Lane, Makes, MetricInfo, Params, dataset_input, model_input, setting
-from aigc_models.image_vae.plan import Plan, cost
+from aigc_models.image_vae.plan import Plan, TokenPlan, cost, token_cost
 from aigc_models.metrics.image_figures import IMAGE_METRICS
 
 # Multiplications a second of one CPU thread in training, measured on servers with and without bf16.
-_CONV_RATE, _MLP_RATE = 25e9, 70e9
+_CONV_RATE, _LINEAR_RATE = 25e9, 70e9
 # What norms and losses cost for each pixel value and channel, in multiplications.
 _PER_PIXEL = 200
 
@@ -35,17 +35,24 @@ class ImageVaeTrain(Params):
     learning_rate: float = setting(
         0.001, title="Learning rate", description="Largest step size of the optimiser.", gt=0, le=0.1
     )
+    prior: Literal["plain", "tokens"] = setting(
+        "plain",
+        title="Prior",
+        description="How images are described: plain by independent latent numbers, which can be blended and varied; "
+        "tokens by a grid of symbols whose order self-attention learns, for sharper new images in twice the time.",
+    )
     latent_dim: int = setting(
         16,
         title="Latent numbers",
-        description="How many numbers describe an image.",
+        description="How many numbers describe an image, with the plain prior.",
         ge=2,
         le=512,
     )
     beta: float = setting(
         1.0,
         title="Beta",
-        description="Weight of the KL term; above 1 the numbers become more independent and images more blurred.",
+        description="Weight of the KL term, with the plain prior; above 1 the numbers become more independent and "
+        "images more blurred.",
         ge=0,
         le=100,
     )
@@ -70,7 +77,8 @@ class ImageVaeTrain(Params):
     backbone: Literal["conv", "mlp"] = setting(
         "conv",
         title="Backbone",
-        description="Kind of networks: conv for quality, mlp (one hidden layer) for small images and speed.",
+        description="Kind of networks of the plain prior: conv for quality, mlp (one hidden layer) for small images "
+        "and speed.",
     )
     width: int = setting(
         32,
@@ -92,22 +100,40 @@ class ImageVaeTrain(Params):
         """From the number of multiplications; measured rates differ by a factor of two between machines."""
         if not dataset.get("train"):
             return None
-        plan = plan_for(self, dataset["channels"], dataset["height"], dataset["width"])
-        costs = cost(plan)
-        conv = self.backbone == "conv"
-        per_image = 3e6 * costs.millions + _PER_PIXEL * plan.dimensions * (self.width if conv else 2)
-        rate = (_CONV_RATE if conv else _MLP_RATE) * max(cpu_threads, 1)
-        seconds = self.epochs * dataset["train"] * per_image / rate + 6
-        pixels = 5 * plan.dimensions * dataset["train"]
-        activations = self.batch_size * plan.height * plan.width * (16 * self.width + 200 * plan.channels)
-        memory = 350 + (pixels + activations + costs.parameters * 4 * 5) / 2**20
-        return Estimate(round(seconds, 1), round(memory), costs.parameters)
+        shape = (dataset["channels"], dataset["height"], dataset["width"])
+        parameters, work = self._work(*shape)
+        seconds = self.epochs * dataset["train"] * work / max(cpu_threads, 1) + 8
+        channels, height, width = shape
+        pixels = 5 * channels * height * width * dataset["train"]
+        activations = self.batch_size * height * width * (16 * self.width + 200 * channels)
+        memory = 350 + (pixels + activations + parameters * 4 * 5) / 2**20
+        return Estimate(round(seconds, 1), round(memory), parameters)
+
+    def _work(self, channels: int, height: int, width: int) -> tuple[int, float]:
+        """Trainable numbers, and seconds of one thread for one image, forward and back."""
+        convolving = _PER_PIXEL * channels * height * width * self.width / _CONV_RATE
+        if self.prior == "tokens":
+            autoencoder, prior = token_cost(token_plan_for(self, channels, height, width))
+            work = 3e6 * autoencoder.millions / _CONV_RATE + convolving + 3e6 * prior.millions / _LINEAR_RATE
+            return autoencoder.parameters + prior.parameters, work
+        costs = cost(plan_for(self, channels, height, width))
+        if self.backbone == "conv":
+            return costs.parameters, 3e6 * costs.millions / _CONV_RATE + convolving
+        return costs.parameters, 4e6 * costs.millions / _LINEAR_RATE
 
 
 def plan_for(params: ImageVaeTrain, channels: int, height: int, width: int) -> Plan:
     """The networks that settings ask for, for pictures of this shape."""
-    outputs = 2 if params.likelihood == "logistic" else 1  # a scale beside each mean
-    return Plan(params.backbone, channels, height, width, params.width, params.latent_dim, outputs)
+    return Plan(params.backbone, channels, height, width, params.width, params.latent_dim, _outputs(params))
+
+
+def token_plan_for(params: ImageVaeTrain, channels: int, height: int, width: int) -> TokenPlan:
+    """The networks of the tokens tier, for pictures of this shape."""
+    return TokenPlan(channels, height, width, params.width, _outputs(params))
+
+
+def _outputs(params: ImageVaeTrain) -> int:
+    return 2 if params.likelihood == "logistic" else 1  # a scale beside each mean
 
 
 class _UseModel(Params):
@@ -211,6 +237,9 @@ FAMILY = Family(
         ),
         "active_units": MetricInfo(
             "Active units", "higher", "Latent numbers whose mean varies over the test images by more than 0.01."
+        ),
+        "codes_used": MetricInfo(
+            "Symbols in use", "higher", "How many different symbols the test images are described by."
         ),
         "reconstruction_error": MetricInfo(
             "Reconstruction error",

@@ -91,3 +91,77 @@ def _convolutional(plan: Plan) -> list[tuple[int, float]]:
     for level, (narrow, wide) in enumerate(pairwise([plan.channels, *plan.widths]), start=1):
         layers.append((16 * narrow * wide, small * 4 ** (plan.levels - level)))
     return layers
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPlan:
+    """What the networks of the tokens tier look like.
+
+    Attributes:
+        channels: 1 for grey, 3 for RGB.
+        height: Height of the pictures in pixels.
+        width: Width of the pictures in pixels.
+        features: Channels of the first convolution; doubled once.
+        outputs: Numbers the decoder gives for each pixel value (1, or 2 with a scale).
+    """
+
+    channels: int
+    height: int
+    width: int
+    features: int
+    outputs: int
+
+    @property
+    def levels(self) -> int:
+        """How often the sides are halved before the longer one is 8 or less."""
+        return max(1, math.ceil(math.log2(max(self.height, self.width) / 8)))
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Tokens down and across a picture."""
+        return -(-self.height // 2**self.levels), -(-self.width // 2**self.levels)
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of a picture."""
+        return math.prod(self.grid)
+
+    @property
+    def steps(self) -> tuple[int, ...]:
+        """Values of each number of a token; their product is how many different tokens there are."""
+        return (8, 6, 5) if self.channels == 1 else (8, 5, 5, 5)
+
+    @property
+    def codes(self) -> int:
+        """How many different tokens there are."""
+        return math.prod(self.steps)
+
+    @property
+    def dimensions(self) -> int:
+        """Pixel values of a picture."""
+        return self.channels * self.height * self.width
+
+    @property
+    def widths(self) -> list[int]:
+        """Channels after each halving, from the largest map to the smallest."""
+        return [self.features * min(2**level, 2) for level in range(self.levels)]
+
+
+PRIOR_WIDTH, PRIOR_LAYERS, PRIOR_HEADS = 128, 4, 4
+
+
+def token_cost(plan: TokenPlan) -> tuple[Cost, Cost]:
+    """What the autoencoder costs, and what the prior over its tokens."""
+    deepest, small = plan.widths[-1], plan.tokens
+    layers: list[tuple[int, float]] = [
+        (10 * deepest**2 * 4, small),
+        (deepest * len(plan.steps) * 10, small),
+        (9 * plan.features * plan.outputs * plan.channels, small * 4**plan.levels),
+    ]
+    for level, (wide, narrow) in enumerate(pairwise([*reversed(plan.widths), plan.features])):
+        layers.append((9 * wide * narrow, small * 4 ** (level + 1) * 4 / 9))
+    for level, (narrow, wide) in enumerate(pairwise([plan.channels, *plan.widths]), start=1):
+        layers.append((16 * narrow * wide, small * 4 ** (plan.levels - level)))
+    autoencoder = Cost(sum(count for count, _ in layers), sum(count * uses for count, uses in layers) / 1e6)
+    weights = PRIOR_LAYERS * 12 * PRIOR_WIDTH**2 + PRIOR_WIDTH * (2 * plan.codes + small)
+    return autoencoder, Cost(weights, weights * small / 1e6)

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from aigc_models import training
+from aigc_models.data.images import ImageSet
 from aigc_models.image_vae.networks import Vae
-from aigc_models.image_vae.params import ImageVaeTrain, plan_for
+from aigc_models.image_vae.params import ImageVaeTrain, plan_for, token_plan_for
+from aigc_models.image_vae.using import ImageModel, PlainModel, TokenModel, TokenNetworks
 
 WEIGHTS = "weights.safetensors"
 CONFIG = "config.json"
@@ -21,35 +23,30 @@ class Saved:
     """A trained model, ready to use.
 
     Attributes:
-        vae: The averaged networks.
+        model: The averaged networks.
         params: The settings it was trained with.
-        information: Mean KL in nats of each latent number over the test pictures.
+        shape: Channels, height and width of its pictures.
+        information: Mean KL in nats of each latent number over the test pictures; empty for tokens.
         weights_sha256: Hash of the weights' file.
     """
 
-    vae: Vae
+    model: ImageModel
     params: ImageVaeTrain
+    shape: tuple[int, int, int]
     information: Sequence[float]
     weights_sha256: str
 
 
-def save(
-    directory: Path, vae: Vae, params: ImageVaeTrain, classes: Sequence[str], information: Sequence[float]
-) -> None:
+def save(directory: Path, model: ImageModel, params: ImageVaeTrain, images: ImageSet) -> None:
     """Write the files of a model version."""
-    training.save_weights(vae, directory / WEIGHTS)
-    plan = vae.plan
+    training.save_weights(model.networks, directory / WEIGHTS)
+    channels, height, width = images.shape
     config: dict[str, Any] = {
         "family": "image_vae",
         "code_version": code_version(),
         "params": params.model_dump(mode="json"),
-        "data": {
-            "channels": plan.channels,
-            "height": plan.height,
-            "width": plan.width,
-            "classes": list(classes),
-        },
-        "information": list(information),
+        "data": {"channels": channels, "height": height, "width": width, "classes": list(images.classes)},
+        "information": model.information(images.test) if isinstance(model, PlainModel) else [],
     }
     (directory / CONFIG).write_text(json.dumps(config, indent=1, ensure_ascii=False), encoding="utf-8")
 
@@ -59,10 +56,19 @@ def load(directory: Path, device: str) -> Saved:
     config = json.loads((directory / CONFIG).read_text(encoding="utf-8"))
     params = ImageVaeTrain.model_validate_json(json.dumps(config["params"]))
     data = config["data"]
-    vae = Vae(plan_for(params, data["channels"], data["height"], data["width"]))
-    training.load_weights(vae, directory / WEIGHTS)
+    shape = (data["channels"], data["height"], data["width"])
+    model = _build(params, shape)
+    training.load_weights(model.networks, directory / WEIGHTS)
+    model.networks.to(device).requires_grad_(False)
     digest = hashlib.sha256((directory / WEIGHTS).read_bytes()).hexdigest()
-    return Saved(vae.to(device).eval().requires_grad_(False), params, config["information"], digest)
+    model.draw([0])  # the first pass prepares kernels
+    return Saved(model, params, shape, config["information"], digest)
+
+
+def _build(params: ImageVaeTrain, shape: tuple[int, int, int]) -> ImageModel:
+    if params.prior == "tokens":
+        return TokenModel(TokenNetworks(token_plan_for(params, *shape)), params.likelihood)
+    return PlainModel(Vae(plan_for(params, *shape)), params.likelihood)
 
 
 def code_version() -> str:

@@ -1,50 +1,62 @@
-"""The training loop's state and its one step."""
+"""The training loop's state and its one step, for each of the two tiers."""
 
 import math
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from aigc_models import training
 from aigc_models.data.images import ImageSet
 from aigc_models.image_vae import objective
 from aigc_models.image_vae.networks import Vae
-from aigc_models.image_vae.params import ImageVaeTrain, plan_for
-from aigc_models.image_vae.plan import Plan
+from aigc_models.image_vae.params import ImageVaeTrain, plan_for, token_plan_for
+from aigc_models.image_vae.using import ImageModel, PlainModel, TokenModel, TokenNetworks
 from aigc_models.pictures import from_bytes
 
 _WARM_UP_STEPS = 100
 _IN_MEMORY = 2 * 2**30  # bytes of floats up to which all pictures are converted once
+_HIDDEN = 0.1  # share of tokens the prior may not see in training, so that it learns no picture by heart
 
 
 class Trainer:
-    """Networks, optimiser and draws of one training."""
+    """What both tiers' trainings have: data, order, precision, optimisers, and how they are kept.
 
-    def __init__(self, params: ImageVaeTrain, images: ImageSet, device: str) -> None:
+    Args:
+        params: The settings.
+        images: What to learn from.
+        device: Where.
+        networks: In training; drawn anew here from the seed.
+        average: Networks of the same kind, which follow.
+    """
+
+    def __init__(
+        self, params: ImageVaeTrain, images: ImageSet, device: str, networks: nn.Module, average: nn.Module
+    ) -> None:
         self.params, self.device = params, device
-        plan = plan_for(params, *images.shape)
-        self.vae, self.average = _build(plan, params.seed, device), Vae(plan).to(device)
+        training.initialise(networks, training.seeded(params.seed, "weights"))
+        layout = torch.channels_last if params.prior == "tokens" or params.backbone == "conv" else None
+        for each in (networks, average):
+            each.to(device) if layout is None else each.to(device, memory_format=layout)  # type: ignore[call-overload]
         self.batch_size = min(params.batch_size, len(images.train))
-        self.total = max(1, math.ceil(params.epochs * len(images.train) / self.batch_size))
-        self.ema = training.Ema(self.vae, self.average, half_life=min(self.total / 20, 500))
-        self.optimiser = torch.optim.AdamW(
-            self.vae.parameters(), lr=params.learning_rate, betas=(0.9, 0.99), weight_decay=1e-4, fused=True
-        )
-        self.noise = training.seeded(params.seed, "noise")
-        order = training.seeded(params.seed, "order")
+        self.stage_steps = max(1, math.ceil(params.epochs * len(images.train) / self.batch_size))
+        self.noise, order = training.seeded(params.seed, "noise"), training.seeded(params.seed, "order")
         self.batches = training.Batches(len(images.train), self.batch_size, order)
-        self.precision = training.choose_precision(device)
-        self.meter = training.Meter()
+        self.precision, self.meter = training.choose_precision(device), training.Meter()
         self._pixels = images.train.to(device)
         if self._pixels.numel() * 4 <= _IN_MEMORY:
             self._pixels = from_bytes(self._pixels)
         self.state = training.TrainingState(
-            modules={"vae": self.vae, "average": self.average},
-            optimisers={"optimiser": self.optimiser, "batches": self.batches, "meter": self.meter},
+            modules={"networks": networks, "average": average},
+            optimisers={"batches": self.batches, "meter": self.meter},
             generators={"noise": self.noise, "order": order},
             plain={"precision": self.precision.name},
         )
+
+    @property
+    def total(self) -> int:
+        """Steps of the whole training."""
+        return self.stage_steps
 
     def resume(self, directory: Path) -> int:
         """Go on from a checkpoint, in the precision it was made with; returns the steps done."""
@@ -53,33 +65,132 @@ class Trainer:
         return done
 
     def step(self, step: int) -> dict[str, Tensor]:
-        """Take one step; returns the loss and its parts in nats for each picture."""
+        """Take one step; returns losses in nats for each picture."""
+        raise NotImplementedError
+
+    def model(self) -> ImageModel:
+        """The averaged networks, ready to use."""
+        raise NotImplementedError
+
+    def can_draw(self, step: int) -> bool:
+        """Whether drawn pictures mean anything after a step."""
+        return True
+
+    def _ema(self, source: nn.Module, average: nn.Module) -> training.Ema:
+        return training.Ema(source, average, half_life=min(self.stage_steps / 20, 500))
+
+    def _optimiser(self, name: str, module: nn.Module, weight_decay: float) -> torch.optim.Optimizer:
+        optimiser = torch.optim.AdamW(
+            module.parameters(),
+            lr=self.params.learning_rate,
+            betas=(0.9, 0.99),
+            weight_decay=weight_decay,
+            fused=True,
+        )
+        self.state.optimisers[name] = optimiser
+        return optimiser
+
+    def _next(self) -> tuple[Tensor, Tensor]:
+        """Row numbers of the next batch, and its pictures (B, C, H, W) in [-1, 1]."""
+        rows = self.batches.next().to(self.device)
+        pictures = self._pixels.index_select(0, rows)
+        return rows, from_bytes(pictures) if pictures.dtype == torch.uint8 else pictures
+
+    def _descend(self, optimiser: torch.optim.Optimizer, loss: Tensor, stage_step: int) -> None:
+        for group in optimiser.param_groups:
+            group["lr"] = learning_rate(self.params.learning_rate, stage_step, self.stage_steps)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+
+
+class PlainTrainer(Trainer):
+    """One stage: encoder and decoder together."""
+
+    def __init__(self, params: ImageVaeTrain, images: ImageSet, device: str) -> None:
+        plan = plan_for(params, *images.shape)
+        self._vae, self._average = Vae(plan), Vae(plan)
+        super().__init__(params, images, device, self._vae, self._average)
+        self._follow, self._adam = self._ema(self._vae, self._average), self._optimiser("adam", self._vae, 1e-4)
+
+    def model(self) -> PlainModel:
+        """The averaged networks, ready to use."""
+        return PlainModel(self._average, self.params.likelihood)
+
+    def step(self, step: int) -> dict[str, Tensor]:
+        """Take one step up the evidence lower bound."""
         params = self.params
-        rows = self._pixels.index_select(0, self.batches.next().to(self.device))
-        x = from_bytes(rows) if rows.dtype == torch.uint8 else rows
+        _, x = self._next()
         noise = torch.randn(len(x), params.latent_dim, generator=self.noise).to(self.device)
         with self.precision.autocast():
-            mean, log_variance = self.vae.encode(x)
-            output = self.vae.decode(mean + noise * (0.5 * log_variance).exp())
+            mean, log_variance = self._vae.encode(x)
+            output = self._vae.decode(mean + noise * (0.5 * log_variance).exp())
         reconstruction = -objective.log_likelihood(x, output, params.likelihood).mean()
         kl = objective.kl_to_prior(mean, log_variance)
         weight = params.beta * objective.warmed_up(step, self.total, params.kl_warmup)
         loss = reconstruction + weight * objective.free_kl(kl, params.free_bits)
-        for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate(params.learning_rate, step, self.total)
-        self.optimiser.zero_grad()
-        loss.backward()
-        self.optimiser.step()
-        self.ema.update(step)
+        self._descend(self._adam, loss, step)
+        self._follow.update(step)
         return {"loss": loss, "reconstruction": reconstruction, "kl": kl.sum(1).mean()}
 
 
-def _build(plan: Plan, seed: int, device: str) -> Vae:
-    vae = Vae(plan)
-    training.initialise(vae, training.seeded(seed, "weights"))
-    if plan.backbone == "conv":
-        vae = vae.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return vae.to(device)
+class TokenTrainer(Trainer):
+    """Two stages of as many steps: the autoencoder, then the prior over its tokens."""
+
+    def __init__(self, params: ImageVaeTrain, images: ImageSet, device: str) -> None:
+        plan = token_plan_for(params, *images.shape)
+        networks, self._average = TokenNetworks(plan), TokenNetworks(plan)
+        super().__init__(params, images, device, networks, self._average)
+        self._images, self._tokens = images.train, torch.empty(0)
+        self._autoencoder, self._prior = networks.autoencoder, networks.prior
+        self._follow = self._ema(self._autoencoder, self._average.autoencoder)
+        self._follow_prior = self._ema(self._prior, self._average.prior)
+        self._adam = self._optimiser("adam", self._autoencoder, 1e-4)
+        self._adam_prior = self._optimiser("adam_prior", self._prior, 0.05)
+
+    @property
+    def total(self) -> int:
+        """Steps of both stages."""
+        return 2 * self.stage_steps
+
+    def model(self) -> TokenModel:
+        """The averaged networks, ready to use."""
+        return TokenModel(self._average, self.params.likelihood)
+
+    def can_draw(self, step: int) -> bool:
+        """The prior learns in the second stage."""
+        return step > self.stage_steps
+
+    def step(self, step: int) -> dict[str, Tensor]:
+        """Take one step of the stage it belongs to."""
+        if step <= self.stage_steps:
+            return self._step_autoencoder(step)
+        return self._step_prior(step - self.stage_steps)
+
+    def _step_autoencoder(self, step: int) -> dict[str, Tensor]:
+        _, x = self._next()
+        with self.precision.autocast():
+            output = self._autoencoder.decode(self._autoencoder.encode(x))
+        loss = -objective.log_likelihood(x, output, self.params.likelihood).mean()
+        self._descend(self._adam, loss, step)
+        self._follow.update(step)
+        return {"reconstruction": loss}
+
+    def _step_prior(self, step: int) -> dict[str, Tensor]:
+        if not len(self._tokens):  # of the finished autoencoder, so a resumed training finds the same
+            self._tokens = self.model().tokens(self._images).clone()
+        tokens = self._tokens.index_select(0, self.batches.next().to(self.device))
+        hidden = (torch.rand(tokens.shape, generator=self.noise) < _HIDDEN).to(self.device)
+        with self.precision.autocast():
+            loss = -self._prior.log_likelihood(tokens, hidden).mean()
+        self._descend(self._adam_prior, loss, step)
+        self._follow_prior.update(step)
+        return {"kl": loss}
+
+
+def make_trainer(params: ImageVaeTrain, images: ImageSet, device: str) -> Trainer:
+    """The trainer of the tier that the settings ask for."""
+    return (TokenTrainer if params.prior == "tokens" else PlainTrainer)(params, images, device)
 
 
 def learning_rate(largest: float, step: int, total: int) -> float:
