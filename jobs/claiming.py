@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, Row, exists, insert, or_, select
+from sqlalchemy import ColumnElement, Row, case, exists, func, insert, or_, select
 from sqlalchemy.orm import Session
 
 from jobs import curves
@@ -78,24 +78,18 @@ def claim(engine: Engine, worker: WorkerIdentity, warm: frozenset[str] = frozens
         worker: Who asks.
         warm: Keys of the file sets whose models the worker holds in memory.
     """
-    if engine.db.is_sqlite and not _anything(engine, worker):
-        return None  # surplus tokens and idle slots need not wait for the one writer
-    with engine.db.begin() as session:
-        now = engine.db.now(session)
-        passed: list[str] = []
-        # On PostgreSQL another worker may take what was just picked; look again, it is there no more.
-        while (picked := _pick(session, worker, warm, now, passed)) is not None:
-            job = _take(engine, session, picked, worker, now)
+    passed: list[str] = []
+    while True:
+        # Looking needs no lock: idle slots and surplus tokens never wait for the one writer of SQLite.
+        with engine.db.read() as session:
+            picked = _pick(session, worker, warm, engine.db.now(session), passed)
+        if picked is None:
+            return None
+        with engine.db.begin() as session:
+            job = _take(engine, session, picked, worker)
             if job is not None:
                 return _claimed(session, job)
-            passed.append(picked)
-    return None
-
-
-def _anything(engine: Engine, worker: WorkerIdentity) -> bool:
-    with engine.db.read() as session:
-        free = claimable(worker.lane, worker.device_kind, engine.db.now(session))
-        return session.scalar(select(Job.id).where(*free).limit(1)) is not None
+        passed.append(picked)  # another worker was faster, or is just taking it
 
 
 def claimable(lane: str, device_kind: str, now: datetime) -> tuple[ColumnElement[bool], ...]:
@@ -143,42 +137,29 @@ def _warm(session: Session, jobs: Sequence[str], warm: frozenset[str]) -> str | 
     return next((job for job in jobs if job in found), None)
 
 
-def _take(engine: Engine, session: Session, job_id: str, worker: WorkerIdentity, now: datetime) -> Row[Any] | None:
+def _take(engine: Engine, session: Session, job_id: str, worker: WorkerIdentity) -> Row[Any] | None:
+    now = engine.db.now(session)
     if not engine.db.is_sqlite:
         # A row that another worker is just taking is skipped, not waited for.
         free = select(Job.id).where(Job.id == job_id, Job.status == "queued").with_for_update(skip_locked=True)
         if session.scalar(free) is None:
             return None
-    lease_id = f"{_epoch(session)}{uuid4().hex}"
-    move = Move(
-        "queued",
-        "running",
-        {
-            "attempt": Job.attempt + 1,
-            "lease_id": lease_id,
-            "lease_until": now + timedelta(seconds=engine.settings.lease_seconds),
-            "worker_id": worker.id,
-            "progress_at": now,
-            "phase": "preparing",
-            "failure": None,
-        },
-        [state_event("running", worker=worker.id)],
-    )
+    move = Move("queued", "running", _taking(engine, worker, now), [state_event("running", worker=worker.id)])
     job = apply(session, job_id, move, now, *claimable(worker.lane, worker.device_kind, now))
     if job is None:
         return None
-    resumed = job.checkpoint_step if job.checkpoint_step >= 0 else None
+    if job.attempt > 1:
+        curves.forget_after(session, job.id, job.checkpoint_step)
     session.execute(
         insert(Attempt.__table__).values(  # type: ignore[arg-type]
             job_id=job.id,
             number=job.attempt,
-            lease_id=lease_id,
+            lease_id=job.lease_id,
             worker_id=worker.id,
             started_at=now,
-            resumed_step=resumed,
+            resumed_step=_resumed(job),
         )
     )
-    _rewind(session, job, now)
     turn = engine.db.insert(OwnerTurn).values(
         lane=worker.lane, tenant_id=job.tenant_id, owner=job.owner, claimed_at=now
     )
@@ -186,22 +167,33 @@ def _take(engine: Engine, session: Session, job_id: str, worker: WorkerIdentity,
     return job
 
 
-def _rewind(session: Session, job: Row[Any], now: datetime) -> None:
-    """Say when the job first started; put a later attempt's progress and curves back to where it resumes."""
-    values: dict[str, Any] = {"started_at": job.started_at or now}
-    if job.attempt > 1:
-        values["step"] = max(job.checkpoint_step, 0)
-        curves.forget_after(session, job.id, job.checkpoint_step)
-    table: Any = Job.__table__
-    session.execute(table.update().where(Job.id == job.id, Job.lease_id == job.lease_id).values(**values))
+def _taking(engine: Engine, worker: WorkerIdentity, now: datetime) -> dict[str, Any]:
+    """What a claim writes. A later attempt's progress goes back to where it resumes."""
+    epoch = select(func.substr(SchemaInfo.epoch, 1, EPOCH_CHARACTERS)).where(SchemaInfo.id == 1).scalar_subquery()
+    resumed = case((Job.checkpoint_step >= 0, Job.checkpoint_step), else_=0)
+    return {
+        "attempt": Job.attempt + 1,
+        "lease_id": epoch.op("||")(uuid4().hex),
+        "lease_until": now + timedelta(seconds=engine.settings.lease_seconds),
+        "worker_id": worker.id,
+        "started_at": func.coalesce(Job.started_at, now),
+        "progress_at": now,
+        "phase": "preparing",
+        "step": case((Job.attempt > 0, resumed), else_=Job.step),
+        "failure": None,
+    }
 
 
-def _epoch(session: Session) -> str:
-    return (session.scalar(select(SchemaInfo.epoch).where(SchemaInfo.id == 1)) or "")[:EPOCH_CHARACTERS]
+def _resumed(job: Row[Any]) -> int | None:
+    return job.checkpoint_step if job.checkpoint_step >= 0 else None
 
 
 def _claimed(session: Session, job: Row[Any]) -> Claim:
-    resumed = job.checkpoint_step if job.checkpoint_step >= 0 else None
+    resumed = _resumed(job)
+    inputs = _inputs(session, job.id)
+    if not inputs:
+        upload = _files(session, f"{job.id}-upload", job.id, "upload")
+        inputs = {"upload": upload} if upload.files else {}
     return Claim(
         job_id=job.id,
         tenant_id=job.tenant_id,
@@ -210,7 +202,7 @@ def _claimed(session: Session, job: Row[Any]) -> Claim:
         family=job.family,
         operation=job.operation,
         params=dict(job.params),
-        inputs=_inputs(session, job.id),
+        inputs=inputs,
         checkpoint=_files(session, f"{job.id}-{resumed}", job.id, "checkpoint") if resumed is not None else None,
         resumed_step=resumed,
         lane=job.lane,
@@ -225,11 +217,10 @@ def _inputs(session: Session, job_id: str) -> dict[str, FileSet]:
     reads = reads.outerjoin(ModelVersion, ModelVersion.id == JobInput.model_id).where(JobInput.job_id == job_id)
     for name, dataset_id, imported_by, model_id, trained_by in session.execute(reads):
         if dataset_id is not None:
-            found[name] = _files(session, dataset_id, str(imported_by), "output", "dataset/")
+            found[name] = _files(session, dataset_id, imported_by, "output", "dataset/")
         elif model_id is not None:
-            found[name] = _files(session, model_id, str(trained_by), "output", "model/")
-    upload = _files(session, f"{job_id}-upload", job_id, "upload")
-    return found | {"upload": upload} if upload.files else found
+            found[name] = _files(session, model_id, trained_by, "output", "model/")
+    return found
 
 
 def _files(session: Session, key: str, job_id: str, role: str, prefix: str = "") -> FileSet:

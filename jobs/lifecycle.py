@@ -5,7 +5,7 @@ row count decides. An attempt that was given up as lost changes nothing, however
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -108,12 +108,8 @@ class Lease:
 
     def beat(self, beat: Beat = Beat()) -> Signals:
         """Renew the lease and write down what happened since the last time."""
-        points = curves.merge(beat.points)
-        metrics = self._metrics | {name: value for values in points.values() for name, value in values.items()}
         with self._engine.db.begin() as session:
-            now = self._engine.db.now(session)
-            row = self._write(session, self._beating(beat, metrics, now), now)
-            curves.write(self._engine.db, session, self.claim.job_id, points)
+            row, metrics = self._tell(session, self._engine.db.now(session), beat)
         self._metrics = metrics
         return _signals(row)
 
@@ -145,36 +141,38 @@ class Lease:
             self._write(session, Move("running", "running", events=[event]), now)
             results.keep_files(self._engine, session, self._place("sample", step), [kept], now)
 
-    def succeed(self, metrics: Mapping[str, float], files: Sequence[NewFile]) -> None:
+    def succeed(self, metrics: Mapping[str, float], files: Sequence[NewFile], last: Beat | None = None) -> None:
         """End the job well, and register the model version or complete the dataset it makes, all at once.
 
-        The dataset's report is read from the file ``dataset/dataset.json`` among ``files``.
+        The dataset's report is read from the file ``dataset/dataset.json`` among ``files``. What
+        happened since the last heartbeat may come along in ``last``, which saves a transaction.
 
         Raises:
             BlobMissing: Put the files again, then repeat the call.
             IncompleteResult: The files do not hold what the operation makes.
         """
-        figures = curves.clean(metrics)
-        self._engine.db.transact(lambda session, now: self._succeed(session, now, figures, files))
+        made = results.Result(results.makes(self.claim.family, self.claim.operation), curves.clean(metrics), files)
+        report = results.check_complete(self._engine, made)
+        self._end(lambda session, now: self._succeed(session, now, made, report), "succeeded")
 
     def fail(self, failure: Failure, stderr_tail: str = "") -> None:
         """End the attempt badly: try again later if the failure's kind and the budget allow it, else give up."""
         stored, tail = failure.stored(), _tail(stderr_tail)
-        self._engine.db.transact(lambda session, now: self._fail(session, now, stored, tail))
+        self._end(lambda session, now: self._fail(session, now, stored, tail), "retried", "failed", "cancelled")
 
     def release(self, reason: str) -> None:
         """Give the job back unharmed (the worker shuts down, the device is unwell); no failure is counted."""
-        self._engine.db.transact(lambda session, now: self._release(session, now, reason))
+        self._end(lambda session, now: self._release(session, now, reason), "released", "cancelled")
         # The row is announced again by the scheduler as well, should this message be lost.
         self._engine.dispatcher.announce(self.claim.lane, self.claim.device_kind)
 
     def cancelled(self) -> None:
         """End the job because a user asked for it; call it when the runner is gone."""
-        self._engine.db.transact(self._cancelled)
+        self._end(self._cancelled, "cancelled")
 
     def paused(self) -> None:
         """Leave the job paused because a user asked for it; call it after the last checkpoint."""
-        self._engine.db.transact(self._paused)
+        self._end(self._paused, "paused")
 
     def _beating(self, beat: Beat, metrics: Mapping[str, float | None], now: datetime) -> Move:
         settings = self._engine.settings
@@ -190,25 +188,30 @@ class Lease:
         events += [NewEvent("log", {"level": "info", "message": plain(line)}) for line in beat.lines]
         return Move("running", "running", values, events, visible)
 
-    def _succeed(self, session: Session, now: datetime, figures: Mapping[str, Any], files: Sequence[NewFile]) -> None:
-        if self._ended_as(session, "succeeded"):
-            return
-        final = {"metrics": dict(figures)} if figures else {}
+    def _end(self, work: Callable[[Session, datetime], None], *outcomes: str) -> None:
+        """End the attempt, unless an earlier call did so whose COMMIT was answered by silence."""
+        try:
+            self._engine.db.transact(work)
+        except LeaseLost:
+            with self._engine.db.read() as session:
+                found = session.scalar(select(Attempt.outcome).where(Attempt.lease_id == self.claim.lease_id))
+            if found not in outcomes:
+                raise
+
+    def _succeed(self, session: Session, now: datetime, made: results.Result, report: Mapping[str, Any]) -> None:
+        final = {"metrics": dict(made.metrics)} if made.metrics else {}
         move = Move("running", "succeeded", final | {"step": Job.total, "phase": None}, [state_event("succeeded")])
         job = self._write(session, move, now)
-        makes = results.makes(job)
-        report = results.check_complete(self._engine, makes, files)
-        results.keep_files(self._engine, session, self._place("output"), files, now)
-        results.drop_checkpoints(session, job.id)
-        if makes == "model":
-            results.register_model(session, job, figures, now)
-        if makes == "dataset":
+        results.keep_files(self._engine, session, self._place("output"), made.files, now)
+        if job.checkpoint_step >= 0:
+            results.drop_checkpoints(session, job.id)
+        if made.makes == "model":
+            results.register_model(session, job, made.metrics, now)
+        if made.makes == "dataset":
             results.complete_dataset(session, job.id, report, now)
         self._end_attempt(session, now, "succeeded")
 
     def _fail(self, session: Session, now: datetime, failure: dict[str, Any], tail: str) -> None:
-        if self._ended_as(session, "retried", "failed", "cancelled"):
-            return
         row = self._require(session)
         code, settings = failure["code"], self._engine.settings
         decision = budget.decide(code, row.app_failures, settings)
@@ -228,8 +231,6 @@ class Lease:
         self._end_attempt(session, now, "retried", code, tail)
 
     def _release(self, session: Session, now: datetime, reason: str) -> None:
-        if self._ended_as(session, "released", "cancelled"):
-            return
         if self._require(session).cancel_requested_at is not None:
             self._cancelled(session, now)
             return
@@ -239,8 +240,6 @@ class Lease:
         self._end_attempt(session, now, "released")
 
     def _cancelled(self, session: Session, now: datetime) -> None:
-        if self._ended_as(session, "cancelled"):
-            return
         self._write(
             session,
             Move("running", "cancelled", events=[state_event("cancelled")]),
@@ -250,8 +249,6 @@ class Lease:
         self._end_attempt(session, now, "cancelled")
 
     def _paused(self, session: Session, now: datetime) -> None:
-        if self._ended_as(session, "paused"):
-            return
         move = Move("running", "paused", {"pause_requested_at": None}, [state_event("paused")])
         self._write(session, move, now, Job.pause_requested_at.is_not(None))
         self._end_attempt(session, now, "paused")
@@ -271,11 +268,6 @@ class Lease:
         if row is None:
             raise LeaseLost
         return row
-
-    def _ended_as(self, session: Session, *outcomes: str) -> bool:
-        """Whether an earlier call ended this attempt so, though its COMMIT may never have been answered."""
-        found = session.scalar(select(Attempt.outcome).where(Attempt.lease_id == self.claim.lease_id))
-        return found in outcomes
 
     def _end_attempt(
         self, session: Session, now: datetime, outcome: str, code: str | None = None, tail: str = ""

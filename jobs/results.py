@@ -11,6 +11,7 @@ from sqlalchemy import Row, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from aigc_models import registry
+from aigc_models.base import Makes
 from jobs.artifacts import NewFile
 from jobs.engine import Engine
 from jobs.errors import BlobMissing, IncompleteResult
@@ -31,6 +32,15 @@ class Place:
     job_id: str
     role: str
     step: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a successful attempt hands over."""
+
+    makes: Makes
+    metrics: Mapping[str, Any]
+    files: Sequence[NewFile]
 
 
 def keep_files(engine: Engine, session: Session, place: Place, files: Sequence[NewFile], now: datetime) -> None:
@@ -68,29 +78,35 @@ def drop_checkpoints(session: Session, job_id: str, keep_step: int | None = None
     session.execute(old if keep_step is None else old.where(Artifact.step != keep_step))
 
 
-def check_complete(engine: Engine, makes: str, files: Sequence[NewFile]) -> dict[str, Any]:
+def makes(family: str, operation: str) -> Makes:
+    """What an operation makes: model, dataset or files."""
+    return registry.task(f"{family}.{operation}").makes
+
+
+def check_complete(engine: Engine, made: Result) -> dict[str, Any]:
     """See that a result has its parts, and read the report of a dataset (empty for the others).
 
     Raises:
         IncompleteResult: A training wrote no ``model/``, or an import no ``dataset/dataset.json``.
+        BlobMissing: The report's bytes are gone.
     """
-    if makes == "model" and not any(file.name.startswith(MODEL) for file in files):
+    if made.makes == "model" and not any(file.name.startswith(MODEL) for file in made.files):
         raise IncompleteResult("no file under model/")
-    if makes != "dataset":
+    if made.makes != "dataset":
         return {}
-    found = next((file for file in files if file.name == REPORT), None)
+    found = next((file for file in made.files if file.name == REPORT), None)
     if found is None or found.size > LARGEST_REPORT:
         raise IncompleteResult(f"no readable {REPORT}")
-    with engine.store.open(found.sha256) as stream:
-        report = json.loads(stream.read())
+    try:
+        with engine.store.open(found.sha256) as stream:
+            report = json.loads(stream.read())
+    except FileNotFoundError:
+        raise BlobMissing(found.sha256) from None
+    except ValueError:
+        raise IncompleteResult(f"{REPORT} is not JSON") from None
     if not isinstance(report, dict):
         raise IncompleteResult(f"{REPORT} holds no object")
     return report
-
-
-def makes(job: Row[Any]) -> str:
-    """What a job's operation makes: model, dataset or files."""
-    return registry.task(f"{job.family}.{job.operation}").makes
 
 
 def register_model(session: Session, job: Row[Any], metrics: Mapping[str, Any], now: datetime) -> str:

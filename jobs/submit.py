@@ -138,7 +138,9 @@ def announce(engine: Engine, job: Job) -> None:
         return
     with engine.db.begin() as session:
         now = engine.db.now(session)
-        mark = update(Job).where(Job.id == job.id, Job.dispatched_at.is_(None)).values(dispatched_at=now)
+        # A worker may be faster; then there is nothing to write, and no disk to wait for.
+        waits = (Job.id == job.id, Job.status == "queued", Job.dispatched_at.is_(None))
+        mark = update(Job).where(*waits).values(dispatched_at=now)
         session.execute(mark.execution_options(synchronize_session=False))
 
 
