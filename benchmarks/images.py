@@ -34,7 +34,7 @@ from aigc_models.image_gan.session import prepare
 from aigc_models.image_gan.trainer import Recipe, Trainer, draw
 from aigc_models.image_vae import objective
 from aigc_models.image_vae.params import ImageVaeTrain
-from aigc_models.image_vae.trainer import Trainer as VaeTrainer
+from aigc_models.image_vae.trainer import PlainTrainer as VaeTrainer
 from aigc_models.layers.augment import resize
 from aigc_models.layers.convolution import Conv, ThinConv, UpConv
 from aigc_models.metrics.image_distance import domain_fid
@@ -191,7 +191,7 @@ def vae_speed(data: ImageSet, quick: bool, out: Path) -> dict[str, float]:  # no
 @torch.no_grad()
 def vae_loss(trainer: VaeTrainer, images: Tensor) -> float:
     """Negative ELBO in nats of one picture, with the averaged weights."""
-    x, vae = from_bytes(images), trainer.average.eval()
+    x, vae = from_bytes(images), trainer.model().networks
     mean, log_variance = vae.encode(x)
     z = mean + torch.randn(mean.shape, generator=training.seeded(0)) * (0.5 * log_variance).exp()
     likelihood = objective.log_likelihood(x, vae.decode(z), "bernoulli").mean()

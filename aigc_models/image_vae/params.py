@@ -23,7 +23,7 @@ class ImageVaeTrain(Params):
         {
             "quick": {"epochs": 12, "width": 24},
             "balanced": {"epochs": 60, "width": 32},
-            "best": {"epochs": 200, "width": 64, "latent_dim": 64},
+            "best": {"epochs": 60, "prior": "tokens"},
         }
     )
 
