@@ -153,7 +153,13 @@ class Lease:
         """
         made = results.Result(results.makes(self.claim.family, self.claim.operation), curves.clean(metrics), files)
         report = results.check_complete(self._engine, made)
-        self._end(lambda session, now: self._succeed(session, now, made, report), "succeeded")
+
+        def work(session: Session, now: datetime) -> None:
+            if last is not None:
+                self._tell(session, now, last)
+            self._succeed(session, now, made, report)
+
+        self._end(work, "succeeded")
 
     def fail(self, failure: Failure, stderr_tail: str = "") -> None:
         """End the attempt badly: try again later if the failure's kind and the budget allow it, else give up."""
@@ -173,6 +179,13 @@ class Lease:
     def paused(self) -> None:
         """Leave the job paused because a user asked for it; call it after the last checkpoint."""
         self._end(self._paused, "paused")
+
+    def _tell(self, session: Session, now: datetime, beat: Beat) -> tuple[Row[Any], dict[str, float | None]]:
+        points = curves.merge(beat.points)
+        metrics = self._metrics | {name: value for values in points.values() for name, value in values.items()}
+        row = self._write(session, self._beating(beat, metrics, now), now)
+        curves.write(self._engine.db, session, self.claim.job_id, points)
+        return row, metrics
 
     def _beating(self, beat: Beat, metrics: Mapping[str, float | None], now: datetime) -> Move:
         settings = self._engine.settings

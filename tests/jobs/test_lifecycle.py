@@ -415,3 +415,16 @@ def test_a_restore_with_a_new_epoch_makes_other_leases(actor: Actor) -> None:
     assert len(after.lease_id) == 39
     with actor.engine.db.begin() as session:
         session.execute(update(SchemaInfo).values(epoch="0" * 32))
+
+
+def test_the_last_beat_can_come_with_the_end(actor: Actor) -> None:
+    actor.train()
+    lease = actor.lease()
+    last = Beat(step=10, total=10, points=[(10, {"loss": 0.5})], lines=["done"])
+    files = [actor.store("model/weights.safetensors", b"weights")]
+    lease.succeed({}, files, last)
+    lease.succeed({}, files, last)
+    job = actor.job(lease.claim.job_id)
+    assert (job.status, job.step, job.total, job.metrics) == ("succeeded", 10, 10, {"loss": 0.5})
+    assert [event.kind for event in actor.events(job.id)][-2:] == ["log", "end"]
+    assert Repository(actor.engine, actor.principal).metrics(job.id) == [Point(10, {"loss": 0.5})]
