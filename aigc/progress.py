@@ -81,7 +81,7 @@ def follow_on_screen(console: Any = None) -> Iterator[Show]:
         BarColumn(bar_width=24),
         TextColumn("{task.fields[facts]}"),
     )
-    with Progress(*columns, console=console or Console(stderr=True), transient=True) as bars:
+    with Progress(*columns, console=console or Console(stderr=True), transient=True, auto_refresh=False) as bars:
         bar = bars.add_task("", total=None, percent="", facts="")
 
         def show(job: Mapping[str, Any]) -> None:
@@ -98,6 +98,7 @@ def follow_on_screen(console: Any = None) -> Iterator[Show]:
                 completed=progress.get("step") or 0,
                 percent=f"{progress.get('percent') or 0:.0f} %" if running else "",
                 facts="  ".join(fact for fact in facts if fact),
+                refresh=True,  # at every look, so no thread has to draw
             )
 
         yield show
