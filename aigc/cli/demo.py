@@ -19,13 +19,14 @@ from aigc.client import Client
 from aigc.errors import ApiError
 from aigc.notebook import number
 from aigc.progress import Show, follow_on_screen
-from aigc.resources import Artifact, Job
+from aigc.resources import Artifact, Dataset, Job
 from aigc.stack.home import StackError
 from aigc.stack.supervisor import Stack, Stopped
 from aigc.version import __version__
 
 STARTER = "fashion-mnist"
 TASK = "image_gan.train"
+NAME = "demo"
 SAMPLES = 64
 
 
@@ -50,9 +51,7 @@ class Demo:
         dataset = self.client.datasets.starter(STARTER)
         train, test = dataset.report.get("train"), dataset.report.get("test")
         self.say(f"Dataset {dataset.name}: {train} pictures to learn from, {test} held out")
-        field = self.client.tasks.get(TASK).inputs("dataset")[0]
-        training = self.client.jobs.submit(TASK, {field: dataset.id}, preset="quick", name="demo")
-        self.say(f"Training an image GAN, preset quick: {training.web_url or training.id}")
+        training = self._train(dataset)
         self._follow(session, training)
         self._say_figures(training)
         self.say(f"Generating {SAMPLES} pictures with the new model")
@@ -61,6 +60,17 @@ class Demo:
         picture = self._save(training, generation)
         self._say_pages(training, dataset.web_url)
         return f"job {training.id} succeeded, samples: {picture}"
+
+    def _train(self, dataset: Dataset) -> Job:
+        """Start the training, or go on with the one that an interrupted demonstration left."""
+        for job in self.client.jobs.list(task=TASK, q=NAME, state=["queued", "running"]):
+            if job.name == NAME:
+                self.say(f"Going on with the training of last time: {job.web_url}")
+                return job
+        field = self.client.tasks.get(TASK).inputs("dataset")[0]
+        job = self.client.jobs.submit(TASK, {field: dataset.id}, preset="quick", name=NAME)
+        self.say(f"Training an image GAN, preset quick: {job.web_url}")
+        return job
 
     def _follow(self, session: Session, job: Job) -> None:
         if sys.stderr.isatty() and not session.quiet:

@@ -26,7 +26,9 @@ def play(asked: Asked) -> Answer:
         return Answer(200, {"task": "image_gan.train", "schema": schema, "metrics": FIGURES})
     if path.endswith("/generate"):
         return Answer(202, {**job("queued"), "id": GENERATION})
-    if path == "/jobs" and asked.method == "POST":
+    if path == "/jobs" and asked.method == "GET":
+        return Answer(200, {"data": [], "has_more": False})
+    if path == "/jobs":
         return Answer(202, {**job("queued"), "id": TRAINING})
     if path.endswith("/artifacts"):
         digest = hashlib.sha256(PICTURE).hexdigest()
@@ -56,6 +58,20 @@ def test_the_demonstration_on_a_running_server(tmp_path: Path, capsys: pytest.Ca
     assert sent[1]["params"] == {"dataset": "ds_1"}
     assert sent[1]["preset"] == "quick"
     assert sent[2]["params"] == {"count": 64}
+
+
+def test_an_interrupted_demonstration_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    left = {**job("queued"), "id": TRAINING, "name": "demo"}
+
+    def resume(asked: Asked) -> Answer:
+        if asked.method == "GET" and asked.path.startswith("/api/v1/jobs?"):
+            return Answer(200, {"data": [left], "has_more": False})
+        return play(asked)
+
+    with serving(resume) as server:
+        assert run(["demo", "--url", server.url, "--home", str(tmp_path)]) == 0
+    assert "Going on with the training of last time" in capsys.readouterr().out
+    assert not [asked for asked in server.asked if asked.method == "POST" and asked.path == "/api/v1/jobs"]
 
 
 def test_a_failed_training_is_told_in_the_servers_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
