@@ -133,6 +133,18 @@ class Heart:
         if self._notes.fresh:
             self.persist(self._beat)
 
+    def hand_over(self, call: Callable[[Beat | None], T]) -> T:
+        """Give a call what :meth:`flush` would deliver, to be written in the same transaction; kept if it fails."""
+        with self._noting:
+            beat = self._notes.cut() if self._notes.fresh else None
+        try:
+            return call(beat)
+        except BaseException:
+            if beat is not None:
+                with self._noting:
+                    self._notes.put_back(beat)
+            raise
+
     def persist(self, call: Callable[[], T]) -> T:
         """Make a call of the lease, again and again while the database cannot be reached.
 

@@ -69,8 +69,8 @@ def record(end: End, lease: Lease, heart: Heart, harvest: Harvest, out_dir: Path
 
 def _succeed(end: End, lease: Lease, heart: Heart, harvest: Harvest, out_dir: Path) -> None:
     def write(files: list[NewFile]) -> None:
-        _last(heart)  # until here the heart goes on: storing may take long
-        lease.succeed(end.metrics, files)
+        heart.stop()  # until here it goes on: storing may take long
+        heart.hand_over(lambda last: lease.succeed(end.metrics, files, last))
 
     try:
         harvest.store(out_dir, write)
