@@ -177,6 +177,7 @@ def _play_here(current: Session, stack: Stack, once: bool) -> int:
                     stack.tend()
         except (StackError, ApiError) as error:
             report(error)
+            code = error.exit_code if isinstance(error, StackError) else EXIT_ERROR
             click.echo(f"The logs of all parts are in {stack.home.logs}", err=True)
         except Stopped:
             code = EXIT_INTERRUPTED

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from aigc.address import home_directory
-from aigc.cli.session import EXIT_ERROR, Command
+from aigc.cli.session import Command
 from aigc.stack.home import StackError
 from aigc.stack.supervisor import Stack, Stopped, Wishes
 from aigc.version import __version__
@@ -49,7 +49,7 @@ def up(no_open: bool, **options: Any) -> int:
                 stack.tend()
         except StackError as error:
             click.echo(f"Error: {error}", err=True)
-            return EXIT_ERROR
+            return error.exit_code
         except Stopped:
             pass
         finally:

@@ -7,6 +7,7 @@ import os
 import shutil
 import stat
 import tempfile
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TextIO
@@ -20,6 +21,10 @@ LEAST_FREE = 64 * 2**20
 class StackError(Exception):
     """The stack cannot start or go on; the message says why and what to do."""
 
+    def __init__(self, message: str, exit_code: int = 1) -> None:
+        self.exit_code = exit_code
+        super().__init__(message)
+
 
 @dataclass
 class Home:
@@ -27,6 +32,7 @@ class Home:
 
     path: Path
     _lock: TextIO | None = field(default=None, repr=False)
+    _elsewhere: Path | None = field(default=None, repr=False)
 
     @property
     def run(self) -> Path:
@@ -84,6 +90,9 @@ class Home:
         """Give the lock back."""
         if self._lock is not None:
             (self.run / "up.json").unlink(missing_ok=True)
+            if self._elsewhere is not None:
+                with suppress(OSError):
+                    self._elsewhere.rmdir()
             self._lock.close()
             self._lock = None
 
@@ -99,7 +108,8 @@ class Home:
         name = "aigc-" + hashlib.sha256(os.fsencode(self.path)).hexdigest()[:12]
         for root in (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), "/tmp"):  # noqa: S108 - checked below
             if root and len(os.fsencode(Path(root) / name / "valkey.sock")) <= LONGEST_SOCKET:
-                return _private(Path(root) / name) / "valkey.sock"
+                self._elsewhere = _private(Path(root) / name)
+                return self._elsewhere / "valkey.sock"
         raise StackError(f"The path {self.path} is too long for a Unix socket. Choose a shorter one with --home.")
 
     def _held_by(self) -> str:

@@ -4,8 +4,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -15,6 +14,7 @@ from aigc.stack import broker, ports
 from aigc.stack.child import Child, Role
 from aigc.stack.home import Home, StackError
 
+NOT_CONFIGURED = 78  # EX_CONFIG of sysexits.h
 START_SECONDS = 90.0
 LOOK_SECONDS = 0.05
 TEND_SECONDS = 0.2
@@ -83,9 +83,7 @@ class Stack:
             listen = self.home.socket()
             environment["AIGC_REDIS_URL"] = f"redis+socket://{listen}"
             self._start_broker(listen, environment)
-        with self._timed("database"):
-            migrate = self._child(Role("migrate", python("jobs.migrate"), lasting=False), environment)
-            self._await_end(migrate)
+        self._await_end(self._child(Role("migrate", python("jobs.migrate"), lasting=False), environment))
         lanes = ["--lane", "training", "--lane", "generation"]
         port = ports.choose(self.wishes.host, self.wishes.port)
         web_environment = {**environment, "AIGC_HOST": self.wishes.host, "AIGC_PORT": str(port)}
@@ -94,9 +92,7 @@ class Stack:
             self._child(Role("worker", [*python("worker.launch"), *lanes]), environment),
             self._child(Role("web", python("web")), web_environment),
         ]
-        for child in children:
-            with self._timed(child.role.name):
-                said = self._await_ready(child)
+        said = self._await_all(children)["web"]
         self.url = said
         web_environment["AIGC_PORT"] = said.rsplit(":", 1)[-1]  # a restarted server keeps its address
         children[-1].environment = web_environment
@@ -117,17 +113,16 @@ class Stack:
         command = broker.command(server, self.home, listen)
         role = Role("broker", command, answers=lambda: broker.answers(listen))
         child = self._child(role, environment)
-        with self._timed("broker"):
-            try:
-                self._await_ready(child)
-            except StackError:
-                child.kill()
-                aside = broker.set_aside(self.home)
-                if aside is None:
-                    raise
-                self._tell(f"The queue's files were damaged and are now in {aside}. No job is lost by this.")
-                child.start()
-                self._await_ready(child)
+        try:
+            self._await_all([child])
+        except StackError:
+            child.kill()
+            aside = broker.set_aside(self.home)
+            if aside is None:
+                raise
+            self._tell(f"The queue's files were damaged and are now in {aside}. No job is lost by this.")
+            child.start()
+            self._await_all([child])
 
     def _child(self, role: Role, environment: Mapping[str, str]) -> Child:
         child = Child(role, self.home.logs / f"{role.name}.log", environment)
@@ -135,37 +130,46 @@ class Stack:
         child.start()
         return child
 
-    @contextmanager
-    def _timed(self, what: str) -> Iterator[None]:
-        started = time.monotonic()
-        yield
-        self._tell(f"  {what:<10} ready  {time.monotonic() - started:5.1f} s")
+    def _await_all(self, children: list[Child]) -> dict[str, str]:
+        """Wait until every part serves; gives what each said. One that ends is told at once."""
+        started, said = time.monotonic(), dict[str, str]()
+        while len(said) < len(children):
+            for child in children:
+                word = self._look(child)
+                if word is not None and child.role.name not in said:
+                    said[child.role.name] = word
+                    self._tell_ready(child.role.name, started)
+            self._pause([child for child in children if child.role.name not in said], started + START_SECONDS)
+        return said
 
-    def _await_ready(self, child: Child) -> str:
-        deadline = time.monotonic() + START_SECONDS
-        while True:
-            if not child.alive:
-                raise self._failed(child, f"ended at once (exit code {child.exit_code})")
-            said = child.ready()
-            if said is not None:
-                return said
-            self._pause(child, deadline)
+    def _look(self, child: Child) -> str | None:
+        if not child.alive:
+            raise self._failed(child, f"ended at once (exit code {child.exit_code})")
+        return child.ready()
 
     def _await_end(self, child: Child) -> None:
-        deadline = time.monotonic() + START_SECONDS
+        started = time.monotonic()
         while child.alive:
-            self._pause(child, deadline)
+            self._pause([child], started + START_SECONDS)
         if child.exit_code != 0:
             raise self._failed(child, f"failed (exit code {child.exit_code})")
+        self._tell_ready("database", started)
 
-    def _pause(self, child: Child, deadline: float) -> None:
+    def _pause(self, awaited: list[Child], deadline: float) -> None:
+        if not awaited:
+            return
         if self.stopping.wait(LOOK_SECONDS):
             raise Stopped
         if time.monotonic() > deadline:
-            raise self._failed(child, f"was not ready after {START_SECONDS:.0f} s")
+            raise self._failed(awaited[0], f"was not ready after {START_SECONDS:.0f} s")
+
+    def _tell_ready(self, what: str, started: float) -> None:
+        self._tell(f"  {what:<10} ready  {time.monotonic() - started:5.1f} s")
 
     def _failed(self, child: Child, how: str) -> StackError:
         name, last = child.role.name, child.last_lines()
+        if child.exit_code == NOT_CONFIGURED:  # it has said what to do, in words for people
+            return StackError(last, exit_code=NOT_CONFIGURED)
         said = f"Its last lines:\n\n{last}\n\n" if last else ""
         return StackError(f"The part called {name} {how}. {said}Its whole log: {child.log}\nCheck with: aigc doctor")
 

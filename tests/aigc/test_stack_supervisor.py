@@ -90,10 +90,17 @@ def test_a_database_that_cannot_be_upgraded_ends_the_start(tmp_path: Path) -> No
 
 
 def test_a_part_that_ends_at_once_ends_the_start(tmp_path: Path) -> None:
-    stack = make(tmp_path, programs={"web/__main__.py": "print('no token set'); exit(78)"})
-    with pytest.raises(StackError, match=r"called web ended at once \(exit code 78\)"):
+    stack = make(tmp_path, programs={"web/__main__.py": "print('something broke'); exit(3)"})
+    with pytest.raises(StackError, match=r"called web ended at once \(exit code 3\)"):
         stack.start()
     assert pids(stack) == {}
+
+
+def test_a_part_that_refuses_its_settings_speaks_for_itself(tmp_path: Path) -> None:
+    stack = make(tmp_path, programs={"web/__main__.py": "print('Set AIGC_TOKEN first.'); exit(78)"})
+    with pytest.raises(StackError, match=r"^Set AIGC_TOKEN first\.$") as refused:
+        stack.start()
+    assert refused.value.exit_code == 78
 
 
 def test_damaged_queue_files_are_set_aside(tmp_path: Path) -> None:
