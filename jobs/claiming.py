@@ -1,4 +1,4 @@
-"""Which queued job a free worker takes: priority, then owners in turn, then what is warm already, then age."""
+"""Taking a job: the row becomes running under a new lease, and the worker learns everything it needs to run it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,17 +6,15 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, Row, case, exists, func, insert, or_, select
+from sqlalchemy import Row, bindparam, case, func, insert, select
 from sqlalchemy.orm import Session
 
 from jobs import curves
 from jobs.engine import Engine
 from jobs.moves import Move, apply, state_event
+from jobs.picking import claimable, pick
 from jobs.tables import Artifact, Attempt, Dataset, Job, JobInput, ModelVersion, OwnerTurn, SchemaInfo
 
-WINDOW = 32
-# A job that has waited this long is not passed any more by one whose model is warm.
-PATIENCE = timedelta(seconds=60)
 EPOCH_CHARACTERS = 7
 
 
@@ -82,7 +80,7 @@ def claim(engine: Engine, worker: WorkerIdentity, warm: frozenset[str] = frozens
     while True:
         # Looking needs no lock: idle slots and surplus tokens never wait for the one writer of SQLite.
         with engine.db.read() as session:
-            picked = _pick(session, worker, warm, engine.db.now(session), passed)
+            picked = pick(session, (worker.lane, worker.device_kind), warm, engine.db.now(session), passed)
         if picked is None:
             return None
         with engine.db.begin() as session:
@@ -92,49 +90,23 @@ def claim(engine: Engine, worker: WorkerIdentity, warm: frozenset[str] = frozens
         passed.append(picked)  # another worker was faster, or is just taking it
 
 
-def claimable(lane: str, device_kind: str, now: datetime) -> tuple[ColumnElement[bool], ...]:
-    """What a job must be like to be taken in a lane."""
-    return (
-        Job.status == "queued",
-        Job.lane == lane,
-        Job.device_kind == device_kind,
-        Job.not_before <= now,
-        Job.cancel_requested_at.is_(None),
-        or_(Job.expires_at.is_(None), Job.expires_at > now),
+_INPUTS = (
+    select(
+        JobInput.field,
+        JobInput.dataset_id,
+        Dataset.job_id.label("imported_by"),
+        JobInput.model_id,
+        ModelVersion.job_id.label("trained_by"),
     )
-
-
-def _pick(
-    session: Session, worker: WorkerIdentity, warm: frozenset[str], now: datetime, passed: Sequence[str]
-) -> str | None:
-    free = (*claimable(worker.lane, worker.device_kind, now), Job.id.not_in(passed))
-    priority = session.scalar(select(Job.priority).where(*free).order_by(Job.priority.desc()).limit(1))
-    if priority is None:
-        return None
-    turn = session.execute(_turn(worker.lane, (*free, Job.priority == priority))).one_or_none()
-    best = select(Job.id, Job.created_at).where(*free, Job.priority == priority)
-    if turn is not None:
-        best = best.where(Job.tenant_id == turn.tenant_id, Job.owner == turn.owner)
-    window = session.execute(best.order_by(Job.created_at, Job.id).limit(WINDOW if warm else 1)).all()
-    if not window:
-        return None
-    oldest: str = window[0].id
-    if not warm or now - window[0].created_at > PATIENCE:
-        return oldest
-    return _warm(session, [row.id for row in window], warm) or oldest
-
-
-def _turn(lane: str, free: Sequence[ColumnElement[bool]]) -> Any:
-    """The owner with a claimable job whose last claim is the oldest; one index look-up for each owner."""
-    waits = exists().where(Job.tenant_id == OwnerTurn.tenant_id, Job.owner == OwnerTurn.owner, *free)
-    owners = select(OwnerTurn.tenant_id, OwnerTurn.owner).where(OwnerTurn.lane == lane, waits)
-    return owners.order_by(OwnerTurn.claimed_at, OwnerTurn.tenant_id, OwnerTurn.owner).limit(1)
-
-
-def _warm(session: Session, jobs: Sequence[str], warm: frozenset[str]) -> str | None:
-    reads = select(JobInput.job_id).where(JobInput.job_id.in_(jobs), JobInput.model_id.in_(warm))
-    found = set(session.scalars(reads))
-    return next((job for job in jobs if job in found), None)
+    .outerjoin(Dataset, Dataset.id == JobInput.dataset_id)
+    .outerjoin(ModelVersion, ModelVersion.id == JobInput.model_id)
+    .where(JobInput.job_id == bindparam("job_id"))
+)
+_FILES = (
+    select(Artifact.name, Artifact.sha256, Artifact.size)
+    .where(Artifact.job_id == bindparam("job_id"), Artifact.role == bindparam("role"))
+    .order_by(Artifact.name)
+)
 
 
 def _take(engine: Engine, session: Session, job_id: str, worker: WorkerIdentity) -> Row[Any] | None:
@@ -212,19 +184,17 @@ def _claimed(session: Session, job: Row[Any]) -> Claim:
 
 def _inputs(session: Session, job_id: str) -> dict[str, FileSet]:
     found: dict[str, FileSet] = {}
-    reads = select(JobInput.field, JobInput.dataset_id, Dataset.job_id, JobInput.model_id, ModelVersion.job_id)
-    reads = reads.outerjoin(Dataset, Dataset.id == JobInput.dataset_id)
-    reads = reads.outerjoin(ModelVersion, ModelVersion.id == JobInput.model_id).where(JobInput.job_id == job_id)
-    for name, dataset_id, imported_by, model_id, trained_by in session.execute(reads):
-        if dataset_id is not None:
-            found[name] = _files(session, dataset_id, imported_by, "output", "dataset/")
-        elif model_id is not None:
-            found[name] = _files(session, model_id, trained_by, "output", "model/")
+    for row in session.execute(_INPUTS, {"job_id": job_id}):
+        if row.dataset_id is not None:
+            found[row.field] = _files(session, row.dataset_id, row.imported_by, "output", "dataset/")
+        elif row.model_id is not None:
+            found[row.field] = _files(session, row.model_id, row.trained_by, "output", "model/")
     return found
 
 
 def _files(session: Session, key: str, job_id: str, role: str, prefix: str = "") -> FileSet:
-    rows = select(Artifact.name, Artifact.sha256, Artifact.size).where(Artifact.job_id == job_id)
-    rows = rows.where(Artifact.role == role, Artifact.name.startswith(prefix, autoescape=True)).order_by(Artifact.name)
-    files = [StoredFile(name.removeprefix(prefix), sha, size) for name, sha, size in session.execute(rows)]
+    rows = session.execute(_FILES, {"job_id": job_id, "role": role})
+    files = [
+        StoredFile(row.name.removeprefix(prefix), row.sha256, row.size) for row in rows if row.name.startswith(prefix)
+    ]
     return FileSet(key, files)

@@ -10,10 +10,10 @@ from sqlalchemy import Row, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from jobs import workers
-from jobs.claiming import claimable
 from jobs.dispatch import DEVICE_KINDS, LANES
 from jobs.engine import Engine
 from jobs.moves import Move, apply, state_event
+from jobs.picking import claimable
 from jobs.tables import Attempt, Job
 
 log = logging.getLogger("aigc.maintenance")

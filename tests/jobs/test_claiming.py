@@ -3,10 +3,11 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import delete
 
 from jobs.claiming import StoredFile, WorkerIdentity, claim
 from jobs.lifecycle import request_cancel
-from jobs.tables import Attempt, Job
+from jobs.tables import Attempt, Job, OwnerTurn
 from tests.conftest import Clock
 from tests.jobs.acting import Actor
 
@@ -169,3 +170,10 @@ def test_what_must_not_run_is_passed_over(actor: Actor, clock: Clock, why: str) 
             session.get_one(Job, first.id).not_before = clock() + timedelta(seconds=60)
     clock.advance(10)
     assert taken(actor, 2) == [second.id]
+
+
+def test_a_row_whose_owner_has_no_turn_is_taken_all_the_same(actor: Actor) -> None:
+    job = actor.train()
+    with actor.engine.db.begin() as session:
+        session.execute(delete(OwnerTurn))
+    assert actor.claim(expected=job.id)
