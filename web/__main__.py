@@ -5,11 +5,15 @@ because neither database connections nor the object store survive one.
 """
 
 import ctypes
+import json
 import os
 import signal
+import socket
 import sys
 from typing import Any
+from uuid import uuid4
 
+from gunicorn import util
 from gunicorn.app.base import BaseApplication
 
 from jobs.settings import Settings
@@ -52,12 +56,35 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         """Build the application; called in the child."""
         from web import create_app
 
+        util.write_error = _tell_unreadable
+
         return create_app(self.settings)
 
 
 def _after_fork(_arbiter: Any, _worker: Any) -> None:
     """The child never outlives its parent."""
     die_with_parent(signal.SIGKILL)
+
+
+def _tell_unreadable(link: socket.socket, status: int, reason: str, detail: str) -> None:
+    """Answer a request that is no HTTP or too large with a problem, too; gunicorn's own answer is a page."""
+    help_url = "/docs/problems/bad-request"
+    problem = {
+        "type": help_url,
+        "title": reason,
+        "status": status,
+        "detail": detail,
+        "code": "bad-request",
+        "request_id": uuid4().hex,
+        "help_url": help_url,
+    }
+    body = json.dumps(problem).encode()
+    head = (
+        f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: application/problem+json\r\n"
+        f"X-Request-Id: {problem['request_id']}\r\nX-Content-Type-Options: nosniff\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
+    util.write_nonblock(link, head.encode("latin-1") + body)
 
 
 def _announce(worker: Any) -> None:

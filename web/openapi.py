@@ -44,8 +44,8 @@ REQUEST_HEADERS: Mapping[str, tuple[str, dict[str, Any]]] = {
         {"type": "string", "examples": ["10m"], "pattern": "^[1-9][0-9]{0,1}[smhd]?$"},
     ),
     "If-None-Match": ("The ETag known; the reply is 304 if nothing changed.", {"type": "string"}),
-    "Last-Event-ID": ("Go on after this event.", {"type": "string", "pattern": "^[0-9]{1,9}$"}),
-    "Range": ("Which bytes, such as bytes=0-1023.", {"type": "string", "pattern": "^bytes=[0-9]{1,9}-$"}),
+    "Last-Event-ID": ("Go on after this event.", {"type": "string", "examples": ["12"]}),
+    "Range": ("Which bytes, such as bytes=0-1023.", {"type": "string", "examples": ["bytes=0-1023"]}),
 }
 
 blueprint = Blueprint("openapi", __name__)
@@ -186,7 +186,8 @@ def _responses(what: Operation) -> dict[str, Any]:
 def _reply(reply: Reply) -> dict[str, Any]:
     entry: dict[str, Any] = {"description": reply.description}
     content: dict[str, Any] = {JSON: {"schema": _ref(reply.model)}} if reply.model else {}
-    content |= {media: {"schema": {"type": "string"}} for media in reply.media}
+    # Bytes have no schema; text has one.
+    content |= {media: {"schema": {"type": "string"}} if media.startswith("text/") else {} for media in reply.media}
     if content:
         entry["content"] = content
     if reply.headers:

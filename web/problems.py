@@ -29,6 +29,18 @@ class BadRequest(AigcError):
     code, status, title = "bad-request", 400, "The request cannot be read"
 
 
+class AddressTooLong(BadRequest):
+    """The address is longer than 8190 characters."""
+
+    status = 414
+
+
+class HeadersTooLarge(BadRequest):
+    """The headers are larger than the server reads."""
+
+    status = 431
+
+
 class MalformedJson(AigcError):
     """The body is not JSON: {reason}."""
 

@@ -37,14 +37,16 @@ def environment(home: Path, **variables: str) -> Mapping[str, str]:
 
 @contextmanager
 def serve(home: Path, **variables: str) -> Iterator[Server]:
-    """Start a server on a home directory and stop it at the end of the block."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "web"],
-        cwd=ROOT,
-        env=environment(home, **variables),
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    """Start a server on a home directory and stop it at the end of the block; its log is ``log`` there."""
+    with (home / "log").open("w") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "web"],
+            cwd=ROOT,
+            env=environment(home, **variables),
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
     assert process.stdout is not None
     try:
         line = process.stdout.readline()

@@ -51,7 +51,7 @@ class ImportParams(BaseModel):
 class DatasetQuery(parsing.Page):
     """Which datasets."""
 
-    kind: str | None = Field(None, max_length=16, description="Only datasets of this kind, such as images.")
+    kind: parsing.Text | None = Field(None, max_length=16, description="Only datasets of this kind, such as images.")
     ready: parsing.Flag = Field(False, description="Only datasets that can be used.")
 
 
@@ -108,7 +108,7 @@ def _from_starter(choice: StarterChoice) -> tuple[tables.Dataset, tables.Job]:
 
 def _from_form() -> tuple[tables.Dataset, tables.Job]:
     typed = _form_fields()
-    params = parsing.parsed(typed["params"], ImportParams) if typed.get("params") else ImportParams()
+    params = _import_params(typed.get("params", ""))
     described = uploads.Described(
         name=typed.get("name", "").strip(),
         licence=typed.get("licence", ""),
@@ -118,6 +118,13 @@ def _from_form() -> tuple[tables.Dataset, tables.Job]:
     )
     with parsing.pointing_into_params():
         return uploads.receive(request.files["file"], described)
+
+
+def _import_params(text: str) -> ImportParams:
+    try:
+        return parsing.parsed(text or "{}", ImportParams)
+    except MalformedJson as error:
+        raise errors.InvalidParams(faults=[Fault(error.message, error.values, "/params")]) from None
 
 
 def _form_fields() -> dict[str, str]:

@@ -23,8 +23,8 @@ FOUND = (errors.JobNotFound, parsing.InvalidQuery)
 class EventQuery(parsing.Query):
     """Which events."""
 
-    after: parsing.WholeNumber | None = Field(
-        None, ge=0, le=2**31 - 1, description="Only events after this seq; Last-Event-ID says the same for streams."
+    after: parsing.WholeNumber = Field(
+        0, ge=0, le=2**31 - 1, description="Only events after this seq; Last-Event-ID says the same for streams."
     )
     limit: parsing.WholeNumber = Field(100, ge=1, description="Events of a page; more than 100 is read as 100.")
 
@@ -33,7 +33,7 @@ class MetricQuery(parsing.Query):
     """Which part of the curves."""
 
     after: parsing.WholeNumber = Field(-1, ge=-1, le=2**31 - 1, description="Only steps after this one.")
-    names: str | None = Field(None, max_length=2_000, description="Only these figures, separated by commas.")
+    names: parsing.Text | None = Field(None, max_length=2_000, description="Only these figures, separated by commas.")
     max_points: parsing.WholeNumber = Field(
         1_000, ge=2, description="Points after thinning; peaks and dips are kept. More than 10000 is read as 10000."
     )
@@ -43,8 +43,8 @@ class LogQuery(parsing.Query):
     """Which lines of the log."""
 
     after: parsing.WholeNumber = Field(0, ge=0, le=2**31 - 1, description="Only lines after this seq.")
-    level: str | None = Field(None, max_length=16, description="Only lines of this level.")
-    q: str | None = Field(None, max_length=200, description="Only lines that contain this text.")
+    level: parsing.Text | None = Field(None, max_length=16, description="Only lines of this level.")
+    q: parsing.Text | None = Field(None, max_length=200, description="Only lines that contain this text.")
     limit: parsing.WholeNumber = Field(100, ge=1, description="Lines of a page; more than 100 is read as 100.")
 
 
@@ -73,9 +73,8 @@ def list_events(job_id: str, query: EventQuery) -> Response:
     row = context.repository().job(job_id)
     if prefers(STREAM):
         return open_stream(row, _resume_after(query))
-    after = query.after or 0
     limit = min(query.limit, parsing.LARGEST_LIMIT)
-    rows = context.repository().events(job_id, after, limit + 1)
+    rows = context.repository().events(job_id, query.after, limit + 1)
     shown = [shapes.event(found) for found in rows[:limit]]
     cursor = str(shown[-1].seq) if len(rows) > limit else None
     body = schemas.Listing[schemas.Event](data=shown, has_more=cursor is not None, next_cursor=cursor)
@@ -84,9 +83,9 @@ def list_events(job_id: str, query: EventQuery) -> Response:
 
 def _resume_after(query: EventQuery) -> int:
     sent = request.headers.get("Last-Event-ID", "")
-    if query.after is None and sent.isdecimal():
-        return min(int(sent), 2**31 - 1)
-    return query.after or 0
+    if "after" not in query.model_fields_set and sent.isascii() and sent.isdecimal():
+        return min(int(sent[:10]), 2**31 - 1)
+    return query.after
 
 
 @operation(

@@ -15,7 +15,7 @@ from web.api import parsing, shapes
 from web.api.render import REVALIDATE, answer, api, listing, nothing
 from web.api.routing import Reply, operation
 from web.auth import audit
-from web.problems import NeedsUpload
+from web.problems import MalformedJson, NeedsUpload, WrongMediaType
 from web.translate import language
 from web.waiting import Seen, watch
 
@@ -38,6 +38,8 @@ NEW_JOB_ERRORS = (
     errors.IdempotencyKeyReused,
     errors.StorageFull,
     NeedsUpload,
+    MalformedJson,
+    WrongMediaType,
 )
 
 
@@ -79,9 +81,9 @@ class JobQuery(parsing.Page):
     """Which jobs."""
 
     state: list[Filterable] = Field([], description="Only jobs with one of these statuses; may be repeated.")
-    task: str | None = Field(None, max_length=128, description="Only jobs of this task.")
-    q: str | None = Field(None, max_length=200, description="Only jobs whose name or id contains this text.")
-    dataset: str | None = Field(None, max_length=64, description="Only jobs that read this dataset.")
+    task: parsing.Text | None = Field(None, max_length=128, description="Only jobs of this task.")
+    q: parsing.Text | None = Field(None, max_length=200, description="Only jobs whose name or id contains this text.")
+    dataset: parsing.Text | None = Field(None, max_length=64, description="Only jobs that read this dataset.")
     created_after: parsing.Moment | None = Field(None, description="Only jobs created after this time.")
     created_before: parsing.Moment | None = Field(None, description="Only jobs created before this time.")
 

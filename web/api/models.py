@@ -36,7 +36,7 @@ class GenerateNew(BaseModel):
 class ModelQuery(parsing.Page):
     """Which model versions."""
 
-    family: str | None = Field(None, max_length=64, description="Only versions of this family.")
+    family: parsing.Text | None = Field(None, max_length=64, description="Only versions of this family.")
 
 
 class CannotGenerate(errors.AigcError):

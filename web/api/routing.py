@@ -17,10 +17,12 @@ from jobs.errors import AigcError, Forbidden, JobNotFound, NotFound, Unauthorize
 from jobs.principal import Scope
 from web import auth
 from web.api import parsing
-from web.problems import BadRequest, BodyTooLarge, Internal, NotAcceptable
+from web.problems import AddressTooLong, BadRequest, BodyTooLarge, HeadersTooLarge, Internal, NotAcceptable
 
 JSON = "application/json"
-COMMON: tuple[type[AigcError], ...] = (BadRequest, Unauthorized, Forbidden, NotAcceptable, Internal, Unavailable)
+COMMON: tuple[type[AigcError], ...] = (
+    BadRequest, Unauthorized, Forbidden, NotAcceptable, AddressTooLong, HeadersTooLarge, Internal, Unavailable,
+)  # fmt: skip
 BODY: tuple[type[AigcError], ...] = (BodyTooLarge,)
 
 

@@ -1,7 +1,7 @@
 """Tokens: who may call, as far as an administrator may see and say."""
 
 from datetime import timedelta
-from typing import Literal
+from typing import Annotated, Literal
 
 from flask import Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,6 +14,8 @@ from web.api.routing import Reply, operation
 from web.auth import audit
 from web.problems import MalformedJson, WrongMediaType
 
+Days = Annotated[parsing.JsonWhole, Field(ge=1, le=3_650)]
+
 
 class TokenNew(BaseModel):
     """A token to make."""
@@ -24,7 +26,7 @@ class TokenNew(BaseModel):
     scope: Literal["read", "submit", "admin"] = Field(
         "submit", title="Scope", description="What it may do: look, submit jobs as well, or everything."
     )
-    expires_days: int | None = Field(None, title="Expires", description="Days until it stops working.", ge=1, le=3_650)
+    expires_days: Days | None = Field(None, title="Expires", description="Days until it stops working.")
 
 
 @operation(
