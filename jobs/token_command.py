@@ -25,6 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Command line."""
     chosen = _parser().parse_args(arguments)
     settings = Settings()
+    if not settings.database_url:
+        settings.home.mkdir(parents=True, exist_ok=True)
     engine = open_engine(settings)
     who = Principal(settings.tenant, "operator")
     try:
