@@ -76,6 +76,16 @@ class Submitted:
     replayed: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """A submission whose settings have been checked, and who sent it where."""
+
+    engine: Engine
+    principal: Principal
+    submission: Submission
+    params: Params
+
+
 def validate(task: str, params: Mapping[str, Any], preset: str | None = None) -> Params:
     """Check settings without looking at the database.
 
@@ -116,12 +126,14 @@ def submit(engine: Engine, principal: Principal, submission: Submission) -> Subm
         retried_from=submission.retried_from,
     )
 
+    order = _Order(engine, principal, submission, params)
+
     def work(session: Session, now: datetime) -> Submitted:
         if submission.idempotency_key is not None:
             known = recall(session, principal, submission.idempotency_key, print_, now)
             if known is not None:
                 return Submitted(known, replayed=True)
-        job = _insert(session, engine, principal, submission, params, now)
+        job = _insert(session, now, order)
         if submission.idempotency_key is not None:
             remember(session, principal, submission.idempotency_key, print_, job)
         return Submitted(job, replayed=False)
@@ -177,19 +189,18 @@ def insert_job(session: Session, engine: Engine, principal: Principal, draft: Dr
     return job
 
 
-def _insert(
-    session: Session, engine: Engine, principal: Principal, submission: Submission, params: Params, now: datetime
-) -> Job:
-    found = inputs.find(session, principal, params)
+def _insert(session: Session, now: datetime, order: _Order) -> Job:
+    submission = order.submission
+    found = inputs.find(session, order.principal, order.params)
     draft = Draft(
         task=submission.task,
-        params=params,
+        params=order.params,
         name=submission.name.strip() if submission.name else _name(submission.task, found.names),
         priority=submission.priority,
         retried_from=submission.retried_from,
         expires_in=submission.expires_in,
     )
-    job = insert_job(session, engine, principal, draft, now)
+    job = insert_job(session, order.engine, order.principal, draft, now)
     for row in found.rows:
         row.job_id = job.id
         session.add(row)
