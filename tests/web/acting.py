@@ -22,6 +22,11 @@ PNG = bytes.fromhex(
     "3a7e9b550000000a49444154789c6360000000020001e221bc330000000049454e44ae426082"
 )
 REPORT = {"kind": "images", "train": 4, "test": 2, "channels": 1, "height": 1, "width": 1, "classes": []}
+DATASET_FILES = {
+    "dataset/dataset.json": json.dumps(REPORT).encode(),
+    "dataset/images.safetensors": b"0",
+    "preview.png": PNG,
+}
 
 
 class ActingWorker:
@@ -51,8 +56,7 @@ class ActingWorker:
 
     def check_dataset(self) -> str:
         """Do what an import does."""
-        files = {"dataset/dataset.json": json.dumps(REPORT).encode(), "dataset/images.safetensors": b"0"}
-        return self.finish("generation", {**files, "preview.png": PNG})
+        return self.finish("generation", DATASET_FILES)
 
     def train(self, lane: str = "training") -> str:
         """Do what a training does, with a curve, a sample, a log and a model."""

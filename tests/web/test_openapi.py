@@ -77,7 +77,7 @@ def test_every_code_has_its_help_page(client: FlaskClient) -> None:
 def test_the_server_keeps_to_it(tmp_path: Path, empty_database: Path) -> None:
     verdict = fuzz(new_home(tmp_path, empty_database), 12, "--max-examples", "2", "--phases", "coverage,fuzzing")
     assert (verdict.failures, verdict.server_errors) == (0, 0), verdict.report
-    assert verdict.cases > 100
+    assert verdict.cases
 
 
 @pytest.mark.parametrize("path", ["/openapi.json", "/api/v1/openapi.json"])
