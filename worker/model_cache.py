@@ -3,6 +3,7 @@
 import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -32,7 +33,7 @@ class ModelCache:
 
     def get(self, source: Path, load: Callable[[Path], T]) -> T:
         """``load(source)``, from memory where it was loaded before by the same function."""
-        key = (str(source), f"{load.__module__}.{load.__qualname__}")
+        key = (str(source), _name(load))
         if key in self._loaded:
             self._loaded.move_to_end(key)
             return cast(T, self._loaded[key][0])
@@ -50,6 +51,12 @@ class ModelCache:
     def _make_room(self, size: int) -> None:
         while self._loaded and self.held + size > self._budget:
             self._loaded.popitem(last=False)
+
+
+def _name(load: object) -> str:
+    """What tells two ways of loading the same files apart."""
+    function = load.func if isinstance(load, partial) else load
+    return f"{function.__module__}.{getattr(function, '__qualname__', type(function).__qualname__)}"
 
 
 def _size(model: object) -> int:

@@ -1,3 +1,4 @@
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,11 @@ def test_two_ways_to_load_the_same_files_are_kept_apart(sources: list[Path]) -> 
     assert cache.keys == ["mdl_a"]
     cache.clear()
     assert cache.held == 0
+
+
+def test_a_way_to_load_may_carry_arguments(sources: list[Path]) -> None:
+    cache = ModelCache(2**20)
+    assert cache.get(sources[0], partial(load)) is cache.get(sources[0], partial(load))
 
 
 def test_what_holds_no_tensors_counts_as_large_as_its_files(sources: list[Path]) -> None:
