@@ -96,10 +96,11 @@ class Repository:
 
     def label(self, job: Job) -> Label:
         """How a job's state reads at this moment."""
-        if job.status not in ("queued", "running"):
-            return Label(job.status)
-        now, lanes = self._moment
-        return states.label(job, now, lanes)
+        if job.status == "running":
+            return states.label(job, self._now, frozenset())  # whoever runs it, it is served
+        if job.status == "queued":
+            return states.label(job, self._now, self._served)
+        return Label(job.status)
 
     def queue_position(self, job: Job) -> int | None:
         """The place of a waiting job in its lane, 1 being next; None for others. Counts to 1,000."""
@@ -273,10 +274,14 @@ class Repository:
         return max(LIVE, timedelta(seconds=3 * self.engine.settings.heartbeat_seconds))
 
     @cached_property
-    def _moment(self) -> tuple[datetime, set[tuple[str, str]]]:
+    def _now(self) -> datetime:
         with self.engine.db.read() as session:
-            now = self.engine.db.now(session)
-            return now, served(session, now, self._patience)
+            return self.engine.db.now(session)
+
+    @cached_property
+    def _served(self) -> set[tuple[str, str]]:
+        with self.engine.db.read() as session:
+            return served(session, self._now, self._patience)
 
     def _this_attempt(self, job: Job) -> tuple[datetime, int]:
         with self.engine.db.read() as session:

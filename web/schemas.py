@@ -70,7 +70,7 @@ class Queue(Answer):
     """Where a job waits."""
 
     name: str = Field(description="Lane and kind of device, such as training.cpu.")
-    position: int | None = Field(None, description="1 is next; absent when the job does not wait.")
+    position: int | None = Field(None, description="1 is next; null when the job does not wait, and in lists.")
 
 
 class JobFailure(Answer):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from flask import current_app, has_request_context
+from flask import current_app, g, has_request_context
 from flask_babel import get_locale, gettext
 
 from aigc_models.base import Fault
@@ -33,8 +33,13 @@ def say_fault(fault: Fault) -> str:
 
 def language() -> str:
     """The tag of the language this reply is in, for ``Content-Language``."""
-    locale = get_locale() if _translates() else None
-    return LANGUAGE_TAGS.get(str(locale), str(locale or "en").replace("_", "-"))
+    if not _translates():
+        return "en"
+    if "language" not in g:
+        locale = str(get_locale() or "en")
+        g.language = LANGUAGE_TAGS.get(locale, locale.replace("_", "-"))
+    known: str = g.language
+    return known
 
 
 def _word(value: Any) -> Any:

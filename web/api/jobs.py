@@ -152,7 +152,9 @@ def _refuse_import(task: str) -> None:
 def accepted(result: Submitted) -> Response:
     """The reply to a submission."""
     row, applied = wait_for(result.job, lambda seen: seen.final)
-    reply = job_reply(row, 200 if applied else 202)
+    # A job of this very request waits for nothing yet that would have to be looked up.
+    fresh = Label("queued") if row.status == "queued" and not result.replayed else None
+    reply = job_reply(row, 200 if applied else 202, fresh)
     reply.headers["Location"] = api(f"/jobs/{row.id}")
     if result.replayed:
         reply.headers["Idempotent-Replayed"] = "true"
@@ -178,26 +180,22 @@ def wait_for(row: tables.Job, until: Callable[[Seen], bool]) -> tuple[tables.Job
     return context.repository().job(row.id), reached
 
 
-def job_reply(row: tables.Job, status: int = 200) -> Response:
+def job_reply(row: tables.Job, status: int = 200, label: Label | None = None) -> Response:
     """A job with its ETag; 304 for whoever has it already."""
-    label = context.repository().label(row)
+    label = label or context.repository().label(row)
     position = context.repository().queue_position(row)
     tag = f"{row.version}-{label.state}-{position or 0}-{language()}"
     if status == 200 and request.method == "GET" and tag in request.if_none_match:
         reply = Response(status=304)
         reply.headers["Cache-Control"] = REVALIDATE
     else:
-        reply = answer(_shown(row, label), status)
+        reply = answer(shapes.job(row, label, shapes.made_by([row]), position), status)
     reply.set_etag(tag)
     if row.status not in tables.FINAL:
         reply.headers["Retry-After"] = LOOK_AGAIN
     if parsing.wait_seconds() > 0 and status == 200 and row.status in tables.FINAL:
         reply.headers["Preference-Applied"] = f"wait={parsing.wait_seconds():g}"
     return reply
-
-
-def _shown(row: tables.Job, label: Label) -> schemas.Job:
-    return shapes.job(row, label, shapes.made_by([row]))
 
 
 @operation(

@@ -59,8 +59,8 @@ def input_field(params: type[Params], kind: str) -> str | None:
     return None
 
 
-def job(row: tables.Job, label: Label, made: Made) -> schemas.Job:
-    """A job as the API shows it."""
+def job(row: tables.Job, label: Label, made: Made, position: int | None = None) -> schemas.Job:
+    """A job as the API shows it. Its place in the queue costs a look at the whole queue, so lists leave it out."""
     return schemas.Job(
         id=row.id,
         task=task_of(row),
@@ -74,7 +74,7 @@ def job(row: tables.Job, label: Label, made: Made) -> schemas.Job:
         seed=row.params.get("seed"),
         progress=progress(row),
         metrics=row.metrics or {},
-        queue=schemas.Queue(name=f"{row.lane}.{row.device_kind}", position=context.repository().queue_position(row)),
+        queue=schemas.Queue(name=f"{row.lane}.{row.device_kind}", position=position),
         attempt=row.attempt,
         created_at=row.created_at,
         started_at=row.started_at,
