@@ -58,15 +58,27 @@ def speed(job: Mapping[str, Any]) -> str:
     return f"{rate:.3g} steps/s" if rate else ""
 
 
+def counts(job: Mapping[str, Any]) -> bool:
+    """Whether steps say how far the job is: not while data is prepared, nor once all steps are done."""
+    progress = job.get("progress") or {}
+    going = job["state"] in ("running", "cancelling", "pausing") and progress.get("phase") != "preparing"
+    return going and 0 < (progress.get("step") or 0) < (progress.get("total") or 0)
+
+
 def line(job: Mapping[str, Any]) -> str:
     """One plain line: phase, percent, steps, speed, time left."""
-    progress = job.get("progress") or {}
-    parts = [headline(job)]
-    if job["state"] in ("running", "cancelling", "pausing") and progress.get("total"):
-        parts.append(f"{progress.get('percent') or 0:.0f} %")
-        parts.append(f"{progress['step']}/{progress['total']}")
-        parts += [speed(job), time_left(progress.get("eta_seconds"))]
-    return "  ".join(part for part in parts if part)
+    return "  ".join([headline(job), *(_facts(job) if counts(job) else [])])
+
+
+def _facts(job: Mapping[str, Any]) -> list[str]:
+    progress = job["progress"]
+    facts = [
+        f"{progress.get('percent') or 0:.0f} %",
+        f"{progress['step']}/{progress['total']}",
+        speed(job),
+        time_left(progress.get("eta_seconds")),
+    ]
+    return [fact for fact in facts if fact]
 
 
 @contextmanager
@@ -85,19 +97,15 @@ def follow_on_screen(console: Any = None) -> Iterator[Show]:
         bar = bars.add_task("", total=None, percent="", facts="")
 
         def show(job: Mapping[str, Any]) -> None:
+            percent, *facts = _facts(job) if counts(job) else [""]
             progress = job.get("progress") or {}
-            total = progress.get("total") or None
-            running = bool(total) and job["state"] in ("running", "cancelling", "pausing")
-            facts = (
-                [f"{progress['step']}/{total}", speed(job), time_left(progress.get("eta_seconds"))] if running else []
-            )
             bars.update(
                 bar,
                 description=headline(job),
-                total=total,
+                total=progress.get("total") or None,
                 completed=progress.get("step") or 0,
-                percent=f"{progress.get('percent') or 0:.0f} %" if running else "",
-                facts="  ".join(fact for fact in facts if fact),
+                percent=percent,
+                facts="  ".join(facts),
                 refresh=True,  # at every look, so no thread has to draw
             )
 

@@ -66,18 +66,19 @@ def _one_line(metrics: Mapping[str, float]) -> str:
 
 @contextmanager
 def interruptible(run: LocalRun, *, keeps_state: bool) -> Iterator[None]:
-    """Ctrl-C once stops at the next step with a checkpoint, where the operation has them; twice stops at once."""
+    """Ctrl-C (or SIGTERM) stops at the next step with a checkpoint, where the operation has them; twice at once."""
 
     def ask(_number: int, _frame: FrameType | None) -> None:
         run.cancelling = run.stopping or not keeps_state
         run.stopping = True
         run.log("Stopping after this step. Press Ctrl-C again to stop without a checkpoint.")
 
-    before = signal.signal(signal.SIGINT, ask)
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def options_of(params: type[Params]) -> list[click.Parameter]:

@@ -1,13 +1,15 @@
 """From a task's JSON Schema to a form, and from what a browser posts back to settings.
 
-The schema is the only definition: labels, help, ranges, choices and defaults come from it. A form
-remembers in ``base`` which preset its values were rendered with; a posted value that is still the
-base's was left alone and follows whatever preset is chosen, also without JavaScript.
+The schema is the only definition: labels, help, ranges, choices and defaults come from it. A form's
+own fields begin with an underscore, which no setting can. It remembers in ``_base`` which preset its
+values were rendered with; a posted value that is still the base's was left alone and follows
+whatever preset is chosen, also without JavaScript.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 from typing import Any, Literal
 
 from aigc_models.base import Fault, Params
@@ -114,7 +116,7 @@ def first_preset(params: type[Params]) -> str:
 def read(params: type[Params], sent: Mapping[str, str]) -> Posted:
     """Read a posted form: only the task's own fields, and only those that were changed."""
     schema = params.model_json_schema()
-    base, preset = sent.get("base", ""), sent.get("preset", "")
+    base, preset = sent.get("_base", ""), sent.get("_preset", "")
     typed = {name: sent.get(name, "") for name in schema["properties"]}
     left_alone = defaults(params, base)
     decoded = decode_text(schema, {name: text.strip() for name, text in typed.items()})
@@ -142,7 +144,7 @@ def build(
         faults: What was wrong with the values posted.
         options: What can be chosen for inputs (datasets, model versions), by field.
     """
-    schema = params.model_json_schema()
+    schema = _schema(params)
     wrong: dict[str, list[str]] = {}
     problems = []
     for fault in faults:
@@ -154,7 +156,7 @@ def build(
             wrong.setdefault(name, []).append(sentence)
     start = defaults(params, preset)
     fields = [
-        _field(params, schema, name, typed.get(name, to_text(start.get(name))), wrong.get(name, []), options or {})
+        _field(params, name, typed.get(name, to_text(start.get(name))), wrong.get(name, []), options or {})
         for name in schema["properties"]
     ]
     return Form(fields, problems, preset, tuple(params.presets))
@@ -178,21 +180,26 @@ def in_words(value: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+@cache
+def _schema(params: type[Params]) -> Mapping[str, Any]:
+    return params.model_json_schema()
+
+
 def _field(
     params: type[Params],
-    schema: Mapping[str, Any],
     name: str,
     value: str,
     errors: Sequence[str],
     options: Mapping[str, Sequence[Choice]],
 ) -> Field:
+    schema = _schema(params)
     own = schema["properties"][name]
     kind = kind_of(own)
     return Field(
         name=name,
         title=say(own.get("title", name)),
         help=_help(own, kind),
-        unit=say(own.get("x-unit", "")),
+        unit=_unit(own),
         kind=kind,
         value=value,
         choices=_choices(own, name, value, options),
@@ -202,6 +209,12 @@ def _field(
         errors=errors,
         presets={preset: to_text(defaults(params, preset).get(name)) for preset in params.presets},
     )
+
+
+def _unit(own: Mapping[str, Any]) -> str:
+    """The unit, unless the title says it already ("Images")."""
+    unit = own.get("x-unit", "")
+    return "" if unit == own.get("title", "").lower() else say(unit)
 
 
 def kind_of(own: Mapping[str, Any]) -> Kind:

@@ -208,7 +208,7 @@ class Stack:
 
     def _say_waiting(self, name: str) -> None:
         if name == "worker":
-            self._tell("Waiting for running jobs to save their state (Ctrl-C again to stop at once)")
+            self._tell("Waiting for the worker to save its work (Ctrl-C again to stop at once)")
 
     def kill(self) -> None:
         """End everything at once; safe in a signal handler."""

@@ -96,14 +96,19 @@ class Block(nn.Module):
         B, T, D = x.shape
         heads = self.qkv(x).view(B, T, 3, PRIOR_HEADS, D // PRIOR_HEADS).permute(2, 0, 3, 1, 4)
         query, key, value = heads.unbind(0)  # (B, H, T, D / H) each
-        if cache is not None:
-            if cache:
-                earlier_key, earlier_value = cache.pop()
-                key, value = torch.cat([earlier_key, key], 2), torch.cat([earlier_value, value], 2)
-            cache.append((key, value))
-        scores = query @ key.mT * (D // PRIOR_HEADS) ** -0.5
-        if cache is None:
+        if cache is None:  # written out: the fused kernel's backward pass is slow on CPUs
             later = torch.ones(T, T, dtype=torch.bool, device=x.device).triu(1)
-            scores = scores.masked_fill(later, float("-inf"))
-        seen: Tensor = torch.softmax(scores, -1) @ value
+            scores = query @ key.mT * (D // PRIOR_HEADS) ** -0.5
+            seen: Tensor = torch.softmax(scores.masked_fill(later, float("-inf")), -1) @ value
+        else:
+            seen = F.scaled_dot_product_attention(query, *_kept(cache, key, value))
         return seen.transpose(1, 2).reshape(B, T, D)
+
+
+def _kept(cache: Cache, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+    """Keys and values of all places so far, kept for the next one."""
+    if cache:
+        earlier_key, earlier_value = cache.pop()
+        key, value = torch.cat([earlier_key, key], 2), torch.cat([earlier_value, value], 2)
+    cache.append((key, value))
+    return key, value

@@ -33,6 +33,9 @@ def test_a_line_says_what_is_known() -> None:
     assert progress.line(fast) == "Training  30 %  3/10  412 img/s  about 7 s left"
     assert progress.line(job("running", progress={"phase": "preparing"})) == "Preparing data"
     assert progress.line(job("succeeded")) == "Succeeded"
+    for phase, step, words in (("preparing", 3, "Preparing data"), ("evaluating", 10, "Evaluating")):
+        done = {"phase": phase, "step": step, "total": 10, "percent": 10.0 * step, "eta_seconds": 0.0, "rate": 5.0}
+        assert progress.line(job("running", progress=done)) == words
     assert "aigc worker" in progress.line(job("waiting_for_worker"))
 
 

@@ -90,7 +90,7 @@ def test_processes_claim_every_job_once(actor: Actor) -> None:
             stdout=subprocess.PIPE,
             text=True,
         )
-        for number in range(4)
+        for number in range(3)
     ]
     for worker in workers:
         assert worker.stdout is not None

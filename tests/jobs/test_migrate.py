@@ -47,7 +47,7 @@ def start(url: str, *arguments: str, cwd: Path = ROOT, **environment: str) -> "s
 
 
 def test_several_at_once_make_one_schema(url: str, database: Database) -> None:
-    processes = [start(url) for _ in range(4)]
+    processes = [start(url) for _ in range(3)]
     for process in processes:
         out, errors = process.communicate(timeout=120)
         assert (process.returncode, out) == (0, f"ready schema {migrate.head()}\n"), errors

@@ -7,6 +7,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from aigc_models import registry
 from aigc_models.base import Fault
 from jobs.engine import Engine
 from tests.web.acting import ActingWorker, ready_dataset, submit_training
@@ -34,7 +35,8 @@ def test_submit_is_accepted_with_its_address(client: FlaskClient, dataset: str) 
         "clothes",
         dataset,
     )
-    assert reply.get_json()["params"]["epochs"] == 32  # the defaults are filled in
+    default = registry.task("image_gan.train").model_fields["epochs"].default
+    assert reply.get_json()["params"]["epochs"] == default
     assert reply.get_json()["queue"] == {"name": "training.cpu", "position": 1}
 
 
@@ -51,7 +53,8 @@ def test_submit_tells_every_fault_with_its_place_and_a_guess(client: FlaskClient
 
 def test_a_preset_lies_beneath_the_params(client: FlaskClient, dataset: str) -> None:
     reply = submit_training(client, dataset, preset="quick")
-    assert reply.get_json()["params"]["epochs"] == 8
+    quick = registry.task("image_gan.train").presets["quick"]
+    assert {name: reply.get_json()["params"][name] for name in quick} == dict(quick)
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ DATASET = "ds_" + "0" * 26
 
 def posted(**changes: str) -> dict[str, str]:
     """A form as a browser sends it, every field with its default; an unticked box is not sent."""
-    usual = {"base": "balanced", "preset": "balanced", "dataset": DATASET, "epochs": "20", "rate": "0.0002"}
+    usual = {"_base": "balanced", "_preset": "balanced", "dataset": DATASET, "epochs": "20", "rate": "0.0002"}
     return usual | {"loss": "hinge", "side": "", "notes": ""} | changes
 
 
@@ -91,23 +91,23 @@ def test_text_that_fits_nothing_is_kept_for_validation() -> None:
 
 
 def test_without_javascript_values_left_alone_follow_the_chosen_preset() -> None:
-    found = forms.read(FormsTestTrain, posted(preset="quick", rate="0.1"))
+    found = forms.read(FormsTestTrain, posted(_preset="quick", rate="0.1"))
     assert found.preset == "quick"
     assert found.params == {"dataset": DATASET, "rate": 0.1}
     assert found.typed["epochs"] == "2"
 
 
 def test_with_javascript_a_changed_value_wins_over_the_preset_even_if_it_is_the_default() -> None:
-    found = forms.read(FormsTestTrain, posted(base="quick", preset="quick", epochs="20", flip="true"))
+    found = forms.read(FormsTestTrain, posted(_base="quick", _preset="quick", epochs="20", flip="true"))
     assert found.params == {"dataset": DATASET, "epochs": 20}
 
 
 def test_an_unticked_box_of_a_preset_that_ticks_it_is_meant() -> None:
-    assert forms.read(FormsTestTrain, posted(base="quick", preset="quick", epochs="2")).params["flip"] is False
+    assert forms.read(FormsTestTrain, posted(_base="quick", _preset="quick", epochs="2")).params["flip"] is False
 
 
 def test_unknown_presets_and_fields_are_dropped() -> None:
-    found = forms.read(FormsTestTrain, posted(preset="nope", surprise="1"))
+    found = forms.read(FormsTestTrain, posted(_preset="nope", surprise="1"))
     assert found.preset == ""
     assert "surprise" not in found.params
 
@@ -150,6 +150,6 @@ def test_an_untouched_form_of_every_task_changes_nothing(task: str) -> None:
     preset = forms.first_preset(params)
     made = forms.build(params, {}, preset=preset)
     sent = {one.name: one.value for one in made.fields if one.kind != "flag" or one.value == "true"}
-    read = forms.read(params, sent | {"base": preset, "preset": preset})
+    read = forms.read(params, sent | {"_base": preset, "_preset": preset})
     assert read.params == {}
     assert all(one.title and (one.help or one.kind == "flag") for one in made.fields)

@@ -19,6 +19,7 @@ from web.failures import REASONS, slug
 
 def test_it_is_valid(client: FlaskClient) -> None:
     document = client.get("/openapi.json").json
+    assert document is not None
     validate(document, cls=OpenAPIV31SpecValidator)
     assert client.get("/api/v1/openapi.json").json == document
 
@@ -75,9 +76,10 @@ def test_every_code_has_its_help_page(client: FlaskClient) -> None:
 
 
 def test_the_server_keeps_to_it(tmp_path: Path, empty_database: Path) -> None:
-    verdict = fuzz(new_home(tmp_path, empty_database), 12, "--max-examples", "2", "--phases", "coverage,fuzzing")
+    # Bounded by the number of cases: a limit of time would test less, or nothing, on a busy machine.
+    verdict = fuzz(new_home(tmp_path, empty_database), 90, "--max-examples", "1", "--phases", "fuzzing")
     assert (verdict.failures, verdict.server_errors) == (0, 0), verdict.report
-    assert verdict.cases
+    assert verdict.cases >= len(operations())
 
 
 @pytest.mark.parametrize("path", ["/openapi.json", "/api/v1/openapi.json"])

@@ -10,6 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 import web
+from aigc_models.image_gan.params import ImageGanTrain
 from jobs.artifacts import LocalStore
 from jobs.db import Database
 from jobs.engine import Engine
@@ -21,6 +22,7 @@ from tests.web.reading import read, send, token
 from web import create_app, failures
 from web.pages.problem_texts import TOPICS
 
+QUICK = ImageGanTrain.presets["quick"]
 ROOT = Path(web.__file__).resolve().parents[1]
 
 
@@ -40,7 +42,7 @@ def test_the_example_starts_on_a_checked_dataset_in_one_click(client: FlaskClien
     assert reply.status_code == 302
     job = client.get("/api/v1" + reply.location).get_json()
     assert job["task"] == "image_gan.train"
-    assert job["params"]["epochs"] == 8
+    assert job["params"]["epochs"] == QUICK["epochs"]
     assert "fashion-mnist-image-gan" in read(client, "/").text
 
 

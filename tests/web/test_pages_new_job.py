@@ -5,9 +5,11 @@ import re
 import pytest
 from flask.testing import FlaskClient
 
+from aigc_models.image_gan.params import ImageGanTrain
 from tests.web.acting import ActingWorker, ready_dataset, submit_training
 from tests.web.reading import read, token
 
+QUICK = ImageGanTrain.presets["quick"]
 FORM = "/jobs/new/image_gan.train"
 
 
@@ -31,7 +33,7 @@ def test_every_task_can_be_picked_but_imports(client: FlaskClient) -> None:
 def test_a_fresh_form(client: FlaskClient, dataset: str) -> None:
     page = read(client, FORM)
     assert page.fields["dataset"] == dataset  # the only one there is
-    assert page.fields["preset"] == page.fields["base"] == "balanced"
+    assert page.fields["_preset"] == page.fields["_base"] == "balanced"
     assert page.has("label", **{"for": "f-epochs"})
     assert page.has("input", id="f-epochs", inputmode="numeric", **{"aria-describedby": "h-epochs"})
     assert page.has("input", id="f-learning_rate", inputmode="decimal")
@@ -42,14 +44,14 @@ def test_a_fresh_form(client: FlaskClient, dataset: str) -> None:
 def test_values_can_come_from_the_address(client: FlaskClient, dataset: str) -> None:
     page = read(client, f"{FORM}?dataset={dataset}&preset=quick&seed=7")
     assert page.fields["dataset"] == dataset
-    assert page.fields["preset"] == "quick"
-    assert page.fields["epochs"] == "8"
+    assert page.fields["_preset"] == "quick"
+    assert page.fields["epochs"] == str(QUICK["epochs"])
     assert page.fields["seed"] == "7"
     assert "Parameters:" in page.text
 
 
 def test_a_form_makes_a_job(client: FlaskClient, dataset: str) -> None:
-    sent = filled(client, f"{FORM}?dataset={dataset}", epochs="3", name="from a form")
+    sent = filled(client, f"{FORM}?dataset={dataset}", epochs="3", _name="from a form")
     reply = client.post(FORM, data=sent)
     assert reply.status_code == 303
     job = client.get("/api/v1" + reply.location).get_json()
@@ -58,8 +60,8 @@ def test_a_form_makes_a_job(client: FlaskClient, dataset: str) -> None:
 
 
 def test_the_preset_works_without_javascript(client: FlaskClient, dataset: str) -> None:
-    reply = client.post(FORM, data=filled(client, f"{FORM}?dataset={dataset}", preset="quick"))
-    assert client.get("/api/v1" + reply.location).get_json()["params"]["epochs"] == 8
+    reply = client.post(FORM, data=filled(client, f"{FORM}?dataset={dataset}", _preset="quick"))
+    assert client.get("/api/v1" + reply.location).get_json()["params"]["epochs"] == QUICK["epochs"]
 
 
 def test_a_double_click_makes_one_job_and_a_change_another(client: FlaskClient, dataset: str) -> None:
@@ -72,7 +74,7 @@ def test_a_double_click_makes_one_job_and_a_change_another(client: FlaskClient, 
 
 
 def test_faults_are_listed_beside_their_fields_and_values_stay(client: FlaskClient, dataset: str) -> None:
-    sent = filled(client, f"{FORM}?dataset={dataset}", epochs="0", learning_rate="fast", seed="-1", name="kept")
+    sent = filled(client, f"{FORM}?dataset={dataset}", epochs="0", learning_rate="fast", seed="-1", _name="kept")
     reply = client.post(FORM, data=sent)
     assert reply.status_code == 422
     html = reply.text
@@ -107,7 +109,7 @@ def test_a_dataset_that_is_not_ready_is_said_beside_its_field(client: FlaskClien
 
 
 def test_checking_starts_nothing(client: FlaskClient, dataset: str) -> None:
-    reply = client.post(FORM, data=filled(client, f"{FORM}?dataset={dataset}", action="check"))
+    reply = client.post(FORM, data=filled(client, f"{FORM}?dataset={dataset}", _action="check"))
     assert reply.status_code == 200
     assert "The settings are fine" in reply.text
     assert client.get("/api/v1/jobs?task=image_gan.train").get_json()["data"] == []
@@ -118,8 +120,8 @@ def test_duplicating_brings_the_same_values(client: FlaskClient, dataset: str) -
     page = read(client, f"{FORM}?from={made['id']}")
     assert page.fields["epochs"] == str(made["params"]["epochs"])
     assert page.fields["dataset"] == dataset
-    assert page.fields["preset"] == ""
-    assert page.fields["name"] == "first"
+    assert page.fields["_preset"] == ""
+    assert page.fields["_name"] == "first"
     reply = client.post(FORM, data=page.fields)
     again = client.get("/api/v1" + reply.location).get_json()
     assert again["params"] == made["params"]
@@ -142,7 +144,7 @@ def test_the_estimate_and_the_code_follow_what_is_typed(client: FlaskClient, dat
 
 
 def test_the_curl_snippet_makes_that_job(client: FlaskClient, dataset: str) -> None:
-    typed = filled(client, f"{FORM}?dataset={dataset}", epochs="3", preset="quick")
+    typed = filled(client, f"{FORM}?dataset={dataset}", epochs="3", _preset="quick")
     text = client.get(f"{FORM}/estimate", query_string=typed).get_json()["snippets"]["curl"]
     body = text[text.index("-d '") + 4 : text.rindex("'")]
     made = client.post("/api/v1/jobs", data=body, content_type="application/json").get_json()

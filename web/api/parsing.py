@@ -57,7 +57,7 @@ def _whole_float(value: Any) -> Any:
 
 
 Text = Annotated[str, StringConstraints(pattern=NO_NUL)]  # PostgreSQL keeps no NUL in text
-JsonWhole = Annotated[int, BeforeValidator(_whole_float)]
+WholeFloats = BeforeValidator(_whole_float)
 WholeNumber = Annotated[int, BeforeValidator(_whole)]
 Moment = Annotated[datetime, BeforeValidator(_moment)]
 Flag = Annotated[bool, BeforeValidator(_flag)]

@@ -14,7 +14,8 @@ from web.api.routing import Reply, operation
 from web.auth import audit
 from web.problems import MalformedJson, WrongMediaType
 
-Days = Annotated[parsing.JsonWhole, Field(ge=1, le=3_650)]
+# The limits come first: behind a validator they would be missing from the JSON Schema.
+Days = Annotated[int, Field(ge=1, le=3_650), parsing.WholeFloats]
 
 
 class TokenNew(BaseModel):

@@ -7,13 +7,13 @@ from typing import Any, Protocol
 
 from web.pages import amounts
 from web.pages.names import curve_title
+from web.pages.results import SPEEDS
 from web.translate import say
 
 WIDTH, HEIGHT = 560, 260
 LEFT, RIGHT, TOP, BOTTOM = 48, 8, 8, 24
 TABLE_ROWS = 12
 MOST_CHARTS = 4
-HIDDEN = frozenset({"images_per_second"})
 
 
 class Point(Protocol):
@@ -73,7 +73,7 @@ class _Scale:
 
 def charts(points: Sequence[Point], family: str) -> list[Chart]:
     """The charts of a job; losses share one, every other figure has its own."""
-    names = [name for name in _names(points) if name not in HIDDEN]
+    names = [name for name in _names(points) if name not in SPEEDS]
     losses = [name for name in names if "loss" in name]
     groups = ([("loss", say("Loss"), losses)] if losses else []) + [
         (name, curve_title(family, name), [name]) for name in names if name not in losses

@@ -106,7 +106,9 @@ def _playground(row: ModelVersion, uses: list[str]) -> Mapping[str, Any] | None:
     return {
         "task": task,
         "field": field,
-        "main": [one for one in fields if not one.advanced or one.name == "seed"],
+        "main": sorted(
+            (one for one in fields if not one.advanced or one.name == "seed"), key=lambda one: one.name == "seed"
+        ),
         "more": [one for one in fields if one.advanced and one.name != "seed"],
         "key": uuid4().hex,
     }

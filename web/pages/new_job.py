@@ -81,7 +81,7 @@ def start(task: str) -> Response | BaseResponse:
     """Start the job, or show everything that is wrong with the values kept."""
     page = _posted(task)
     try:
-        if request.form.get("action") == "check":
+        if request.form.get("_action") == "check":
             validate(task, page.posted.params, page.posted.preset or None)
             return _page(replace(page, checked=True), 200)
         made = submit(context.engine(), context.principal(), _submission(page))
@@ -116,9 +116,9 @@ def _posted(task: str) -> Page:
         params,
         posted,
         base=posted.preset,
-        source=request.form.get("from", ""),
-        name=request.form.get("name", "").strip(),
-        key=request.form.get("idempotency_key", ""),
+        source=request.form.get("_from", ""),
+        name=request.form.get("_name", "").strip(),
+        key=request.form.get("_key", ""),
     )
 
 

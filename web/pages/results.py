@@ -12,6 +12,8 @@ from web.translate import say
 
 Verdict = Literal["better", "worse", ""]
 MOST_SAMPLES = 8
+# How fast it was says nothing of how good it is, and is shown as the job's speed.
+SPEEDS = frozenset({"images_per_second"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +51,10 @@ class Files:
 
 def figures(family: str, metrics: Mapping[str, Any]) -> list[Figure]:
     """The figures a family explains, then those it does not; baselines stand beside what they belong to."""
-    infos = {name: metric_info(family, name) for name in metrics}
+    infos = {name: metric_info(family, name) for name in metrics if name not in SPEEDS}
     beside = {info.baseline for info in infos.values() if info and info.baseline}
     explained = [name for name, info in infos.items() if info]
-    others = [name for name in metrics if name not in explained and name not in beside]
+    others = [name for name in infos if name not in explained and name not in beside]
     return [_figure(family, name, metrics) for name in explained if name not in beside] + [
         Figure(curve_title(family, name), amounts.figure(metrics[name]), "", "", "", "") for name in others
     ]

@@ -4,7 +4,10 @@
   const form = document.querySelector('form[data-estimate]');
   if (!form) return;
   const QUIET = 300;
-  const PRIVATE = new Set(['csrf_token', 'idempotency_key', 'from']);
+  const PRIVATE = new Set(['csrf_token', '_key', '_from', '_name']);
+  // a field called dataset hides form.dataset
+  const address = form.getAttribute('data-estimate');
+  const base = form.querySelector('[name=_base]');
   let timer = 0;
   let asked = 0;
 
@@ -18,13 +21,12 @@
 
   // Values that were left alone follow the preset; those that were changed stay.
   function choose(preset) {
-    const base = form.elements.base.value;
     for (const control of controls()) {
       const presets = JSON.parse(control.dataset.presets);
-      const before = presets[base] ?? control.dataset.start;
+      const before = presets[base.value] ?? control.dataset.start;
       if (valueOf(control) === before && preset in presets) put(control, presets[preset]);
     }
-    form.elements.base.value = preset;
+    base.value = preset;
   }
 
   async function ask() {
@@ -34,7 +36,7 @@
       if (typeof value === 'string' && !PRIVATE.has(name)) query.append(name, value);
     }
     try {
-      const reply = await fetch(`${form.dataset.estimate}?${query}`);
+      const reply = await fetch(`${address}?${query}`);
       if (!reply.ok || turn !== asked) return;
       const found = await reply.json();
       show(found.estimate);
@@ -63,7 +65,7 @@
 
   for (const control of controls()) control.dataset.start = valueOf(control);
   form.addEventListener('change', (event) => {
-    if (event.target.name === 'preset') choose(event.target.value);
+    if (event.target.name === '_preset') choose(event.target.value);
   });
   form.addEventListener('input', () => {
     clearTimeout(timer);

@@ -116,18 +116,20 @@
   });
 
   // ---- a form is sent once; coming back from the cache makes it usable again
+  // A form's fields hide its own properties (a field called dataset hides form.dataset): attributes do not.
+  const sent = new Set();
   document.addEventListener('submit', (event) => {
     const form = event.target;
-    if (!('once' in form.dataset)) return;
-    if (form.dataset.sent) {
+    if (!form.hasAttribute('data-once')) return;
+    if (sent.has(form)) {
       event.preventDefault();
       return;
     }
-    form.dataset.sent = 'true';
+    sent.add(form);
     event.submitter?.classList.add('busy');
   });
   addEventListener('pageshow', () => {
-    for (const form of document.querySelectorAll('[data-sent="true"]')) delete form.dataset.sent;
+    sent.clear();
     for (const button of document.querySelectorAll('.btn.busy')) button.classList.remove('busy');
   });
 

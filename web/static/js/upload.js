@@ -36,7 +36,7 @@
     if (!event.lengthComputable) return;
     const percent = Math.floor((100 * event.loaded) / event.total);
     bar.value = percent;
-    said.textContent = form.dataset.sending.replace('{percent}', percent);
+    said.textContent = form.getAttribute('data-sending').replace('{percent}', percent);
   }
 
   // The same words beside the fields; the chosen file stays chosen.
@@ -78,7 +78,7 @@
     request.open('POST', location.pathname);
     request.upload.addEventListener('progress', progress);
     request.addEventListener('load', finished);
-    request.addEventListener('error', () => done(form.dataset.lost));
+    request.addEventListener('error', () => done(form.getAttribute('data-lost')));
     request.addEventListener('abort', () => done(''));
     sent.hidden = bar.hidden = stop.hidden = false;
     button.disabled = true;

@@ -1,0 +1,101 @@
+"""Make the pictures of the documentation from a running server, with its newest finished training.
+
+.venv/bin/python scripts/screenshots.py [--url URL] [--out docs/images]
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from playwright.sync_api import Browser, sync_playwright
+
+import aigc
+from aigc.address import server_url
+
+ROOT = Path(__file__).resolve().parent.parent
+CHROMIUM = Path("/usr/bin/chromium")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--hide-scrollbars"]
+WIDTH, HEIGHT = 1200, 800
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One picture: its name, the page, and how it is looked at."""
+
+    name: str
+    path: str
+    language: str = "en-GB"
+    scheme: str = "light"
+    width: int = WIDTH
+    height: int = 0
+
+
+def wanted(url: str) -> list[Shot]:
+    """The pictures that can be made of what a server holds."""
+    with aigc.Client(url) as client:
+        trainings = [job for job in client.jobs.list(limit=None, state="succeeded") if job.task.endswith(".train")]
+        datasets = [dataset for dataset in client.datasets.list(limit=20) if dataset.state == "ready"]
+        models = list(client.models.list(limit=1))
+    shots = [Shot("home", "/"), Shot("jobs", "/jobs"), Shot("jobs-zh", "/jobs", language="zh-CN")]
+    if trainings:
+        job = f"/jobs/{trainings[0].id}"
+        shots += [
+            Shot("job", job, height=1500),
+            Shot("job-dark", job, scheme="dark", height=1500),
+            Shot("job-zh", job, language="zh-CN", height=1500),
+            Shot("job-phone", job, scheme="dark", width=390, height=1600),
+        ]
+    if datasets:
+        shots += [
+            Shot("dataset", f"/datasets/{datasets[0].id}"),
+            Shot("form", f"/jobs/new/image_gan.train?dataset={datasets[0].id}"),
+        ]
+    if models:
+        shots += [Shot("model", f"/models/{models[0].id}")]
+    return shots
+
+
+def take(browser: Browser, url: str, shots: Sequence[Shot], out: Path) -> list[Path]:
+    """Make pictures and give their paths."""
+    out.mkdir(parents=True, exist_ok=True)
+    made = []
+    for shot in shots:
+        context = browser.new_context(
+            viewport={"width": shot.width, "height": HEIGHT},
+            locale=shot.language,
+            color_scheme="dark" if shot.scheme == "dark" else "light",
+        )
+        page = context.new_page()
+        page.goto(url.rstrip("/") + shot.path)
+        page.wait_for_function("() => [...document.images].every((i) => i.complete || i.loading === 'lazy')")
+        if page.locator("[data-chart]").count():
+            page.locator("[data-chart] canvas").first.wait_for()
+        path = out / f"{shot.name}.png"
+        whole: float = page.evaluate("() => document.documentElement.scrollHeight")
+        clip = {"x": 0, "y": 0, "width": shot.width, "height": min(whole, shot.height or whole)}
+        page.screenshot(path=path, full_page=True, clip=clip)  # type: ignore[arg-type]
+        context.close()
+        made.append(path)
+    return made
+
+
+def main() -> int:
+    """Take all pictures."""
+    parser = argparse.ArgumentParser(description="Make the pictures of the documentation from a running server.")
+    parser.add_argument("--url", default=None, help="address of the server; the one that runs here is found")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "images", help="folder for the pictures")
+    options = parser.parse_args()
+    url = server_url(options.url)
+    with sync_playwright() as playwright:
+        path = str(CHROMIUM) if CHROMIUM.exists() else None
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        for made in take(browser, url, wanted(url), options.out):
+            print(made)
+        browser.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
