@@ -195,7 +195,7 @@ def _with_latent_numbers(saved_model: Saved) -> PlainModel:
     if isinstance(saved_model.model, PlainModel):
         return saved_model.model
     sentence = "This model describes images by tokens and has no latent numbers to vary. Use one with a plain prior."
-    raise InputError(Fault(sentence, pointer="/model", code="wrong-model"))
+    raise InputError(Fault(sentence, pointer="/model", code="wrong-input"))
 
 
 def _images(run: Run, model: Saved) -> ImageSet:

@@ -102,7 +102,8 @@ class Block(nn.Module):
             seen: Tensor = torch.softmax(scores.masked_fill(later, float("-inf")), -1) @ value
         else:
             seen = F.scaled_dot_product_attention(query, *_kept(cache, key, value))
-        return seen.transpose(1, 2).reshape(B, T, D)
+        mixed: Tensor = seen.transpose(1, 2).reshape(B, T, D)
+        return mixed
 
 
 def _kept(cache: Cache, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
