@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -270,7 +271,9 @@ def test_ctrl_c_leaves_the_job(tmp_path: Path) -> None:
     looking: Play = in_turn(Answer(200, job("running")))
     with serving(looking) as running:
         command = [sys.executable, "-m", "aigc", "jobs", "watch", ids(1), "--url", running.url]
-        watching = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+        # A shell starts what runs in its background with Ctrl-C ignored; this process must hear it all the same.
+        heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+        watching = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, preexec_fn=heard)
         assert watching.stderr is not None
         assert "Training" in watching.stderr.readline()
         watching.send_signal(signal.SIGINT)

@@ -1,6 +1,6 @@
 """Tiny datasets, and runs that record what they are told."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -41,8 +41,10 @@ class RecordingRun(LocalRun):
 
 
 @pytest.fixture(autouse=True)
-def _one_thread() -> None:
+def _process_settings() -> Iterator[None]:
     torch.set_num_threads(1)  # small nets are fastest alone, and tests run side by side
+    yield
+    torch.set_flush_denormal(False)  # trainings turn it on for their process, which other tests share here
 
 
 @pytest.fixture
