@@ -76,9 +76,9 @@ class Process:
         """Living descendants whose command line holds a word."""
         try:
             found = psutil.Process(self.popen.pid).children(recursive=True)
-            return [child for child in found if any(word in part for part in child.cmdline())]
-        except (psutil.NoSuchProcess, psutil.ZombieProcess):
+        except psutil.NoSuchProcess:
             return []
+        return [child for child in found if any(word in part for part in _command_line(child))]
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to this process alone."""
@@ -220,3 +220,11 @@ class Stack:
         self.broker.stop()
         self.engine.db.dispose()
         shutil.rmtree(self.home, ignore_errors=True)
+
+
+def _command_line(process: psutil.Process) -> list[str]:
+    try:
+        line: list[str] = process.cmdline()
+        return line
+    except psutil.NoSuchProcess:  # it ended meanwhile, or waits to be reaped
+        return []
