@@ -26,6 +26,7 @@ FAILURE_CODES = (
     "invalid_data", "out_of_memory", "host_out_of_memory", "diverged", "stalled", "timeout",
     "worker_lost", "poisoned", "disk_full", "expired", "internal",
 )  # fmt: skip
+_UNTOLD = "webhook IS NOT NULL AND webhook_seq < last_seq"
 
 
 class Base(DeclarativeBase):
@@ -59,7 +60,12 @@ class SchemaInfo(Base):
 
 
 class Job(Base):
-    """One submission. ``version`` grows with every change and is the row's ETag."""
+    """One submission. ``version`` grows with every change and is the row's ETag.
+
+    ``snapshot`` is what held at the submission (version of the code, preset), ``adjustments`` what
+    recovery changed for the next attempt (micro-batches, learning rate), ``webhook_seq`` the last
+    event that has a delivery or needs none.
+    """
 
     __tablename__ = "job"
 
@@ -104,6 +110,11 @@ class Job(Base):
     metrics: Mapped[dict[str, Any]] = mapped_column(default=dict)
     failure: Mapped[dict[str, Any] | None]
     retried_from: Mapped[str | None] = mapped_column(String(40))
+    snapshot: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
+    adjustments: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
+    time_limit_seconds: Mapped[int | None]
+    webhook: Mapped[dict[str, Any] | None]
+    webhook_seq: Mapped[int] = mapped_column(default=0, server_default="0")
 
     __table_args__ = (
         CheckConstraint(f"status IN {STATUSES}", name="status"),
@@ -118,6 +129,8 @@ class Job(Base):
         Index("ix_job_tenant_created", "tenant_id", "created_at", "id"),
         Index("ix_job_tenant_status", "tenant_id", "status", "created_at", "id"),
         Index("ix_job_lease", "status", "lease_until"),
+        Index("ix_job_history", "family", "operation", "status", "finished_at"),
+        Index("ix_job_webhook", "id", sqlite_where=text(_UNTOLD), postgresql_where=text(_UNTOLD)),
     )
 
 
@@ -286,6 +299,42 @@ class JobInput(Base):
     __table_args__ = (Index("ix_job_input_dataset_id", "dataset_id"), Index("ix_job_input_model_id", "model_id"))
 
 
+class JobDependency(Base):
+    """A job that a blocked job waits for; ``field`` is the setting that takes the model version it makes."""
+
+    __tablename__ = "job_dependency"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("job.id", ondelete="CASCADE"), primary_key=True)
+    needs_id: Mapped[str] = mapped_column(ForeignKey("job.id"), primary_key=True)
+    field: Mapped[str | None] = mapped_column(String(64))
+
+    __table_args__ = (Index("ix_job_dependency_needs_id", "needs_id"),)
+
+
+class WebhookDelivery(Base):
+    """One event of a job on its way to the address that the job names."""
+
+    __tablename__ = "webhook_delivery"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    tenant_id: Mapped[str]
+    job_id: Mapped[str] = mapped_column(ForeignKey("job.id", ondelete="CASCADE"))
+    seq: Mapped[int]
+    state: Mapped[str] = mapped_column(String(16), default="pending")
+    attempts: Mapped[int] = mapped_column(default=0)
+    next_at: Mapped[datetime]
+    http_status: Mapped[int | None]
+    error: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        CheckConstraint("state IN ('pending', 'delivered', 'failed')", name="state"),
+        UniqueConstraint("job_id", "seq"),
+        Index("ix_webhook_delivery_due", "state", "next_at"),
+    )
+
+
 class IdempotencyKey(Base):
     """A key a client sent, the fingerprint of its request, and the job that came of it."""
 
@@ -314,6 +363,7 @@ class WorkerNode(Base):
     started_at: Mapped[datetime]
     heartbeat_at: Mapped[datetime]
     draining: Mapped[bool] = mapped_column(default=False)
+    free_disk: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class ApiToken(Base):

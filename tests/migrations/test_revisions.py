@@ -17,7 +17,7 @@ from jobs.engine import Engine
 from jobs.lifecycle import Beat
 from jobs.principal import Principal
 from jobs.settings import Settings
-from jobs.tables import Base, SchemaInfo
+from jobs.tables import Base, JobDependency, SchemaInfo, WebhookDelivery
 from tests import servers
 from tests.conftest import RecordingDispatcher
 from tests.jobs.acting import Actor
@@ -67,7 +67,12 @@ def fill(database: Database, home: Path) -> None:
     held = actor.lease()
     held.beat(Beat(step=1, points=[(1, {"loss": 1.0})], lines=["line"]))
     held.checkpoint(1, [actor.store("state.safetensors", b"state")])
-    actor.submit("image_vae.generate", {"model": model})
+    drawn = actor.submit("image_vae.generate", {"model": model})
+    with database.begin() as session:
+        now = database.now(session)
+        session.add(JobDependency(job_id=drawn.id, needs_id=held.claim.job_id))
+        delivery = {"id": "whd_1", "tenant_id": "acme", "job_id": drawn.id, "seq": 1}
+        session.add(WebhookDelivery(**delivery, next_at=now, created_at=now))
     workers.register(engine, "worker", "training", "2 cores", "cpu")
     tokens.create(engine, actor.principal, "notebook")
 
@@ -125,11 +130,12 @@ def test_revisions_keep_the_data(empty: Database, tmp_path: Path) -> None:
     fill(empty, tmp_path / "home")
     before = rows(empty)
     assert min(before.values()) > 0, before
-    if len(REVISIONS) > 1:
-        migrate.downgrade(empty, REVISIONS[0])
-        migrate.upgrade(empty)
+    migrate.downgrade(empty, REVISIONS[0])
+    kept = tables(empty)
     migrate.upgrade(empty)
-    assert rows(empty) == before
+    assert {name: count for name, count in rows(empty).items() if name in kept} == {
+        name: count for name, count in before.items() if name in kept
+    }
 
 
 def test_a_database_with_data_can_be_taken_down(empty: Database, tmp_path: Path) -> None:
