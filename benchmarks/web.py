@@ -9,6 +9,7 @@ import re
 import statistics
 import tempfile
 import time
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from tests.chaos.processes import Stack
 RUNS, WARM_UP, IMAGES = 50, 5, 16
 LINK = re.compile(r'href="(/[^"#]*)"')
 # Following these would change state or leave the pages a person reads.
-SKIP = re.compile(r"^/(api/|static/|logout)|[?&]lang=")
+SKIP = re.compile(r"^/(api/|static/|logout)|[?&](lang|theme)=")
 PAGE_LIMIT = 300
 
 
@@ -91,7 +92,7 @@ def _every_page(http: httpx.Client) -> int:
             continue
         seen.add(path)
         reply = http.get(path).raise_for_status()
-        found = LINK.findall(reply.text) if "html" in reply.headers["content-type"] else []
+        found = map(unescape, LINK.findall(reply.text)) if "html" in reply.headers["content-type"] else ()
         waiting += [link for link in found if not SKIP.search(link) and link not in seen]
     return len(seen)
 
