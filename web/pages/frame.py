@@ -10,7 +10,7 @@ from flask import Blueprint, Response, request, session, url_for
 
 from jobs.workers import code_version
 from web import auth, context
-from web.pages import amounts, names, states
+from web.pages import amounts, names, results, states
 
 STATIC = Path(__file__).parent.parent / "static"
 THEMES = ("auto", "light", "dark")
@@ -28,6 +28,9 @@ def init(blueprint: Blueprint) -> None:
     for name in ("family_title", "operation_title", "task_title", "curve_title", "outcome", "reason"):
         blueprint.add_app_template_filter(getattr(names, name), name)
     blueprint.add_app_template_filter(states.look, "look")
+    blueprint.add_app_template_filter(
+        lambda row: results.main_figure(row.job.family, row.job.metrics or {}), "main_figure"
+    )
 
 
 def _shared() -> dict[str, Any]:

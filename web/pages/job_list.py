@@ -11,7 +11,7 @@ from aigc_models import registry
 from jobs.repository import JobFilter, Page
 from jobs.tables import STATUSES, Job
 from web import context
-from web.pages import live, results
+from web.pages import live
 from web.pages.states import Situation, situation
 
 ROWS = 20
@@ -68,7 +68,6 @@ class Listing:
 
     wish: Wish
     rows: Sequence[Situation]
-    figures: Mapping[str, str]
     counts: Mapping[str, int]
     fresh: int
     older: str
@@ -119,7 +118,6 @@ def _listing(wish: Wish) -> Listing:
     return Listing(
         wish=wish,
         rows=rows,
-        figures={row.job.id: results.main_figure(row.job.family, row.job.metrics or {}) for row in rows if row.final},
         counts=reads.counts(),
         fresh=fresh,
         older=wish.address(cursor=page.next_cursor, trail=here, newest="") if page.next_cursor else "",
