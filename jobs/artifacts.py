@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from jobs.errors import StorageFull
 
 CHUNK = 2**20
 INCOMING = ".incoming"
+SHA256 = re.compile(r"[0-9a-f]{64}")
 MEDIA_TYPES = {
     ".csv": "text/csv",
     ".gif": "image/gif",
@@ -56,6 +58,9 @@ class ArtifactStore(Protocol):
     def put(self, path: Path) -> tuple[str, int]:
         """Store a copy of a file and give its SHA-256 and size. Raises :class:`StorageFull`."""
 
+    def receive(self, stream: BinaryIO, size: int) -> tuple[str, int]:
+        """Store what a stream gives, about so many bytes; else like :meth:`put`."""
+
     def open(self, sha256: str) -> BinaryIO:
         """Open for reading (seekable). Raises ``FileNotFoundError``."""
 
@@ -67,6 +72,9 @@ class ArtifactStore(Protocol):
 
     def exists(self, sha256: str) -> bool:
         """Whether the bytes are there."""
+
+    def size(self, sha256: str) -> int | None:
+        """How many bytes are there, or None if none are."""
 
     def delete(self, sha256: str) -> None:
         """Remove the bytes; it is no fault when they are gone already."""
@@ -116,16 +124,19 @@ class LocalStore:
         self._min_free = min_free
 
     def put(self, path: Path) -> tuple[str, int]:
+        """See :class:`ArtifactStore`."""
+        with path.open("rb") as reading:
+            return self.receive(reading, path.stat().st_size)
+
+    def receive(self, stream: BinaryIO, size: int) -> tuple[str, int]:
         """See :class:`ArtifactStore`. Temporary file, fsync, rename, fsync of the directory."""
         _guard.check()
-        size = path.stat().st_size
-        incoming = self._root / INCOMING
-        incoming.mkdir(parents=True, exist_ok=True)
-        self._check_room(size)
-        temporary = incoming / uuid.uuid4().hex
+        temporary = self._root / INCOMING / uuid.uuid4().hex
         try:
-            sha256, size = _copy(path, temporary)
-            self._place(temporary, sha256)
+            temporary.parent.mkdir(parents=True, exist_ok=True)
+            self._check_room(size)
+            sha256, size = _copy(stream, temporary)
+            self._place(temporary, sha256, size)
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise self._full(size) from error
@@ -152,6 +163,13 @@ class LocalStore:
         """See :class:`ArtifactStore`."""
         return self._path(sha256).is_file()
 
+    def size(self, sha256: str) -> int | None:
+        """See :class:`ArtifactStore`."""
+        try:
+            return self._path(sha256).stat().st_size
+        except FileNotFoundError:
+            return None
+
     def delete(self, sha256: str) -> None:
         """See :class:`ArtifactStore`."""
         _guard.check()
@@ -168,7 +186,7 @@ class LocalStore:
         for batch in obstore.list(obstore.store.LocalStore(self._root)):
             for entry in batch:
                 name = PurePosixPath(entry["path"]).name
-                if len(name) == 64:
+                if SHA256.fullmatch(name):
                     yield Stored(name, entry["size"], entry["last_modified"])
 
     def sweep(self, older_than: datetime) -> int:
@@ -182,28 +200,33 @@ class LocalStore:
         return removed
 
     def _path(self, sha256: str) -> Path:
-        if len(sha256) != 64 or not set(sha256) <= set("0123456789abcdef"):
+        if not SHA256.fullmatch(sha256):
             raise ValueError("not a SHA-256")  # whatever comes in, no other file can be named
         return self._root / sha256[:2] / sha256[2:4] / sha256
 
-    def _place(self, temporary: Path, sha256: str) -> None:
+    def _place(self, temporary: Path, sha256: str, size: int) -> None:
         final = self._path(sha256)
-        if final.is_file():
-            os.utime(final)  # the sweeper takes it for new
-            return
+        with suppress(FileNotFoundError):  # the collector may remove it at any moment
+            if final.stat().st_size == size:  # else a damaged disk cut it: these bytes mend it
+                os.utime(final)  # the sweeper takes it for new
+                return
         fresh = [directory for directory in (final.parent, final.parent.parent) if not directory.is_dir()]
         final.parent.mkdir(parents=True, exist_ok=True)
         temporary.rename(final)
         for directory in {final.parent, *(made.parent for made in fresh)}:
-            _fsync_directory(directory)
+            fsync_directory(directory)
 
     def _check_room(self, size: int) -> None:
-        if shutil.disk_usage(self._root).free < size + self._min_free:
+        if self._free() < size + self._min_free:
             raise self._full(size) from OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def _full(self, size: int) -> StorageFull:
-        free = shutil.disk_usage(self._root).free
-        return StorageFull(free=in_words(free), needed=in_words(size + self._min_free))
+        return StorageFull(free=in_words(self._free()), needed=in_words(size + self._min_free))
+
+    def _free(self) -> int:
+        """Free bytes where the store is, or will be once a disk has room for its directory."""
+        made = next(directory for directory in (self._root, *self._root.parents) if directory.is_dir())
+        return shutil.disk_usage(made).free
 
 
 def in_words(size: int) -> str:
@@ -216,10 +239,10 @@ def in_words(size: int) -> str:
     return f"{amount:.0f} {unit}" if unit == "bytes" or amount >= 10 else f"{amount:.1f} {unit}"
 
 
-def _copy(source: Path, target: Path) -> tuple[str, int]:
+def _copy(source: BinaryIO, target: Path) -> tuple[str, int]:
     digest, size = hashlib.sha256(), 0
-    with source.open("rb") as reading, target.open("xb") as writing:
-        while chunk := reading.read(CHUNK):
+    with target.open("xb") as writing:
+        while chunk := source.read(CHUNK):
             digest.update(chunk)
             size += len(chunk)
             writing.write(chunk)
@@ -228,7 +251,8 @@ def _copy(source: Path, target: Path) -> tuple[str, int]:
     return digest.hexdigest(), size
 
 
-def _fsync_directory(directory: Path) -> None:
+def fsync_directory(directory: Path) -> None:
+    """Make what was renamed in a directory outlive a power cut."""
     handle = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(handle)

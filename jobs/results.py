@@ -47,8 +47,8 @@ def keep_files(engine: Engine, session: Session, place: Place, files: Sequence[N
     """Record files as artifacts; a file of the same role and name is replaced.
 
     Raises:
-        BlobMissing: The store does not hold the bytes. The row is written first: the collector
-            deletes bytes only in a transaction that still finds the row unreferenced.
+        BlobMissing: The store does not hold the bytes, or not all. The row is written first: the
+            collector deletes bytes only in a transaction that still finds the row unreferenced.
     """
     if not files:
         return
@@ -58,8 +58,8 @@ def keep_files(engine: Engine, session: Session, place: Place, files: Sequence[N
         adding.on_conflict_do_update(index_elements=["sha256"], set_={"state": "live", "created_at": now}),
         [{"sha256": sha, "size": blobs[sha], "state": "live", "created_at": now} for sha in sorted(blobs)],
     )
-    for sha256 in blobs:
-        if not engine.store.exists(sha256):
+    for sha256, size in blobs.items():
+        if engine.store.size(sha256) != size:
             raise BlobMissing(sha256)
     naming = engine.db.insert(Artifact)
     fresh = naming.excluded

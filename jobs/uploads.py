@@ -14,7 +14,7 @@ from aigc_models.data.starters import STARTERS
 from jobs import results
 from jobs.artifacts import NewFile, in_words, media_type
 from jobs.engine import Engine
-from jobs.errors import EmptyFile, FileTooLarge, NotFound
+from jobs.errors import BlobMissing, EmptyFile, FileTooLarge, NotFound
 from jobs.idempotency import fingerprint, recall, remember
 from jobs.ids import new_id
 from jobs.naming import file_name, plain, slug
@@ -23,6 +23,7 @@ from jobs.submit import Draft, announce, insert_job, validate
 from jobs.tables import FINAL, Dataset, Job
 
 LONGEST_LICENCE = 255
+PUTS = 5  # the collector removes bytes that nothing names, and may do so just before these are named
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +68,7 @@ def receive(engine: Engine, principal: Principal, upload: Upload) -> tuple[Datas
     if size > engine.settings.max_upload:
         raise FileTooLarge(limit=in_words(engine.settings.max_upload))
     params = validate(_task(upload.kind), upload.params)
-    sha256, size = engine.store.put(upload.path)
-    file = NewFile(filename, sha256, size, media_type(filename))
-    return _queue(engine, principal, upload, params, file)
+    return _keep(engine, principal, upload, params, _put(engine, upload.path, filename))
 
 
 def receive_starter(engine: Engine, principal: Principal, starter_name: str) -> tuple[Dataset, Job]:
@@ -83,11 +82,25 @@ def receive_starter(engine: Engine, principal: Principal, starter_name: str) -> 
     if starter is None:
         raise NotFound(kind="starter", id=starter_name)
     upload = Upload(starter.path, starter.filename, starter.name, starter.kind, starter.licence, starter.notes)
-    sha256, size = engine.store.put(starter.path)
-    file = NewFile(starter.filename, sha256, size, media_type(starter.filename))
+    file = _put(engine, starter.path, starter.filename)
     with engine.db.read() as session:
-        found = _same(session, principal, slug(starter.name), sha256)
-    return found or _queue(engine, principal, upload, validate(starter.task, {}), file)
+        found = _same(session, principal, slug(starter.name), file.sha256)
+    return found or _keep(engine, principal, upload, validate(starter.task, {}), file)
+
+
+def _put(engine: Engine, path: Path, filename: str) -> NewFile:
+    sha256, size = engine.store.put(path)
+    return NewFile(filename, sha256, size, media_type(filename))
+
+
+def _keep(engine: Engine, principal: Principal, upload: Upload, params: Params, file: NewFile) -> tuple[Dataset, Job]:
+    """Queue the import, with the bytes put again where the collector came between."""
+    for _ in range(PUTS - 1):
+        try:
+            return _queue(engine, principal, upload, params, file)
+        except BlobMissing:
+            file = _put(engine, upload.path, file.name)
+    return _queue(engine, principal, upload, params, file)
 
 
 def _task(kind: str) -> str:

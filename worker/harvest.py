@@ -37,8 +37,12 @@ class Harvest:
 
     def sample(self, name: str, step: int, path: Path) -> None:
         """Store a preview made at a step."""
-        file = self._put(path, f"{name}{path.suffix}")
-        self._heart.persist(lambda: self._lease.sample(step, file))
+        try:
+            file = self._put(path, f"{name}{path.suffix}")
+            self._heart.persist(lambda: self._lease.sample(step, file))
+        except BlobMissing:
+            again = self._put(path, f"{name}{path.suffix}")
+            self._heart.persist(lambda: self._lease.sample(step, again))
         path.unlink(missing_ok=True)
 
     def store(self, directory: Path, write: Callable[[list[NewFile]], None]) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from jobs.claiming import Claim
+from jobs.collector import working_directory
 from jobs.engine import Engine
 from jobs.errors import LeaseLost
 from jobs.lifecycle import Lease, Signals
@@ -67,7 +68,7 @@ class Supervisor:
         self._settings = settings
         self._lease = Lease(post.engine, claim)
         self._heart = Heart(self._lease, settings.heartbeat_seconds, settings.lease_seconds, self._hear)
-        self._staging = settings.staging / f"{claim.job_id}.{claim.attempt}.{claim.lease_id[:8]}"
+        self._staging = settings.staging / working_directory(claim.job_id, claim.attempt, claim.lease_id)
         self._harvest = Harvest(post.engine.store, self._lease, self._heart)
         self._oom_kills = linux.oom_kills()
         self._cancel = self._pause = False

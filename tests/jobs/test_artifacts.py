@@ -57,6 +57,37 @@ def test_the_same_bytes_are_kept_once(store: LocalStore, source: Path, tmp_path:
     assert len(files(tmp_path)) == 1
 
 
+def test_a_file_that_a_failing_disk_cut_is_mended_by_the_next_put(store: LocalStore, source: Path) -> None:
+    sha256, size = store.put(source)
+    path = store.local_path(sha256)
+    assert path is not None
+    os.truncate(path, 10)
+    assert store.size(sha256) == 10
+    assert store.put(source) == (sha256, size)
+    assert path.read_bytes() == source.read_bytes()
+
+
+def test_a_file_that_is_collected_while_it_is_put_again_is_there_afterwards(
+    store: LocalStore, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sha256, _ = store.put(source)
+    touch = os.utime
+
+    def collected_first(path: Path) -> None:
+        store.delete(sha256)
+        touch(path)
+
+    monkeypatch.setattr("os.utime", collected_first)
+    store.put(source)
+    assert store.exists(sha256)
+
+
+def test_foreign_files_in_the_store_are_not_listed(store: LocalStore, source: Path, tmp_path: Path) -> None:
+    sha256, _ = store.put(source)
+    (tmp_path / "artifacts" / "sha256" / ("Z" * 64)).touch()
+    assert [found.sha256 for found in store.listing()] == [sha256]
+
+
 def test_many_writers_of_the_same_bytes(store: LocalStore, source: Path, tmp_path: Path) -> None:
     start = threading.Barrier(8)
     found: list[tuple[str, int]] = []
@@ -157,7 +188,7 @@ def test_room_is_kept_free(tmp_path: Path, source: Path, monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "", "A" * 64, "a" * 63, "a" * 63 + "/"])
 def test_only_a_sha256_names_a_file(store: LocalStore, name: str, tmp_path: Path) -> None:
-    for call in (store.open, store.exists, store.delete, store.local_path):
+    for call in (store.open, store.exists, store.size, store.delete, store.local_path):
         with pytest.raises(ValueError, match="not a SHA-256"):
             call(name)
     with pytest.raises(ValueError, match="not a SHA-256"):
@@ -167,6 +198,7 @@ def test_only_a_sha256_names_a_file(store: LocalStore, name: str, tmp_path: Path
 def test_what_is_missing(store: LocalStore, tmp_path: Path) -> None:
     missing = "0" * 64
     assert not store.exists(missing)
+    assert store.size(missing) is None
     store.delete(missing)
     with pytest.raises(FileNotFoundError):
         store.open(missing)
