@@ -7,12 +7,12 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy.exc import OperationalError
 
-from jobs import collector, maintenance, migrate, workers
+from jobs import collector, maintenance, migrate, retention, workers
 from jobs.engine import Engine, open_engine
 from jobs.errors import NotFound
 from jobs.settings import Settings
@@ -22,6 +22,7 @@ log = logging.getLogger("aigc.scheduler")
 PR_SET_PDEATHSIG = 1
 PRUNE_SECONDS = 60.0
 SWEEP_SECONDS = 3600.0
+STOP_SECONDS = 2.0
 
 
 @dataclass
@@ -60,21 +61,32 @@ class Scheduler:
             Chore("expire", lambda: maintenance.expire(engine), every),
             Chore("rehome", lambda: maintenance.rehome(engine), engine.settings.redispatch_seconds),
             Chore("heartbeat", self._beat, engine.settings.heartbeat_seconds),
+        )
+        # What may take long must not keep an expired lease waiting.
+        self._slow_chores = (
             Chore("prune", lambda: collector.prune(engine), PRUNE_SECONDS, now + PRUNE_SECONDS / 2),
+            Chore("retention", lambda: retention.apply(engine), SWEEP_SECONDS, now + PRUNE_SECONDS),
             Chore("sweep", lambda: collector.sweep(engine), SWEEP_SECONDS, now + SWEEP_SECONDS / 2),
         )
 
     def run(self) -> None:
         """Work until asked to stop, then sign off."""
-        while not self._stop.is_set():
-            for chore in self._chores:
-                if not self._stop.is_set():
-                    chore.run(time.monotonic())
-            self._stop.wait(self._engine.settings.reap_seconds)
+        # A daemon: whatever it is at may be cut off at any moment.
+        slow = threading.Thread(target=self._loop, args=(self._slow_chores,), name="storage", daemon=True)
+        slow.start()
+        self._loop(self._chores)
+        slow.join(STOP_SECONDS)
         try:
             workers.leave(self._engine, self._id)
         except OperationalError as error:
             log.warning("Could not sign off: %s", error.orig)
+
+    def _loop(self, chores: Sequence[Chore]) -> None:
+        while not self._stop.is_set():
+            for chore in chores:
+                if not self._stop.is_set():
+                    chore.run(time.monotonic())
+            self._stop.wait(self._engine.settings.reap_seconds)
 
     def _beat(self) -> None:
         try:

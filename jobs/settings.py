@@ -38,6 +38,12 @@ class Settings(BaseSettings):
     retry_cap_seconds: float = Field(600.0, ge=0, description="Longest pause before a retry.")
     max_app_failures: int = Field(2, ge=0, description="Retries after a program fault.")
     max_worker_losses: int = Field(3, ge=1, description="Lost workers after which a job is quarantined.")
+    retain_jobs_days: int = Field(0, ge=0, description="Days a finished job is kept with its files; 0 for ever.")
+    retain_samples_days: int = Field(0, ge=0, description="Days samples of finished jobs are kept; 0 for ever.")
+    retain_events_days: int = Field(0, ge=0, description="Days the log of a finished job is kept; 0 for ever.")
+    keep_checkpoints_days: int = Field(
+        30, ge=0, description="Days the checkpoints of failed and cancelled jobs are kept; 0 for ever."
+    )
     warm_models: int = Field(2048 * MIB, ge=0, description="Bytes of models that a generation slot keeps loaded.")
     runner_jobs: int = Field(500, ge=1, description="Generations after which a warm runner is replaced.")
     cpu_threads: int = Field(
