@@ -13,6 +13,8 @@ COPY web web
 COPY worker worker
 
 FROM base AS web
+# pg_dump and psql, for `aigc backup` and `aigc restore`; as new as the server or newer.
+RUN apt-get update && apt-get install --yes --no-install-recommends postgresql-client && rm -rf /var/lib/apt/lists/*
 RUN pip install --constraint constraints.txt '.[postgres]'
 USER aigc
 EXPOSE 8000

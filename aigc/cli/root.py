@@ -20,6 +20,10 @@ COMMANDS = {
     "worker": "aigc.cli.processes:worker",
     "scheduler": "aigc.cli.processes:scheduler",
     "migrate": "aigc.cli.processes:migrate",
+    "backup": "aigc.cli.storage:backup",
+    "restore": "aigc.cli.storage:restore",
+    "verify": "aigc.cli.storage:verify",
+    "gc": "aigc.cli.storage:gc",
     "doctor": "aigc.cli.doctor:doctor",
     "completion": "aigc.cli.completion:completion",
 }

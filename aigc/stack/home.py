@@ -96,6 +96,11 @@ class Home:
             self._lock.close()
             self._lock = None
 
+    def hand_on(self) -> None:
+        """Let the program that takes this process's place keep the lock, until it ends."""
+        if self._lock is not None:
+            os.set_inheritable(os.dup(self._lock.fileno()), True)
+
     def socket(self) -> Path:
         """Where the broker listens: in the home, or in a private short directory where that is too deep.
 
