@@ -16,12 +16,14 @@ from jobs import collector, maintenance, migrate, workers
 from jobs.engine import Engine, open_engine
 from jobs.errors import NotFound
 from jobs.settings import Settings
+from jobs.webhooks.courier import Courier
 
 log = logging.getLogger("aigc.scheduler")
 
 PR_SET_PDEATHSIG = 1
 PRUNE_SECONDS = 60.0
 SWEEP_SECONDS = 3600.0
+LAST_DELIVERIES_SECONDS = 3.0  # what takes longer is repeated by another scheduler
 
 
 @dataclass
@@ -52,6 +54,7 @@ class Scheduler:
     def __init__(self, engine: Engine, stop: threading.Event) -> None:
         self._engine, self._stop = engine, stop
         self._id = workers.register(engine, "scheduler", None, None, None)
+        self._courier = Courier(engine)
         every, reaper = engine.settings.reap_seconds, maintenance.Reaper(engine)
         now = time.monotonic()
         self._chores = (
@@ -66,11 +69,13 @@ class Scheduler:
 
     def run(self) -> None:
         """Work until asked to stop, then sign off."""
+        self._courier.start()
         while not self._stop.is_set():
             for chore in self._chores:
                 if not self._stop.is_set():
                     chore.run(time.monotonic())
             self._stop.wait(self._engine.settings.reap_seconds)
+        self._courier.stop(LAST_DELIVERIES_SECONDS)
         try:
             workers.leave(self._engine, self._id)
         except OperationalError as error:
