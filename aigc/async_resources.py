@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from aigc import flows, notebook
-from aigc.records import ArtifactRecord, Curves, DatasetRecord, JobRecord, ModelRecord, TaskRecord
+from aigc.records import ArtifactRecord, Curves, DatasetRecord, Event, JobRecord, ModelRecord, TaskRecord
 from aigc.resources import Listing
 from aigc.transport import AsyncTransport
 from aigc.wire import Call, Flow
@@ -96,6 +96,17 @@ class AsyncJob(JobRecord):
     def follow(self, timeout: float | None = None) -> "AsyncFollowing":
         """This job at every look until it has ended: ``async for now in job.follow(): print(now.progress)``."""
         return AsyncFollowing(self, timeout)
+
+    async def events(self, after: int = 0) -> AsyncIterator[Event]:
+        """What happened to it after an event, in order, until it has ended; waits for what is still to come."""
+        history = flows.History(self._api.wire, self.id, after)
+        while not history.ended:
+            for raw in await self._api.run(history.next()):
+                yield Event.of(raw)
+
+    async def deliveries(self, limit: int | None = None) -> list[dict[str, Any]]:
+        """What was sent, or is to be sent, to its webhook; the newest first."""
+        return await self._api.run(flows.pages(self._api.wire, f"jobs/{self.id}/deliveries", {}, limit))
 
     async def cancel(self) -> Self:
         """Ask it to stop; a queued job stops at once."""
@@ -200,14 +211,30 @@ class AsyncJobs:
         self._api = api
 
     async def submit(
-        self, task: str, params: Any = None, /, *, preset: str | None = None, name: str | None = None, **settings: Any
+        self,
+        task: str,
+        params: Any = None,
+        /,
+        *,
+        preset: str | None = None,
+        name: str | None = None,
+        webhook: str | Mapping[str, Any] | None = None,
+        **settings: Any,
     ) -> AsyncJob:
         """Submit a job; settings come from ``params`` (mapping, dataclass) and from keywords.
+
+        ``webhook`` is an address, or ``{"url": ..., "events": ["state", "end"]}``.
 
         Raises:
             InvalidParams: A setting cannot be used; all flaws are listed.
         """
-        body = {"task": task, "params": flows.settings_of(params, settings), "preset": preset, "name": name}
+        body = {
+            "task": task,
+            "params": flows.settings_of(params, settings),
+            "preset": preset,
+            "name": name,
+            "webhook": flows.webhook(webhook),
+        }
         return AsyncJob(await self._api.run(flows.submit(self._api.wire, body)), self._api)
 
     async def check(

@@ -19,6 +19,8 @@ from aigc.wire import Call, Flow, Patience, Reply, ReplyCache, Sleep, Upload, se
 FIRST_LOOK = 0.05
 SLOWEST_LOOK = 1.0
 LONGEST_HOLD = 20.0
+CHANGE_HOLD = 5.0  # what a job waits for may change without the job: never trust a look for longer
+NOT_MODIFIED = 304
 PAGE = 100
 
 Watch = Callable[[Mapping[str, Any]], None]
@@ -105,10 +107,12 @@ def _query(query: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 @dataclass
 class Looks:
-    """Looking at a job until it has ended: often at first, then once a second.
+    """Looking at a job until it has ended: the server holds its answers back until something has changed.
+
+    A server that has no threads left for that answers at once; then it is asked once a second.
 
     Attributes:
-        patient: Let the server hold back its answers until the job has ended; for who needs only that.
+        patient: Let it hold back its answers until the job has ended; for who needs only that.
     """
 
     wire: Wire
@@ -118,6 +122,7 @@ class Looks:
     ended: bool = False
     _started: float = field(default_factory=time.monotonic)
     _pause: float = 0.0
+    _seen: Reply | None = None
 
     def next(self) -> Flow[dict[str, Any]]:
         """Wait for the time of the next look, and look.
@@ -131,19 +136,65 @@ class Looks:
                 raise WaitTimeout(self.job_id, self.timeout or 0.0)
             yield Sleep(min(self._pause, left))
         asked = time.monotonic()
-        job: dict[str, Any] = yield from self.wire.json(self._call())
+        reply: Reply = yield from send(self._call(), self.wire.patience, self.wire.cache)
+        if self._seen is None or reply.status != NOT_MODIFIED:
+            self._seen = reply
+        job: dict[str, Any] = self._seen.body
         self.ended = job["state"] in FINAL_STATES
         held_back = time.monotonic() - asked > SLOWEST_LOOK
         self._pause = FIRST_LOOK if held_back else min(self._pause * 1.5, SLOWEST_LOOK) or FIRST_LOOK
         return job
 
     def _call(self) -> Call:
-        hold = int(min(LONGEST_HOLD, self._left())) if self.patient else 0
+        tag = self._seen.headers.get("etag") if self._seen else None
+        longest = LONGEST_HOLD if self.patient else CHANGE_HOLD if tag else 0.0
+        hold = int(min(longest, self._left()))
         headers = {"Prefer": f"wait={hold}"} if hold >= 1 else {}
+        if tag and hold and not self.patient:
+            headers["If-None-Match"] = tag
         return Call("GET", f"jobs/{self.job_id}", headers=headers, wait=float(hold))
 
     def _left(self) -> float:
         return math.inf if self.timeout is None else self.timeout - (time.monotonic() - self._started)
+
+
+@dataclass
+class History:
+    """Reading a job's events in order, to its end; the server holds its answers back until there is something.
+
+    What is read is known by its number alone, so a connection or a server that went away costs nothing:
+    the next request goes on after the last event that arrived.
+    """
+
+    wire: Wire
+    job_id: str
+    after: int = 0
+    ended: bool = False
+    _over: bool = False
+
+    def next(self) -> Flow[list[dict[str, Any]]]:
+        """The next events; none where the server's patience ended first."""
+        query = (("after", str(self.after)), ("limit", str(PAGE)))
+        headers = {"Prefer": f"wait={LONGEST_HOLD:.0f}"}
+        call = Call("GET", f"jobs/{self.job_id}/events", query, headers=headers, wait=LONGEST_HOLD)
+        asked = time.monotonic()
+        found: list[dict[str, Any]] = (yield from self.wire.json(call))["data"]
+        if found:
+            self.after = found[-1]["seq"]
+            self.ended = found[-1]["kind"] == "end"
+            return found
+        self.ended = self._over  # nothing came after the end was known
+        if not self.ended:
+            job = yield from self.wire.json(Call("GET", f"jobs/{self.job_id}"))
+            self._over = job["state"] in FINAL_STATES
+            if not self._over and time.monotonic() - asked < SLOWEST_LOOK:
+                yield Sleep(SLOWEST_LOOK)  # the server has no threads left for waiting
+        return found
+
+
+def webhook(given: str | Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """A webhook as a submission holds it: an address alone means its usual events."""
+    return {"url": given} if isinstance(given, str) else given
 
 
 def wait(wire: Wire, job_id: str, timeout: float | None, watch: Watch | None) -> Flow[dict[str, Any]]:

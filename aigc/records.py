@@ -56,6 +56,25 @@ class Progress:
     rate: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to a job; ``seq`` counts from 1 without gaps, so it says where to go on.
+
+    Attributes:
+        kind: state, phase, checkpoint, sample, log or end.
+    """
+
+    seq: int
+    kind: str
+    at: datetime
+    data: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, raw: Mapping[str, Any]) -> "Event":
+        """From the server's JSON."""
+        return cls(int(raw["seq"]), str(raw["kind"]), datetime.fromisoformat(raw["at"]), raw["data"])
+
+
 class JobRecord(Record):
     """One submission: what was asked for, how far it is, what came of it."""
 

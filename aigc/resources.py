@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from aigc import flows, notebook
-from aigc.records import ArtifactRecord, Curves, DatasetRecord, JobRecord, ModelRecord, TaskRecord
+from aigc.records import ArtifactRecord, Curves, DatasetRecord, Event, JobRecord, ModelRecord, TaskRecord
 from aigc.transport import Transport
 from aigc.wire import Call, Flow
 
@@ -109,6 +109,16 @@ class Job(JobRecord):
         """This job at every look until it has ended: ``for now in job.follow(): print(now.progress)``."""
         return Following(self, timeout)
 
+    def events(self, after: int = 0) -> Iterator[Event]:
+        """What happened to it after an event, in order, until it has ended; waits for what is still to come."""
+        history = flows.History(self._api.wire, self.id, after)
+        while not history.ended:
+            yield from map(Event.of, self._api.run(history.next()))
+
+    def deliveries(self, limit: int | None = None) -> list[dict[str, Any]]:
+        """What was sent, or is to be sent, to its webhook; the newest first."""
+        return self._api.run(flows.pages(self._api.wire, f"jobs/{self.id}/deliveries", {}, limit))
+
     def cancel(self) -> Self:
         """Ask it to stop; a queued job stops at once."""
         self.raw = self._api.json(Call("POST", f"jobs/{self.id}/cancel"))
@@ -208,14 +218,30 @@ class Jobs:
         self._api = api
 
     def submit(
-        self, task: str, params: Any = None, /, *, preset: str | None = None, name: str | None = None, **settings: Any
+        self,
+        task: str,
+        params: Any = None,
+        /,
+        *,
+        preset: str | None = None,
+        name: str | None = None,
+        webhook: str | Mapping[str, Any] | None = None,
+        **settings: Any,
     ) -> Job:
         """Submit a job; settings come from ``params`` (mapping, dataclass) and from keywords.
+
+        ``webhook`` is an address, or ``{"url": ..., "events": ["state", "end"]}``.
 
         Raises:
             InvalidParams: A setting cannot be used; all flaws are listed.
         """
-        body = {"task": task, "params": flows.settings_of(params, settings), "preset": preset, "name": name}
+        body = {
+            "task": task,
+            "params": flows.settings_of(params, settings),
+            "preset": preset,
+            "name": name,
+            "webhook": flows.webhook(webhook),
+        }
         return Job(self._api.run(flows.submit(self._api.wire, body)), self._api)
 
     def check(

@@ -16,6 +16,7 @@ from jobs import collector, maintenance, migrate, retention, workers
 from jobs.engine import Engine, open_engine
 from jobs.errors import NotFound
 from jobs.settings import Settings
+from jobs.webhooks.courier import Courier
 
 log = logging.getLogger("aigc.scheduler")
 
@@ -23,6 +24,7 @@ PR_SET_PDEATHSIG = 1
 PRUNE_SECONDS = 60.0
 SWEEP_SECONDS = 3600.0
 STOP_SECONDS = 2.0
+LAST_DELIVERIES_SECONDS = 3.0  # what takes longer is repeated by another scheduler
 
 
 @dataclass
@@ -53,6 +55,7 @@ class Scheduler:
     def __init__(self, engine: Engine, stop: threading.Event) -> None:
         self._engine, self._stop = engine, stop
         self._id = workers.register(engine, "scheduler", None, None, None)
+        self._courier = Courier(engine)
         every, reaper = engine.settings.reap_seconds, maintenance.Reaper(engine)
         now = time.monotonic()
         self._chores = (
@@ -74,8 +77,10 @@ class Scheduler:
         # A daemon: whatever it is at may be cut off at any moment.
         slow = threading.Thread(target=self._loop, args=(self._slow_chores,), name="storage", daemon=True)
         slow.start()
+        self._courier.start()
         self._loop(self._chores)
         slow.join(STOP_SECONDS)
+        self._courier.stop(LAST_DELIVERIES_SECONDS)
         try:
             workers.leave(self._engine, self._id)
         except OperationalError as error:

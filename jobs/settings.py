@@ -1,18 +1,20 @@
 """All configuration, read once from ``AIGC_*`` variables into one frozen object."""
 
+import base64
 import os
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MIB = 2**20
+LEAST_SECRET = 16
 
 
 class Settings(BaseSettings):
     """What an operator may set; every field is the variable ``AIGC_<NAME>``."""
 
-    model_config = SettingsConfigDict(env_prefix="AIGC_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="AIGC_", frozen=True, extra="ignore", hide_input_in_errors=True)
 
     home: Path = Field(Path(".aigc"), description="Directory of all state in embedded mode.")
     database_url: str = Field("", description="SQLAlchemy address; empty means SQLite in the home directory.")
@@ -44,11 +46,31 @@ class Settings(BaseSettings):
     keep_checkpoints_days: int = Field(
         30, ge=0, description="Days the checkpoints of failed and cancelled jobs are kept; 0 for ever."
     )
+    webhook_hosts: str = Field("", description="Hosts webhooks may go to, comma separated; empty means none.")
+    webhook_allow_private: str = Field("", description="Receivers (host:port) that may lie inside, comma separated.")
+    webhook_secret: SecretStr | None = Field(None, description="Secret webhooks are signed with; made if not given.")
+
     warm_models: int = Field(2048 * MIB, ge=0, description="Bytes of models that a generation slot keeps loaded.")
     runner_jobs: int = Field(500, ge=1, description="Generations after which a warm runner is replaced.")
     cpu_threads: int = Field(
         default_factory=lambda: len(os.sched_getaffinity(0)), ge=1, description="Threads a runner computes with."
     )
+
+    @field_validator("webhook_secret")
+    @classmethod
+    def _strong(cls, given: SecretStr | None) -> SecretStr | None:
+        """Refuse at the start what could not be signed with, or be guessed; an empty variable is none."""
+        if given is None or not given.get_secret_value():
+            return None
+        for secret in given.get_secret_value().split(","):
+            coded = secret.strip().removeprefix("whsec_")
+            try:
+                size = len(base64.b64decode(coded, validate=True) if coded != secret.strip() else coded)
+            except ValueError:
+                raise ValueError("what follows whsec_ is not base64") from None
+            if size < LEAST_SECRET:
+                raise ValueError(f"a secret must have at least {LEAST_SECRET} bytes")
+        return given
 
     @property
     def sql_url(self) -> str:

@@ -22,6 +22,7 @@ from jobs.moves import add_events, state_event
 from jobs.naming import LONGEST, is_printable, slug
 from jobs.principal import Principal
 from jobs.tables import Artifact, Job, Metric, OwnerTurn
+from jobs.webhooks import Webhook
 from jobs.workers import device_kind_for
 
 LONGEST_KEY = 255
@@ -38,6 +39,7 @@ class Draft:
     priority: int = 0
     retried_from: str | None = None
     expires_in: timedelta | None = None
+    webhook: Webhook | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ class Submission:
         from_checkpoint: Whether to go on from the last checkpoint of ``retried_from``; its
             settings must then be the same.
         expires_in: The job fails if it has not started by then.
+        webhook: Where its events are sent; made by :func:`jobs.webhooks.accept`.
     """
 
     task: str
@@ -66,6 +69,7 @@ class Submission:
     retried_from: str | None = None
     from_checkpoint: bool = False
     expires_in: timedelta | None = None
+    webhook: Webhook | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +128,7 @@ def submit(engine: Engine, principal: Principal, submission: Submission) -> Subm
         name=submission.name,
         priority=submission.priority,
         retried_from=submission.retried_from,
+        **({"webhook": submission.webhook.stored()} if submission.webhook else {}),
     )
 
     order = _Order(engine, principal, submission, params)
@@ -178,6 +183,7 @@ def insert_job(session: Session, engine: Engine, principal: Principal, draft: Dr
         not_before=now,
         expires_at=now + draft.expires_in if draft.expires_in is not None else None,
         retried_from=draft.retried_from,
+        webhook=draft.webhook.stored() if draft.webhook else None,
     )
     session.add(job)
     session.flush()
@@ -199,6 +205,7 @@ def _insert(session: Session, now: datetime, order: _Order) -> Job:
         priority=submission.priority,
         retried_from=submission.retried_from,
         expires_in=submission.expires_in,
+        webhook=submission.webhook,
     )
     job = insert_job(session, order.engine, order.principal, draft, now)
     for row in found.rows:

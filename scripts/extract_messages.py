@@ -28,6 +28,7 @@ from aigc_models.data.starters import STARTERS  # noqa: E402
 from jobs.errors import AigcError  # noqa: E402
 from web import failures, openapi  # noqa: E402
 from web.pages import api_docs, datasets, help_pages, home, names, problem_texts, states, tokens  # noqa: E402
+from web.pages.webhook import STATES as DELIVERY_STATES  # noqa: E402
 
 TRANSLATIONS = ROOT / "web" / "translations"
 LOCALES = ("zh_Hans",)
@@ -87,7 +88,7 @@ def _python() -> Iterator[Message]:
 def _pages() -> Iterator[Message]:
     yield from (look.word for look in states.LOOKS.values())
     yield from states.HINTS.values()
-    for table in (names.OPERATIONS, names.VERBS, names.PHASES, names.CURVES, names.OUTCOMES):
+    for table in (names.OPERATIONS, names.VERBS, names.PHASES, names.CURVES, names.OUTCOMES, DELIVERY_STATES):
         yield from table.values()
     yield from (text for pair in names.PRESETS.values() for text in pair)
     for use in home.USES:
@@ -95,7 +96,21 @@ def _pages() -> Iterator[Message]:
     yield from (word for word, _icon, _tone in datasets.CHECKS.values())
     yield from (text for _scope, *pair in tokens.SCOPES for text in pair)
     yield from (sentence for _state, sentence in help_pages.STATES)
-    yield from ("bytes", "KB", "MB", "GB", "TB", "dataset", "model version", "job", "file", "token", "task", "starter")
+    yield from (
+        "bytes",
+        "KB",
+        "MB",
+        "GB",
+        "TB",
+        "dataset",
+        "model version",
+        "job",
+        "file",
+        "token",
+        "task",
+        "starter",
+        "delivery",
+    )
     for name, topics in problem_texts.GROUPS:
         yield name
         for topic in topics.values():

@@ -96,6 +96,14 @@ class JobLinks(Answer):
     logs: str
     samples: str
     artifacts: str
+    deliveries: str
+
+
+class JobWebhook(Answer):
+    """Where a job's events are sent."""
+
+    url: str = Field(description="The address, without what follows the question mark.")
+    events: list[str] = Field(description="Kinds of events that are sent.")
 
 
 class Job(Answer):
@@ -124,6 +132,7 @@ class Job(Answer):
     dataset: str | None = Field(None, description="Id of the dataset it made or read.")
     model: str | None = Field(None, description="Id of the model version it made.")
     retried_from: str | None = None
+    webhook: JobWebhook | None = None
     links: JobLinks
 
 
@@ -147,6 +156,30 @@ class Event(Answer):
     kind: Literal["state", "phase", "checkpoint", "sample", "log", "end"]
     at: datetime
     data: dict[str, Any]
+
+
+class DeliveryLinks(Answer):
+    """Where to read more of a delivery, and how to repeat it."""
+
+    job: str
+    retry: str
+
+
+class Delivery(Answer):
+    """One message to a job's webhook: an event, or some log lines in a row."""
+
+    id: str = Field(description="Also sent as webhook-id; it stays the same however often the delivery is repeated.")
+    object: Literal["delivery"] = "delivery"
+    job: str
+    seq: int = Field(description="Number of the first event in it.")
+    state: Literal["pending", "delivered", "failed"]
+    attempts: int = Field(description="Tries so far.")
+    http_status: int | None = Field(None, description="What the receiver answered last.")
+    error: str | None = Field(None, description="Why the last try was no success, in the reader's language.")
+    next_at: datetime | None = Field(None, description="When it is tried next; null when it is settled.")
+    created_at: datetime
+    finished_at: datetime | None = None
+    links: DeliveryLinks
 
 
 class Point(Answer):

@@ -48,6 +48,7 @@ class Seen(NamedTuple):
 
     version: int
     status: str
+    last_seq: int
 
     @property
     def final(self) -> bool:
@@ -56,9 +57,9 @@ class Seen(NamedTuple):
 
 
 def look(engine: Engine, job_id: str) -> Seen | None:
-    """Read a job's version and status: one indexed row, two columns."""
+    """Read what tells whether a job changed: one indexed row, three columns."""
     with engine.db.read() as session:
-        row = session.execute(select(Job.version, Job.status).where(Job.id == job_id)).one_or_none()
+        row = session.execute(select(Job.version, Job.status, Job.last_seq).where(Job.id == job_id)).one_or_none()
     return Seen(*row) if row else None
 
 

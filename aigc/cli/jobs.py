@@ -93,6 +93,17 @@ def logs(job_id: str, tail: int | None, search: str | None) -> None:
 
 
 @jobs.command()
+@click.argument("job_id", metavar="ID")
+@click.option("-L", "--limit", default=20, show_default=True, type=click.IntRange(1), help="At most this many.")
+def deliveries(job_id: str, limit: int) -> None:
+    """List what was sent, or is to be sent, to a job's webhook."""
+    found = naming.job(session().client, job_id).deliveries(limit)
+    head = ("seq", "state", "attempts", "http_status", "error", "next_at")
+    rows = [["" if raw.get(name) is None else str(raw[name]) for name in head] for raw in found]
+    session().table(("event", "state", "tries", "status", "error", "next try"), rows, found)
+
+
+@jobs.command()
 @click.argument("job_ids", metavar="ID...", nargs=-1, required=True)
 def cancel(job_ids: tuple[str, ...]) -> int:
     """Stop jobs. A queued one is cancelled at once, a running one after its current step."""

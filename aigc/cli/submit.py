@@ -25,6 +25,18 @@ class Order:
     name: str | None
     watch: bool
     check: bool
+    webhook: str | None
+    webhook_events: str | None
+
+    @property
+    def hook(self) -> dict[str, Any] | None:
+        """The webhook as the server reads it."""
+        if self.webhook is None:
+            if self.webhook_events:
+                raise click.UsageError("--webhook-events needs --webhook.")
+            return None
+        chosen = [kind.strip() for kind in (self.webhook_events or "").split(",") if kind.strip()]
+        return {"url": self.webhook, **({"events": chosen} if chosen else {})}
 
 
 @click.command(cls=Command)
@@ -35,6 +47,8 @@ class Order:
 @click.option("--preset", help="Named settings that lie beneath yours, such as quick.")
 @click.option("--name", help="What to call the job.")
 @click.option("--watch", is_flag=True, help="Show how it goes until it has ended; exit with 3 if it fails.")
+@click.option("--webhook", metavar="URL", help="Where to send what happens to the job, if the operator allows it.")
+@click.option("--webhook-events", metavar="KINDS", help="Which events: state,phase,checkpoint,sample,log,end.")
 @click.option("--check", is_flag=True, help="Only check the settings; nothing is started.")
 def submit(task: str, **options: Any) -> int:
     """Start a job. Prints its id; aigc tasks TASK shows the settings."""
@@ -46,7 +60,7 @@ def submit(task: str, **options: Any) -> int:
             client.jobs.check(task, chosen, preset=order.preset)
             session().say("The settings are fine. Nothing was started.")
             return 0
-        job = client.jobs.submit(task, chosen, preset=order.preset, name=order.name)
+        job = client.jobs.submit(task, chosen, preset=order.preset, name=order.name, webhook=order.hook)
     except InvalidParams as error:
         report(error)
         return EXIT_USAGE

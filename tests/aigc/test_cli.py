@@ -109,6 +109,16 @@ def test_submit_prints_the_id_and_says_how_to_watch(server: Scripted, capsys: py
     assert sent(server) == {"task": "image_gan.train", "params": wanted, "preset": "quick", "name": "mine"}
 
 
+def test_a_webhook_with_its_events(server: Scripted) -> None:
+    given = ["submit", "image_gan.train", "--webhook", "https://a.example/in"]
+    assert run([*given, "--webhook-events", "state, end"]) == 0
+    assert sent(server)["webhook"] == {"url": "https://a.example/in", "events": ["state", "end"]}
+    server.asked.clear()
+    assert run(given) == 0
+    assert sent(server)["webhook"] == {"url": "https://a.example/in"}
+    assert run(["submit", "image_gan.train", "--webhook-events", "end"]) == 2
+
+
 def test_settings_come_from_a_file_and_options_win(server: Scripted, tmp_path: Path) -> None:
     file = tmp_path / "params.json"
     file.write_text('{"epochs": 7, "limit": 3}')

@@ -138,6 +138,87 @@ def test_a_job_is_followed_look_by_look() -> None:
         assert [now.state for now in looks] == ["running", "running", "failed"]
 
 
+def test_following_lets_the_server_wait_for_the_next_change() -> None:
+    tagged = {"ETag": '"1-running-0-en"'}
+    changed = {"ETag": '"2-succeeded-0-en"'}
+    play = in_turn(
+        Answer(200, job("running"), tagged),
+        Answer(200, job("running"), tagged),
+        Answer(304, None, tagged),
+        Answer(200, job("succeeded"), changed),
+    )
+    with connected(play) as (server, client):
+        assert [now.state for now in client.jobs.get("job_x").follow()] == ["running", "running", "succeeded"]
+    *_, unchanged, last = server.asked
+    for asked in (unchanged, last):
+        assert (asked.headers["Prefer"], asked.headers["If-None-Match"]) == ("wait=5", '"1-running-0-en"')
+
+
+def event(seq: int, kind: str = "log", **data: Any) -> dict[str, Any]:
+    return {"seq": seq, "kind": kind, "at": "2026-01-31T12:00:00Z", "data": data}
+
+
+def page(*events: dict[str, Any]) -> Answer:
+    return Answer(200, {"data": list(events), "has_more": False, "next_cursor": None})
+
+
+def test_events_go_on_after_the_last_one_whatever_happens_to_the_connection() -> None:
+    play = in_turn(
+        Answer(200, job("running")),
+        page(event(3), event(4)),
+        Answer(hang_up=True),
+        Answer(503, None, {"Retry-After": "0"}),
+        page(event(5, "end", status="succeeded")),
+    )
+    with connected(play) as (server, client):
+        found = list(client.jobs.get("job_x").events(after=2))
+    assert [(one.seq, one.kind) for one in found] == [(3, "log"), (4, "log"), (5, "end")]
+    assert found[-1].data == {"status": "succeeded"}
+    assert found[0].at.tzinfo is not None
+    asked = [(one.path.partition("?")[2], one.headers.get("Prefer")) for one in server.asked[1:]]
+    assert asked == [(f"after={after}&limit=100", "wait=20") for after in (2, 4, 4, 4)]
+
+
+def test_there_are_no_events_after_the_end() -> None:
+    def play(asked: Asked) -> Answer:
+        return page() if "/events" in asked.path else Answer(200, job("failed"))
+
+    with connected(play) as (_, client):
+        assert list(client.jobs.get("job_x").events(after=9)) == []
+
+
+def test_an_end_that_comes_between_two_looks_is_told() -> None:
+    pages = in_turn(page(), page(event(5, "end", status="failed")))
+
+    def play(asked: Asked) -> Answer:
+        return pages(asked) if "/events" in asked.path else Answer(200, job("failed"))
+
+    with connected(play) as (_, client):
+        assert [one.seq for one in client.jobs.get("job_x").events(after=4)] == [5]
+
+
+@pytest.mark.parametrize("webhook", ["https://a.example/in", {"url": "https://a.example/in"}])
+def test_a_webhook_is_an_address_or_more(webhook: Any) -> None:
+    with connected(in_turn(Answer(202, job("queued")))) as (server, client):
+        client.jobs.submit("image_gan.train", webhook=webhook, epochs=1)
+    assert server.asked[0].json == {
+        "task": "image_gan.train",
+        "params": {"epochs": 1},
+        "webhook": {"url": "https://a.example/in"},
+    }
+
+
+def test_deliveries_are_listed_page_by_page() -> None:
+    first = {"data": [{"id": "dlv_2"}], "has_more": True, "next_cursor": "c"}
+    pages = in_turn(Answer(200, first), Answer(200, {"data": [{"id": "dlv_1"}], "has_more": False}))
+
+    def play(asked: Asked) -> Answer:
+        return pages(asked) if "/deliveries" in asked.path else Answer(200, job())
+
+    with connected(play) as (_, client):
+        assert [one["id"] for one in client.jobs.get("job_x").deliveries()] == ["dlv_2", "dlv_1"]
+
+
 def test_a_failed_job_raises_its_sentence() -> None:
     error = {
         "code": "diverged",
@@ -310,12 +391,16 @@ def test_the_asynchronous_client_does_the_same(tmp_path: Path) -> None:
     files = play_files([artifact("samples.png", b"bytes")], b"bytes")
 
     def play(asked: Asked) -> Answer:
-        return files(asked) if "artifacts" in asked.path else calls(asked)
+        if "events" in asked.path:
+            return page(event(1, "end", status="succeeded"))
+        return page() if "deliveries" in asked.path else files(asked) if "artifacts" in asked.path else calls(asked)
 
     async def use(url: str) -> list[Path]:
         async with aigc.AsyncClient(url, patience=QUICK) as client:
             made = await client.jobs.submit("image_gan.train", epochs=1)
             assert [now.state async for now in made.follow()] == ["succeeded"]
+            assert [one.seq async for one in made.events()] == [1]
+            assert await made.deliveries() == []
             await made.wait(timeout=20)
             return await made.download(tmp_path)
 

@@ -12,6 +12,9 @@ from flask.testing import FlaskClient
 
 import aigc
 from aigc.cli import run, settings
+from jobs.engine import Engine
+from jobs.tables import Job
+from jobs.webhooks import Webhook, deliveries
 from tests.web.acting import PNG, ActingWorker, picture_zip
 from tests.web.reading import read
 
@@ -91,6 +94,37 @@ def test_a_training_from_submit_to_files(
     assert generation.params["model"] == model.id
     assert {made.id for made in server.jobs.list()} >= {job.id, generation.id}
     assert server.jobs.list(task="image_gan.generate")[0].id == generation.id
+
+
+def test_events_to_the_end_and_deliveries(
+    server: aigc.Client, worker: ActingWorker, dataset: str, engine: Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = server.jobs.submit("image_gan.train", dataset=dataset)
+    training = threading.Thread(target=worker.train)
+    training.start()
+    seen = [(event.seq, event.kind) for event in job.events()]
+    training.join()
+    assert [seq for seq, _ in seen] == list(range(1, len(seen) + 1))
+    assert seen[-1][1] == "end"
+    assert [event.seq for event in job.events(after=3)] == [seq for seq, _ in seen[3:]]
+    assert run(["jobs", "deliveries", job.id]) == 0
+    assert capsys.readouterr().out == ""
+    with engine.db.begin() as session:
+        session.get_one(Job, job.id).webhook = Webhook("https://a.example/in", ("end",)).stored()
+    deliveries.enqueue(engine)
+    assert run(["jobs", "deliveries", job.id]) == 0
+    assert capsys.readouterr().out.split("\t")[:3] == [str(len(seen)), "pending", "0"]
+    assert run(["jobs", "deliveries", job.id, "--json", "seq,state"]) == 0
+    assert json.loads(capsys.readouterr().out) == [{"seq": len(seen), "state": "pending"}]
+
+
+def test_a_webhook_that_is_not_allowed_is_told_in_the_servers_words(
+    server: aigc.Client, dataset: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["submit", "image_gan.train", "-p", f"dataset={dataset}", "--webhook", "https://a.example/in"]) == 2
+    assert "AIGC_WEBHOOK_HOSTS" in capsys.readouterr().err
+    with pytest.raises(aigc.InvalidParams, match="AIGC_WEBHOOK_HOSTS"):
+        server.jobs.submit("image_gan.train", dataset=dataset, webhook="https://a.example/in")
 
 
 def test_an_unchanged_job_is_not_sent_again(server: aigc.Client, dataset: str) -> None:

@@ -15,6 +15,8 @@ from jobs import tokens
 from jobs.engine import Engine
 from jobs.principal import Principal, Scope
 from jobs.settings import Settings
+from jobs.tables import Job
+from jobs.webhooks import Webhook, deliveries
 from web import create_app
 from web.api import operations
 from web.api.render import PREFIX
@@ -113,7 +115,11 @@ def test_other_tenants_see_nothing(client: FlaskClient, engine: Engine) -> None:
     worker.train()
     model = client.get(f"/api/v1/jobs/{job}").get_json()["model"]
     artifact = client.get(f"/api/v1/jobs/{job}/artifacts").get_json()["data"][0]["id"]
-    ids = {"job_id": job, "dataset_id": dataset, "model_id": model, "artifact_id": artifact}
+    with engine.db.begin() as session:
+        session.get_one(Job, job).webhook = Webhook("https://a.example/in").stored()
+    deliveries.enqueue(engine)
+    delivery = client.get(f"/api/v1/jobs/{job}/deliveries").get_json()["data"][0]["id"]
+    ids = {"job_id": job, "dataset_id": dataset, "model_id": model, "artifact_id": artifact, "delivery_id": delivery}
     stranger = bearer(made_token(engine, "admin", tenant="other"))
     token = client.get("/api/v1/tokens", headers=stranger).get_json()["data"][0]["id"]
     own = bearer(made_token(engine, "admin"))
@@ -121,8 +127,7 @@ def test_other_tenants_see_nothing(client: FlaskClient, engine: Engine) -> None:
         for name in re.findall(r"\{(\w+)\}", what.path):
             if name == "task":
                 continue
-            found = token if name == "token_id" else ids[name]
-            path = PREFIX + what.path.replace(f"{{{name}}}", found)
+            path = PREFIX + what.path.format_map({"token_id": token, "task": "image_gan.train", **ids})
             caller = own if name == "token_id" else stranger
             body: Any = {} if what.body else None
             reply = client.open(path, method=what.method, headers=caller, json=body)

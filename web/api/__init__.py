@@ -5,7 +5,7 @@ from importlib.metadata import PackageNotFoundError, version
 from flask import Blueprint, Response
 
 from web import schemas
-from web.api import artifacts, datasets, job_parts, jobs, models, tasks, tokens, workers
+from web.api import artifacts, datasets, deliveries, job_parts, jobs, models, tasks, tokens, workers
 from web.api.render import PREFIX, address, answer, api, tagged
 from web.api.routing import Operation, Reply, View, bind, declared, operation
 
@@ -38,6 +38,7 @@ VIEWS: tuple[View, ...] = (
     index,
     *jobs.VIEWS,
     *job_parts.VIEWS,
+    *deliveries.VIEWS,
     *datasets.VIEWS,
     *models.VIEWS,
     *tasks.VIEWS,

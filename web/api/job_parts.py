@@ -9,6 +9,7 @@ from jobs import errors, tables
 from jobs.repository import Page
 from web import context, schemas
 from web.api import parsing, shapes
+from web.api.jobs import LOOK_AGAIN, wait_for
 from web.api.render import answer, listing, tagged, whole
 from web.api.routing import Reply, operation, prefers
 from web.api.streams import open_stream
@@ -59,13 +60,21 @@ class ArtifactQuery(parsing.Page):
     path="/jobs/{job_id}/events",
     tag="jobs",
     query=EventQuery,
-    headers=("Last-Event-ID", "If-None-Match"),
-    replies={200: Reply("Events in order, or a stream of them.", schemas.Listing[schemas.Event], media=(STREAM,))},
+    headers=("Last-Event-ID", "If-None-Match", "Prefer"),
+    replies={
+        200: Reply(
+            "Events in order, or a stream of them.",
+            schemas.Listing[schemas.Event],
+            media=(STREAM,),
+            headers={"Retry-After": "Seconds after which to ask again; present when there may be more to come."},
+        )
+    },
     errors=(*FOUND, TooManyStreams),
 )
 def list_events(job_id: str, query: EventQuery) -> Response:
     """Read what happened to a job, in order.
 
+    With `Prefer: wait=25` the reply waits until there is an event after `after`, or the job has ended.
     With `Accept: text/event-stream` the reply is a stream with the events `state, phase, checkpoint,
     sample, log, end`, each with its seq as id, and `progress` and `metric` between them. A stream
     closes after 25 seconds; an EventSource then goes on where it was by itself.
@@ -74,11 +83,16 @@ def list_events(job_id: str, query: EventQuery) -> Response:
     if prefers(STREAM):
         return open_stream(row, _resume_after(query))
     limit = min(query.limit, parsing.LARGEST_LIMIT)
+    if row.last_seq <= query.after:
+        row, _ = wait_for(row, lambda seen: seen.last_seq > query.after or seen.final)
     rows = context.repository().events(job_id, query.after, limit + 1)
     shown = [shapes.event(found) for found in rows[:limit]]
     cursor = str(shown[-1].seq) if len(rows) > limit else None
     body = schemas.Listing[schemas.Event](data=shown, has_more=cursor is not None, next_cursor=cursor)
-    return tagged(answer(body))
+    reply = tagged(answer(body))
+    if row.status not in tables.FINAL:
+        reply.headers["Retry-After"] = LOOK_AGAIN
+    return reply
 
 
 def _resume_after(query: EventQuery) -> int:

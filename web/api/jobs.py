@@ -7,12 +7,12 @@ from flask import Response, request
 from pydantic import BaseModel, ConfigDict, Field
 
 from aigc_models import registry
-from jobs import errors, lifecycle, tables
+from jobs import errors, lifecycle, tables, webhooks
 from jobs.repository import JobFilter, Label
 from jobs.submit import Submission, Submitted, submit, validate
 from web import context, schemas
 from web.api import parsing, shapes
-from web.api.render import REVALIDATE, answer, api, listing, nothing
+from web.api.render import REVALIDATE, address, answer, api, listing, nothing
 from web.api.routing import Reply, operation
 from web.auth import audit
 from web.problems import MalformedJson, NeedsUpload, WrongMediaType
@@ -43,6 +43,23 @@ NEW_JOB_ERRORS = (
 )
 
 
+class WebhookNew(BaseModel):
+    """Where a job's events are sent, if the operator allows it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    url: str = Field(
+        title="Address", description="Address of the receiver, with https.", min_length=1, max_length=2_048
+    )
+    events: list[webhooks.EventKind] = Field(
+        list(webhooks.DEFAULT_EVENTS),
+        title="Events",
+        description="Kinds of events that are sent.",
+        min_length=1,
+        max_length=16,
+    )
+
+
 class JobNew(BaseModel):
     """A submission: the task, its settings, and what the job is called."""
 
@@ -59,6 +76,7 @@ class JobNew(BaseModel):
         max_length=120,
         pattern=parsing.NO_NUL,
     )
+    webhook: WebhookNew | None = Field(None, title="Webhook", description="Where the job's events are sent.")
 
 
 class JobAgain(BaseModel):
@@ -123,7 +141,13 @@ def new_submission(task: str, body: Any) -> Submission:
         name=body.name,
         idempotency_key=parsing.idempotency_key(),
         expires_in=parsing.cancel_after(),
+        webhook=accepted_webhook(body.webhook),
     )
+
+
+def accepted_webhook(body: WebhookNew | None) -> webhooks.Webhook | None:
+    """The webhook of a submission, if it has one and the operator allows it."""
+    return webhooks.accept(context.settings(), body.url, body.events, address("")) if body is not None else None
 
 
 def draft(submission: Submission) -> Response:
@@ -167,7 +191,7 @@ def wait_for(row: tables.Job, until: Callable[[Seen], bool]) -> tuple[tables.Job
     Waiting takes a thread; when too many do, the reply comes at once, which the preference allows.
     """
     seconds = parsing.wait_seconds()
-    if until(Seen(row.version, row.status)):
+    if until(Seen(row.version, row.status, row.last_seq)):
         return row, seconds > 0
     if seconds <= 0:
         return row, False
@@ -296,6 +320,7 @@ def retry_job(job_id: str, body: JobAgain) -> Response:
             retried_from=row.id,
             from_checkpoint=body.start == "checkpoint",
             expires_in=parsing.cancel_after(),
+            webhook=webhooks.of(row.webhook),
         )
     )
 

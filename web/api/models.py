@@ -31,6 +31,7 @@ class GenerateNew(BaseModel):
         max_length=120,
         pattern=parsing.NO_NUL,
     )
+    webhook: jobs.WebhookNew | None = Field(None, title="Webhook", description="Where the job's events are sent.")
 
 
 class ModelQuery(parsing.Page):

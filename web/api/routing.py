@@ -45,6 +45,7 @@ IDS: Mapping[str, IdKind] = {
     "model_id": IdKind("mdl", "model"),
     "artifact_id": IdKind("art", "artifact"),
     "token_id": IdKind("tok", "token"),
+    "delivery_id": IdKind("dlv", "delivery"),
 }
 
 Method = Literal["GET", "POST", "PATCH", "DELETE"]

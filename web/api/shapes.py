@@ -7,7 +7,7 @@ from typing import Any
 
 from aigc_models import registry
 from aigc_models.base import Params
-from jobs import tables
+from jobs import tables, webhooks
 from jobs.repository import Label, Point, QueueState
 from web import context, failures, schemas
 from web.api.render import address, api
@@ -61,6 +61,7 @@ def input_field(params: type[Params], kind: str) -> str | None:
 
 def job(row: tables.Job, label: Label, made: Made, position: int | None = None) -> schemas.Job:
     """A job as the API shows it. Its place in the queue costs a look at the whole queue, so lists leave it out."""
+    hook = webhooks.of(row.webhook)
     return schemas.Job(
         id=row.id,
         task=task_of(row),
@@ -84,6 +85,7 @@ def job(row: tables.Job, label: Label, made: Made, position: int | None = None) 
         dataset=made.datasets.get(row.id) or _dataset_read(row),
         model=made.models.get(row.id),
         retried_from=row.retried_from,
+        webhook=schemas.JobWebhook(url=hook.shown, events=list(hook.events)) if hook else None,
         links=job_links(row.id),
     )
 
@@ -91,7 +93,7 @@ def job(row: tables.Job, label: Label, made: Made, position: int | None = None) 
 def job_links(job_id: str) -> schemas.JobLinks:
     """Where everything of a job is."""
     base = api(f"/jobs/{job_id}")
-    parts = ("cancel", "retry", "events", "metrics", "logs", "samples", "artifacts")
+    parts = ("cancel", "retry", "events", "metrics", "logs", "samples", "artifacts", "deliveries")
     return schemas.JobLinks(self=base, web=address(f"/jobs/{job_id}"), **{part: f"{base}/{part}" for part in parts})
 
 

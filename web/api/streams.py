@@ -19,6 +19,8 @@ PAUSE = 0.25
 KEEP_ALIVE = 10.0
 ROWS = 500
 HEAD = "retry: 1000\n\n"
+# Readers that split text as Unicode does would take these for the end of a line; JSON may spell them out.
+LINE_ENDS = {code: f"\\u{code:04x}" for code in (0x85, 0x2028, 0x2029)}
 
 
 def open_stream(row: tables.Job, after: int) -> Response:
@@ -83,7 +85,8 @@ class Stream:
 
     def _event(self, name: str, data: object, seq: int | None = None) -> str:
         head = f"id: {seq}\n" if seq is not None else ""
-        return self._written(f"{head}event: {name}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n")
+        text = json.dumps(data, ensure_ascii=False).translate(LINE_ENDS)
+        return self._written(f"{head}event: {name}\ndata: {text}\n\n")
 
     def _written(self, text: str) -> str:
         self.last_line = time.monotonic()

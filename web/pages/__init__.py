@@ -14,10 +14,13 @@ from web.pages import (
     models,
     new_job,
     tokens,
+    webhook,
     workers,
 )
 
 blueprint = Blueprint("pages", __name__)
 frame.init(blueprint)
-for part in (home, job_list, new_job, job, job_actions, datasets, models, workers, tokens, help_pages, api_docs):
+for part in (
+    home, job_list, new_job, job, job_actions, webhook, datasets, models, workers, tokens, help_pages, api_docs
+):  # fmt: skip
     blueprint.register_blueprint(part.blueprint)

@@ -9,7 +9,7 @@ from aigc_models import registry
 from jobs.repository import Repository
 from jobs.tables import FINAL, Job, WorkerNode
 from web import context, failures
-from web.pages import amounts, curves, lineage, live, results, snippets, timeline
+from web.pages import amounts, curves, lineage, live, results, snippets, timeline, webhook
 from web.pages.states import Situation, hint, look, situation
 from web.translate import say
 
@@ -33,7 +33,7 @@ def part(job_id: str) -> Response:
     """What moves on the page, if it moved: the look-up costs three small reads, the rendering waits for a change."""
     reads = context.repository()
     now = situation(reads.job(job_id), reads)
-    tag = live.tag_of(now.job.version, now.job.last_seq, now.state, now.position)
+    tag = live.tag_of(now.job.version, now.job.last_seq, now.state, now.position, *webhook.mark(now.job))
     return live.part(tag, lambda: render_template("job_live.html", **_view(now, reads)))
 
 
@@ -77,6 +77,7 @@ def _view(now: Situation, reads: Repository) -> dict[str, Any]:
         "attempts": reads.attempts(job.id),
         "worker": _worker(job, reads),
         "lineage": lineage.of(job, reads),
+        "webhook": webhook.of(job),
         "can_retry": job.status in FINAL and params_class is not None and params_class.makes != "dataset",
         "live_url": "" if now.final else url_for("pages.job.part", job_id=job.id),
     }

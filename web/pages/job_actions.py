@@ -3,7 +3,7 @@
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from jobs import lifecycle
+from jobs import lifecycle, webhooks
 from jobs.errors import JobAlreadyFinished, JobStillRunning
 from jobs.submit import Submission, submit
 from jobs.tables import FINAL, Job
@@ -46,6 +46,7 @@ def retry(job_id: str) -> Response:
         retried_from=job.id,
         from_checkpoint=request.form.get("from") == "checkpoint",
         idempotency_key=request.form.get("idempotency_key") or None,
+        webhook=webhooks.of(job.webhook),
     )
     made: Job = submit(context.engine(), context.principal(), wish).job
     return _to(made.id)

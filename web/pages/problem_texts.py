@@ -57,6 +57,16 @@ SETTINGS: Mapping[str, Topic] = {
         "The dataset or model version is of another kind than the task needs.",
         ("Choose one from the form's list: it shows only those that fit.",),
     ),
+    "invalid-webhook": Topic(
+        "The webhook cannot be used",
+        "Its address cannot be read, or the operator has not allowed this receiver.",
+        ("Correct what the message names, or ask the operator to list the receiver.",),
+    ),
+    "webhooks-off": Topic(
+        "Webhooks are switched off",
+        "The operator has allowed no receiver of webhooks on this server.",
+        ("Ask the operator to set AIGC_WEBHOOK_HOSTS.", "Follow the job's events instead: they are all kept."),
+    ),
     "invalid-cursor": Topic(
         "The page of the list cannot be found",
         "The cursor was not made by this server.",
