@@ -9,6 +9,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -223,8 +224,7 @@ class Stack:
 
 
 def _command_line(process: psutil.Process) -> list[str]:
-    try:
-        line: list[str] = process.cmdline()
-        return line
-    except psutil.NoSuchProcess:  # it ended meanwhile, or waits to be reaped
-        return []
+    line: list[str] = []
+    with suppress(psutil.NoSuchProcess):  # it ended meanwhile, or waits to be reaped
+        line = process.cmdline()
+    return line
