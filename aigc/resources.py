@@ -212,10 +212,13 @@ class Jobs:
     ) -> Job:
         """Submit a job; settings come from ``params`` (mapping, dataclass) and from keywords.
 
+        The keyword ``time_limit`` is no setting: it is the time in seconds that the job may run.
+
         Raises:
             InvalidParams: A setting cannot be used; all flaws are listed.
         """
-        body = {"task": task, "params": flows.settings_of(params, settings), "preset": preset, "name": name}
+        limit = {"time_limit": settings.pop("time_limit", None)}
+        body = {"task": task, "params": flows.settings_of(params, settings), "preset": preset, "name": name} | limit
         return Job(self._api.run(flows.submit(self._api.wire, body)), self._api)
 
     def check(

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.exc import OperationalError
 
-from jobs import collector, maintenance, migrate, workers
+from jobs import collector, disk, maintenance, migrate, workers
 from jobs.engine import Engine, open_engine
 from jobs.errors import NotFound
 from jobs.settings import Settings
@@ -58,6 +58,7 @@ class Scheduler:
             Chore("redispatch", lambda: maintenance.redispatch(engine), every),
             Chore("reap", reaper.tick, every),
             Chore("expire", lambda: maintenance.expire(engine), every),
+            Chore("room", lambda: disk.end_waits(engine), every),
             Chore("rehome", lambda: maintenance.rehome(engine), engine.settings.redispatch_seconds),
             Chore("heartbeat", self._beat, engine.settings.heartbeat_seconds),
             Chore("prune", lambda: collector.prune(engine), PRUNE_SECONDS, now + PRUNE_SECONDS / 2),
