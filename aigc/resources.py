@@ -231,11 +231,13 @@ class Jobs:
         """Submit a job; settings come from ``params`` (mapping, dataclass) and from keywords.
 
         ``webhook`` is an address, or ``{"url": ..., "events": ["state", "end"]}``.
+        The keyword ``time_limit`` is no setting: it is the time in seconds that the job may run.
 
         Raises:
             InvalidParams: A setting cannot be used; all flaws are listed.
         """
         body = {
+            "time_limit": settings.pop("time_limit", None),
             "task": task,
             "params": flows.settings_of(params, settings),
             "preset": preset,

@@ -5,7 +5,7 @@ family's parameters at no cost.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol, TypeVar
 
@@ -153,6 +153,33 @@ class Family:
     metrics: Mapping[str, MetricInfo] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Adjustments:
+    """How a run goes gentler about the same settings, because an earlier try of them failed.
+
+    Attributes:
+        micro_batches: Parts a batch is computed in, one after the other. It takes less memory; the
+            batch size that counts for the optimiser stays. What is drawn or measured in chunks
+            takes chunks that are so many times smaller.
+        learning_rate_factor: What the learning rate is multiplied with.
+    """
+
+    micro_batches: int = 1
+    learning_rate_factor: float = 1.0
+
+    @classmethod
+    def read(cls, stored: Mapping[str, Any]) -> "Adjustments":
+        """From JSON; what only another version knows is left out."""
+        return cls(**{each.name: stored[each.name] for each in fields(cls) if each.name in stored})
+
+    def chunk(self, size: int) -> int:
+        """How many items to compute at once, where nothing is adjusted ``size``."""
+        return max(1, size // self.micro_batches)
+
+
+UNADJUSTED = Adjustments()
+
+
 class Run(Protocol):
     """What an operation is given to work with. It never learns what a job is.
 
@@ -164,12 +191,14 @@ class Run(Protocol):
         out_dir: What is written here becomes the job's artifacts. ``model/...`` becomes the
             model version, ``dataset/...`` the dataset, everything else plain results.
         resume_from: Directory written by the ``checkpoint`` callback of an earlier attempt.
+        adjustments: How to go gentler about the settings than they say.
     """
 
     device: str
     inputs: Mapping[str, Path]
     out_dir: Path
     resume_from: Path | None
+    adjustments: Adjustments
 
     def phase(self, name: Phase) -> None:
         """Say which part of the work begins."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from zipfile import ZIP_STORED, ZipFile
 
-from aigc_models.base import Cancelled, Fault, InputError, Metrics, Params, Paused, Phase
+from aigc_models.base import UNADJUSTED, Adjustments, Cancelled, Fault, InputError, Metrics, Params, Paused, Phase
 from aigc_models.data.starters import STARTERS
 from aigc_models.registry import families
 
@@ -35,6 +35,7 @@ class LocalRun:
         inputs: Local directories of datasets and models.
         device: Torch device string.
         resume_from: Checkpoint to go on from.
+        adjustments: How to go gentler about the settings than they say.
         checkpoints: Where checkpoints go; None keeps none.
         checkpoint_seconds: Least time between two checkpoints.
         on_phase: Called with the name of each phase.
@@ -48,6 +49,7 @@ class LocalRun:
     inputs: Mapping[str, Path] = field(default_factory=dict)
     device: str = "cpu"
     resume_from: Path | None = None
+    adjustments: Adjustments = UNADJUSTED
     checkpoints: Path | None = None
     checkpoint_seconds: float = 30.0
     on_phase: Callable[[str], None] = _ignore

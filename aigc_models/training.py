@@ -204,7 +204,13 @@ class TrainingState:
     plain: dict[str, Any] = field(default_factory=dict)
 
     def save(self, directory: Path, step: int) -> None:
-        """Write all of it, to be loaded after ``step`` steps were done."""
+        """Write all of it, to be loaded after ``step`` steps were done.
+
+        Raises:
+            Diverged: A weight is NaN or infinite. Such a state is nothing to go back to.
+        """
+        if not all(_finite(module) for module in self.modules.values()):
+            raise Diverged(step)
         directory.mkdir(parents=True, exist_ok=True)
         for name, module in self.modules.items():
             save_weights(module, directory / f"{name}.safetensors")
@@ -228,6 +234,10 @@ class TrainingState:
         self.plain.clear()
         self.plain.update(state["plain"])
         return int(state["step"])
+
+
+def _finite(module: nn.Module) -> bool:
+    return all(bool(weight.isfinite().all()) for weight in module.parameters())
 
 
 def read_state(directory: Path) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from aigc_models.image_gan.plan import Plan
 from aigc_models.image_gan.trainer import Recipe, Trainer, draw
 from aigc_models.image_vae import objective
 from aigc_models.image_vae.params import ImageVaeTrain
+from aigc_models.image_vae.trainer import Lesson
 from aigc_models.image_vae.trainer import PlainTrainer as VaeTrainer
 from aigc_models.layers.augment import resize
 from aigc_models.layers.convolution import Conv, ThinConv, UpConv
@@ -110,7 +111,7 @@ class OurVae:
             kl_warmup=0.0,
             free_bits=0.0,
         )
-        self._trainer, self._done = VaeTrainer(params, starter(), "cpu"), 0
+        self._trainer, self._done = VaeTrainer(Lesson(params, starter(), "cpu")), 0
 
     def step(self) -> int:
         """One batch."""

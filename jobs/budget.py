@@ -7,22 +7,25 @@ from typing import Literal
 from jobs.settings import Settings
 
 # A second try of these would meet the same fault.
-HOPELESS = frozenset({"invalid_data", "diverged", "timeout", "expired", "poisoned"})
+HOPELESS = frozenset({"invalid_data", "timeout", "expired", "poisoned"})
+# So would one of these, unless it does something differently.
+CURABLE = frozenset({"out_of_memory", "diverged"})
 DISK_PAUSES = 30  # a full disk is emptied by a person; wait that many first pauses
 JITTER = 0.2
 
 Decision = Literal["fail", "retry", "wait"]
 
 
-def decide(code: str, app_failures: int, settings: Settings) -> Decision:
+def decide(code: str, app_failures: int, settings: Settings, *, remedied: bool) -> Decision:
     """Say what follows a failure: the end, a try that counts, or a wait that does not.
 
     Args:
         code: The failure code.
         app_failures: Failures of the program so far, without this one.
         settings: Holds the budget.
+        remedied: Whether the next try would do something differently.
     """
-    if code in HOPELESS:
+    if code in HOPELESS or (code in CURABLE and not remedied):
         return "fail"
     if code == "disk_full":
         return "wait"

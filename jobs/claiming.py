@@ -52,7 +52,13 @@ class FileSet:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A job that one attempt now holds, with everything needed to run it."""
+    """A job that one attempt now holds, with everything needed to run it.
+
+    Attributes:
+        adjustments: What recovery changed for this attempt.
+        time_limit: Seconds that all attempts may run together, or None.
+        time_left: What the attempts before have left of it.
+    """
 
     job_id: str
     tenant_id: str
@@ -66,6 +72,9 @@ class Claim:
     resumed_step: int | None = None
     lane: str = "training"
     device_kind: str = "cpu"
+    adjustments: Mapping[str, Any] = field(default_factory=dict)
+    time_limit: int | None = None
+    time_left: float | None = None
 
 
 def claim(engine: Engine, worker: WorkerIdentity, warm: frozenset[str] = frozenset()) -> Claim | None:
@@ -179,7 +188,17 @@ def _claimed(session: Session, job: Row[Any]) -> Claim:
         resumed_step=resumed,
         lane=job.lane,
         device_kind=job.device_kind,
+        adjustments=dict(job.adjustments),
+        time_limit=job.time_limit_seconds,
+        time_left=_time_left(session, job) if job.time_limit_seconds is not None else None,
     )
+
+
+def _time_left(session: Session, job: Row[Any]) -> float:
+    """Seconds of the limit that the ended attempts did not use; what a job waits between them does not count."""
+    ended = select(Attempt.started_at, Attempt.ended_at).where(Attempt.job_id == job.id, Attempt.number < job.attempt)
+    used = sum((row.ended_at - row.started_at).total_seconds() for row in session.execute(ended) if row.ended_at)
+    return max(0.0, float(job.time_limit_seconds - used))
 
 
 def _inputs(session: Session, job_id: str) -> dict[str, FileSet]:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from sqlalchemy import delete, exists, func, select, update
 
-from jobs import storage_lock, workers
+from jobs import staging, storage_lock, workers
 from jobs.artifacts import Stored
 from jobs.engine import Engine
 from jobs.idempotency import LIFETIME
@@ -131,10 +131,10 @@ def collect_staging(engine: Engine) -> int:
     with engine.db.read() as session:
         now = engine.db.now(session)
         running = session.execute(select(Job.id, Job.attempt, Job.lease_id).where(Job.status == "running"))
-        current = {working_directory(row.id, row.attempt, str(row.lease_id)) for row in running}
-    staging, removed = engine.settings.staging, 0
-    for path in (*staging.glob("*"), *staging.glob(f"{UPLOADS}/*")):
-        if path.name in current or path.name == UPLOADS or not _is_older(path, now - ORPHAN_AGE):
+        current = {staging.directory(engine.settings, row.id, row.attempt, str(row.lease_id)) for row in running}
+    root, removed = engine.settings.staging, 0
+    for path in (*root.glob("*"), *root.glob(f"{UPLOADS}/*")):
+        if path in current or path.name == UPLOADS or not _is_older(path, now - ORPHAN_AGE):
             continue
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
@@ -142,11 +142,6 @@ def collect_staging(engine: Engine) -> int:
             path.unlink(missing_ok=True)
         removed += 1
     return removed
-
-
-def working_directory(job_id: str, attempt: int, lease_id: str) -> str:
-    """Name of an attempt's directory below the staging directory."""
-    return f"{job_id}.{attempt}.{lease_id[:8]}"
 
 
 def _mark(engine: Engine) -> None:

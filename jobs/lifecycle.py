@@ -6,15 +6,15 @@ row count decides. An attempt that was given up as lost changes nothing, however
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, case, select, update
 from sqlalchemy.orm import Session
 
-from aigc_models.base import Fault
-from jobs import budget, curves, results
+from aigc_models.base import Adjustments, Fault
+from jobs import budget, curves, recovery, results
 from jobs.artifacts import NewFile
 from jobs.claiming import Claim
 from jobs.engine import Engine
@@ -23,6 +23,7 @@ from jobs.moves import Move, NewEvent, apply, state_event
 from jobs.naming import plain
 from jobs.removal import delete_job
 from jobs.requesting import request_cancel, request_pause, resume
+from jobs.staging import TAIL_BYTES
 from jobs.tables import FAILURE_CODES, Attempt, Job
 
 __all__ = [
@@ -35,8 +36,6 @@ __all__ = [
     "request_pause",
     "resume",
 ]
-
-STDERR_TAIL = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +71,24 @@ class Signals:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why an attempt failed: one of :data:`jobs.tables.FAILURE_CODES`, and sentences for the user."""
+    """Why an attempt failed.
+
+    Attributes:
+        code: One of :data:`jobs.tables.FAILURE_CODES`.
+        faults: Sentences for the user.
+        disk: Of a full disk: the host, and the bytes that were free when the attempt had been tidied up.
+    """
 
     code: str
-    faults: Sequence[Fault] = field(default_factory=tuple)
+    faults: Sequence[Fault] = ()
+    disk: Mapping[str, Any] | None = None
 
     def stored(self) -> dict[str, Any]:
         """As it is kept in the job's row."""
         if self.code not in FAILURE_CODES:
             raise ValueError(f"no such failure code: {self.code}")
-        return {"code": self.code, "faults": [_jsonable(asdict(fault)) for fault in self.faults]}
+        disk = {"disk": dict(self.disk)} if self.disk is not None else {}
+        return {"code": self.code, "faults": [_jsonable(asdict(fault)) for fault in self.faults]} | disk
 
 
 class Lease:
@@ -162,7 +169,10 @@ class Lease:
         self._end(work, "succeeded")
 
     def fail(self, failure: Failure, stderr_tail: str = "") -> None:
-        """End the attempt badly: try again later if the failure's kind and the budget allow it, else give up."""
+        """End the attempt badly: try again later if the failure's kind and the budget allow it, else give up.
+
+        What the next attempt does differently is written in the same transaction that queues it.
+        """
         stored, tail = failure.stored(), _tail(stderr_tail)
         self._end(lambda session, now: self._fail(session, now, stored, tail), "retried", "failed", "cancelled")
 
@@ -226,11 +236,12 @@ class Lease:
 
     def _fail(self, session: Session, now: datetime, failure: dict[str, Any], tail: str) -> None:
         row = self._require(session)
-        code, settings = failure["code"], self._engine.settings
-        decision = budget.decide(code, row.app_failures, settings)
+        code, settings, case = failure["code"], self._engine.settings, self._case(row)
+        remedy = recovery.remedy(code, case)
+        decision = budget.decide(code, row.app_failures, settings, remedied=remedy is not None)
         if decision == "fail":
             event = state_event("failed", attempt=self.claim.attempt, code=code)
-            self._write(session, Move("running", "failed", {"failure": failure}, [event]), now)
+            self._write(session, Move("running", "failed", {"failure": _advised(failure, case)}, [event]), now)
             self._end_attempt(session, now, "failed", code, tail)
             return
         if row.cancel_requested_at is not None:
@@ -238,10 +249,19 @@ class Lease:
             return
         later = now + budget.pause(code, row.app_failures, settings)
         counted = {"app_failures": Job.app_failures + 1} if decision == "retry" else {"releases": Job.releases + 1}
-        event = state_event("queued", attempt=self.claim.attempt, code=code, not_before=later.isoformat())
-        values = {"failure": failure, "not_before": later} | counted
-        self._write(session, Move("running", "queued", values, [event]), now)
+        values: dict[str, Any] = {"failure": failure, "not_before": later, **counted}
+        said: dict[str, Any] = {"attempt": self.claim.attempt, "code": code, "not_before": later.isoformat()}
+        events = []
+        if remedy is not None:
+            values["adjustments"] = said["adjustments"] = recovery.stored(remedy.adjustments)
+            events.append(NewEvent("log", {"level": "warning", "message": remedy.line}))
+        self._write(session, Move("running", "queued", values, [*events, state_event("queued", **said)]), now)
         self._end_attempt(session, now, "retried", code, tail)
+
+    def _case(self, row: Any) -> recovery.Case:
+        claim = self.claim
+        task, adjustments = f"{claim.family}.{claim.operation}", Adjustments.read(claim.adjustments)
+        return recovery.Case(task, claim.params, adjustments, row.checkpoint_step)
 
     def _release(self, session: Session, now: datetime, reason: str) -> None:
         if self._require(session).cancel_requested_at is not None:
@@ -276,7 +296,7 @@ class Lease:
         return row
 
     def _require(self, session: Session) -> Any:
-        wanted = select(Job.app_failures, Job.cancel_requested_at).where(*self._held())
+        wanted = select(Job.app_failures, Job.cancel_requested_at, Job.checkpoint_step).where(*self._held())
         row: Any = session.execute(wanted.with_for_update()).one_or_none()
         if row is None:
             raise LeaseLost
@@ -300,8 +320,18 @@ def _signals(row: Any) -> Signals:
     return Signals(cancel=row.cancel_requested_at is not None, pause=row.pause_requested_at is not None)
 
 
+def _advised(failure: Mapping[str, Any], case: recovery.Case) -> dict[str, Any]:
+    """A final failure, with what to change in place of the worker's sentence, where that is known."""
+    faults = failure["faults"]
+    found = recovery.advice(failure["code"], case, faults[0]["values"].get("step") if faults else None)
+    if found is None:
+        return dict(failure)
+    suggestion = {"suggestion": {"params": dict(found.params)}} if found.params else {}
+    return {**failure, "faults": [asdict(found.fault), *faults[1:]], **suggestion}
+
+
 def _tail(text: str) -> str:
-    return plain(text)[-STDERR_TAIL:]
+    return plain(text)[-TAIL_BYTES:]
 
 
 def _jsonable(value: Any) -> Any:

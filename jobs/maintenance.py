@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Row, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from jobs import workers
+from jobs import staging, workers
 from jobs.dispatch import DEVICE_KINDS, LANES
 from jobs.engine import Engine
 from jobs.moves import Move, apply, state_event
@@ -172,6 +172,9 @@ def _reap(engine: Engine, session: Session, job_id: str, lease_id: str) -> Row[A
         or apply(session, job_id, again, now, *overdue)
     )
     if job is not None:
+        printed = staging.last_words(staging.directory(engine.settings, job_id, job.attempt, lease_id))
         ended = update(Attempt).where(Attempt.lease_id == lease_id)
-        session.execute(ended.values(ended_at=now, outcome="lost", failure_code="worker_lost"))
+        session.execute(
+            ended.values(ended_at=now, outcome="lost", failure_code="worker_lost", stderr_tail=printed or None)
+        )
     return job

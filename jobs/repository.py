@@ -9,7 +9,7 @@ from typing import Any, Literal
 from sqlalchemy import Select, exists, func, or_, select
 from sqlalchemy.orm import Session
 
-from jobs import curves, states
+from jobs import curves, disk, states
 from jobs.curves import Point
 from jobs.dispatch import DEVICE_KINDS, LANES
 from jobs.engine import Engine
@@ -30,7 +30,7 @@ from jobs.tables import (
     ModelVersion,
     WorkerNode,
 )
-from jobs.workers import LIVE, live, served
+from jobs.workers import LIVE, lanes, live
 
 __all__ = ["DatasetState", "JobFilter", "Label", "Page", "Point", "QueueState", "Repository"]
 
@@ -99,7 +99,8 @@ class Repository:
         if job.status == "running":
             return states.label(job, self._now, frozenset())  # whoever runs it, it is served
         if job.status == "queued":
-            return states.label(job, self._now, self._served)
+            without_room = disk.lanes_without_room(self._nodes, self.engine.settings)
+            return states.label(job, self._now, lanes(self._nodes), without_room)
         return Label(job.status)
 
     def queue_position(self, job: Job) -> int | None:
@@ -263,6 +264,11 @@ class Repository:
                 for kind in DEVICE_KINDS
             ]
 
+    def waiting_for_room(self) -> int:
+        """How many of the caller's jobs wait because a disk was full."""
+        with self.engine.db.read() as session:
+            return _count(session, Job.tenant_id == self.principal.tenant_id, *disk.waits(self._now))
+
     def counts(self) -> Mapping[str, int]:
         """The caller's jobs by status, each counted to 10,000."""
         with self.engine.db.read() as session:
@@ -279,9 +285,9 @@ class Repository:
             return self.engine.db.now(session)
 
     @cached_property
-    def _served(self) -> set[tuple[str, str]]:
+    def _nodes(self) -> Sequence[WorkerNode]:
         with self.engine.db.read() as session:
-            return served(session, self._now, self._patience)
+            return live(session, self._now, self._patience)
 
     def _this_attempt(self, job: Job) -> tuple[datetime, int]:
         with self.engine.db.read() as session:

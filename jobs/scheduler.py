@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.exc import OperationalError
 
-from jobs import collector, maintenance, migrate, retention, workers
+from jobs import collector, disk, maintenance, migrate, retention, workers
 from jobs.engine import Engine, open_engine
 from jobs.errors import NotFound
 from jobs.settings import Settings
@@ -62,6 +62,7 @@ class Scheduler:
             Chore("redispatch", lambda: maintenance.redispatch(engine), every),
             Chore("reap", reaper.tick, every),
             Chore("expire", lambda: maintenance.expire(engine), every),
+            Chore("room", lambda: disk.end_waits(engine), every),
             Chore("rehome", lambda: maintenance.rehome(engine), engine.settings.redispatch_seconds),
             Chore("heartbeat", self._beat, engine.settings.heartbeat_seconds),
         )

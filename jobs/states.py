@@ -13,6 +13,9 @@ BROKER_PATIENCE = timedelta(seconds=5)
 NO_WORKER = "No worker is running. Start one with: aigc worker"
 BROKER_DOWN = "The queue cannot be reached. The job is kept and starts when the queue is back."
 RETRY = "The last attempt failed. The next one starts by itself soon."
+DISK_FULL = "The disk is full. The job goes on by itself when there is room."
+IN_PARTS = "The device ran out of memory. The next attempt starts soon and computes each batch in {parts} parts."
+LOWER_RATE = "The loss became NaN. The next attempt starts soon with the learning rate halved."
 STALLED = "The worker has stopped answering. Another one takes over by itself."
 STOPPING = "The worker is finishing the current step."
 PAUSING = "The worker is saving the job's state."
@@ -34,18 +37,19 @@ class Label:
     values: Mapping[str, Any] = field(default_factory=dict)
 
 
-def label(job: Job, now: datetime, served: Set[tuple[str, str]]) -> Label:
+def label(job: Job, now: datetime, served: Set[tuple[str, str]], full: Set[tuple[str, str]] = frozenset()) -> Label:
     """Derive a job's label.
 
     Args:
         job: The row.
         now: The database's clock.
         served: The (lane, kind of device) pairs that live workers take jobs of.
+        full: Those of them whose workers all have too little room on their disks.
     """
     if job.status == "running":
         return _running(job, now)
     if job.status == "queued":
-        return _queued(job, now, served)
+        return _queued(job, now, served, full)
     return Label(job.status)
 
 
@@ -59,12 +63,25 @@ def _running(job: Job, now: datetime) -> Label:
     return Label("running")
 
 
-def _queued(job: Job, now: datetime, served: Set[tuple[str, str]]) -> Label:
+def _queued(job: Job, now: datetime, served: Set[tuple[str, str]], full: Set[tuple[str, str]]) -> Label:
     if job.not_before > now:
-        return Label("waiting_retry", RETRY)
+        return _waiting_retry(job)
     waiting = now - max(job.not_before, job.created_at)
+    if waiting > WORKER_PATIENCE and (job.lane, job.device_kind) in full:
+        return Label("waiting_for_worker", DISK_FULL)
     if waiting > WORKER_PATIENCE and (job.lane, job.device_kind) not in served:
         return Label("waiting_for_worker", NO_WORKER)
     if waiting > BROKER_PATIENCE and job.dispatched_at is None:
         return Label("broker_down", BROKER_DOWN)
     return Label("queued")
+
+
+def _waiting_retry(job: Job) -> Label:
+    code, parts = (job.failure or {}).get("code"), job.adjustments.get("micro_batches", 1)
+    if code == "disk_full":
+        return Label("waiting_retry", DISK_FULL)
+    if code == "out_of_memory" and parts > 1 and "batch_size" in job.params:
+        return Label("waiting_retry", IN_PARTS, {"parts": parts})
+    if code == "diverged":
+        return Label("waiting_retry", LOWER_RATE)
+    return Label("waiting_retry", RETRY)

@@ -26,6 +26,8 @@ from jobs.webhooks import Webhook
 from jobs.workers import device_kind_for
 
 LONGEST_KEY = 255
+BAD_LIMIT = "invalid-time-limit"
+LONGEST_RUN = timedelta(days=365)
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)  # the turn of an owner that no worker has served yet
 
 
@@ -40,6 +42,7 @@ class Draft:
     retried_from: str | None = None
     expires_in: timedelta | None = None
     webhook: Webhook | None = None
+    time_limit: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,7 @@ class Submission:
             settings must then be the same.
         expires_in: The job fails if it has not started by then.
         webhook: Where its events are sent; made by :func:`jobs.webhooks.accept`.
+        time_limit: The job fails when its attempts have run that long together.
     """
 
     task: str
@@ -70,6 +74,7 @@ class Submission:
     from_checkpoint: bool = False
     expires_in: timedelta | None = None
     webhook: Webhook | None = None
+    time_limit: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +134,7 @@ def submit(engine: Engine, principal: Principal, submission: Submission) -> Subm
         priority=submission.priority,
         retried_from=submission.retried_from,
         **({"webhook": submission.webhook.stored()} if submission.webhook else {}),
+        time_limit=_seconds(submission.time_limit),
     )
 
     order = _Order(engine, principal, submission, params)
@@ -182,6 +188,7 @@ def insert_job(session: Session, engine: Engine, principal: Principal, draft: Dr
         updated_at=now,
         not_before=now,
         expires_at=now + draft.expires_in if draft.expires_in is not None else None,
+        time_limit_seconds=_seconds(draft.time_limit),
         retried_from=draft.retried_from,
         webhook=draft.webhook.stored() if draft.webhook else None,
     )
@@ -206,6 +213,7 @@ def _insert(session: Session, now: datetime, order: _Order) -> Job:
         retried_from=submission.retried_from,
         expires_in=submission.expires_in,
         webhook=submission.webhook,
+        time_limit=submission.time_limit,
     )
     job = insert_job(session, order.engine, order.principal, draft, now)
     for row in found.rows:
@@ -233,8 +241,14 @@ def _check_words(submission: Submission) -> None:
     if key is not None and not (is_printable(key) and len(key) <= LONGEST_KEY):
         sentence = "The idempotency key must have 1 to {longest} printable characters."
         faults.append(Fault(sentence, {"longest": LONGEST_KEY}, code="invalid-idempotency-key"))
+    if submission.time_limit is not None and not timedelta(seconds=1) <= submission.time_limit <= LONGEST_RUN:
+        faults.append(Fault("The time limit must be between 1 second and 365 days.", {}, "/time_limit", code=BAD_LIMIT))
     if faults:
         raise InvalidParams(faults=faults)
+
+
+def _seconds(time: timedelta | None) -> int | None:
+    return None if time is None else int(time.total_seconds())
 
 
 def _inherit_checkpoint(session: Session, job: Job, source_id: str, now: datetime) -> None:

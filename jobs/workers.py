@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -49,15 +49,22 @@ def register(engine: Engine, role: str, lane: str | None, device: str | None, de
     return node.id
 
 
-def beat(engine: Engine, worker_id: str, draining: bool = False) -> None:
+def beat(engine: Engine, worker_id: str, draining: bool = False, free_disk: int | None = None) -> None:
     """Say that the process lives.
+
+    Args:
+        engine: Where to.
+        worker_id: What :func:`register` gave.
+        draining: Whether it takes no more jobs.
+        free_disk: Bytes free where it keeps its files.
 
     Raises:
         NotFound: It was silent so long that it was forgotten: register again.
     """
     with engine.db.begin() as session:
         alive = update(WorkerNode).where(WorkerNode.id == worker_id)
-        alive = alive.values(heartbeat_at=engine.db.now(session), draining=draining).returning(WorkerNode.id)
+        said = {"heartbeat_at": engine.db.now(session), "draining": draining, "free_disk": free_disk}
+        alive = alive.values(**said).returning(WorkerNode.id)
         if session.execute(alive).one_or_none() is None:
             raise NotFound(kind="worker", id=worker_id)
 
@@ -76,7 +83,11 @@ def live(session: Session, now: datetime, within: timedelta = LIVE) -> Sequence[
 
 def served(session: Session, now: datetime, within: timedelta = LIVE) -> set[tuple[str, str]]:
     """The (lane, kind of device) pairs that a live worker takes jobs of."""
-    nodes = live(session, now, within)
+    return lanes(live(session, now, within))
+
+
+def lanes(nodes: Iterable[WorkerNode]) -> set[tuple[str, str]]:
+    """The (lane, kind of device) pairs that some processes take jobs of."""
     return {(n.lane, n.device_kind) for n in nodes if n.lane and n.device_kind and not n.draining}
 
 

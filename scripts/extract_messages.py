@@ -139,6 +139,7 @@ def _errors() -> Iterator[Message]:
         yield (error.__doc__ or "").strip().splitlines()[0]
     for reason in failures.REASONS.values():
         yield from (reason.title, reason.detail)
+    yield from failures.DUPLICATES.values()
 
 
 def _below(kind: type[AigcError]) -> Iterator[type[AigcError]]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aigc_models.base import Fault
+from web.forms import to_text
 from web.translate import say
 
 HELP = "/docs/problems/"
@@ -49,7 +50,7 @@ REASONS: Mapping[str, Reason] = {
     ),
     "timeout": Reason(
         "The job took too long",
-        "The job passed its time limit. Use fewer epochs or a higher limit.",
+        "The job passed its time limit. Go on from its checkpoint, or use a higher limit.",
     ),
     "worker_lost": Reason(
         "The worker was lost",
@@ -62,7 +63,7 @@ REASONS: Mapping[str, Reason] = {
     ),
     "disk_full": Reason(
         "The disk is full",
-        "The disk of the worker is full. Delete what is not needed, then start the job again.",
+        "The disk of the worker is full. Delete what is not needed; the job goes on by itself.",
         retryable=True,
     ),
     "expired": Reason(
@@ -76,6 +77,35 @@ REASONS: Mapping[str, Reason] = {
         retryable=True,
     ),
 }
+
+
+# The button that starts the form with a suggested setting, by the setting's name.
+DUPLICATES: Mapping[str, str] = {
+    "batch_size": "Duplicate with batch size {value}",
+    "learning_rate": "Duplicate with learning rate {value}",
+}
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A way to try again with other settings.
+
+    Attributes:
+        label: What the button says.
+        params: The settings to change.
+    """
+
+    label: str
+    params: Mapping[str, Any]
+
+
+def suggestion(failure: Mapping[str, Any]) -> Suggestion | None:
+    """What may work instead, in the reader's language."""
+    params: Mapping[str, Any] = (failure.get("suggestion") or {}).get("params") or {}
+    known = next((name for name in params if name in DUPLICATES), None)
+    if known is None:
+        return None
+    return Suggestion(say(DUPLICATES[known], {"value": to_text(params[known])}), params)
 
 
 def slug(code: str) -> str:

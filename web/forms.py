@@ -18,6 +18,7 @@ from web.translate import say, say_fault
 
 Kind = Literal["dataset", "model", "choice", "flag", "number", "text", "long"]
 LONG_TEXT = 500
+BESIDE = frozenset({"time_limit"})  # fields that every job's form has beside the task's own
 UNSET = object()
 
 
@@ -151,7 +152,7 @@ def build(
         name = fault.pointer.strip("/").partition("/")[0]
         known = name in schema["properties"]
         sentence = say_fault(fault)
-        problems.append(Problem(sentence, f"#f-{name}" if known else "#main"))
+        problems.append(Problem(sentence, f"#f-{name}" if known or name in BESIDE else "#main"))
         if known:
             wrong.setdefault(name, []).append(sentence)
     start = defaults(params, preset)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from flask import Blueprint, Response, jsonify
 from sqlalchemy import func, select, text
 
-from jobs import tables, workers
+from jobs import disk, tables, workers
 from jobs.engine import Engine
 from web import auth, context
 
@@ -32,6 +32,7 @@ def readyz() -> Response:
         "storage": _works(_storage, engine),
         "broker": _works(lambda each: each.dispatcher.alive(), engine),
         "scheduler": _works(_scheduler, engine),
+        "disks": _works(_disks, engine),
     }
     serving = parts["database"] and parts["storage"]
     status = "ok" if all(parts.values()) else "degraded" if serving else "unavailable"
@@ -77,6 +78,14 @@ def _storage(engine: Engine) -> bool:
 def _scheduler(engine: Engine) -> bool:
     with engine.db.read() as session:
         return any(node.role == "scheduler" for node in workers.live(session, engine.db.now(session)))
+
+
+def _disks(engine: Engine) -> bool:
+    """Every slot has room for a job, and no job waits for some."""
+    with engine.db.read() as session:
+        now = engine.db.now(session)
+        full = disk.crowded(workers.live(session, now), engine.settings)
+        return not full and session.scalar(select(tables.Job.id).where(*disk.waits(now)).limit(1)) is None
 
 
 def _lines(engine: Engine) -> Iterable[str]:

@@ -73,6 +73,12 @@ class Queue(Answer):
     position: int | None = Field(None, description="1 is next; null when the job does not wait, and in lists.")
 
 
+class Suggestion(Answer):
+    """What to change so that the job may work."""
+
+    params: dict[str, Any] = Field(description="Settings to submit in place of the job's own.")
+
+
 class JobFailure(Answer):
     """Why a job failed."""
 
@@ -82,6 +88,7 @@ class JobFailure(Answer):
     errors: list[ProblemError]
     help_url: str
     retryable: bool = Field(description="Whether the same settings may work another time.")
+    suggestion: Suggestion | None = Field(None, description="Other settings that may work, where that is known.")
 
 
 class JobLinks(Answer):
@@ -128,6 +135,10 @@ class Job(Answer):
     started_at: datetime | None = None
     finished_at: datetime | None = None
     expires_at: datetime | None = None
+    time_limit: int | None = Field(None, description="Seconds that its attempts may run together.")
+    adjustments: dict[str, Any] = Field(
+        {}, description="What later attempts do differently, such as micro_batches or learning_rate_factor."
+    )
     worker: str | None = None
     dataset: str | None = Field(None, description="Id of the dataset it made or read.")
     model: str | None = Field(None, description="Id of the model version it made.")
@@ -335,6 +346,7 @@ class Worker(Answer):
     device_kind: str | None = None
     code_version: str
     draining: bool
+    free_disk: int | None = Field(None, description="Free bytes where it keeps its files.")
     job: str | None = Field(None, description="Id of the job it runs.")
     started_at: datetime
     heartbeat_at: datetime

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from aigc_models.base import Diverged, Fault, InputError
+from jobs.errors import StorageFull
 
 _NO_SPACE = "No space left on device"
 _NO_MEMORY = ("not enough memory", "can't allocate memory", "Cannot allocate memory")
@@ -15,7 +16,8 @@ _NO_MEMORY = ("not enough memory", "can't allocate memory", "Cannot allocate mem
 OUT_OF_MEMORY = "The device ran out of memory. Choose a smaller batch size or a smaller model."
 HOST_OUT_OF_MEMORY = "The machine ran out of memory. Choose a smaller batch size, or free memory on the machine."
 DIVERGED = "The loss became NaN at step {step}. Choose a lower learning rate, or another loss."
-DISK_FULL = "The disk is full. Delete what is not needed, then run the job again."
+DISK_FULL = "The disk is full. Delete what is not needed; the job goes on by itself."
+TIMEOUT = "The job has run for its time limit of {limit} and was stopped. Go on from its checkpoint, or do less."
 STALLED = "The job made no step for {seconds} seconds and was stopped."
 KILLED = "The process that did the work was killed by {signal}."
 EXITED = "The process that did the work ended by itself with exit status {status}."
@@ -90,6 +92,8 @@ def _known(error: BaseException) -> Ending | None:
 
 def is_disk_full(error: BaseException) -> bool:
     """Whether the disk, or the user's share of it, had no room; Rust libraries only say so in words."""
+    if isinstance(error, StorageFull):  # the store keeps some room free, for the database beside it
+        return True
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return True
     return _says(error, _NO_SPACE)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from aigc_models.base import Cancelled, Paused, Phase
+from aigc_models.base import UNADJUSTED, Adjustments, Cancelled, Paused, Phase
 from worker.model_cache import ModelCache
 from worker.protocol import Writer
 
@@ -41,6 +41,7 @@ class Workplace:
         scratch: For previews and checkpoints on their way to the supervisor.
         resume_from: The checkpoint to go on from.
         checkpoint_seconds: Least time between two checkpoints.
+        adjustments: How to go gentler about the settings than they say.
     """
 
     device: str
@@ -49,6 +50,7 @@ class Workplace:
     scratch: Path
     resume_from: Path | None = None
     checkpoint_seconds: float = 30.0
+    adjustments: Adjustments = UNADJUSTED
 
 
 @dataclass(slots=True)
@@ -90,6 +92,7 @@ class PipeRun:
         self.inputs = place.inputs
         self.out_dir = place.out_dir
         self.resume_from = place.resume_from
+        self.adjustments = place.adjustments
         self._place = place
         self._writer = writer
         self._requests = requests

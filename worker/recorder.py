@@ -1,11 +1,13 @@
 """Recording how an attempt ended: the one place that decides which end of the lease is right."""
 
 import logging
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from jobs import disk
 from jobs.artifacts import NewFile
 from jobs.errors import LeaseLost
 from jobs.lifecycle import Failure, Lease
@@ -43,8 +45,8 @@ class End:
         return self.outcome != "killed"
 
 
-def record(end: End, lease: Lease, heart: Heart, harvest: Harvest, out_dir: Path) -> None:
-    """Write the end, and before it whatever the heart still has to tell.
+def record(end: End, lease: Lease, heart: Heart, harvest: Harvest, staging: Path) -> None:
+    """Write the end, and before it whatever the heart still has to tell. The results lie in ``out`` below staging.
 
     Raises:
         LeaseLost: Another attempt holds the job by now; nothing was written.
@@ -53,9 +55,9 @@ def record(end: End, lease: Lease, heart: Heart, harvest: Harvest, out_dir: Path
         _last(heart)
         heart.persist(lease.cancelled)
     elif end.outcome == "succeeded":
-        _succeed(end, lease, heart, harvest, out_dir)
+        _succeed(end, lease, heart, harvest, staging)
     elif end.failure is not None:
-        _fail(end.failure, end.tail, lease, heart)
+        _fail(end.failure, end.tail, lease, heart, staging)
     elif end.outcome == "paused" and end.stop == "pause":
         _last(heart)
         heart.persist(lease.paused)
@@ -64,26 +66,30 @@ def record(end: End, lease: Lease, heart: Heart, harvest: Harvest, out_dir: Path
         heart.persist(lambda: lease.release("drain"))
     else:
         said = failures.ending("internal", failures.UNEXPECTED, kind="Cancelled", detail="Nobody asked for it.")
-        _fail(said, end.tail, lease, heart)
+        _fail(said, end.tail, lease, heart, staging)
 
 
-def _succeed(end: End, lease: Lease, heart: Heart, harvest: Harvest, out_dir: Path) -> None:
+def _succeed(end: End, lease: Lease, heart: Heart, harvest: Harvest, staging: Path) -> None:
     def write(files: list[NewFile]) -> None:
         heart.stop()  # until here it goes on: storing may take long
         heart.hand_over(lambda last: lease.succeed(end.metrics, files, last))
 
     try:
-        harvest.store(out_dir, write)
+        harvest.store(staging / "out", write)
     except LeaseLost:
         raise
     except Exception as error:
         log.exception("The results could not be kept")
-        _fail(failures.from_exception(error), "", lease, heart)
+        _fail(failures.from_exception(error), "", lease, heart, staging)
 
 
-def _fail(found: Ending, tail: str, lease: Lease, heart: Heart) -> None:
+def _fail(found: Ending, tail: str, lease: Lease, heart: Heart, staging: Path) -> None:
     _last(heart)
-    heart.persist(lambda: lease.fail(Failure(found.code, found.faults), tail))
+    room = None
+    if found.code == "disk_full":
+        shutil.rmtree(staging, ignore_errors=True)  # what this attempt itself took is no room for the next one
+        room = disk.measured(staging.parent)
+    heart.persist(lambda: lease.fail(Failure(found.code, found.faults, room), tail))
 
 
 def _last(heart: Heart) -> None:

@@ -20,7 +20,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from aigc_models import registry
-from aigc_models.base import Cancelled, InputError, Metrics, Params, Paused
+from aigc_models.base import Adjustments, Cancelled, InputError, Metrics, Params, Paused
 from aigc_models.faults import explain
 from worker import failures, linux
 from worker.model_cache import ModelCache
@@ -107,6 +107,7 @@ def _workplace(job: Message) -> Workplace:
         scratch=Path(job["scratch"]),
         resume_from=Path(job["resume_from"]) if job["resume_from"] else None,
         checkpoint_seconds=job["checkpoint_seconds"],
+        adjustments=Adjustments.read(job["adjustments"]),
     )
 
 

@@ -10,11 +10,13 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from io import FileIO
+from pathlib import Path
 
+from jobs.staging import TAIL_BYTES
 from worker import linux
 from worker.protocol import Message, Reader, Writer
 
-TAIL_BYTES = 64 * 1024
 _PASSED_ON = {
     "PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "VIRTUAL_ENV",
     "LD_LIBRARY_PATH", "LD_PRELOAD", "SSL_CERT_FILE",
@@ -51,6 +53,7 @@ class Tail:
         self._fd = fd
         self._chunks: deque[bytes] = deque()
         self._held = 0
+        self._copy: FileIO | None = None
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._pump, name="runner-output", daemon=True)
         self._thread.start()
@@ -65,6 +68,15 @@ class Tail:
         with self._lock:
             self._chunks.clear()
             self._held = 0
+            self._drop_copy()
+
+    def copy_to(self, path: Path) -> None:
+        """Keep the end of it in a file, too, from now on: it outlives this process, should that be killed."""
+        with self._lock:
+            self._drop_copy()
+            with contextlib.suppress(OSError):
+                self._copy = FileIO(path, "w")
+                self._write_copy()
 
     def wait(self, seconds: float) -> None:
         """Wait until everything is read: the process is dead, and so is whatever it started."""
@@ -77,7 +89,31 @@ class Tail:
                 self._held += len(chunk)
                 while self._held - len(self._chunks[0]) >= TAIL_BYTES:
                     self._held -= len(self._chunks.popleft())
+                self._add_to_copy(chunk)
+        with self._lock:
+            self._drop_copy()
         os.close(self._fd)
+
+    def _add_to_copy(self, chunk: bytes) -> None:
+        if self._copy is None:
+            return
+        try:
+            self._copy.write(chunk)
+            if self._copy.tell() > 4 * TAIL_BYTES:
+                self._write_copy()
+        except OSError:  # a full disk: what is kept in memory must do
+            self._drop_copy()
+
+    def _write_copy(self) -> None:
+        assert self._copy is not None
+        self._copy.seek(0)
+        self._copy.truncate()
+        self._copy.write(b"".join(self._chunks)[-TAIL_BYTES:])
+
+    def _drop_copy(self) -> None:
+        if self._copy is not None:
+            self._copy.close()
+            self._copy = None
 
 
 class Runner:

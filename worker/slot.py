@@ -7,10 +7,9 @@ broker is down. Both ways share one lock, so a slot never does two things at onc
 """
 
 import logging
-import shutil
 import threading
 
-from jobs import workers
+from jobs import disk, workers
 from jobs.claiming import Claim, WorkerIdentity, claim
 from jobs.engine import Engine
 from jobs.errors import NotFound
@@ -118,13 +117,17 @@ class Slot:
     def _register(self) -> None:
         node = workers.register(self.engine, "worker", self.lane, self.device.title, self.device.kind)
         self._identity = WorkerIdentity(node, self.lane, self.device.kind)
+        self._beat()
+
+    def _beat(self) -> None:
+        workers.beat(self.engine, self._identity.id, self.draining, disk.free(self.engine.settings.home))
 
     def _fit(self) -> bool:
         """Whether this slot may take work now."""
         if self.draining:
             return False
         settings = self.engine.settings
-        if shutil.disk_usage(settings.home).free < settings.min_free_disk:
+        if disk.free(settings.home) < settings.min_free_disk:
             log.warning("Less than %d MiB free on the disk: taking no jobs", settings.min_free_disk >> 20)
             return False
         if self._lock and not self._lock.acquire():
@@ -157,10 +160,10 @@ class Slot:
     def _announce(self) -> None:
         while not self._closing.wait(self.engine.settings.heartbeat_seconds):
             try:
-                workers.beat(self.engine, self._identity.id, self.draining)
+                self._beat()
             except NotFound:  # silent so long that it was forgotten
                 self._register()
-            except DATABASE_AWAY as error:
+            except (*DATABASE_AWAY, OSError) as error:
                 log.warning("Could not announce this slot: %s", error)
 
     def _look_for_work(self) -> None:

@@ -9,12 +9,12 @@ import selectors
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from jobs import durations, staging
 from jobs.claiming import Claim
-from jobs.collector import working_directory
 from jobs.engine import Engine
 from jobs.errors import LeaseLost
 from jobs.lifecycle import Lease, Signals
@@ -28,7 +28,7 @@ from worker.protocol import BrokenProtocol, Message
 from worker.recorder import End, record
 from worker.runner_pool import Runner
 
-SAVE_SECONDS = 30.0  # what a runner gets to finish a checkpoint that it began before a drain's grace ran out
+SAVE_SECONDS = 30.0  # what a runner gets to finish a checkpoint that it began before its grace ran out
 _TAIL_SECONDS = 1.0
 
 log = logging.getLogger(__name__)
@@ -68,20 +68,21 @@ class Supervisor:
         self._settings = settings
         self._lease = Lease(post.engine, claim)
         self._heart = Heart(self._lease, settings.heartbeat_seconds, settings.lease_seconds, self._hear)
-        self._staging = settings.staging / working_directory(claim.job_id, claim.attempt, claim.lease_id)
+        self._staging = staging.directory(settings, claim.job_id, claim.attempt, claim.lease_id)
         self._harvest = Harvest(post.engine.store, self._lease, self._heart)
         self._oom_kills = linux.oom_kills()
         self._cancel = self._pause = False
         self._asked: set[str] = set()
         self._kill_at = float("inf")
         self._moved_at = time.monotonic()
+        self._time_up_at = float("inf") if claim.time_left is None else self._moved_at + claim.time_left
 
     def run(self) -> bool:
         """Do it all; whether the runner may be used again."""
         self._heart.start()
         try:
             end = self._work()
-            record(end, self._lease, self._heart, self._harvest, self._staging / "out")
+            record(end, self._lease, self._heart, self._harvest, self._staging)
         except LeaseLost:
             self._runner.kill()
             log.warning("Job %s attempt %s lost its lease; wrote nothing", self._claim.job_id, self._claim.attempt)
@@ -112,6 +113,7 @@ class Supervisor:
         out, scratch, resume = (self._staging / name for name in ("out", "scratch", "resume"))
         for directory in (out, scratch):
             directory.mkdir(parents=True)
+        self._runner.tail.copy_to(self._staging / staging.PRINTED)
         self._heart.phase("preparing")
         inputs = {name: str(cache.directory(files)) for name, files in claim.inputs.items()}
         if claim.checkpoint is not None:
@@ -127,6 +129,7 @@ class Supervisor:
             resume_from=str(resume) if claim.checkpoint is not None else None,
             device=self._post.device.torch_name,
             checkpoint_seconds=self._settings.checkpoint_seconds,
+            adjustments=dict(claim.adjustments),
         )
 
     def _follow(self) -> End:
@@ -138,7 +141,7 @@ class Supervisor:
                 selector.register(fd, selectors.EVENT_READ)
             while True:
                 self._pass_on_requests()
-                deadline = min(self._kill_at, self._moved_at + self._settings.stall_seconds)
+                deadline = min(self._kill_at, self._moved_at + self._settings.stall_seconds, self._next_limit())
                 ready = {key.fd for key, _ in selector.select(max(0.0, deadline - time.monotonic()))}
                 if bell.fd in ready:
                     bell.hush()
@@ -162,17 +165,23 @@ class Supervisor:
 
     def _pass_on_requests(self) -> None:
         """Tell the runner what is asked, once, and set the time it has for it."""
-        grace = time.monotonic() + self._settings.grace_seconds
+        now = time.monotonic()
+        grace, time_is_up = now + self._settings.grace_seconds, now >= self._time_up_at
         if self._cancel and "cancel" not in self._asked:
             self._asked.add("cancel")
             self._runner.send("cancel")
             self._kill_at = min(self._kill_at, grace)
-        if (self._pause or self._post.draining()) and "pause" not in self._asked:
+        if (self._pause or self._post.draining() or time_is_up) and "pause" not in self._asked:
             self._asked.add("pause")
             self._runner.send("pause")
-        if self._post.draining() and "drain" not in self._asked:
-            self._asked.add("drain")
-            self._kill_at = min(self._kill_at, grace)
+        for reason, holds in (("drain", self._post.draining()), ("timeout", time_is_up)):
+            if holds and reason not in self._asked:
+                self._asked.add(reason)
+                self._kill_at = min(self._kill_at, grace)
+
+    def _next_limit(self) -> float:
+        """When the time limit has still to be said."""
+        return float("inf") if "timeout" in self._asked else self._time_up_at
 
     def _take_all(self, messages: list[Message]) -> End | None:
         for message in messages:
@@ -192,7 +201,7 @@ class Supervisor:
             heart.line(message["line"])
         elif kind == "preview":
             self._harvest.sample(message["name"], message["step"], Path(message["path"]))
-        elif kind == "saving" and "drain" in self._asked and "cancel" not in self._asked:
+        elif kind == "saving" and self._asked & {"drain", "timeout"} and "cancel" not in self._asked:
             self._kill_at = time.monotonic() + SAVE_SECONDS
         elif kind == "checkpoint":
             self._harvest.checkpoint(message["step"], Path(message["path"]))
@@ -221,6 +230,9 @@ class Supervisor:
 
     def _completed(self, end: End) -> End:
         """Add what the requests make of it, and for a failure what the runner printed last."""
+        if "timeout" in self._asked and end.outcome != "succeeded":
+            limit = durations.spoken(self._claim.time_limit or 0)
+            end = replace(end, outcome="failed", failure=failures.ending("timeout", failures.TIMEOUT, limit=limit))
         tail = ""
         if not end.healthy:
             self._runner.kill()

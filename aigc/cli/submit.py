@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from aigc.cli import naming, settings, watching
+from aigc.cli import naming, settings, times, watching
 from aigc.cli.session import EXIT_USAGE, Command, report, session
 from aigc.client import Client
 from aigc.errors import InvalidParams
@@ -25,6 +25,7 @@ class Order:
     name: str | None
     watch: bool
     check: bool
+    time_limit: int | None
     webhook: str | None
     webhook_events: str | None
 
@@ -46,6 +47,12 @@ class Order:
 @click.option("--params", "file", metavar="FILE|-", help="Settings as a JSON object; -p wins over it.")
 @click.option("--preset", help="Named settings that lie beneath yours, such as quick.")
 @click.option("--name", help="What to call the job.")
+@click.option(
+    "--time-limit",
+    metavar="TIME",
+    callback=times.seconds,
+    help="How long it may run: 90m, 2h, 1d. Then it fails and keeps its checkpoint.",
+)
 @click.option("--watch", is_flag=True, help="Show how it goes until it has ended; exit with 3 if it fails.")
 @click.option("--webhook", metavar="URL", help="Where to send what happens to the job, if the operator allows it.")
 @click.option("--webhook-events", metavar="KINDS", help="Which events: state,phase,checkpoint,sample,log,end.")
@@ -60,7 +67,9 @@ def submit(task: str, **options: Any) -> int:
             client.jobs.check(task, chosen, preset=order.preset)
             session().say("The settings are fine. Nothing was started.")
             return 0
-        job = client.jobs.submit(task, chosen, preset=order.preset, name=order.name, webhook=order.hook)
+        job = client.jobs.submit(
+            task, chosen, preset=order.preset, name=order.name, webhook=order.hook, time_limit=order.time_limit
+        )
     except InvalidParams as error:
         report(error)
         return EXIT_USAGE

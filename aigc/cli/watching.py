@@ -1,5 +1,6 @@
 """Watching a job: a live bar in a terminal, a plain line every ten seconds elsewhere."""
 
+import contextlib
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -9,8 +10,9 @@ from typing import Any
 import click
 
 from aigc import progress
+from aigc.cli import advice
 from aigc.cli.session import EXIT_JOB_FAILED, Session
-from aigc.errors import Unavailable
+from aigc.errors import ApiError, Unavailable
 from aigc.notebook import number
 from aigc.resources import Job
 
@@ -92,6 +94,9 @@ def conclude(session: Session, job: Job) -> int:
     said = (job.error or {}).get("detail") or f"The job {job.id} was {job.state}."
     click.echo(f"Error: {said}", err=True)
     session.say(f"See its log with: aigc jobs logs {job.id}")
+    if advice.suggested(job):
+        with contextlib.suppress(ApiError):  # the job's end counts, not whether the server still answers
+            session.say(f"Try it with: {advice.command(job, session.client.tasks.get(job.task))}")
     return EXIT_JOB_FAILED
 
 

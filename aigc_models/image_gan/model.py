@@ -2,18 +2,20 @@
 
 import contextlib
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from aigc_models import training
+from aigc_models.accumulation import with_room
 from aigc_models.base import Fault, InputError, Metrics, Run
 from aigc_models.data.images import ImageSet, load_images, load_report
 from aigc_models.image_gan.params import ImageGanEvaluate, ImageGanGenerate, ImageGanTrain
-from aigc_models.image_gan.saving import TrainedGan, code_version, describe, load_gan, save_gan
+from aigc_models.image_gan.saving import CHUNK, TrainedGan, code_version, describe, load_gan, save_gan
 from aigc_models.image_gan.session import Session, fitted, prepare, run_steps
-from aigc_models.image_gan.trainer import draw
+from aigc_models.image_gan.trainer import BATCH, draw
 from aigc_models.metrics.image_quality import Generated, picture_metrics, verdict, wanted
 from aigc_models.pictures import save_curves, save_sheet, save_zip, to_bytes
 
@@ -41,7 +43,8 @@ def _measure(trained: TrainedGan, data: ImageSet, seed: int, run: Run) -> dict[s
     noise = torch.randn(count, trained.plan.latent_dim, generator=training.seeded(seed, "evaluation"))
     asked = None if labels is None else labels.to(run.device)
     trained.generator.eval()
-    pictures = to_bytes(draw(trained.generator, noise.to(run.device), asked)).cpu()
+    chunk = run.adjustments.chunk(BATCH)
+    pictures = with_room(lambda: to_bytes(draw(trained.generator, noise.to(run.device), asked, chunk)).cpu())
     metrics = picture_metrics(Generated(pictures, labels), data, seed)
     for line in verdict(metrics):
         run.log(line)
@@ -63,6 +66,7 @@ def _save(session: Session, trained: TrainedGan, metrics: dict[str, float]) -> N
         "params": params.model_dump(),
         "parameters": training.count_parameters(trained.generator, session.trainer.discriminator),
         "precision": session.trainer.precision.name,
+        "adjustments": asdict(run.adjustments),
         "dataset_hash": load_report(run.inputs["dataset"]).get("hash", ""),
         "code_version": code_version(),
     }
@@ -81,7 +85,8 @@ def _generate(params: ImageGanGenerate, run: Run) -> Metrics:
     labels = trained.labels_in_turn(params.count, _chosen(params, trained))
     run.phase("generating")
     seeds = [(params.seed + index) % 2**31 for index in range(params.count)]
-    pictures = trained.draw(seeds, labels, params.truncation)
+    chunk = run.adjustments.chunk(CHUNK)
+    pictures = with_room(lambda: trained.draw(seeds, labels, params.truncation, chunk))
     run.report(params.count, params.count)
     run.phase("saving")
     items = [{"file": f"{index:05d}.png", "seed": seed} for index, seed in enumerate(seeds)]

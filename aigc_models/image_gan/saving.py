@@ -18,7 +18,7 @@ from aigc_models.image_gan.trainer import draw
 from aigc_models.pictures import to_bytes
 
 # Few pictures are wanted fast, many at the best rate; each picture is always drawn in a chunk of one size.
-_CHUNK = 16
+CHUNK = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +31,16 @@ class TrainedGan:
     device: str
     weights_sha256: str = ""
 
-    def draw(self, seeds: Sequence[int], labels: Tensor | None, truncation: float = 1.0) -> Tensor:
+    def draw(self, seeds: Sequence[int], labels: Tensor | None, truncation: float = 1.0, chunk: int = CHUNK) -> Tensor:
         """One picture for each seed; the same seed (and label) gives the same picture in any company.
+
+        With another chunk a device may round the last bit another way, which a byte of a pixel seldom shows.
 
         Shape: returns bytes (N, C, side, side) on the CPU.
         """
         noise = training.item_noise(seeds, self.plan.latent_dim) * truncation
         asked = labels.to(self.device) if self.plan.classes and labels is not None else None
-        return to_bytes(draw(self.generator, noise.to(self.device), asked, _CHUNK)).cpu()
+        return to_bytes(draw(self.generator, noise.to(self.device), asked, chunk)).cpu()
 
     def labels_in_turn(self, count: int, chosen: Sequence[int] = ()) -> Tensor | None:
         """The classes one after the other, or None where the model knows none."""

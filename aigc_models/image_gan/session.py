@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from aigc_models import training
-from aigc_models.base import Fault, InputError, Run
+from aigc_models.base import Adjustments, Fault, InputError, Run
 from aigc_models.data.images import ImageSet, load_images
 from aigc_models.image_gan import alarms
 from aigc_models.image_gan.params import ImageGanTrain, plan_for
@@ -50,7 +50,7 @@ def prepare(params: ImageGanTrain, run: Run) -> Session:
     resumed = training.read_state(run.resume_from)["plain"] if run.resume_from else {}
     name = str(resumed.get("precision", training.choose_precision(run.device).name))
     precision = training.Precision(name, torch.device(run.device).type)
-    trainer = Trainer(plan, _recipe(params, steps), precision, run.device)
+    trainer = Trainer(plan, _recipe(params, steps, run.adjustments), precision, run.device)
     order = training.seeded(params.seed, "order")
     batches, meter = training.Batches(len(data.train), params.batch_size, order), training.Meter()
     state = trainer.state()
@@ -66,17 +66,18 @@ def prepare(params: ImageGanTrain, run: Run) -> Session:
     return Session(params, run, data, trainer, batches, meter, state)
 
 
-def _recipe(params: ImageGanTrain, steps: int) -> Recipe:
+def _recipe(params: ImageGanTrain, steps: int, adjustments: Adjustments) -> Recipe:
     return Recipe(
         loss=params.loss,
         batch_size=params.batch_size,
-        learning_rate=params.learning_rate,
+        learning_rate=params.learning_rate * adjustments.learning_rate_factor,
         penalty=params.penalty,
         penalty_every=params.penalty_every,
         augmentation=params.augmentation,
         ema_half_life=params.ema_half_life,
         steps=steps,
         seed=params.seed,
+        micro_batches=adjustments.micro_batches,
     )
 
 

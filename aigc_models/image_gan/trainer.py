@@ -4,12 +4,13 @@ It knows nothing of jobs or files: the family's ``train`` drives it, and so does
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
 from aigc_models import training
+from aigc_models.accumulation import Figures, Parts
 from aigc_models.image_gan import losses
 from aigc_models.image_gan.networks import build
 from aigc_models.image_gan.plan import Plan
@@ -24,12 +25,13 @@ AUGMENTATIONS: dict[str, tuple[str, ...]] = {
     "strong": ("shift", "brightness", "cutout"),
     "adaptive": ("shift", "brightness", "cutout"),
 }
+BATCH = 250  # pictures drawn at once where many are wanted
 _ADAPT_EVERY, _ADAPT_TARGET, _ADAPT_BY = 4, 0.6, 0.005
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How the networks are trained; the names are those of the family's settings."""
+    """How the networks are trained; the names are those of the family's settings, and ``micro_batches`` the run's."""
 
     loss: str = "relativistic"
     batch_size: int = 64
@@ -41,10 +43,43 @@ class Recipe:
     ema_half_life: float = 500.0
     steps: int = 2500
     seed: int = 0
+    micro_batches: int = 1
+
+
+@dataclass(slots=True)
+class _Batch:
+    """One step's batch, with all that is drawn for it.
+
+    Attributes:
+        real: Pictures (B, C, side, side).
+        labels: (B,) or None.
+        noise: What the generator starts from, (B, Z).
+        mix: Where between real and generated pictures WGAN looks, (B, 1, 1, 1), or None in a step without penalty.
+        changes: State of the augmentation's draws at the start of the step, so that both turns see the same ones.
+        shown: The pictures both networks look at, while the graph that made them is kept.
+        scores: Of real and generated pictures, by the first row of each part.
+    """
+
+    real: Tensor
+    labels: Tensor | None
+    noise: Tensor
+    mix: Tensor | None
+    changes: Tensor | None
+    shown: tuple[Tensor, Tensor] | None = None
+    scores: dict[int, tuple[Tensor, Tensor]] = field(default_factory=dict)
+
+    def labels_of(self, part: slice) -> Tensor | None:
+        """The classes of some rows."""
+        return None if self.labels is None else self.labels[part]
 
 
 class Trainer:
     """Generator, discriminator, averaged generator, and their next step.
+
+    A batch in parts (``recipe.micro_batches``) is made by the generator twice, once for each network's turn, as the
+    graph of a whole batch would not fit. Losses and gradient penalties are means over pictures that the
+    discriminator judges one by one, so their gradients are those of the whole batch; the generator's batch norms take
+    their statistics from a part.
 
     Args:
         plan: What the networks look like.
@@ -80,6 +115,8 @@ class Trainer:
         self._changes = training.seeded(recipe.seed, "augmentation")
         self._loss = losses.LOSSES[recipe.loss]
         self._kinds = AUGMENTATIONS[recipe.augmentation]
+        self._parts = Parts(recipe.micro_batches)
+        self._parts.soften(self.generator, passes=2)
         self.chance = 0.0 if recipe.augmentation == "adaptive" else 1.0
         self.done = 0
 
@@ -109,33 +146,66 @@ class Trainer:
         Shape: pictures uint8 (B, C, side, side), labels (B,) or None.
         """
         self._set_rates()
-        real = from_bytes(pictures)
+        batch, rows = self._draw(from_bytes(pictures), labels), len(pictures)
+        figures = self._parts.descend(self._adam_d, rows, lambda part: self._discriminate(batch, part))
+        figures |= self._parts.descend(self._adam_g, rows, lambda part: self._fool(batch, part))
+        self.ema.update(self.done)
+        self._adapt(batch)
+        self.done += 1
+        return {"g_loss": figures["g_loss"], "d_loss": figures["d_loss"]}
+
+    def _draw(self, real: Tensor, labels: Tensor | None) -> _Batch:
         noise = torch.randn(len(real), self.plan.latent_dim, generator=self._noise).to(self.device)
+        mix = None
+        if self.recipe.loss == "wgan_gp" and self._penalty_is_due():
+            mix = torch.rand(len(real), 1, 1, 1, generator=self._noise).to(self.device)
+        return _Batch(real, labels, noise, mix, self._changes.get_state() if self._kinds else None)
+
+    def _discriminate(self, batch: _Batch, part: slice) -> tuple[Tensor, Figures]:
+        """The discriminator's turn."""
+        whole, batch.shown = part.stop - part.start == len(batch.real), None
+        with torch.set_grad_enabled(whole):  # the graph of a whole batch serves the generator's turn, too
+            shown = self._show(batch, part)
+        batch.shown = shown if whole else None
+        labels, (real, fake) = batch.labels_of(part), (shown[0], shown[1].detach())
         with self.precision.autocast():
-            fake = self.generator(noise, labels)
-            shown_real, shown_fake = self._augment(real), self._augment(fake)
-            d_loss, real_score, fake_score = self._judge(shown_real, shown_fake.detach(), labels)
-        _descend(self._adam_d, d_loss + self._penalty(shown_real, shown_fake.detach(), labels))
+            loss, real_score, fake_score = self._judge(real, fake, labels)
+        batch.scores[part.start] = (real_score.detach(), fake_score.detach())
+        mix = None if batch.mix is None else batch.mix[part]
+        return loss + self._penalty(real, fake, labels, mix), {"d_loss": loss}
+
+    def _fool(self, batch: _Batch, part: slice) -> tuple[Tensor, Figures]:
+        """The generator's turn."""
+        shown, batch.shown = batch.shown or self._show(batch, part), None
+        labels, (real_score, fake_score) = batch.labels_of(part), batch.scores[part.start]
         with self.precision.autocast(), training.frozen(self.discriminator):
             if self.recipe.loss == "relativistic":  # only this loss looks at real pictures here
                 with torch.no_grad():
-                    real_score = self.discriminator(shown_real, labels)
-            g_loss = self._loss.generator(real_score.detach(), self.discriminator(shown_fake, labels))
-        _descend(self._adam_g, g_loss)
-        self.ema.update(self.done)
-        self._adapt(real_score.detach(), fake_score.detach())
-        self.done += 1
-        return {"g_loss": g_loss.detach(), "d_loss": d_loss.detach()}
+                    real_score = self.discriminator(shown[0], labels)
+            loss = self._loss.generator(real_score, self.discriminator(shown[1], labels))
+        batch.scores[part.start] = (real_score, fake_score)
+        return loss, {"g_loss": loss}
+
+    def _show(self, batch: _Batch, part: slice) -> tuple[Tensor, Tensor]:
+        """Real and generated pictures as the discriminator sees them."""
+        if batch.changes is not None and part.start == 0:
+            self._changes.set_state(batch.changes)
+        with self.precision.autocast():
+            fake = self.generator(batch.noise[part], batch.labels_of(part))
+            return self._augment(batch.real[part]), self._augment(fake)
 
     def _judge(self, real: Tensor, fake: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         twice = None if labels is None else torch.cat([labels, labels])
         real_score, fake_score = self.discriminator(torch.cat([real, fake]), twice).chunk(2)
         return self._loss.discriminator(real_score, fake_score), real_score, fake_score
 
-    def _penalty(self, real: Tensor, fake: Tensor, labels: Tensor | None) -> Tensor:
+    def _penalty_is_due(self) -> bool:
+        return bool(self.recipe.penalty) and self.done % self.recipe.penalty_every == 0
+
+    def _penalty(self, real: Tensor, fake: Tensor, labels: Tensor | None, mix: Tensor | None) -> Tensor:
         """The gradient penalty that belongs to the loss; every few steps and so much heavier then."""
         recipe = self.recipe
-        if not recipe.penalty or self.done % recipe.penalty_every:
+        if not self._penalty_is_due():
             return torch.zeros((), device=self.device)
 
         def critic(x: Tensor) -> Tensor:
@@ -144,8 +214,7 @@ class Trainer:
                 return torch.as_tensor(self.discriminator(x, whose))
 
         weight = recipe.penalty * recipe.penalty_every
-        if recipe.loss == "wgan_gp":
-            mix = torch.rand(len(real), 1, 1, 1, generator=self._noise).to(self.device)
+        if mix is not None:
             return 10 * weight * losses.gradient_penalty(critic, real, fake, mix)
         if recipe.loss == "relativistic":  # R1 + R2 in one pass: twice the mean over both halves
             return weight * losses.squared_gradient(critic, torch.cat([real, fake]))
@@ -154,10 +223,10 @@ class Trainer:
     def _augment(self, x: Tensor) -> Tensor:
         return augment(x, self._kinds, self._changes, self.chance) if self.chance else x
 
-    def _adapt(self, real: Tensor, fake: Tensor) -> None:
+    def _adapt(self, batch: _Batch) -> None:
         """More augmentation while the discriminator is too sure of itself (Karras et al. 2020)."""
         if self.recipe.augmentation == "adaptive" and self.done % _ADAPT_EVERY == 0:
-            sure = float((real - fake).sign().mean())
+            sure = float(torch.cat([(real - fake).sign() for real, fake in batch.scores.values()]).mean())
             self.chance = min(0.8, max(0.0, self.chance + (_ADAPT_BY if sure > _ADAPT_TARGET else -_ADAPT_BY)))
 
     def _set_rates(self) -> None:
@@ -168,14 +237,8 @@ class Trainer:
                 group["lr"] = self.recipe.learning_rate * min(1.0, max(0.05, 2 * left))
 
 
-def _descend(adam: torch.optim.Optimizer, loss: Tensor) -> None:
-    adam.zero_grad(set_to_none=True)
-    loss.backward()
-    adam.step()
-
-
 @torch.inference_mode()
-def draw(generator: nn.Module, noise: Tensor, labels: Tensor | None, chunk: int = 250) -> Tensor:
+def draw(generator: nn.Module, noise: Tensor, labels: Tensor | None, chunk: int = BATCH) -> Tensor:
     """Pictures from noise, in 32 bits, in chunks of one size.
 
     The last chunk is filled up, so that a picture's numbers never depend on how many others

@@ -5,22 +5,22 @@ import math
 import torch
 from torch import Tensor
 
-from aigc_models.base import Metrics
+from aigc_models.base import Adjustments, Metrics
 from aigc_models.data.images import ImageSet
 from aigc_models.image_vae import objective
-from aigc_models.image_vae.using import ImageModel, seeds_from
+from aigc_models.image_vae.using import BATCH, ImageModel, seeds_from
 from aigc_models.metrics.image_quality import MOST_COMPARED, Generated, picture_metrics
 from aigc_models.pictures import from_bytes
 
 _CHUNK = 100
 
 
-def evaluate(model: ImageModel, images: ImageSet, likelihood: str, seed: int) -> Metrics:
+def evaluate(model: ImageModel, images: ImageSet, likelihood: str, seed: int, adjustments: Adjustments) -> Metrics:
     """Measure on the test part; what is drawn for it depends on the seed alone."""
-    found = model.bound(images.test, seed)
+    found = model.bound(images.test, seed, adjustments.chunk(BATCH))
     baseline = baseline_log_likelihood(images, likelihood)
     count, dimensions = min(len(images.test), MOST_COMPARED), images.test[0].numel()
-    drawn = model.draw(seeds_from(seed, count), chunk=_CHUNK)
+    drawn = model.draw(seeds_from(seed, count), chunk=adjustments.chunk(_CHUNK))
     average = from_bytes(images.train).mean(0)
     return {
         **found,

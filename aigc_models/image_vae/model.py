@@ -4,6 +4,7 @@ import contextlib
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor
 
 from aigc_models import training
+from aigc_models.accumulation import with_room
 from aigc_models.base import Fault, InputError, Metrics, Params, Run
 from aigc_models.data.images import ImageSet, load_images, load_report
 from aigc_models.image_vae import evaluation, saved
@@ -25,8 +27,8 @@ from aigc_models.image_vae.params import (
     ImageVaeTraverse,
 )
 from aigc_models.image_vae.saved import Saved, code_version
-from aigc_models.image_vae.trainer import Trainer, make_trainer
-from aigc_models.image_vae.using import PlainModel, seeds_from, squared_error
+from aigc_models.image_vae.trainer import Lesson, Trainer, make_trainer
+from aigc_models.image_vae.using import BATCH, CHUNK, ImageModel, PlainModel, seeds_from, squared_error
 from aigc_models.metrics.image_quality import verdict
 from aigc_models.pictures import save_grid, save_zip
 
@@ -42,13 +44,13 @@ def train(params: ImageVaeTrain, run: Run) -> Metrics:
     training.tune_process()
     directory = run.inputs["dataset"]
     images = load_images(directory)
-    trainer = make_trainer(params, images, run.device)
+    trainer = make_trainer(Lesson(params, images, run.device, run.adjustments))
     done = trainer.resume(run.resume_from) if run.resume_from else 0
     run.phase("training")
     _loop(trainer, images, run, done)
     run.phase("evaluating")
     model = trainer.model()
-    metrics = evaluation.evaluate(model, images, params.likelihood, params.seed)
+    metrics = _measure(model, images, params.likelihood, params.seed, run)
     _say(metrics, run)
     run.phase("saving")
     saved.save(run.out_dir / "model", model, params, images)
@@ -58,8 +60,18 @@ def train(params: ImageVaeTrain, run: Run) -> Metrics:
     return metrics
 
 
+def _measure(model: ImageModel, images: ImageSet, likelihood: str, seed: int, run: Run) -> Metrics:
+    return with_room(lambda: evaluation.evaluate(model, images, likelihood, seed, run.adjustments))
+
+
 def _write_report(metrics: Metrics, params: Params, run: Run, **more: str) -> None:
-    report = {"metrics": metrics, "params": params.model_dump(mode="json"), "code_version": code_version(), **more}
+    report = {
+        "metrics": metrics,
+        "params": params.model_dump(mode="json"),
+        "adjustments": asdict(run.adjustments),
+        "code_version": code_version(),
+        **more,
+    }
     (run.out_dir / "report.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
 
 
@@ -105,7 +117,8 @@ def generate(params: ImageVaeGenerate, run: Run) -> Metrics:
     run.phase("generating")
     seeds = seeds_from(params.seed, params.count)
     with training.one_thread() if params.count <= _FEW else contextlib.nullcontext():
-        drawn = model.model.draw(seeds, params.temperature)
+        chunk = run.adjustments.chunk(CHUNK)
+        drawn = with_room(lambda: model.model.draw(seeds, params.temperature, chunk))
     files = [f"{index:05d}.png" for index in range(params.count)]
     _save(drawn, _manifest(params, model, files, seed=seeds), run, min(_COLUMNS, params.count))
     return {"images": float(params.count)}
@@ -116,7 +129,7 @@ def evaluate(params: ImageVaeEvaluate, run: Run) -> Metrics:
     model = _model(run)
     images = _images(run, model)
     run.phase("evaluating")
-    metrics = evaluation.evaluate(model.model, images, model.params.likelihood, params.seed)
+    metrics = _measure(model.model, images, model.params.likelihood, params.seed, run)
     _say(metrics, run)
     _write_report(metrics, params, run, weights_sha256=model.weights_sha256)
     run.report(len(images.test), len(images.test))
@@ -129,7 +142,7 @@ def reconstruct(params: ImageVaeReconstruct, run: Run) -> Metrics:
     images = _images(run, model)
     run.phase("generating")
     real = images.test[: params.count]
-    rebuilt = model.model.rebuild(real)
+    rebuilt = with_room(lambda: model.model.rebuild(real, run.adjustments.chunk(BATCH)))
     columns = min(_COLUMNS, len(real))
     rows = [row for pair in zip(_rows(real, columns), _rows(rebuilt, columns), strict=True) for row in pair]
     names = ["Test", "Rebuilt"] * (len(rows) // 2)
@@ -148,7 +161,7 @@ def interpolate(params: ImageVaeInterpolate, run: Run) -> Metrics:
     ends = training.item_noise(seeds_from(params.seed, 2 * params.count), plain.latent_dim)
     shares = torch.linspace(0, 1, params.steps)
     z = torch.cat([slerp(start, end, shares) for start, end in zip(ends[::2], ends[1::2], strict=True)])
-    walks = plain.decode(z)
+    walks = with_room(lambda: plain.decode(z, run.adjustments.chunk(CHUNK)))
     places = [(walk, step) for walk in range(params.count) for step in range(params.steps)]
     files = [f"walk-{walk + 1:03d}-{step + 1:02d}.png" for walk, step in places]
     _save(walks, _manifest(params, model, files), run, params.steps)
@@ -166,7 +179,7 @@ def traverse(params: ImageVaeTraverse, run: Run) -> Metrics:
     z = start.repeat(len(chosen), params.steps, 1)
     for row, index in enumerate(chosen):
         z[row, :, index] = torch.linspace(-params.span, params.span, params.steps)
-    pictures = plain.decode(z.flatten(0, 1))
+    pictures = with_room(lambda: plain.decode(z.flatten(0, 1), run.adjustments.chunk(CHUNK)))
     files = [f"latent-{index + 1:03d}-{step + 1:02d}.png" for index in chosen for step in range(params.steps)]
     names = [f"{index + 1} ({model.information[index]:.2f} nats)" for index in chosen]
     _save(pictures, _manifest(params, model, files), run, params.steps, names)

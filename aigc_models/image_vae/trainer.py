@@ -1,17 +1,20 @@
 """The training loop's state and its one step, for each of the two tiers."""
 
 import math
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from aigc_models import training
+from aigc_models.accumulation import Figures, PartLoss, Parts
+from aigc_models.base import UNADJUSTED, Adjustments
 from aigc_models.data.images import ImageSet
 from aigc_models.image_vae import objective
 from aigc_models.image_vae.networks import Vae
 from aigc_models.image_vae.params import ImageVaeTrain, plan_for, token_plan_for
-from aigc_models.image_vae.using import ImageModel, PlainModel, TokenModel, TokenNetworks
+from aigc_models.image_vae.using import BATCH, ImageModel, PlainModel, TokenModel, TokenNetworks
 from aigc_models.pictures import from_bytes
 
 _WARM_UP_STEPS = 100
@@ -19,21 +22,34 @@ _IN_MEMORY = 2 * 2**30  # bytes of floats up to which all pictures are converted
 _HIDDEN = 0.1  # share of tokens the prior may not see in training, so that it learns no picture by heart
 
 
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What is learnt, from what, where, and how gently."""
+
+    params: ImageVaeTrain
+    images: ImageSet
+    device: str
+    adjustments: Adjustments = UNADJUSTED
+
+
 class Trainer:
     """What both tiers' trainings have: data, order, precision, optimisers, and how they are kept.
 
+    With batches in parts, batch norms take their statistics from a part, and free bits are given to each part's mean
+    divergence instead of the batch's; everything else is the same as with whole batches.
+
     Args:
-        params: The settings.
-        images: What to learn from.
-        device: Where.
+        lesson: Settings, data, device.
         networks: In training; drawn anew here from the seed.
         average: Networks of the same kind, which follow.
     """
 
-    def __init__(
-        self, params: ImageVaeTrain, images: ImageSet, device: str, networks: nn.Module, average: nn.Module
-    ) -> None:
+    def __init__(self, lesson: Lesson, networks: nn.Module, average: nn.Module) -> None:
+        params, images, device = lesson.params, lesson.images, lesson.device
         self.params, self.device = params, device
+        self._learning_rate = params.learning_rate * lesson.adjustments.learning_rate_factor
+        self._parts = Parts(lesson.adjustments.micro_batches)
+        self._parts.soften(networks)
         training.initialise(networks, training.seeded(params.seed, "weights"))
         layout = torch.channels_last if params.prior == "tokens" or params.backbone == "conv" else None
         for each in (networks, average):
@@ -82,7 +98,7 @@ class Trainer:
     def _optimiser(self, name: str, module: nn.Module, weight_decay: float) -> torch.optim.Optimizer:
         optimiser = torch.optim.AdamW(
             module.parameters(),
-            lr=self.params.learning_rate,
+            lr=self._learning_rate,
             betas=(0.9, 0.99),
             weight_decay=weight_decay,
             fused=True,
@@ -96,21 +112,21 @@ class Trainer:
         pictures = self._pixels.index_select(0, rows)
         return rows, from_bytes(pictures) if pictures.dtype == torch.uint8 else pictures
 
-    def _descend(self, optimiser: torch.optim.Optimizer, loss: Tensor, stage_step: int) -> None:
+    def _descend(
+        self, optimiser: torch.optim.Optimizer, rows: int, stage_step: int, loss: PartLoss
+    ) -> dict[str, Tensor]:
         for group in optimiser.param_groups:
-            group["lr"] = learning_rate(self.params.learning_rate, stage_step, self.stage_steps)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
+            group["lr"] = learning_rate(self._learning_rate, stage_step, self.stage_steps)
+        return self._parts.descend(optimiser, rows, loss)
 
 
 class PlainTrainer(Trainer):
     """One stage: encoder and decoder together."""
 
-    def __init__(self, params: ImageVaeTrain, images: ImageSet, device: str) -> None:
-        plan = plan_for(params, *images.shape)
+    def __init__(self, lesson: Lesson) -> None:
+        plan = plan_for(lesson.params, *lesson.images.shape)
         self._vae, self._average = Vae(plan), Vae(plan)
-        super().__init__(params, images, device, self._vae, self._average)
+        super().__init__(lesson, self._vae, self._average)
         self._follow, self._adam = self._ema(self._vae, self._average), self._optimiser("adam", self._vae, 1e-4)
 
     def model(self) -> PlainModel:
@@ -122,26 +138,31 @@ class PlainTrainer(Trainer):
         params = self.params
         _, x = self._next()
         noise = torch.randn(len(x), params.latent_dim, generator=self.noise).to(self.device)
-        with self.precision.autocast():
-            mean, log_variance = self._vae.encode(x)
-            output = self._vae.decode(mean + noise * (0.5 * log_variance).exp())
-        reconstruction = -objective.log_likelihood(x, output, params.likelihood).mean()
-        kl = objective.kl_to_prior(mean, log_variance)
         weight = params.beta * objective.warmed_up(step, self.total, params.kl_warmup)
-        loss = reconstruction + weight * objective.free_kl(kl, params.free_bits)
-        self._descend(self._adam, loss, step)
+
+        def loss(part: slice) -> tuple[Tensor, Figures]:
+            with self.precision.autocast():
+                mean, log_variance = self._vae.encode(x[part])
+                output = self._vae.decode(mean + noise[part] * (0.5 * log_variance).exp())
+            reconstruction = -objective.log_likelihood(x[part], output, params.likelihood).mean()
+            kl = objective.kl_to_prior(mean, log_variance)
+            bound = reconstruction + weight * objective.free_kl(kl, params.free_bits)
+            return bound, {"loss": bound, "reconstruction": reconstruction, "kl": kl.sum(1).mean()}
+
+        figures = self._descend(self._adam, len(x), step, loss)
         self._follow.update(step)
-        return {"loss": loss, "reconstruction": reconstruction, "kl": kl.sum(1).mean()}
+        return figures
 
 
 class TokenTrainer(Trainer):
     """Two stages of as many steps: the autoencoder, then the prior over its tokens."""
 
-    def __init__(self, params: ImageVaeTrain, images: ImageSet, device: str) -> None:
-        plan = token_plan_for(params, *images.shape)
+    def __init__(self, lesson: Lesson) -> None:
+        plan = token_plan_for(lesson.params, *lesson.images.shape)
         networks, self._average = TokenNetworks(plan), TokenNetworks(plan)
-        super().__init__(params, images, device, networks, self._average)
-        self._images, self._tokens = images.train, torch.empty(0)
+        super().__init__(lesson, networks, self._average)
+        self._images, self._tokens = lesson.images.train, torch.empty(0)
+        self._chunk = lesson.adjustments.chunk(BATCH)
         self._autoencoder, self._prior = networks.autoencoder, networks.prior
         self._follow = self._ema(self._autoencoder, self._average.autoencoder)
         self._follow_prior = self._ema(self._prior, self._average.prior)
@@ -169,28 +190,36 @@ class TokenTrainer(Trainer):
 
     def _step_autoencoder(self, step: int) -> dict[str, Tensor]:
         _, x = self._next()
-        with self.precision.autocast():
-            output = self._autoencoder.decode(self._autoencoder.encode(x))
-        loss = -objective.log_likelihood(x, output, self.params.likelihood).mean()
-        self._descend(self._adam, loss, step)
+
+        def loss(part: slice) -> tuple[Tensor, Figures]:
+            with self.precision.autocast():
+                output = self._autoencoder.decode(self._autoencoder.encode(x[part]))
+            error = -objective.log_likelihood(x[part], output, self.params.likelihood).mean()
+            return error, {"reconstruction": error}
+
+        figures = self._descend(self._adam, len(x), step, loss)
         self._follow.update(step)
-        return {"reconstruction": loss}
+        return figures
 
     def _step_prior(self, step: int) -> dict[str, Tensor]:
         if not len(self._tokens):  # of the finished autoencoder, so a resumed training finds the same
-            self._tokens = self.model().tokens(self._images).clone()
+            self._tokens = self.model().tokens(self._images, self._chunk).clone()
         tokens = self._tokens.index_select(0, self.batches.next().to(self.device))
         hidden = (torch.rand(tokens.shape, generator=self.noise) < _HIDDEN).to(self.device)
-        with self.precision.autocast():
-            loss = -self._prior.log_likelihood(tokens, hidden).mean()
-        self._descend(self._adam_prior, loss, step)
+
+        def loss(part: slice) -> tuple[Tensor, Figures]:
+            with self.precision.autocast():
+                error = -self._prior.log_likelihood(tokens[part], hidden[part]).mean()
+            return error, {"kl": error}
+
+        figures = self._descend(self._adam_prior, len(tokens), step, loss)
         self._follow_prior.update(step)
-        return {"kl": loss}
+        return figures
 
 
-def make_trainer(params: ImageVaeTrain, images: ImageSet, device: str) -> Trainer:
+def make_trainer(lesson: Lesson) -> Trainer:
     """The trainer of the tier that the settings ask for."""
-    return (TokenTrainer if params.prior == "tokens" else PlainTrainer)(params, images, device)
+    return (TokenTrainer if lesson.params.prior == "tokens" else PlainTrainer)(lesson)
 
 
 def learning_rate(largest: float, step: int, total: int) -> float:

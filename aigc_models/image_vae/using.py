@@ -14,7 +14,7 @@ from aigc_models.image_vae.prior import TokenPrior
 from aigc_models.image_vae.tokens import TokenAutoencoder
 from aigc_models.pictures import from_bytes, to_bytes
 
-_BATCH = 250
+BATCH = 250  # pictures encoded or measured at once
 _ACTIVE = 0.01
 # Few pictures are wanted fast; each is always computed in a chunk of this size.
 CHUNK = 16
@@ -30,10 +30,10 @@ class ImageModel(Protocol):
     def draw(self, seeds: Sequence[int], temperature: float = 1.0, chunk: int = CHUNK) -> Tensor:
         """A picture for each seed, bytes (N, C, H, W); it depends on its seed (and the chunk's size) alone."""
 
-    def rebuild(self, images: Tensor) -> Tensor:
+    def rebuild(self, images: Tensor, chunk: int = BATCH) -> Tensor:
         """Pictures (N, C, H, W) encoded and decoded again, as bytes."""
 
-    def bound(self, images: Tensor, seed: int) -> dict[str, float]:
+    def bound(self, images: Tensor, seed: int, chunk: int = BATCH) -> dict[str, float]:
         """Evidence lower bound in nats for each picture, its KL part, and the squared error of rebuilding."""
 
 
@@ -63,14 +63,14 @@ class PlainModel:
         return self.decode(training.item_noise(seeds, self.latent_dim) * temperature, chunk)
 
     @torch.inference_mode()
-    def _posteriors(self, images: Tensor) -> tuple[Tensor, Tensor]:
+    def _posteriors(self, images: Tensor, chunk: int = BATCH) -> tuple[Tensor, Tensor]:
         device = _device(self.networks)
-        parts = [self.networks.encode(from_bytes(part).to(device)) for part in images.split(_BATCH)]
+        parts = [self.networks.encode(from_bytes(part).to(device)) for part in images.split(chunk)]
         return torch.cat([mean for mean, _ in parts]), torch.cat([log_variance for _, log_variance in parts])
 
-    def rebuild(self, images: Tensor) -> Tensor:
+    def rebuild(self, images: Tensor, chunk: int = BATCH) -> Tensor:
         """Decode the means of the pictures' posteriors."""
-        return self.decode(self._posteriors(images)[0], _BATCH)
+        return self.decode(self._posteriors(images, chunk)[0], chunk)
 
     def information(self, images: Tensor) -> list[float]:
         """Mean KL in nats of each latent number over pictures: how much it tells about them."""
@@ -78,17 +78,17 @@ class PlainModel:
         return [float(value) for value in kl.mean(0)]
 
     @torch.inference_mode()
-    def bound(self, images: Tensor, seed: int) -> dict[str, float]:
+    def bound(self, images: Tensor, seed: int, chunk: int = BATCH) -> dict[str, float]:
         """The bound with one draw per picture, and how many latent numbers vary."""
-        mean, log_variance = self._posteriors(images)
+        mean, log_variance = self._posteriors(images, chunk)
         noise = training.item_noise(seeds_from(seed, len(images)), self.latent_dim).to(mean.device)
         z, kl = mean + noise * (0.5 * log_variance).exp(), objective.kl_to_prior(mean, log_variance).double()
-        likelihoods = _log_likelihoods(self.networks.decode, images, z, self._likelihood)
+        rated = _log_likelihoods(self.networks.decode, self._likelihood, (images, z), chunk)
         return {
-            "elbo": float((likelihoods - kl.sum(1)).mean()),
+            "elbo": float((rated - kl.sum(1)).mean()),
             "kl": float(kl.sum(1).mean()),
             "active_units": float(active_units(mean)),
-            "reconstruction_error": squared_error(self.rebuild(images), images),
+            "reconstruction_error": squared_error(self.rebuild(images, chunk), images),
         }
 
 
@@ -126,27 +126,27 @@ class TokenModel:
         return self.decode(torch.cat(drawn), chunk)
 
     @torch.inference_mode()
-    def tokens(self, images: Tensor) -> Tensor:
+    def tokens(self, images: Tensor, chunk: int = BATCH) -> Tensor:
         """Shape: pictures (N, C, H, W) to token numbers (N, T)."""
         device, autoencoder = _device(self.networks), self.networks.autoencoder
-        return torch.cat([autoencoder.tokens(from_bytes(part).to(device)) for part in images.split(_BATCH)])
+        return torch.cat([autoencoder.tokens(from_bytes(part).to(device)) for part in images.split(chunk)])
 
-    def rebuild(self, images: Tensor) -> Tensor:
+    def rebuild(self, images: Tensor, chunk: int = BATCH) -> Tensor:
         """Decode the pictures' tokens."""
-        return self.decode(self.tokens(images), _BATCH)
+        return self.decode(self.tokens(images, chunk), chunk)
 
     @torch.inference_mode()
-    def bound(self, images: Tensor, seed: int) -> dict[str, float]:
+    def bound(self, images: Tensor, seed: int, chunk: int = BATCH) -> dict[str, float]:
         """The bound: a picture's tokens are certain, so the KL is what the prior needs to name them."""
-        tokens = self.tokens(images)
-        named = torch.cat([self.networks.prior.log_likelihood(part) for part in tokens.split(_BATCH)]).double()
+        tokens = self.tokens(images, chunk)
+        named = torch.cat([self.networks.prior.log_likelihood(part) for part in tokens.split(chunk)]).double()
         decode = self.networks.autoencoder.decode_tokens
-        likelihoods = _log_likelihoods(decode, images, tokens, self._likelihood)
+        rated = _log_likelihoods(decode, self._likelihood, (images, tokens), chunk)
         return {
-            "elbo": float((likelihoods + named).mean()),
+            "elbo": float((rated + named).mean()),
             "kl": float(-named.mean()),
             "codes_used": float(tokens.unique().numel()),
-            "reconstruction_error": squared_error(self.rebuild(images), images),
+            "reconstruction_error": squared_error(self.rebuild(images, chunk), images),
         }
 
 
@@ -163,9 +163,13 @@ def squared_error(rebuilt: Tensor, images: Tensor) -> float:
     return float((from_bytes(rebuilt) - from_bytes(images)).square().mean())
 
 
-def _log_likelihoods(decode: Callable[[Tensor], Tensor], images: Tensor, codes: Tensor, likelihood: str) -> Tensor:
+def _log_likelihoods(
+    decode: Callable[[Tensor], Tensor], likelihood: str, coded: tuple[Tensor, Tensor], chunk: int
+) -> Tensor:
+    """log p(x|z) of pictures under their codes."""
+    images, codes = coded
     found = []
-    for part, code in zip(images.split(_BATCH), codes.split(_BATCH), strict=True):
+    for part, code in zip(images.split(chunk), codes.split(chunk), strict=True):
         x = from_bytes(part).to(codes.device)
         found.append(objective.log_likelihood(x, decode(code), likelihood).double())
     return torch.cat(found)

@@ -43,6 +43,18 @@ def ids(number: int) -> str:
 JOBS = [{**job("succeeded"), "id": ids(number), "name": f"run {number}"} for number in (12, 11, 2)]
 
 
+def failing(error: dict[str, Any]) -> Play:
+    """A server whose jobs have failed with an error."""
+
+    def answer(asked: Asked) -> Answer:
+        if "/jobs/" in asked.path:
+            params = {"dataset": "ds_1", "epochs": 20, "lr": 0.001, "loss": "hinge"}
+            return Answer(200, job("failed", params=params, error=error))
+        return play(asked)
+
+    return answer
+
+
 def play(asked: Asked) -> Answer:
     """A small server: three jobs, one task; says yes to everything."""
     path = asked.path.removeprefix("/api/v1").split("?")[0]
@@ -119,6 +131,12 @@ def test_a_webhook_with_its_events(server: Scripted) -> None:
     assert run(["submit", "image_gan.train", "--webhook-events", "end"]) == 2
 
 
+@pytest.mark.parametrize(("typed", "seconds"), [("2h", 7200), ("90m", 5400), ("45", 45), ("1d", 86_400)])
+def test_a_time_limit_is_sent_in_seconds(server: Scripted, typed: str, seconds: int) -> None:
+    assert run(["submit", "image_gan.train", "--time-limit", typed]) == 0
+    assert sent(server)["time_limit"] == seconds
+
+
 def test_settings_come_from_a_file_and_options_win(server: Scripted, tmp_path: Path) -> None:
     file = tmp_path / "params.json"
     file.write_text('{"epochs": 7, "limit": 3}')
@@ -128,7 +146,14 @@ def test_settings_come_from_a_file_and_options_win(server: Scripted, tmp_path: P
 
 @pytest.mark.parametrize(
     "given",
-    [["-p", "epochs"], ["--data", "missing.zip"], ["--params", "list.json"], ["--params", "broken.json"], ["--wrong"]],
+    [
+        ["--time-limit", "soon"],
+        ["-p", "epochs"],
+        ["--data", "missing.zip"],
+        ["--params", "list.json"],
+        ["--params", "broken.json"],
+        ["--wrong"],
+    ],
 )
 def test_wrong_usage_exits_with_2(server: Scripted, tmp_path: Path, given: list[str]) -> None:
     (tmp_path / "list.json").write_text("[1]")
@@ -154,6 +179,21 @@ def test_refused_settings_are_told_in_the_servers_words(
 def test_check_starts_nothing(server: Scripted) -> None:
     assert run(["submit", "image_gan.train", "--check"]) == 0
     assert [asked.path for asked in server.asked if asked.method == "POST"] == ["/api/v1/jobs?validate_only=true"]
+
+
+def test_a_failure_with_a_suggestion_ends_with_the_command_to_try(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    advised = {"code": "diverged", "detail": "It diverged.", "suggestion": {"params": {"lr": 0.0002}}}
+    with serving(failing(advised)) as server:
+        monkeypatch.setenv("AIGC_URL", server.url)
+        assert run(["jobs", "watch", ids(1), "--exit-status"]) == 3
+    said = capsys.readouterr().err
+    assert "Try it with: aigc submit image_gan.train -p dataset=ds_1 -p lr=0.0002 -p loss=hinge\n" in said
+    with serving(failing({"code": "internal", "detail": "It broke.", "suggestion": None})) as server:
+        monkeypatch.setenv("AIGC_URL", server.url)
+        assert run(["jobs", "watch", ids(1), "--exit-status"]) == 3
+    assert "Try it with" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("state", "code"), [("succeeded", 0), ("failed", 3), ("cancelled", 3)])

@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 from aigc_models import registry
-from aigc_models.base import Cancelled, Estimate, Family, Metrics, Params, Paused
+from aigc_models.base import Adjustments, Cancelled, Estimate, Family, Metrics, Params, Paused
 from aigc_models.standalone import newest_checkpoint, perform
 from aigc_models.training import STATE_FILE
 from tests.aigc_models.conftest import RecordingRun
@@ -159,6 +159,38 @@ def test_a_resumed_training_equals_an_undisturbed_one(family: str, tiny_dataset:
     assert train(family, resumed) == metrics
     assert resumed.steps[0][0] == 8
     assert all(torch.equal(value, weights(resumed)[name]) for name, value in weights(whole).items())
+
+
+@pytest.mark.parametrize("family", TRAINED)
+def test_a_training_in_parts_learns_the_same(family: str, tiny_dataset: Path, tmp_path: Path) -> None:
+    """Batch norms see a part at a time, so the figures are close, not equal."""
+    whole = RecordingRun(tmp_path / "whole", {"dataset": tiny_dataset})
+    train(family, whole)
+    checkpoints, gently = tmp_path / "checkpoints", Adjustments(micro_batches=2)
+    first = RecordingRun(tmp_path / "first", {"dataset": tiny_dataset}, checkpoints=checkpoints, adjustments=gently)
+    first.after_step = lambda step: setattr(first, "stopping", step == 12)
+    with pytest.raises(Paused):
+        train(family, first)
+    for name, value in first.curve[0].items():
+        if name != "images_per_second":
+            assert value == pytest.approx(whole.curve[0][name], rel=0.15, abs=0.1), name
+    second = RecordingRun(tmp_path / "second", {"dataset": tiny_dataset}, adjustments=gently)
+    second.resume_from = newest_checkpoint(checkpoints)
+    train(family, second)
+    assert second.steps[-1] == whole.steps[-1]
+    report = json.loads((second.out_dir / "report.json").read_text())
+    assert report["adjustments"] == {"micro_batches": 2, "learning_rate_factor": 1.0}
+
+
+@pytest.mark.parametrize("family", TRAINED)
+def test_a_lower_learning_rate_is_one(family: str, tiny_dataset: Path, tmp_path: Path) -> None:
+    half = Adjustments(learning_rate_factor=0.5)
+    asked, adjusted = (RecordingRun(tmp_path / name, {"dataset": tiny_dataset}) for name in "ab")
+    adjusted.adjustments = half
+    usual = params_of(f"{family}.train").model_dump()["learning_rate"]
+    train(family, asked, epochs=1, learning_rate=usual / 2)
+    train(family, adjusted, epochs=1)
+    assert all(torch.equal(value, weights(adjusted)[name]) for name, value in weights(asked).items())
 
 
 @pytest.mark.parametrize("family", TRAINED)

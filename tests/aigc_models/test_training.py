@@ -112,6 +112,16 @@ def test_a_resumed_training_equals_an_uninterrupted_one(tmp_path: Path) -> None:
         )
 
 
+def test_a_state_with_nan_is_never_kept(tmp_path: Path) -> None:
+    """It is what a diverged training would go back to."""
+    net, _, _, _, state = build()
+    with torch.no_grad():
+        next(net.parameters()).view(-1)[0] = math.nan
+    with pytest.raises(Diverged):
+        state.save(tmp_path / "checkpoint", 5)
+    assert not (tmp_path / "checkpoint").exists()
+
+
 def test_meter_gives_means_every_few_steps() -> None:
     meter = training.Meter(every=2)
     meter.add(8, loss=torch.tensor(1.0))

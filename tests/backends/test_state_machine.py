@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from sqlalchemy import select, text
 
+from aigc_models.base import Adjustments
 from jobs import maintenance
 from jobs.artifacts import LocalStore
 from jobs.db import Database
@@ -26,7 +27,7 @@ from tests.conftest import Clock, RecordingDispatcher
 from tests.jobs.acting import Actor
 
 TTL = 30
-MOST_LOSSES, MOST_FAILURES = 3, 2
+MOST_LOSSES, MOST_FAILURES, MOST_PARTS = 3, 2, 4
 # What a call may find that it did itself before, when the answer was lost.
 REPEATABLE = {
     "fail": ("retried", "failed", "cancelled"),
@@ -50,6 +51,8 @@ class Expected:
     releases: int = 0
     attempts: int = 0
     checkpoint: int = -1
+    parts: int = 1
+    diverged: bool = False
     stale: list[Lease] = field(default_factory=list)
 
     def leave(self, status: str) -> None:
@@ -63,14 +66,17 @@ class Expected:
         self.losses += 1
         self.leave("cancelled" if self.cancel else "failed" if self.losses >= MOST_LOSSES else "queued")
 
-    def fail(self) -> None:
-        """The program failed in a way that may pass."""
-        if self.failures + 1 > MOST_FAILURES:
+    def fail(self, code: str) -> None:
+        """The program failed in a way that may pass, or that a gentler attempt may avoid."""
+        incurable = (code == "diverged" and self.diverged) or (code == "out_of_memory" and self.parts == MOST_PARTS)
+        if self.failures + 1 > MOST_FAILURES or incurable:
             self.leave("failed")
         elif self.cancel:
             self.leave("cancelled")
         else:
             self.failures += 1
+            self.diverged = self.diverged or code == "diverged"
+            self.parts *= 2 if code == "out_of_memory" else 1
             self.leave("queued")
 
 
@@ -123,6 +129,8 @@ class Histories(RuleBasedStateMachine):
             job.status, job.holder, job.until = "running", Lease(self.actor.engine, claimed), self.time + TTL
             job.attempts += 1
             assert claimed.attempt == job.attempts
+            gently = Adjustments(job.parts, 0.5 if job.diverged else 1.0)
+            assert Adjustments.read(claimed.adjustments) == gently
             assert claimed.resumed_step == (job.checkpoint if job.checkpoint >= 0 else None)
 
     @rule(seconds=st.sampled_from([1, 10, 29, 31, 700]))
@@ -150,15 +158,12 @@ class Histories(RuleBasedStateMachine):
             job.holder.succeed({}, self.files)
             job.leave("succeeded")
 
-    @rule(data=st.data(), code=st.sampled_from(["internal", "diverged"]))
+    @rule(data=st.data(), code=st.sampled_from(["internal", "diverged", "out_of_memory"]))
     def fail(self, data: st.DataObject, code: str) -> None:
         if job := self._held(data):
             assert job.holder is not None
             job.holder.fail(Failure(code))
-            if code == "diverged":
-                job.leave("failed")
-            else:
-                job.fail()
+            job.fail(code)
             row = self.actor.job(job.stale[-1].claim.job_id)
             job.not_before = (row.not_before - self.started).total_seconds()
 

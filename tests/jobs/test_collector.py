@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from jobs import collector, storage_lock
+from jobs import collector, staging, storage_lock
 from jobs.artifacts import Stored
 from jobs.collector import Freed
 from jobs.engine import Engine
@@ -181,18 +181,18 @@ def test_abandoned_working_directories_go_after_a_day(actor: Actor, clock: Clock
     running, over = actor.train(), actor.train()
     lease_id = actor.claim(expected=running.id).lease_id
     request_cancel(actor.engine, actor.principal, over.id)
-    staging = actor.engine.settings.staging
-    current = collector.working_directory(running.id, 1, lease_id)
-    for name in (current, f"{running.id}.0.abcdef", f"{over.id}.1.abcdef"):
-        (staging / name / "out").mkdir(parents=True)
-    (staging / "uploads").mkdir()
-    (staging / "uploads" / "upload-cut-off").touch()
+    root = actor.engine.settings.staging
+    current = staging.directory(actor.engine.settings, running.id, 1, lease_id)
+    for name in (current.name, f"{running.id}.0.abcdef", f"{over.id}.1.abcdef"):
+        (root / name / "out").mkdir(parents=True)
+    (root / "uploads").mkdir()
+    (root / "uploads" / "upload-cut-off").touch()
     clock.now = datetime.now(UTC)
     assert collector.collect_staging(actor.engine) == 0
     clock.advance(DAY + 60)
     assert collector.collect_staging(actor.engine) == 3
-    assert {path.name for path in staging.iterdir()} == {current, "uploads"}
-    assert not list((staging / "uploads").iterdir())
+    assert {path.name for path in root.iterdir()} == {current.name, "uploads"}
+    assert not list((root / "uploads").iterdir())
 
 
 def test_old_keys_and_silent_workers_are_forgotten(actor: Actor, clock: Clock) -> None:

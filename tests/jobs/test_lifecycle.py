@@ -14,7 +14,7 @@ from jobs.artifacts import NewFile
 from jobs.curves import Point
 from jobs.engine import Engine
 from jobs.errors import BlobMissing, IncompleteResult, LeaseLost
-from jobs.lifecycle import Beat, Failure, request_cancel, request_pause
+from jobs.lifecycle import Beat, Failure, Lease, request_cancel, request_pause
 from jobs.maintenance import reap
 from jobs.repository import Repository
 from jobs.tables import Artifact, Dataset, Job, ModelVersion, SchemaInfo
@@ -200,7 +200,7 @@ def test_a_name_that_leaves_its_place_is_refused(actor: Actor, name: str) -> Non
         lease.checkpoint(1, [NewFile(name, file.sha256, file.size, file.media_type)])
 
 
-@pytest.mark.parametrize("code", ["internal", "out_of_memory", "host_out_of_memory", "stalled"])
+@pytest.mark.parametrize("code", ["internal", "host_out_of_memory", "stalled"])
 def test_program_faults_are_retried_with_growing_pauses_until_the_budget_is_spent(
     actor: Actor, clock: Clock, code: str
 ) -> None:
@@ -227,7 +227,7 @@ def test_program_faults_are_retried_with_growing_pauses_until_the_budget_is_spen
     assert {attempt.stderr_tail for attempt in attempts} == {"traceback"}
 
 
-@pytest.mark.parametrize("code", ["invalid_data", "diverged", "timeout"])
+@pytest.mark.parametrize("code", ["invalid_data", "timeout"])
 def test_hopeless_faults_fail_at_once(actor: Actor, code: str) -> None:
     job = actor.train()
     where = {"row": 14, "values": [math.nan, {"deep": object}]}
@@ -238,12 +238,141 @@ def test_hopeless_faults_fail_at_once(actor: Actor, code: str) -> None:
     assert end.data["code"] == code
 
 
+def fail_again(actor: Actor, clock: Clock, job: Job, failure: Failure) -> tuple[Lease, Job]:
+    """One more attempt that fails; the time of the next one has come afterwards."""
+    lease = Lease(actor.engine, actor.claim(expected=job.id))
+    lease.fail(failure, "traceback")
+    row = actor.job(job.id)
+    clock.advance(max(0.0, (row.not_before - clock()).total_seconds()))
+    return lease, row
+
+
+def test_a_batch_that_does_not_fit_is_tried_in_ever_smaller_parts(actor: Actor, clock: Clock) -> None:
+    job = actor.train(params={"batch_size": 256})
+    failure = Failure("out_of_memory", [Fault("The device ran out of memory.")])
+    seen = []
+    for number in (1, 2, 3):
+        lease, row = fail_again(actor, clock, job, failure)
+        seen.append(dict(lease.claim.adjustments))
+        assert row.app_failures == min(number, 2)
+    assert seen == [{}, {"micro_batches": 2}, {"micro_batches": 4}]
+    assert row.status == "failed"
+    assert row.adjustments == {"micro_batches": 4}
+    assert row.failure is not None
+    assert row.failure["suggestion"] == {"params": {"batch_size": 32}}
+    assert row.failure["faults"][0]["values"] == {"batch_size": 256, "parts": 4, "suggested": 32}
+    told = [event.data.get("adjustments") for event in actor.events(job.id, "state")]
+    assert [adjustments for adjustments in told if adjustments] == [{"micro_batches": 2}, {"micro_batches": 4}]
+    lines = [event.data["message"] for event in actor.events(job.id, "log")]
+    assert ["in 2 parts" in lines[0], "in 4 parts" in lines[1]] == [True, True]
+
+
+def test_a_rung_is_written_with_the_move_that_queues_the_job_or_not_at_all(
+    actor: Actor, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = actor.train()
+    lease = actor.lease()
+    _lose_reply(monkeypatch, actor.engine)
+    with pytest.raises(DBAPIError):
+        lease.fail(Failure("out_of_memory"))
+    lease.fail(Failure("out_of_memory"))  # once more, as its reply was lost
+    row = actor.job(job.id)
+    assert (row.status, row.adjustments, row.app_failures) == ("queued", {"micro_batches": 2}, 1)
+    clock.advance(60)
+    stale, again = lease, actor.lease()
+    with pytest.raises(LeaseLost):
+        stale.beat()
+    with actor.engine.db.begin() as session:
+        session.execute(update(Job).where(Job.id == job.id).values(lease_id="another"))
+    with pytest.raises(LeaseLost):
+        again.fail(Failure("out_of_memory"))
+    assert actor.job(job.id).adjustments == {"micro_batches": 2}
+
+
+def test_no_retries_means_no_ladder(actor: Actor, clock: Clock) -> None:
+    actor = actor.with_settings(max_app_failures=0)
+    job = actor.train(params={"batch_size": 256})
+    _, row = fail_again(actor, clock, job, Failure("out_of_memory"))
+    assert (row.status, row.adjustments) == ("failed", {})
+    assert row.failure is not None
+    assert row.failure["suggestion"] == {"params": {"batch_size": 128}}
+
+
+def test_a_diverged_training_goes_back_to_its_checkpoint_once(actor: Actor, clock: Clock) -> None:
+    job = actor.train(params={"learning_rate": 0.002})
+    failure = Failure("diverged", [Fault("The loss became NaN at step {step}.", {"step": 70})])
+    lease = Lease(actor.engine, actor.claim(expected=job.id))
+    lease.checkpoint(50, [actor.store("state.safetensors", b"state")])
+    lease.fail(failure)
+    row = actor.job(job.id)
+    assert (row.status, row.app_failures, row.adjustments) == ("queued", 1, {"learning_rate_factor": 0.5})
+    (line,) = actor.events(job.id, "log")
+    assert line.data["message"].startswith("The loss became NaN. Going back to step 50 with the learning rate halved")
+    clock.advance(60)
+    lease, row = fail_again(actor, clock, job, failure)
+    assert (lease.claim.resumed_step, lease.claim.adjustments) == (50, {"learning_rate_factor": 0.5})
+    assert (row.status, row.app_failures, row.attempt) == ("failed", 1, 2)
+    assert row.failure is not None
+    assert row.failure["faults"][0]["values"] == {"step": 70, "suggested": "0.0005"}
+    assert row.failure["suggestion"] == {"params": {"learning_rate": 0.0005}}
+
+
+def test_both_remedies_can_be_needed(actor: Actor, clock: Clock) -> None:
+    job = actor.train()
+    fail_again(actor, clock, job, Failure("diverged"))
+    _, row = fail_again(actor, clock, job, Failure("out_of_memory"))
+    assert row.adjustments == {"micro_batches": 2, "learning_rate_factor": 0.5}
+
+
+def test_faults_of_the_program_and_losses_of_workers_have_budgets_of_their_own(actor: Actor, clock: Clock) -> None:
+    job = actor.train()
+    for _ in range(2):
+        fail_again(actor, clock, job, Failure("internal"))
+        actor.claim(expected=job.id)
+        clock.advance(31)
+        reap(actor.engine)
+    row = actor.job(job.id)
+    assert (row.status, row.app_failures, row.worker_losses, row.attempt) == ("queued", 2, 2, 4)
+    actor.claim(expected=job.id)
+    clock.advance(31)
+    reap(actor.engine)
+    row = actor.job(job.id)
+    assert (row.status, row.worker_losses) == ("failed", 3)
+    assert row.failure is not None
+    assert row.failure["code"] == "poisoned"
+
+
+def test_a_time_limit_counts_what_all_attempts_ran_and_not_what_they_waited(actor: Actor, clock: Clock) -> None:
+    job = actor.train(time_limit=timedelta(minutes=10))
+    lease = actor.lease()
+    assert (lease.claim.time_limit, lease.claim.time_left) == (600, 600)
+    clock.advance(20)
+    lease.fail(Failure("internal"))
+    clock.advance(3600)
+    lease = Lease(actor.engine, actor.claim(expected=job.id))
+    assert lease.claim.time_left == 580
+    clock.advance(29)
+    lease.release("drain")
+    clock.advance(50)
+    assert actor.claim(expected=job.id).time_left == 551
+    clock.advance(1000)
+    reap(actor.engine)
+    assert actor.claim(expected=job.id).time_left == 0
+    actor.train()
+    assert actor.claim().time_left is None
+
+
 def test_a_full_disk_is_waited_for_and_not_counted(actor: Actor, clock: Clock) -> None:
     job = actor.train()
+    lease = actor.lease()
+    lease.checkpoint(7, [actor.store("state.safetensors", b"state")])
+    lease.release("drain")
     for _ in range(4):
-        actor.lease().fail(Failure("disk_full"))
+        lease = actor.lease()
+        assert lease.claim.resumed_step == 7
+        lease.fail(Failure("disk_full"))
         row = actor.job(job.id)
-        assert (row.status, row.app_failures) == ("queued", 0)
+        assert (row.status, row.app_failures, row.checkpoint_step) == ("queued", 0, 7)
         assert row.not_before - clock() >= timedelta(seconds=200)
         clock.advance(600)
 

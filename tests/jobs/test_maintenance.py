@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from jobs import maintenance, workers
+from jobs import maintenance, staging, workers
 from jobs.claiming import WorkerIdentity, claim
 from jobs.db import Database
 from jobs.errors import LeaseLost
@@ -134,6 +134,24 @@ class TestReap:
         assert row.failure["code"] == "poisoned"
         assert actor.try_claim() is None
         assert len(actor.events(job.id, "end")) == 1
+
+    def test_what_the_last_runners_printed_is_kept_where_it_is_known(self, actor: Actor, clock: Clock) -> None:
+        job = actor.train()
+        for number in (1, 2, 3):
+            claimed = actor.claim(expected=job.id)
+            if number > 1:  # the first worker was on another host
+                where = staging.directory(actor.engine.settings, job.id, number, claimed.lease_id)
+                where.mkdir(parents=True)
+                printed = b"x" * 100_000 + f"\0last words of attempt {number}".encode()
+                (where / staging.PRINTED).write_bytes(printed)
+            clock.advance(31)
+            maintenance.reap(actor.engine)
+        tails = [attempt.stderr_tail for attempt in actor.attempts(job.id)]
+        assert tails[0] is None
+        kept = [tail for tail in tails if tail]
+        assert [tail.endswith(f"xlast words of attempt {number}") for number, tail in enumerate(kept, 2)] == [True] * 2
+        assert all(len(tail) <= 64 * 1024 for tail in kept)
+        assert actor.job(job.id).status == "failed"
 
     def test_a_lost_job_that_was_to_be_cancelled_is_cancelled(self, actor: Actor, clock: Clock) -> None:
         job = actor.train()

@@ -4,6 +4,7 @@ import io
 import json
 import zipfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -49,8 +50,9 @@ class ActingWorker:
         return lease.claim.job_id
 
     def fail(self, lane: str, code: str, *faults: Fault) -> str:
-        """Claim the next job of a lane and end it badly; gives its id."""
-        lease = self.take(lane)
+        """Claim the next job of a lane and end it badly, for good; gives its id."""
+        strict = replace(self.engine, settings=self.engine.settings.model_copy(update={"max_app_failures": 0}))
+        lease = Lease(strict, self.take(lane).claim)
         lease.fail(Failure(code, faults))
         return lease.claim.job_id
 

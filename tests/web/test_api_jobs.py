@@ -274,11 +274,11 @@ def test_cancel(client: FlaskClient, dataset: str, worker: ActingWorker) -> None
 
 def test_a_failed_job_says_why(client: FlaskClient, dataset: str, worker: ActingWorker) -> None:
     job = submit_training(client, dataset).get_json()["id"]
-    said = Fault("The loss became NaN at step {step}. Try a learning rate of {rate}.", {"step": 120, "rate": 0.0001})
-    worker.fail("training", "diverged", said)
+    worker.fail("training", "diverged", Fault("The loss became NaN at step {step}.", {"step": 120}))
     error = client.get(f"/api/v1/jobs/{job}").get_json()["error"]
     assert (error["code"], error["title"]) == ("diverged", "The training went wrong")
-    assert error["detail"] == "The loss became NaN at step 120. Try a learning rate of 0.0001."
+    assert error["detail"] == "The loss became NaN at step 120. Try a learning rate of 0.0005."
+    assert error["suggestion"] == {"params": {"learning_rate": 0.0005}}
     assert error["help_url"] == "/docs/problems/diverged"
     assert error["retryable"] is False
 

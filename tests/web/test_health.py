@@ -9,6 +9,7 @@ from sqlalchemy import text
 from jobs import workers
 from jobs.db import Database
 from jobs.engine import Engine
+from jobs.lifecycle import Failure
 from jobs.settings import Settings
 from tests.web.acting import ActingWorker, ready_dataset, submit_training
 from web import create_app
@@ -23,7 +24,8 @@ def test_alive(client: FlaskClient) -> None:
 def test_ready_names_the_parts(client: FlaskClient, engine: Engine) -> None:
     missing = client.get("/readyz")
     assert (missing.status_code, missing.get_json()["status"]) == (200, "degraded")
-    assert missing.get_json()["parts"] == {"database": "ok", "storage": "ok", "broker": "ok", "scheduler": "down"}
+    works = dict.fromkeys(("database", "storage", "broker", "disks"), "ok")
+    assert missing.get_json()["parts"] == {**works, "scheduler": "down"}
     workers.register(engine, "scheduler", None, None, None)
     assert client.get("/readyz").get_json()["status"] == "ok"
 
@@ -39,6 +41,17 @@ def test_not_ready_on_a_full_disk(settings: Settings, engine: Engine) -> None:
     greedy = settings.model_copy(update={"min_free_disk": 2**60})
     reply = create_app(greedy, replace(engine, settings=greedy)).test_client().get("/readyz")
     assert (reply.status_code, reply.get_json()["parts"]["storage"]) == (503, "down")
+
+
+def test_a_full_disk_of_a_worker_delays_jobs_and_nothing_else(
+    client: FlaskClient, engine: Engine, worker: ActingWorker
+) -> None:
+    workers.register(engine, "scheduler", None, None, None)
+    submit_training(client, ready_dataset(client, worker))
+    worker.take("training").fail(Failure("disk_full"))
+    reply = client.get("/readyz")
+    assert (reply.status_code, reply.get_json()["status"]) == (200, "degraded")
+    assert [name for name, state in reply.get_json()["parts"].items() if state == "down"] == ["disks"]
 
 
 def test_figures_in_prometheus_format(client: FlaskClient, engine: Engine, worker: ActingWorker) -> None:

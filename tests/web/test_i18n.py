@@ -10,6 +10,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from aigc_models.base import Fault
 from tests.web.acting import ActingWorker, ready_dataset, submit_training
 from tests.web.reading import read
 from web import i18n
@@ -82,7 +83,7 @@ def test_no_english_is_left_on_pages(client: FlaskClient, worker: ActingWorker) 
     running = str(submit_training(client, dataset).get_json()["id"])
     finished = worker.train()
     client.post("/api/v1/jobs", json={"task": "image_gan.train", "params": {"dataset": dataset}})
-    failed = worker.fail("training", "diverged")
+    failed = worker.fail("training", "diverged", Fault("The loss became NaN.", {"step": 3}))
     model = client.get("/api/v1/models").get_json()["data"][0]["id"]
     assert finished == running
     client.get("/?lang=zh")

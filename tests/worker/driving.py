@@ -25,6 +25,7 @@ def give(runner: Runner, operation: str, directory: Path, **more: Any) -> None:
         "resume_from": None,
         "device": "cpu",
         "checkpoint_seconds": 3600.0,
+        "adjustments": {},
     }
     runner.send("run", **(work | more))
 

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -144,9 +145,10 @@ class Stack:
         """The process that reaps expired leases."""
         return self.start("jobs.scheduler")
 
-    def submit(self, task: str, **params: Any) -> str:
+    def submit(self, task: str, time_limit: timedelta | None = None, **params: Any) -> str:
         """Submit a toy; the id of its job."""
-        return submit(self.engine, self.principal, Submission(f"toy.{task}", params)).job.id
+        wish = Submission(f"toy.{task}", params, time_limit=time_limit)
+        return submit(self.engine, self.principal, wish).job.id
 
     def cancel(self, job_id: str) -> None:
         """Cancel a job."""

@@ -42,9 +42,9 @@ def test_an_exception_has_a_code_and_a_sentence(error: Exception, code: str) -> 
 
 
 def test_a_full_store_is_a_full_disk() -> None:
-    full = StorageFull(free="1 MB", needed="2 MB")
-    full.__cause__ = OSError(errno.ENOSPC, "full")
+    full = StorageFull(free="1 MB", needed="2 MB")  # before a byte was written: it keeps some room free
     assert failures.from_exception(full).code == "disk_full"
+    assert failures.from_exception(wrapped(full)).code == "disk_full"
 
 
 @pytest.mark.parametrize(

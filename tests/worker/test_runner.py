@@ -75,6 +75,12 @@ def test_what_goes_wrong_becomes_a_code_and_the_runner_lives(
     assert warm_runner.alive()
 
 
+def test_adjustments_reach_the_operation(warm_runner: Runner, tmp_path: Path) -> None:
+    gently = {"micro_batches": 4, "learning_rate_factor": 0.5, "of_a_later_version": True}
+    give(warm_runner, "train", tmp_path, params={"steps": 1}, adjustments=gently)
+    assert {"kind": "log", "line": "batches in 4 parts, rate times 0.5"} in hear(warm_runner)
+
+
 def test_faults_travel_as_data(warm_runner: Runner, tmp_path: Path) -> None:
     give(warm_runner, "train", tmp_path, params={"fault": "input"})
     assert hear(warm_runner)[-1]["faults"] == [

@@ -27,6 +27,21 @@ def pool_of(toys: None) -> Iterator[MakePool]:
         yield make
 
 
+def test_what_a_runner_prints_lies_in_a_file_that_stays_small(pool_of: MakePool, tmp_path: Path) -> None:
+    pool = pool_of(keep=True)
+    runner = pool.take()
+    kept = tmp_path / "printed"
+    runner.tail.copy_to(kept)
+    give(runner, "generate", tmp_path, params={"fault": "noise"})
+    hear(runner)
+    runner.kill()
+    runner.tail.wait(10)
+    assert "noise 19999" in kept.read_bytes().decode(errors="replace")
+    assert kept.stat().st_size <= 5 * 64 * 1024
+    assert kept.read_bytes()[-64 * 1024 :].decode(errors="replace").replace("\0", "") == runner.tail.text()
+    runner.close()
+
+
 def test_a_healthy_runner_is_kept(pool_of: MakePool) -> None:
     pool = pool_of(keep=True)
     first = pool.take()

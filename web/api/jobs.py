@@ -1,7 +1,9 @@
 """Jobs: submit, list, look, wait, cancel, retry, delete."""
 
 from collections.abc import Callable
-from typing import Any, Literal
+from dataclasses import replace
+from datetime import timedelta
+from typing import Annotated, Any, Literal
 
 from flask import Response, request
 from pydantic import BaseModel, ConfigDict, Field
@@ -9,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from aigc_models import registry
 from jobs import errors, lifecycle, tables, webhooks
 from jobs.repository import JobFilter, Label
-from jobs.submit import Submission, Submitted, submit, validate
+from jobs.submit import LONGEST_RUN, Submission, Submitted, submit, validate
 from web import context, schemas
 from web.api import parsing, shapes
 from web.api.render import REVALIDATE, address, answer, api, listing, nothing
@@ -77,6 +79,13 @@ class JobNew(BaseModel):
         pattern=parsing.NO_NUL,
     )
     webhook: WebhookNew | None = Field(None, title="Webhook", description="Where the job's events are sent.")
+    time_limit: Annotated[int, parsing.WholeFloats] | None = Field(
+        None,
+        title="Time limit",
+        description="Seconds that all attempts of the job may run together; then it fails and keeps its checkpoint.",
+        ge=1,
+        le=int(LONGEST_RUN.total_seconds()),
+    )
 
 
 class JobAgain(BaseModel):
@@ -126,10 +135,14 @@ class JobQuery(parsing.Page):
 )
 def submit_job(query: ValidateOnly, body: JobNew) -> Response:
     """Submit a job."""
-    submission = new_submission(body.task, body)
+    submission = replace(new_submission(body.task, body), time_limit=_time(body.time_limit))
     if query.validate_only:
         return draft(submission)
     return create(submission)
+
+
+def _time(seconds: int | None) -> timedelta | None:
+    return None if seconds is None else timedelta(seconds=seconds)
 
 
 def new_submission(task: str, body: Any) -> Submission:
@@ -321,6 +334,7 @@ def retry_job(job_id: str, body: JobAgain) -> Response:
             from_checkpoint=body.start == "checkpoint",
             expires_in=parsing.cancel_after(),
             webhook=webhooks.of(row.webhook),
+            time_limit=_time(row.time_limit_seconds),
         )
     )
 

@@ -15,7 +15,9 @@ from werkzeug.datastructures import MultiDict
 
 from aigc_models.base import Fault
 from aigc_models.faults import explain
+from jobs import durations
 from jobs.errors import AigcError, InvalidParams
+from jobs.submit import BAD_LIMIT
 from web.problems import BadRequest, MalformedJson, WrongMediaType
 
 KEY_LENGTH = 255
@@ -26,9 +28,7 @@ MOMENT = re.compile(
 )
 NO_NUL = r"^[^\x00]*$"
 WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?([0-9]{1,6})\"?\s*(?=$|[,;])", re.IGNORECASE)
-DURATION = re.compile(r"([0-9]{1,9})(s|m|h|d)?")
-SECONDS = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
-LONGEST_DEADLINE = 365 * 86_400
+LONGEST_DEADLINE = timedelta(days=365)
 
 Body = TypeVar("Body", bound=BaseModel)
 
@@ -216,7 +216,7 @@ def pointing_into_params() -> Iterator[None]:
 
 
 def _is_setting(fault: Fault) -> bool:
-    return bool(fault.pointer) and fault.code != "invalid-name"
+    return bool(fault.pointer) and fault.code not in ("invalid-name", BAD_LIMIT)
 
 
 def idempotency_key() -> str | None:
@@ -240,8 +240,7 @@ def cancel_after() -> timedelta | None:
     sent = request.headers.get("Cancel-After")
     if sent is None:
         return None
-    found = DURATION.fullmatch(sent.strip())
-    seconds = int(found.group(1)) * SECONDS[found.group(2) or ""] if found else 0
-    if not 1 <= seconds <= LONGEST_DEADLINE:
+    found = durations.parse(sent)
+    if found is None or not timedelta(seconds=1) <= found <= LONGEST_DEADLINE:
         raise BadRequest("The header Cancel-After must be a time such as 90s, 10m, 2h or 1d, at most a year.")
-    return timedelta(seconds=seconds)
+    return found

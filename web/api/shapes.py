@@ -81,6 +81,8 @@ def job(row: tables.Job, label: Label, made: Made, position: int | None = None) 
         started_at=row.started_at,
         finished_at=row.finished_at,
         expires_at=row.expires_at,
+        time_limit=row.time_limit_seconds,
+        adjustments=row.adjustments,
         worker=row.worker_id,
         dataset=made.datasets.get(row.id) or _dataset_read(row),
         model=made.models.get(row.id),
@@ -124,6 +126,7 @@ def failure(stored: Mapping[str, Any] | None) -> schemas.JobFailure | None:
         errors=told(failures.faults(stored)),
         help_url=failures.HELP + slug,
         retryable=retryable,
+        suggestion=stored.get("suggestion"),
     )
 
 
@@ -248,6 +251,7 @@ def worker(row: tables.WorkerNode, job: str | None) -> schemas.Worker:
         device_kind=row.device_kind,
         code_version=row.code_version,
         draining=row.draining,
+        free_disk=row.free_disk,
         job=job,
         started_at=row.started_at,
         heartbeat_at=row.heartbeat_at,

@@ -6,6 +6,7 @@ from typing import Any
 from flask import Blueprint, Response, render_template, stream_with_context, url_for
 
 from aigc_models import registry
+from jobs import durations
 from jobs.repository import Repository
 from jobs.tables import FINAL, Job, WorkerNode
 from web import context, failures
@@ -74,6 +75,8 @@ def _view(now: Situation, reads: Repository) -> dict[str, Any]:
         "samples": results.spread(files.samples),
         "figures": results.figures(job.family, job.metrics or {}) if job.status == "succeeded" else [],
         "settings": results.settings(params_class, job.params),
+        "adjusted": results.adjusted(job.adjustments),
+        "time_limit": durations.spoken(job.time_limit_seconds) if job.time_limit_seconds else "",
         "attempts": reads.attempts(job.id),
         "worker": _worker(job, reads),
         "lineage": lineage.of(job, reads),
@@ -98,7 +101,9 @@ def _failure(now: Situation) -> Mapping[str, Any] | None:
     title, detail, retryable = failures.describe(stored)
     slug = failures.slug(str(stored.get("code", "internal")))
     faults = failures.faults(stored)
-    return {"title": title, "detail": detail, "faults": faults[1:], "code": slug, "retryable": retryable}
+    suggestion = failures.suggestion(stored)
+    known = {"title": title, "detail": detail, "code": slug, "retryable": retryable}
+    return {**known, "faults": faults[1:], "suggestion": suggestion}
 
 
 def _worker(job: Job, reads: Repository) -> WorkerNode | None:

@@ -1,5 +1,7 @@
 """What can be done to a job: cancel (asked once), try again, go on from a checkpoint, delete."""
 
+from datetime import timedelta
+
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
@@ -47,6 +49,7 @@ def retry(job_id: str) -> Response:
         from_checkpoint=request.form.get("from") == "checkpoint",
         idempotency_key=request.form.get("idempotency_key") or None,
         webhook=webhooks.of(job.webhook),
+        time_limit=timedelta(seconds=job.time_limit_seconds) if job.time_limit_seconds else None,
     )
     made: Job = submit(context.engine(), context.principal(), wish).job
     return _to(made.id)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 from uuid import uuid4
@@ -11,11 +12,12 @@ from flask import Blueprint, Response, abort, jsonify, redirect, render_template
 from werkzeug.wrappers import Response as BaseResponse
 
 from aigc_models import registry
-from aigc_models.base import Estimate, Params
+from aigc_models.base import Estimate, Fault, Params
 from aigc_models.faults import decode_text
+from jobs import durations
 from jobs.errors import AigcError, InvalidParams
 from jobs.repository import Repository
-from jobs.submit import Submission, submit, validate
+from jobs.submit import BAD_LIMIT, Submission, submit, validate
 from web import context, forms
 from web.auth import scoped
 from web.pages import amounts, names, snippets
@@ -37,6 +39,7 @@ class Page:
     source: str = ""
     name: str = ""
     key: str = ""
+    time_limit: str = ""
     error: AigcError | None = None
     checked: bool = False
 
@@ -64,15 +67,27 @@ def form(task: str) -> str:
     params = _params(task)
     source = request.args.get("from", "")
     if source:
-        job = context.repository().job(source)
-        typed = {name: forms.to_text(value) for name, value in job.params.items() if name in params.model_fields}
-        return _render(Page(task, params, forms.Posted(job.params, typed, ""), source=source, name=job.name))
+        return _render(_duplicate(task, params, source))
     preset = (
         request.args.get("preset", "") if request.args.get("preset") in params.presets else forms.first_preset(params)
     )
-    typed = {name: value for name, value in request.args.items() if name in params.model_fields}
-    chosen = decode_text(params.model_json_schema(), typed)
+    typed, chosen = _from_address(params)
     return _render(Page(task, params, forms.Posted(chosen, typed, preset), base=preset))
+
+
+def _duplicate(task: str, params: type[Params], source: str) -> Page:
+    """An earlier job's settings, with those from the address in the place of its own."""
+    job = context.repository().job(source)
+    typed = {name: forms.to_text(value) for name, value in job.params.items() if name in params.model_fields}
+    changed, chosen = _from_address(params)
+    posted = forms.Posted({**job.params, **chosen}, {**typed, **changed}, "")
+    limit = durations.spoken(job.time_limit_seconds) if job.time_limit_seconds else ""
+    return Page(task, params, posted, source=source, name=job.name, time_limit=limit)
+
+
+def _from_address(params: type[Params]) -> tuple[dict[str, str], dict[str, Any]]:
+    typed = {name: value for name, value in request.args.items() if name in params.model_fields}
+    return typed, decode_text(params.model_json_schema(), typed)
 
 
 @blueprint.post("/jobs/new/<task>")
@@ -83,6 +98,7 @@ def start(task: str) -> Response | BaseResponse:
     try:
         if request.form.get("_action") == "check":
             validate(task, page.posted.params, page.posted.preset or None)
+            _time_limit(page)
             return _page(replace(page, checked=True), 200)
         made = submit(context.engine(), context.principal(), _submission(page))
     except InvalidParams as error:
@@ -119,6 +135,7 @@ def _posted(task: str) -> Page:
         source=request.form.get("_from", ""),
         name=request.form.get("_name", "").strip(),
         key=request.form.get("_key", ""),
+        time_limit=request.form.get("_time_limit", "").strip(),
     )
 
 
@@ -129,14 +146,30 @@ def _submission(page: Page) -> Submission:
         preset=page.posted.preset or None,
         name=page.name or None,
         idempotency_key=_key(page),
+        time_limit=_time_limit(page),
     )
+
+
+def _time_limit(page: Page) -> timedelta | None:
+    """The limit as it was typed.
+
+    Raises:
+        InvalidParams: It is no time.
+    """
+    found = durations.parse(page.time_limit) if page.time_limit else None
+    if page.time_limit and found is None:
+        values = {"text": page.time_limit[:20]}
+        raise InvalidParams(faults=[Fault(durations.NO_TIME, values, "/time_limit", code=BAD_LIMIT)])
+    return found
 
 
 def _key(page: Page) -> str | None:
     """The form's own token with its content: a double click makes one job, going back and changing a value another."""
     if not page.key:
         return None
-    content = json.dumps([page.task, page.posted.params, page.posted.preset, page.name], sort_keys=True)
+    content = json.dumps(
+        [page.task, page.posted.params, page.posted.preset, page.name, page.time_limit], sort_keys=True
+    )
     return f"{page.key[:64]}-{sha256(content.encode()).hexdigest()[:16]}"
 
 
@@ -165,7 +198,8 @@ def _render(page: Page) -> str:
         key=page.key or uuid4().hex,
         cost=_cost_text(page.task, shown, page.posted.preset),
         snippets=snippets.submit(page.task, shown, page.posted.preset),
-        name_fault=_name_fault(page.error),
+        name_fault=_fault_of("/name", page.error),
+        limit_fault=_fault_of("/time_limit", page.error),
     )
 
 
@@ -223,6 +257,7 @@ def _cost_text(task: str, params: Mapping[str, Any], preset: str) -> list[tuple[
     ]
 
 
-def _name_fault(error: AigcError | None) -> str:
-    found = [fault for fault in (error.faults if error else ()) if fault.pointer == "/name"]
+def _fault_of(field: str, error: AigcError | None) -> str:
+    """What is wrong with a field of the form itself."""
+    found = [fault for fault in (error.faults if error else ()) if f"{fault.pointer}/".startswith(f"{field}/")]
     return say(found[0].message, found[0].values) if found else ""

@@ -208,25 +208,32 @@ DATA: Mapping[str, Topic] = {
 JOBS: Mapping[str, Topic] = {
     "out-of-memory": Topic(
         "The device ran out of memory",
-        "The model and its batch did not fit into the device's memory.",
-        ("Use a smaller batch size.", "Use a smaller model: less width, fewer layers, smaller images."),
+        "The model and its batch did not fit into the device's memory, not even with each batch in several parts.",
+        (
+            "Use the batch size that the job's page suggests.",
+            "Use a smaller model: less width, fewer layers, smaller images.",
+        ),
     ),
     "host-out-of-memory": Topic(
         "The machine ran out of memory",
-        "The operating system stopped the job because memory was short.",
+        "The machine had no memory left for the job, each time it was tried.",
         ("Use a smaller batch size or a smaller dataset.", "Run fewer jobs at once on this machine."),
     ),
     "diverged": Topic(
         "The training went wrong",
-        "The loss became NaN or infinite, so going on would have been of no use.",
-        ("Use a smaller learning rate.", "Go back to the default settings."),
+        "The loss became NaN or infinite, and once more when the learning rate had been halved.",
+        ("Use the learning rate that the job's page suggests.", "Go back to the default settings."),
     ),
     "stalled": Topic(
         "The job made no progress",
         "No step was made for longer than AIGC_STALL_SECONDS, so the program was stopped.",
         ("Start the job again; it goes on from its last checkpoint.", "Look at the job's log."),
     ),
-    "timeout": Topic("The job took too long", "The job passed its time limit.", ("Use fewer epochs.",)),
+    "timeout": Topic(
+        "The job took too long",
+        "The attempts of the job together ran for as long as its time limit allows. Its last checkpoint is kept.",
+        ("Go on from the checkpoint: the new job has the whole limit again.", "Use a higher limit or fewer epochs."),
+    ),
     "worker-lost": Topic(
         "The worker was lost",
         "The worker stopped answering: it was killed, or its machine went away. What was saved last is kept.",
@@ -239,8 +246,8 @@ JOBS: Mapping[str, Topic] = {
     ),
     "disk-full": Topic(
         "The disk is full",
-        "The worker's disk had no room for the results.",
-        ("Delete jobs and datasets that are not needed.", "Start the job again."),
+        "The worker's disk had no room for what the job wrote. The job waits, and its checkpoint is kept.",
+        ("Delete jobs and datasets that are not needed.", "Nothing else: the job goes on when there is room."),
     ),
     "expired": Topic(
         "The job expired",

@@ -121,6 +121,19 @@ def settings(params_class: Any, params: Mapping[str, Any]) -> list[Setting]:
     return sorted(rows, key=lambda row: not row.changed)
 
 
+def adjusted(adjustments: Mapping[str, Any]) -> list[str]:
+    """What the attempts after a failure did differently."""
+    sentences = []
+    if "micro_batches" in adjustments:
+        parts = {"parts": adjustments["micro_batches"]}
+        sentences.append(
+            say("Since the device ran out of memory, {parts} times fewer items are computed at once.", parts)
+        )
+    if "learning_rate_factor" in adjustments:
+        sentences.append(say("Since the loss became NaN, the learning rate is half of what is set."))
+    return sentences
+
+
 def _in_words(value: Any) -> str:
     if isinstance(value, bool):
         return say("Yes") if value else say("No")

@@ -4,8 +4,9 @@ from typing import Any
 
 from flask import Blueprint, Response, render_template
 
+from jobs import disk
 from web import context
-from web.pages import live
+from web.pages import amounts, live
 
 blueprint = Blueprint("workers", __name__)
 
@@ -21,7 +22,7 @@ def part() -> Response:
     """The same again, if it changed."""
     view = _view()
     nodes = [(node.id, node.draining) for node in view["workers"]]
-    tag = live.tag_of(nodes, sorted(view["running"].items()), view["queues"])
+    tag = live.tag_of(nodes, sorted(view["running"].items()), view["queues"], view["full"], view["waiting_for_room"])
     return live.part(tag, lambda: render_template("workers_live.html", **view))
 
 
@@ -29,4 +30,13 @@ def _view() -> dict[str, Any]:
     reads = context.repository()
     nodes = reads.workers()
     queues = [queue for queue in reads.queues() if queue.workers or queue.queued or queue.running]
-    return {"workers": nodes, "running": reads.jobs_of_workers(), "queues": queues}
+    settings = context.settings()
+    full = {node.host: amounts.size(node.free_disk or 0) for node in disk.crowded(nodes, settings)}
+    return {
+        "workers": nodes,
+        "running": reads.jobs_of_workers(),
+        "queues": queues,
+        "full": sorted(full.items()),
+        "needed": amounts.size(settings.min_free_disk),
+        "waiting_for_room": reads.waiting_for_room(),
+    }

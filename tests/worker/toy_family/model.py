@@ -29,6 +29,7 @@ def train(params: ToyTrain, run: Run) -> Metrics:
         generator.set_state(state["random"])
         run.log(f"resumed after step {first - 1}")
     run.phase("training")
+    run.log(f"batches in {run.adjustments.micro_batches} parts, rate times {run.adjustments.learning_rate_factor}")
     run.log(f"pid {os.getpid()}")
     step = first - 1
 
@@ -80,6 +81,8 @@ def misbehave(params: ToyTrain | ToyDraw, run: Run) -> None:
             return
         Path(params.once).touch()
     faults: dict[str, Callable[[], Any]] = {
+        "whole_batch": lambda: need_parts(getattr(params, "parts", 2), run),
+        "full_rate": lambda: need_lower_rate(run),
         "input": lambda: raise_(InputError(Fault("Row {row} is odd.", {"row": 3}, where={"row": 3}, code="odd"))),
         "memory": lambda: raise_(MemoryError()),
         "device_memory": lambda: raise_(torch.OutOfMemoryError("CUDA out of memory")),
@@ -87,6 +90,7 @@ def misbehave(params: ToyTrain | ToyDraw, run: Run) -> None:
         "disk_full": lambda: raise_(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))),
         "error": lambda: raise_(ValueError("a secret of the program")),
         "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
+        "kill_parent": lambda: kill_parent(run),
         "segv": lambda: os.kill(os.getpid(), signal.SIGSEGV),
         "exit": lambda: os._exit(3),
         "hang": lambda: time.sleep(600),
@@ -101,6 +105,28 @@ def misbehave(params: ToyTrain | ToyDraw, run: Run) -> None:
 
 def raise_(error: BaseException) -> None:
     raise error
+
+
+def need_parts(parts: int, run: Run) -> None:
+    """Find no room for batches in fewer parts."""
+    if run.adjustments.micro_batches < parts:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+
+def need_lower_rate(run: Run) -> None:
+    """Diverge at the learning rate that is set."""
+    if run.adjustments.learning_rate_factor == 1:
+        raise Diverged(7)
+
+
+def kill_parent(run: Run) -> None:
+    """Take the worker along, once it has written down what was said."""
+    print("these are my last words", file=sys.stderr, flush=True)
+    printed = run.out_dir.parent / "printed"
+    while "last words" not in printed.read_text():
+        time.sleep(0.005)
+        run.report(0, 1)
+    os.kill(os.getppid(), signal.SIGKILL)
 
 
 def be_stubborn(run: Run) -> None:

@@ -6,7 +6,8 @@ from aigc_models.base import Family, Lane, Makes, Params, model_input, setting
 
 Fault = Literal[
     "none", "input", "memory", "device_memory", "diverged", "disk_full", "error", "kill", "segv", "exit",
-    "hang", "stubborn", "noise", "garbage", "nan", "nothing_made", "child",
+    "hang", "stubborn", "noise", "garbage", "nan", "nothing_made", "child", "whole_batch", "full_rate",
+    "kill_parent",
 ]  # fmt: skip
 
 
@@ -16,6 +17,9 @@ class ToyTrain(Params):
     makes: ClassVar[Makes] = "model"
 
     steps: int = setting(20, title="Steps", description="Steps to count.", ge=1)
+    batch_size: int = setting(8, title="Batch size", description="Nothing is in a batch.", ge=2)
+    learning_rate: float = setting(0.01, title="Learning rate", description="Nothing is learnt at it.", gt=0)
+    parts: int = setting(2, title="Parts", description="Parts of a batch that the fault whole_batch asks for.", ge=1)
     delay: float = setting(0.0, title="Delay", description="Seconds that a step takes.", ge=0)
     gate: str = setting("", title="Gate", description="File that must exist before the second half begins.")
     fault: Fault = setting("none", title="Fault", description="What goes wrong in the second half.")
