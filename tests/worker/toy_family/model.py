@@ -94,6 +94,8 @@ def misbehave(params: ToyTrain | ToyDraw, run: Run) -> None:
         "noise": make_noise,
         "garbage": write_garbage,
         "child": lambda: subprocess.Popen(["sleep", "600"]),
+        "parent": lambda: os.kill(os.getppid(), signal.SIGKILL),
+        "hunger": lambda: torch.ones(2**27),  # half a gigabyte: more than a limited runner gets
     }
     if params.fault in faults:
         faults[params.fault]()

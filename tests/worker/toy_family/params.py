@@ -6,7 +6,7 @@ from aigc_models.base import Family, Lane, Makes, Params, model_input, setting
 
 Fault = Literal[
     "none", "input", "memory", "device_memory", "diverged", "disk_full", "error", "kill", "segv", "exit",
-    "hang", "stubborn", "noise", "garbage", "nan", "nothing_made", "child",
+    "hang", "stubborn", "noise", "garbage", "nan", "nothing_made", "child", "parent", "hunger",
 ]  # fmt: skip
 
 

@@ -1,0 +1,134 @@
+"""The broker: killed, wiped, hung, full; messages that are lost in a dead socket or come more than once."""
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Iterator
+
+import redis
+from sqlalchemy import select
+
+from jobs.tables import Job, WorkerNode
+from tests.chaos.field import Field, NotNow
+from tests.chaos.load import patiently
+
+BRPOP_SECONDS = 40.0
+SUBMIT_SECONDS = 1.5
+
+
+def kill_broker(field: Field) -> None:
+    """It is killed, and comes back with what it had written down."""
+    field.take("broker")
+    field.stack.broker.kill()
+    field.heal(field.rng.uniform(0.3, 4), lambda: _come_back(field))
+
+
+def lose_broker(field: Field) -> None:
+    """It is killed, and comes back with nothing."""
+    field.take("broker")
+    field.stack.broker.kill()
+    field.stack.broker.wipe()
+    field.heal(field.rng.uniform(0.3, 4), lambda: _come_back(field))
+
+
+def wipe_broker(field: Field) -> None:
+    """Somebody runs FLUSHALL."""
+    with _client(field) as client:
+        client.flushall()
+
+
+def hang_broker(field: Field) -> None:
+    """It accepts connections and answers nobody: a submission is taken all the same, in about a second."""
+    field.take("broker")
+    field.stack.broker.send(signal.SIGSTOP)
+
+    def thaw() -> None:
+        field.stack.broker.send(signal.SIGCONT)
+        field.give_back("broker")
+
+    field.heal(field.rng.uniform(1, 4), thaw)
+    _submit_in_time(field)
+
+
+def fill_broker(field: Field) -> None:
+    """It has no memory left and refuses every message: a submission is taken all the same."""
+    with _client(field) as client:
+        field.take("broker")
+        client.config_set("maxmemory", 1)
+    field.heal(field.rng.uniform(1, 3), lambda: _empty(field))
+    _submit_in_time(field)
+
+
+def lose_in_socket(field: Field) -> None:
+    """An idle slot is frozen, a job submitted, the slot killed: the token is lost in its socket, the job is not."""
+    worker = field.stack.workers[0]  # the one with the generation lane
+    field.take(worker.name)
+    pid = _idle_generation_slot(field)
+    if pid is None:
+        field.give_back(worker.name)
+        raise NotNow("slot")
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGSTOP)
+    since = time.monotonic()
+    job = field.load.submit("toy.generate", {"seed": field.rng.randrange(10_000)}, priority=1)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+    field.give_back(worker.name)
+
+    def started() -> bool:
+        if field.load.job(job).attempt == 0:
+            return False
+        field.figures["brpop"].append(time.monotonic() - since)
+        return True
+
+    field.expect("lost_in_the_socket", BRPOP_SECONDS, started)
+
+
+def repeat_messages(field: Field) -> None:
+    """Tokens arrive one to five times: each job runs once for each attempt."""
+    for lane in ("training", "generation"):
+        for _ in range(field.rng.randint(1, 5)):
+            field.engine.dispatcher.announce(lane, "cpu")
+
+
+def _submit_in_time(field: Field) -> None:
+    since = time.monotonic()
+    field.load.submit_any()
+    field.figures["submit_without_broker"].append(time.monotonic() - since)
+
+
+def _come_back(field: Field) -> None:
+    field.stack.broker.start()
+    field.give_back("broker")
+
+
+def _empty(field: Field) -> None:
+    with _client(field) as client:
+        client.config_set("maxmemory", 0)
+    field.give_back("broker")
+
+
+def _idle_generation_slot(field: Field) -> int | None:
+    """The process id of the generation slot, if it lives and works on nothing."""
+    busy = select(Job.worker_id).where(Job.status == "running", Job.worker_id == WorkerNode.id).exists()
+    idle = select(WorkerNode.pid).where(WorkerNode.lane == "generation", ~busy)
+
+    def found() -> set[int]:
+        with field.engine.db.read() as session:
+            return set(session.scalars(idle))
+
+    return next(iter(patiently(found) & set(field.stack.workers[0].slots())), None)
+
+
+@contextlib.contextmanager
+def _client(field: Field) -> Iterator["redis.Redis"]:
+    """A connection to a broker that is not under another fault.
+
+    Raises:
+        NotNow: It is.
+    """
+    if "broker" in field.taken:
+        raise NotNow("broker")
+    with redis.Redis(unix_socket_path=str(field.stack.broker.socket), socket_timeout=5) as client:
+        yield client

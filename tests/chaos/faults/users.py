@@ -1,0 +1,93 @@
+"""What users do at the worst moment: cancel, pause, submit the same thing many times over."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import psutil
+
+from jobs.errors import JobAlreadyFinished
+from jobs.lifecycle import request_cancel, request_pause, resume
+from jobs.moves import IllegalMove
+from jobs.submit import Submission
+from jobs.tables import FINAL
+from tests.chaos.faults.processes import MOST_FREEZE, last_pid, runs
+from tests.chaos.field import Field
+from tests.chaos.load import PRINCIPAL, STOPS, patiently
+
+CANCELS = 6
+COPIES = 20
+GONE_SECONDS = 10.0  # and what a frozen one may need to learn of it
+
+
+def cancel_jobs(field: Field) -> None:
+    """Several jobs that go first are cancelled, each at a random moment of its short life."""
+    for _ in range(CANCELS):
+        job = field.load.train(STOPS, priority=1)
+        field.later(field.rng.uniform(0, 5), lambda job=job: _cancel(field, job))  # type: ignore[misc]
+
+
+def pause_job(field: Field) -> None:
+    """A job is paused when it runs, and resumed."""
+    job = field.load.train(priority=1, steps=40, delay=0.03)
+    paused = False
+
+    def passed() -> bool:
+        nonlocal paused
+        row = field.load.job(job)
+        if row.status == "paused":
+            resume(field.engine, PRINCIPAL, job)
+        elif row.status == "running" and not paused:
+            try:
+                request_pause(field.engine, PRINCIPAL, job)
+            except (IllegalMove, JobAlreadyFinished):  # another attempt, or its end, was faster
+                return False
+            paused = True
+        return row.status in FINAL
+
+    field.expect("paused_for_ever", float("inf"), passed)
+
+
+def submit_copies(field: Field) -> None:
+    """Twenty clients send the same request with the same key: one job."""
+    key = f"copies-{field.rng.randrange(10**12)}"
+    submission = Submission("toy.train", {"steps": 5, "seed": 1}, idempotency_key=key)
+    with ThreadPoolExecutor(COPIES) as clients:
+        made = {future.result() for future in [clients.submit(field.load.send, submission) for _ in range(COPIES)]}
+    field.promise("one_key_many_jobs", len(made) == 1)
+
+
+def _cancel(field: Field, job: str) -> None:
+    try:
+        patiently(lambda: request_cancel(field.engine, PRINCIPAL, job))
+    except JobAlreadyFinished:
+        return
+    field.cancels += 1
+    field.expect("cancelled_and_unseen", float("inf"), _over(field, job))
+
+
+def _over(field: Field, job: str) -> Callable[[], bool]:
+    ended: float | None = None
+
+    def over() -> bool:
+        nonlocal ended
+        if ended is None:
+            if field.load.job(job).status not in FINAL:
+                return False
+            ended = time.monotonic()
+        pid = last_pid(field, job)
+        if pid is None or not _alive(pid):
+            return True
+        if time.monotonic() > ended + GONE_SECONDS + MOST_FREEZE * field.lease_seconds:
+            field.promise("cancelled_runner_lives", False)
+            return True
+        return False
+
+    return over
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return runs(psutil.Process(pid))
+    except psutil.NoSuchProcess:
+        return False
