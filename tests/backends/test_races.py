@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import pytest
 from sqlalchemy import select
 
-from jobs import maintenance
+from jobs import maintenance, moves
 from jobs.claiming import WorkerIdentity, claim
 from jobs.engine import Engine
 from jobs.errors import JobAlreadyFinished, LeaseLost
@@ -228,10 +228,10 @@ def test_a_cancel_in_the_middle_of_reaping_is_not_forgotten(
     job = actor.train()
     actor.claim()
     clock.advance(31)
-    apply, looked = maintenance.apply, threading.Event()
+    looked = threading.Event()
 
     def cancelled_after_the_first_look(*arguments: Any) -> Any:
-        found = apply(*arguments)
+        found = moves.apply(*arguments)
         if not looked.is_set():
             looked.set()
             request_cancel(actor.engine, actor.principal, job.id)
@@ -248,7 +248,8 @@ def test_a_beat_and_the_reaper_at_once(actor: Actor, clock: Clock) -> None:
         job = actor.train()
         lease = actor.lease()
         clock.advance(31)
-        beaten, reaped = together([lease.beat, lambda: maintenance.reap(actor.engine)])
+        calls: list[Callable[[], object]] = [lease.beat, lambda: maintenance.reap(actor.engine)]
+        beaten, reaped = together(calls)
         row = actor.job(job.id)
         if isinstance(beaten, LeaseLost):
             assert (row.status, reaped) == ("queued", 1)
@@ -264,7 +265,10 @@ def test_two_schedulers_announce_and_reap_at_once(actor: Actor, clock: Clock, di
     lost = [actor.claim().job_id for _ in range(2)]
     dispatcher.announced.clear()
     clock.advance(31)
-    both = [lambda: maintenance.redispatch(actor.engine), lambda: maintenance.reap(actor.engine)] * 2
+    both: list[Callable[[], int]] = [
+        lambda: maintenance.redispatch(actor.engine),
+        lambda: maintenance.reap(actor.engine),
+    ] * 2
     assert not [result for result in together(both) if isinstance(result, Exception)]
     assert {actor.job(job.id).status for job in jobs} == {"queued"}
     assert [actor.job(job).worker_losses for job in lost] == [1, 1]

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 from jobs.engine import Engine, open_engine
 from jobs.settings import Settings
@@ -56,7 +57,7 @@ class Stack:
             "PYTHONPATH": os.pathsep.join([str(self._site()), str(ROOT)]),
             **{f"AIGC_{name.upper()}": str(value) for name, value in (TIMINGS[timing] | BUDGETS).items()},
         }
-        chosen = {"home": home, "database_url": self.database_url, "min_free_disk": 0} | TIMINGS[timing]
+        chosen: dict[str, Any] = {"home": home, "database_url": self.database_url, "min_free_disk": 0} | TIMINGS[timing]
         self.settings = Settings(**chosen, redis_url=self._environment["AIGC_REDIS_URL"])
         self.schedulers: list[Process] = []
         self.workers = [self._worker("worker-1", self._environment), self._worker("worker-2", self._relayed())]

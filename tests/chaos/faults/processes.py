@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import psutil
 from sqlalchemy import select
@@ -140,7 +141,7 @@ def starve_runner(field: Field) -> None:
     It counts where the fault is told by its name; another fault may take the attempt before.
     """
     gate, once = (field.stack.home / f"{name}-{field.rng.randrange(10**9)}" for name in ("gate", "once"))
-    params = {"gate": str(gate), "fault": "hunger", "once": str(once), "steps": 4, "delay": 0.0}
+    params: dict[str, Any] = {"gate": str(gate), "fault": "hunger", "once": str(once), "steps": 4, "delay": 0.0}
     job = field.load.train(priority=9, **params)
 
     def limited() -> bool:
