@@ -21,7 +21,7 @@ COPIED = ("aigc_models", "jobs", "migrations", "tests", "worker")
 SECONDS = 120
 GREEN, RED = 0, 1  # of pytest; anything else means that it could not run the tests
 # A test that noticed says so by an assertion; a NameError would only mean that the mutation is no program.
-NOTICED = re.compile(r"^FAILED .* - (assert |AssertionError|Failed: DID NOT RAISE)", re.MULTILINE)
+NOTICED = re.compile(r"^E +(assert |AssertionError|Failed: DID NOT RAISE)", re.MULTILINE)
 
 
 class Misplaced(Exception):
