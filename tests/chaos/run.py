@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from tests.chaos.processes import NotReady
 from tests.chaos.stack import standing
 
 MISSING_SECONDS = 8.0  # a launcher that waits longer than that to start a slot again is restarted
-DUE = timedelta(seconds=90)  # after the last fault, when everything must be final
+DUE_SECONDS, DUE_SECONDS_PER_JOB = 60.0, 5.0  # after the last fault, when everything must be final
 PATIENCE = 120.0  # without any job getting final: then the rest is stuck
 HEAL_SECONDS = 120.0
 POISON_LOSSES = 3
@@ -122,14 +122,15 @@ class Chaos:
                     restart(self.field, worker)
 
 
-def _settle(field: Field) -> Any:
+def _settle(field: Field) -> datetime:
     """Wait until faults are over and every job is final, as long as some job still gets on; gives when all is due."""
     end = time.monotonic() + HEAL_SECONDS
     while not field.healer.idle and time.monotonic() < end:
         field.wait(0.2)
+    left = field.load.unfinished()
     with field.engine.db.read() as session:
-        due = field.engine.db.now(session) + DUE
-    end, left = time.monotonic() + PATIENCE, field.load.unfinished()
+        due = field.engine.db.now(session) + timedelta(seconds=DUE_SECONDS + DUE_SECONDS_PER_JOB * left)
+    end = time.monotonic() + PATIENCE
     while (left or field.pending) and time.monotonic() < end:
         field.wait(0.3)
         if (now := field.load.unfinished()) < left:
@@ -160,7 +161,7 @@ def _poison(field: Field, count: int) -> int:
     return sum(job.status == "failed" for job in jobs)
 
 
-def _conclude(field: Field, order: Order, most_overdue: float, due: Any) -> dict[str, Any]:
+def _conclude(field: Field, order: Order, most_overdue: float, due: datetime) -> dict[str, Any]:
     records = verdict.Records.read(field.engine)
     found = verdict.judge(field.engine, records, field.load.accepted, due)
     counts = found.counts()
@@ -170,7 +171,7 @@ def _conclude(field: Field, order: Order, most_overdue: float, due: Any) -> dict
     good = not any(counts.values()) and not field.broken and most_overdue <= verdict.MOST_OVERDUE
     if not good:
         verdict.keep(records, field.stack.home / "records.json")
-        print(f"broken: {dict(field.broken)}; found: {found}", file=sys.stderr)
+        print(f"broken: {dict(field.broken)}; found: {found}; overdue: {most_overdue}", file=sys.stderr)
     return {
         "database": order.database,
         "seed": order.seed,

@@ -60,7 +60,7 @@ FAULTS = (
     Fault(network.stall_line, 3),
     Fault(network.slow_line, 1, slow=True),
     Fault(disk.fill_disk, 3),
-    Fault(users.cancel_jobs, 12),
+    Fault(users.cancel_jobs, 14),
     Fault(users.pause_job, 2),
     Fault(users.submit_copies, 4),
 )

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import psutil
 
@@ -15,16 +16,19 @@ from tests.chaos.faults.processes import MOST_FREEZE, last_pid, runs
 from tests.chaos.field import Field
 from tests.chaos.load import PRINCIPAL, STOPS, patiently
 
-CANCELS = 6
+CANCELS_AT_ANY_TIME, CANCELS_AT_WORK = 6, 4
 COPIES = 20
 GONE_SECONDS = 10.0  # and what a frozen one may need to learn of it
 
 
 def cancel_jobs(field: Field) -> None:
-    """Several jobs that go first are cancelled, each at a random moment of its short life."""
-    for _ in range(CANCELS):
+    """Several jobs that go first are cancelled: some at a random moment from now on, some while they run."""
+    for _ in range(CANCELS_AT_ANY_TIME):
         job = field.load.train(STOPS, priority=1)
-        field.later(field.rng.uniform(0, 5), lambda job=job: _cancel(field, job))  # type: ignore[misc]
+        field.later(field.rng.uniform(0, 5), partial(_cancel, field, job))
+    for _ in range(CANCELS_AT_WORK):
+        job = field.load.train(STOPS, priority=1)
+        field.expect("never_ran", float("inf"), partial(_cancel_at_work, field, job, field.rng.uniform(0, 1.2)))
 
 
 def pause_job(field: Field) -> None:
@@ -55,6 +59,14 @@ def submit_copies(field: Field) -> None:
     with ThreadPoolExecutor(COPIES) as clients:
         made = {future.result() for future in [clients.submit(field.load.send, submission) for _ in range(COPIES)]}
     field.promise("one_key_many_jobs", len(made) == 1)
+
+
+def _cancel_at_work(field: Field, job: str, after: float) -> bool:
+    """Cancel a job some time after it was seen to run; whether that is arranged."""
+    status = field.load.job(job).status
+    if status == "running":
+        field.later(after, partial(_cancel, field, job))
+    return status == "running" or status in FINAL
 
 
 def _cancel(field: Field, job: str) -> None:
