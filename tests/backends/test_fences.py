@@ -138,7 +138,7 @@ def test_every_schedule_of_two_attempts(database_url: str) -> None:
     """Writes of both in any order, around A's loss and B's end; A's last words come at any moment after its loss."""
     writes = st.lists(st.sampled_from(WRITES), max_size=3)
 
-    @searching(examples=25, long=1000)
+    @searching(examples=15, long=1000)
     @given(before=writes, late=st.lists(st.sampled_from(WRITES + ENDS), min_size=3, max_size=6), after=writes,
            end=st.sampled_from(ENDS), data=st.data())  # fmt: skip
     def holds(before: Sequence[str], late: Sequence[str], after: Sequence[str], end: str, data: st.DataObject) -> None:

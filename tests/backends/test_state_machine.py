@@ -93,7 +93,8 @@ class Histories(RuleBasedStateMachine):
         self.clock = Clock()
         self.started = self.clock()
         chosen = Settings(home=self.home, database_url="sqlite://", min_free_disk=0)
-        self.database = Database(self.url, self.clock)
+        self.databases: list[Database] = []
+        self.database = self._connect()
         self._empty()
         self.engine = Engine(chosen, self.database, LocalStore(self.home / "artifacts"), RecordingDispatcher())
         self.actor = Actor(self.engine, Principal("acme", "ada"))
@@ -107,8 +108,14 @@ class Histories(RuleBasedStateMachine):
                 if table.name != SchemaInfo.__tablename__:
                     session.execute(text(f'DELETE FROM "{table.name}"'))
 
+    def _connect(self) -> Database:
+        """New connections, as a new process has; those of attempts that go on stay."""
+        self.databases.append(Database(self.url, self.clock))
+        return self.databases[-1]
+
     def teardown(self) -> None:
-        self.database.dispose()
+        for database in self.databases:
+            database.dispose()
         shutil.rmtree(self.home, ignore_errors=True)
 
     @property
@@ -240,8 +247,7 @@ class Histories(RuleBasedStateMachine):
     @rule()
     def restart(self) -> None:
         """Everything but the supervisors starts anew; a new reaper spares what is overdue for one lease."""
-        self.database.dispose()
-        self.database = Database(self.url, self.clock)
+        self.database = self._connect()
         self.engine = replace(self.engine, db=self.database)
         self.actor = replace(self.actor, engine=self.engine)
         assert maintenance.Reaper(self.engine, lambda: self.time).tick() == 0
@@ -327,4 +333,4 @@ class Histories(RuleBasedStateMachine):
 
 def test_histories(database_url: str) -> None:
     machine = type("HistoriesHere", (Histories,), {"url": database_url})
-    run_state_machine_as_test(machine, settings=searching(examples=15))
+    run_state_machine_as_test(machine, settings=searching(examples=12))
