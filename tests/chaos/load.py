@@ -18,7 +18,7 @@ from jobs.uploads import receive_starter
 
 T = TypeVar("T")
 PRINCIPAL = Principal(tenant_id="default", owner="chaos")
-BACKLOG = 8
+BACKLOG = {"generation": 6, "training": 1}  # the runners of the first lane are warm; the second is idle at times
 VAE = {"epochs": 1, "batch_size": 256, "backbone": "mlp"}
 REAL_SHARE = 0.03  # of the jobs train or use an image VAE, the others are toys of a second
 SECONDS = 120.0
@@ -59,25 +59,40 @@ class Load:
         self._model = str(await_(lambda: self._value(made), "the first model"))
 
     def top_up(self) -> None:
-        """Submit until enough jobs wait."""
-        for _ in range(BACKLOG - self.unfinished()):
+        """Submit until enough jobs wait in each lane; now and then none waits for the training slot."""
+        waiting = select(Job.lane, func.count()).where(Job.status.not_in(FINAL)).group_by(Job.lane)
+
+        def count() -> dict[str, int]:
+            with self.engine.db.read() as session:
+                return {row[0]: row[1] for row in session.execute(waiting)}
+
+        counts = patiently(count)
+        for _ in range(BACKLOG["generation"] - counts.get("generation", 0)):
             self.submit_any()
+        if counts.get("training", 0) < BACKLOG["training"] and self._rng.random() < 0.5:
+            self.train()
 
     def submit_any(self) -> str:
-        """A job of any kind, which must succeed."""
+        """A job that must succeed, of any kind but a toy's training."""
         draw, seed = self._rng.random(), self._rng.randrange(10_000)
         if self._real and draw < REAL_SHARE:
             return self.submit("image_vae.train", VAE | {"dataset": self._dataset, "seed": seed})
         if self._real and draw < 2 * REAL_SHARE:
             return self.submit("image_vae.generate", {"model": self._model, "count": 16, "seed": seed})
-        if draw < 0.7:
-            return self.train(seed=seed)
+        if draw < 0.8:
+            return self.walk(seed=seed)
         return self.submit("toy.generate", {"seed": seed})
 
+    def walk(self, allowed: Allowed = SUCCEEDS, priority: int = 0, **params: Any) -> str:
+        """A toy of about a second, in checkpointed steps, in a warm runner."""
+        return self.submit("toy.evaluate", self._steps() | params, allowed, priority)
+
     def train(self, allowed: Allowed = SUCCEEDS, priority: int = 0, **params: Any) -> str:
-        """A toy of about a second, in checkpointed steps."""
-        steps = {"steps": self._rng.randint(10, 60), "delay": self._rng.uniform(0.005, 0.03)}
-        return self.submit("toy.train", steps | params, allowed, priority)
+        """The same as a training, in a runner of its own."""
+        return self.submit("toy.train", self._steps() | params, allowed, priority)
+
+    def _steps(self) -> dict[str, Any]:
+        return {"steps": self._rng.randint(10, 60), "delay": self._rng.uniform(0.005, 0.03)}
 
     def submit(self, task: str, params: dict[str, Any], allowed: Allowed = SUCCEEDS, priority: int = 0) -> str:
         """Submit until it is accepted; the job's id."""

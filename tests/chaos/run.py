@@ -152,7 +152,7 @@ def _poison(field: Field, count: int) -> int:
             field.take(worker.name)
             restart(field, worker)
         _settle(field)
-        poison.append(field.load.train(POISONED, steps=4, fault="parent"))
+        poison.append(field.load.walk(POISONED, steps=4, fault="parent"))
         for _ in range(3):
             field.load.submit_any()
         _settle(field)

@@ -70,7 +70,7 @@ class Stack:
         return site
 
     def _worker(self, name: str, environment: dict[str, str]) -> Worker:
-        lanes = ("training", "generation") if name == "worker-1" else ("training",)
+        lanes = ("training", "generation") if name == "worker-1" else ("generation",)
         own = environment | {failpoints.VARIABLE: str(self.trap.directory)}
         return Worker(name, lanes, own, self.logs / f"{name}.log")
 

@@ -180,8 +180,8 @@ def bad_artifacts(engine: Engine) -> list[str]:
     """Referenced files that are missing, of another size, or of another hash."""
     with engine.db.read() as session:
         named = select(Artifact.sha256, Artifact.size, Blob.size, Blob.state).join(Blob, Blob.sha256 == Artifact.sha256)
-        files = set(session.execute(named.distinct()).tuples())
-    return [found[0] for found in files if not _sound(engine, *found)]
+        files = session.execute(named.distinct()).all()
+    return [row.sha256 for row in files if not _sound(engine, *row)]
 
 
 def _sound(engine: Engine, sha256: str, size: int, blob_size: int, state: str) -> bool:

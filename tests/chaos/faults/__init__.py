@@ -51,7 +51,7 @@ FAULTS = (
     Fault(broker.wipe_broker, 5),
     Fault(broker.hang_broker, 3),
     Fault(broker.fill_broker, 2),
-    Fault(broker.lose_in_socket, 5),
+    Fault(broker.lose_in_socket, 9, counts_itself=True),
     Fault(broker.repeat_messages, 6),
     Fault(database.crash_database, 5, databases=(POSTGRESQL,)),
     Fault(database.lose_commit_reply, 12, counts_itself=True, databases=(POSTGRESQL,)),

@@ -5,13 +5,13 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from functools import partial
 
 import redis
 from sqlalchemy import select
 
 from jobs.tables import Job, WorkerNode
-from tests.chaos.field import Field, NotNow
-from tests.chaos.load import patiently
+from tests.chaos.field import Field
 
 BRPOP_SECONDS = 40.0
 SUBMIT_SECONDS = 1.5
@@ -63,28 +63,36 @@ def fill_broker(field: Field) -> None:
 
 
 def lose_in_socket(field: Field) -> None:
-    """An idle slot is frozen, a job submitted, the slot killed: the token is lost in its socket, the job is not."""
-    worker = field.stack.workers[0]  # the one with the generation lane
-    field.take(worker.name)
-    pid = _idle_generation_slot(field)
-    if pid is None:
-        field.give_back(worker.name)
-        raise NotNow("slot")
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGSTOP)
-    since = time.monotonic()
-    job = field.load.submit("toy.generate", {"seed": field.rng.randrange(10_000)}, priority=1)
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
-    field.give_back(worker.name)
+    """The idle training slot is frozen, a job submitted, the slot killed: the token dies in its socket, the job lives.
 
-    def started() -> bool:
+    It counts when it has come about: the slot must be idle, and only one listens to that lane.
+    """
+    field.take("socket")
+    worker = field.stack.workers[0]
+
+    def struck() -> bool:
+        free = worker.name not in field.taken and "broker" not in field.taken
+        pid = _idle_training_slot(field) if free else None
+        if pid is None:
+            return False
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGSTOP)
+        since = time.monotonic()
+        job = field.load.train(priority=2)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        field.injected.update(["lose_in_socket"])
+        field.expect("lost_in_the_socket", BRPOP_SECONDS, partial(started, job, since))
+        field.give_back("socket")
+        return True
+
+    def started(job: str, since: float) -> bool:
         if field.load.job(job).attempt == 0:
             return False
         field.figures["brpop"].append(time.monotonic() - since)
         return True
 
-    field.expect("lost_in_the_socket", BRPOP_SECONDS, started)
+    field.expect("never_idle", float("inf"), struck)
 
 
 def repeat_messages(field: Field) -> None:
@@ -111,16 +119,14 @@ def _empty(field: Field) -> None:
     field.give_back("broker")
 
 
-def _idle_generation_slot(field: Field) -> int | None:
-    """The process id of the generation slot, if it lives and works on nothing."""
+def _idle_training_slot(field: Field) -> int | None:
+    """The process id of the training slot, if it lives and works on nothing."""
     busy = select(Job.worker_id).where(Job.status == "running", Job.worker_id == WorkerNode.id).exists()
-    idle = select(WorkerNode.pid).where(WorkerNode.lane == "generation", ~busy)
+    idle = select(WorkerNode.pid).where(WorkerNode.lane == "training", ~busy)
 
-    def found() -> set[int]:
-        with field.engine.db.read() as session:
-            return set(session.scalars(idle))
-
-    return next(iter(patiently(found) & set(field.stack.workers[0].slots())), None)
+    with field.engine.db.read() as session:
+        found = set(session.scalars(idle))
+    return next(iter(found & set(field.stack.workers[0].slots())), None)
 
 
 @contextlib.contextmanager

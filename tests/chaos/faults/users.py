@@ -23,17 +23,19 @@ GONE_SECONDS = 10.0  # and what a frozen one may need to learn of it
 
 def cancel_jobs(field: Field) -> None:
     """Several jobs that go first are cancelled: some at a random moment from now on, some while they run."""
-    for _ in range(CANCELS_AT_ANY_TIME):
-        job = field.load.train(STOPS, priority=1)
+    for number in range(CANCELS_AT_ANY_TIME):
+        submit = field.load.walk if number else field.load.train
+        job = submit(STOPS, priority=1)
         field.later(field.rng.uniform(0, 5), partial(_cancel, field, job))
-    for _ in range(CANCELS_AT_WORK):
-        job = field.load.train(STOPS, priority=1)
+    for number in range(CANCELS_AT_WORK):
+        submit = field.load.walk if number else field.load.train
+        job = submit(STOPS, priority=1)
         field.expect("never_ran", float("inf"), partial(_cancel_at_work, field, job, field.rng.uniform(0, 1.2)))
 
 
 def pause_job(field: Field) -> None:
     """A job is paused when it runs, and resumed."""
-    job = field.load.train(priority=1, steps=40, delay=0.03)
+    job = field.load.walk(priority=1, steps=40, delay=0.03)
     paused = False
 
     def passed() -> bool:
@@ -55,7 +57,7 @@ def pause_job(field: Field) -> None:
 def submit_copies(field: Field) -> None:
     """Twenty clients send the same request with the same key: one job."""
     key = f"copies-{field.rng.randrange(10**12)}"
-    submission = Submission("toy.train", {"steps": 5, "seed": 1}, idempotency_key=key)
+    submission = Submission("toy.evaluate", {"steps": 5, "seed": 1}, idempotency_key=key)
     with ThreadPoolExecutor(COPIES) as clients:
         made = {future.result() for future in [clients.submit(field.load.send, submission) for _ in range(COPIES)]}
     field.promise("one_key_many_jobs", len(made) == 1)

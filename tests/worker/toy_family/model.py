@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from aigc_models.base import Cancelled, Diverged, Fault, InputError, Metrics, Run
-from tests.worker.toy_family.params import ToyDraw, ToyTrain
+from tests.worker.toy_family.params import ToyDraw, ToyRepeat, ToyTrain
 
 loads = 0
 
@@ -57,6 +57,11 @@ def train(params: ToyTrain, run: Run) -> Metrics:
         save_file({"total": total}, run.out_dir / "model" / "weights.safetensors")
     run.phase("saving")
     return {"sum": float(total.sum()), **({"loss": float("nan")} if params.fault == "nan" else {})}
+
+
+def evaluate(params: ToyRepeat, run: Run) -> Metrics:
+    """The same walk."""
+    return train(params, run)
 
 
 def generate(params: ToyDraw, run: Run) -> Metrics:

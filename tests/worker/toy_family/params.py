@@ -22,6 +22,13 @@ class ToyTrain(Params):
     once: str = setting("", title="Once", description="File that marks that the fault has happened.")
 
 
+class ToyRepeat(ToyTrain):
+    """The same in the lane whose runners stay warm; what comes out is no model."""
+
+    lane: ClassVar[Lane] = "generation"
+    makes: ClassVar[Makes] = "files"
+
+
 class ToyDraw(Params):
     """Draw numbers with a model that stays loaded."""
 
@@ -39,5 +46,5 @@ FAMILY = Family(
     title="Toy",
     summary="A family for tests.",
     paper="https://example.org",
-    operations={"train": ToyTrain, "generate": ToyDraw},
+    operations={"train": ToyTrain, "generate": ToyDraw, "evaluate": ToyRepeat},
 )
