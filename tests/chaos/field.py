@@ -71,6 +71,7 @@ class Field:
         figures: Seconds measured, by name.
         deaths: Lease and moment of each supervisor that the run has killed.
         cancels: Requests to cancel that were accepted.
+        frozen: Processes that stand still at a fail-point.
     """
 
     stack: Stack
@@ -84,6 +85,7 @@ class Field:
     pending: list[Pending] = field(default_factory=list)
     taken: set[str] = field(default_factory=set)
     cancels: int = 0
+    frozen: int = 0
     healer: Healer = field(default_factory=Healer)
 
     @property

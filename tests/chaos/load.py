@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import func, select
@@ -43,6 +44,7 @@ class Load:
     def __init__(self, engine: Engine, rng: random.Random, real: bool) -> None:
         self.engine, self._rng, self._real = engine, rng, real
         self.accepted: dict[str, Allowed] = {}
+        self.due: dict[str, datetime] = {}  # when a job should have ended, once that is known
         self._keys = 0
         self._dataset = self._model = ""
         self._lock = threading.Lock()

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -54,10 +54,10 @@ def run(order: Order, home: Path) -> dict[str, Any]:
         with Monitor(stack) as monitor:
             field.load.prepare()
             Chaos(field, order).strike_all()
-            due = _settle(field)
+            _settle(field)
             poisoned = _poison(field, 0 if order.short else max(1, order.faults // 100))
             _settle(field)
-        result = _conclude(field, order, monitor.most_overdue, due)
+        result = _conclude(field, order, monitor.most_overdue)
     return result | {"poisoned": poisoned, "seconds": round(time.monotonic() - started, 1)}
 
 
@@ -72,7 +72,7 @@ class Chaos:
         """Inject the faults."""
         for fault in self._plan():
             self.field.wait(self.field.rng.uniform(0.05, self.order.pace))
-            self._keep_up()
+            _keep_up(self.field, self._missing_since)
             self.field.load.top_up()
             self._strike(fault)
 
@@ -106,36 +106,44 @@ class Chaos:
             print(f"{self.struck:5d} {fault.name}", flush=True)
             return
 
-    def _keep_up(self) -> None:
-        """See that the stack is whole: a launcher whose slots died often waits long to start them again."""
-        now = time.monotonic()
-        for worker in self.field.stack.workers:
-            if worker.name in self.field.taken or not worker.ready or len(worker.slots()) == len(worker.lanes):
-                self._missing_since.pop(worker.name, None)
-            elif not worker.alive:
-                raise NotReady(f"{worker.name} ended by itself; see {worker.log}")
-            elif now - self._missing_since.setdefault(worker.name, now) > MISSING_SECONDS:
-                self._missing_since.pop(worker.name)
-                if "freeze" not in self.field.taken:
-                    self.field.take("freeze")
-                    self.field.take(worker.name)
-                    restart(self.field, worker)
+
+def _keep_up(field: Field, missing_since: dict[str, float]) -> None:
+    """See that the stack is whole: a launcher whose slots died often waits long before it starts them again.
+
+    Raises:
+        NotReady: A launcher has ended by itself.
+    """
+    now = time.monotonic()
+    for worker in field.stack.workers:
+        if worker.name in field.taken:
+            missing_since.pop(worker.name, None)
+        elif not worker.alive:
+            raise NotReady(f"{worker.name} ended by itself; see {worker.log}")
+        elif len(worker.slots()) == len(worker.lanes):
+            missing_since.pop(worker.name, None)
+        elif now - missing_since.setdefault(worker.name, now) > MISSING_SECONDS:
+            missing_since.pop(worker.name)
+            field.note_deaths(field.running(worker.slots()))
+            worker.kill()
+            worker.launch()
 
 
-def _settle(field: Field) -> datetime:
-    """Wait until faults are over and every job is final, as long as some job still gets on; gives when all is due."""
+def _settle(field: Field) -> None:
+    """Wait until faults are over and every job is final, as long as some job still gets on; note when all is due."""
     end = time.monotonic() + HEAL_SECONDS
     while not field.healer.idle and time.monotonic() < end:
         field.wait(0.2)
     left = field.load.unfinished()
     with field.engine.db.read() as session:
         due = field.engine.db.now(session) + timedelta(seconds=DUE_SECONDS + DUE_SECONDS_PER_JOB * left)
+    field.load.due |= dict.fromkeys(field.load.accepted.keys() - field.load.due.keys(), due)
     end = time.monotonic() + PATIENCE
+    missing: dict[str, float] = {}
     while (left or field.pending) and time.monotonic() < end:
         field.wait(0.3)
+        _keep_up(field, missing)
         if (now := field.load.unfinished()) < left:
             end, left = time.monotonic() + PATIENCE, now
-    return due
 
 
 def _poison(field: Field, count: int) -> int:
@@ -161,9 +169,9 @@ def _poison(field: Field, count: int) -> int:
     return sum(job.status == "failed" for job in jobs)
 
 
-def _conclude(field: Field, order: Order, most_overdue: float, due: datetime) -> dict[str, Any]:
+def _conclude(field: Field, order: Order, most_overdue: float) -> dict[str, Any]:
     records = verdict.Records.read(field.engine)
-    found = verdict.judge(field.engine, records, field.load.accepted, due)
+    found = verdict.judge(field.engine, records, field.load.accepted, field.load.due)
     counts = found.counts()
     recovery = verdict.recoveries(records, [*field.deaths, *field.stack.trap.deaths()])
     cancels = verdict.cancel_times(records)

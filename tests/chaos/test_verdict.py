@@ -34,7 +34,7 @@ def job(actor: Actor) -> str:
 
 def found(actor: Actor, accepted: dict[str, Allowed], due: datetime) -> set[str]:
     """Names of the promises that the judge finds broken."""
-    findings = verdict.judge(actor.engine, verdict.Records.read(actor.engine), accepted, due)
+    findings = verdict.judge(actor.engine, verdict.Records.read(actor.engine), accepted, dict.fromkeys(accepted, due))
     return {name for name, count in findings.counts().items() if count}
 
 

@@ -82,14 +82,14 @@ class Records:
         return sum(attempt.outcome == "succeeded" for attempt in self.attempts[job])
 
 
-def judge(engine: Engine, records: Records, accepted: Mapping[str, Allowed], due: datetime) -> Findings:
+def judge(engine: Engine, records: Records, accepted: Mapping[str, Allowed], due: Mapping[str, datetime]) -> Findings:
     """Compare what was accepted with what the database holds.
 
     Args:
         engine: For the store.
         records: What the database holds.
         accepted: Every job that a user was told of, and how it may end.
-        due: When all should have been final.
+        due: When they should have been final.
     """
     known = [job for id_, job in records.jobs.items() if id_ in accepted]
     final = [job for job in known if job.status in FINAL]
@@ -98,7 +98,7 @@ def judge(engine: Engine, records: Records, accepted: Mapping[str, Allowed], due
         lost=sorted(accepted.keys() - records.jobs.keys()) + unended,
         unasked=sorted(records.jobs.keys() - accepted.keys()),
         stuck=[job.id for job in known if job.status not in FINAL],
-        late=[job.id for job in final if job.finished_at is not None and job.finished_at > due],
+        late=[job.id for job in final if job.finished_at and job.id in due and job.finished_at > due[job.id]],
         finished_twice=[job.id for job in known if _twice(records, job)],
         wrong_status=[job.id for job in final if not _truthful(records, job, accepted[job.id])],
         bad_artifacts=bad_artifacts(engine),

@@ -19,8 +19,10 @@ from tests.chaos.processes import GONE, Process, Worker
 
 DRAIN_SECONDS = 15.0
 GONE_SECONDS = 5.0  # two are enough on a machine that is not busy
+MOST_FROZEN = 2
 REACH_SECONDS = 20.0  # what is not reached by then is disarmed, and does not count as a fault
 MOST_FREEZE = 3.0  # leases
+LONGEST_FREEZE = 5.0  # where it lasts until the job is somebody else's, who may have to wait for a scheduler
 
 
 def kill_runner(field: Field) -> None:
@@ -83,6 +85,8 @@ def freeze_before_success(field: Field) -> None:
 
     Its worker is not spared by other faults, as nobody knows beforehand which one it will be.
     """
+    if field.frozen >= MOST_FROZEN:
+        raise NotNow("freeze")
     field.take("freeze")
     armed = field.stack.trap.arm("before_success", failpoints.FREEZE)
     since = time.monotonic()
@@ -90,6 +94,8 @@ def freeze_before_success(field: Field) -> None:
     def frozen() -> bool:
         for pid, lease in field.stack.trap.frozen():
             field.injected.update(["freeze_before_success"])
+            field.give_back("freeze")
+            field.frozen += 1
             field.expect("frozen_for_ever", float("inf"), _thaw_when_taken(field, pid, lease))
             return True
         waited = time.monotonic() - since
@@ -106,7 +112,9 @@ def freeze_before_success(field: Field) -> None:
 
 def drain_worker(field: Field) -> None:
     """SIGTERM under load, and a new worker: its jobs are given back with a checkpoint, none has failed for it."""
-    field.take("freeze")  # a process that stands still hears no SIGTERM
+    if field.frozen:
+        raise NotNow("freeze")  # a process that stands still hears no SIGTERM
+    field.take("freeze")
     try:
         restart(field, field.take_worker())
     except NotNow:
@@ -144,7 +152,7 @@ def starve_runner(field: Field) -> None:
     """
     gate, once = (field.stack.home / f"{name}-{field.rng.randrange(10**9)}" for name in ("gate", "once"))
     params: dict[str, Any] = {"gate": str(gate), "fault": "hunger", "once": str(once), "steps": 4, "delay": 0.0}
-    job = field.load.train(priority=9, **params)
+    job = field.load.walk(**params)
 
     def limited() -> bool:
         row = field.load.job(job)
@@ -248,9 +256,9 @@ def _thaw_when_taken(field: Field, pid: int, lease: str) -> Callable[[], bool]:
     def wake() -> None:
         if not woken.is_set():
             woken.set()
+            field.frozen -= 1
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)
-            field.give_back("freeze")
 
     def taken() -> bool:
         with field.engine.db.read() as session:
@@ -259,7 +267,7 @@ def _thaw_when_taken(field: Field, pid: int, lease: str) -> Callable[[], bool]:
             wake()
         return woken.is_set()
 
-    field.heal(MOST_FREEZE * field.lease_seconds, wake)  # it may hold a lock that the run itself waits for
+    field.heal(LONGEST_FREEZE * field.lease_seconds, wake)  # it may hold a lock that the run itself waits for
     return taken
 
 

@@ -22,20 +22,20 @@ GONE_SECONDS = 10.0  # and what a frozen one may need to learn of it
 
 
 def cancel_jobs(field: Field) -> None:
-    """Several jobs that go first are cancelled: some at a random moment from now on, some while they run."""
+    """Several jobs are cancelled: some at a random moment from now on, some while they run."""
     for number in range(CANCELS_AT_ANY_TIME):
         submit = field.load.walk if number else field.load.train
-        job = submit(STOPS, priority=1)
+        job = submit(STOPS)
         field.later(field.rng.uniform(0, 5), partial(_cancel, field, job))
     for number in range(CANCELS_AT_WORK):
         submit = field.load.walk if number else field.load.train
-        job = submit(STOPS, priority=1)
+        job = submit(STOPS)
         field.expect("never_ran", float("inf"), partial(_cancel_at_work, field, job, field.rng.uniform(0, 1.2)))
 
 
 def pause_job(field: Field) -> None:
     """A job is paused when it runs, and resumed."""
-    job = field.load.walk(priority=1, steps=40, delay=0.03)
+    job = field.load.walk(steps=40, delay=0.03)
     paused = False
 
     def passed() -> bool:
@@ -81,15 +81,16 @@ def _cancel(field: Field, job: str) -> None:
 
 
 def _over(field: Field, job: str) -> Callable[[], bool]:
+    """Whether a cancelled job is final and the runner of a training is gone; one that stays warm only stops."""
     ended: float | None = None
 
     def over() -> bool:
         nonlocal ended
-        if ended is None:
-            if field.load.job(job).status not in FINAL:
-                return False
-            ended = time.monotonic()
-        pid = last_pid(field, job)
+        row = field.load.job(job)
+        if row.status not in FINAL:
+            return False
+        ended = ended or time.monotonic()
+        pid = last_pid(field, job) if row.lane == "training" else None
         if pid is None or not _alive(pid):
             return True
         if time.monotonic() > ended + GONE_SECONDS + MOST_FREEZE * field.lease_seconds:
