@@ -225,6 +225,6 @@ class Stack:
 def _command_line(process: psutil.Process) -> list[str]:
     try:
         line: list[str] = process.cmdline()
-        return line
     except psutil.NoSuchProcess:  # it ended meanwhile, or waits to be reaped
         return []
+    return line

@@ -14,6 +14,7 @@ from jobs.tables import Job, WorkerNode
 from tests.chaos.field import Field
 
 BRPOP_SECONDS = 40.0
+HELD_SECONDS = 2.0
 FIRST = 9  # before all others, so that what is measured is no queue
 SUBMIT_SECONDS = 1.5
 
@@ -76,12 +77,11 @@ def lose_in_socket(field: Field) -> None:
         pid = _idle_training_slot(field) if free else None
         if pid is None:
             return False
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGSTOP)
+        _signal(pid, signal.SIGSTOP)
+        field.heal(HELD_SECONDS, lambda: _signal(pid, signal.SIGKILL))  # it may hold the lock that a submission needs
         since = time.monotonic()
         job = field.load.train(priority=FIRST)
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+        _signal(pid, signal.SIGKILL)
         field.injected.update(["lose_in_socket"])
         field.expect("lost_in_the_socket", BRPOP_SECONDS, partial(started, job, since))
         field.give_back("socket")
@@ -101,6 +101,11 @@ def repeat_messages(field: Field) -> None:
     for lane in ("training", "generation"):
         for _ in range(field.rng.randint(1, 5)):
             field.engine.dispatcher.announce(lane, "cpu")
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
 
 
 def _submit_in_time(field: Field) -> None:
