@@ -31,8 +31,8 @@ lint: setup-dev ## ruff, mypy, import-linter
 format: setup-dev ## Format the code
 	@$(VENV)/bin/ruff check --fix . && $(VENV)/bin/ruff format .
 
-chaos: setup-dev ## Do harm under load, count what is lost, try ten mutations (FAULTS=30 SEED=1 DB=sqlite KEEP=)
-	@$(PYTHON) -m tests.chaos --faults $(FAULTS) --seed $(SEED) --database $(DB) $(if $(KEEP),--keep $(KEEP))
+chaos: setup-dev ## Do harm under load, count what is lost, try ten mutations (FAULTS=30 SEED=1 DB=sqlite ONLY= KEEP=)
+	@$(PYTHON) -m tests.chaos --faults $(FAULTS) --seed $(SEED) --database $(DB) $(ONLY:%=--only %) $(if $(KEEP),--keep $(KEEP))
 
 mutations: setup-dev ## Take ten guards out of a copy, one at a time; the tests must turn red
 	@$(PYTHON) -m tests.chaos.mutations

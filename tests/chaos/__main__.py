@@ -12,6 +12,7 @@ from typing import Any
 from aigc_models import registry
 from tests import servers
 from tests.chaos import mutations
+from tests.chaos.faults import FAULTS
 from tests.chaos.run import Order, merge, run
 from tests.worker.toy_family.installation import install
 
@@ -23,7 +24,15 @@ def main() -> int:
     options = _arguments()
     databases = DATABASES if options.short else (options.database,)
     orders = [
-        Order(options.faults, options.seed, database, options.timing, options.pace, options.short)
+        Order(
+            options.faults,
+            options.seed,
+            database,
+            options.timing,
+            options.pace,
+            options.short,
+            tuple(options.only or ()),
+        )
         for database in databases
     ]
     with tempfile.TemporaryDirectory(prefix="aigc-chaos-", dir=servers.fast_directory()) as directory:
@@ -77,6 +86,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--database", choices=DATABASES, default="sqlite", help="Which database holds the jobs.")
     parser.add_argument("--timing", choices=("fast", "default"), default="fast", help="Leases of 4 s, or as shipped.")
     parser.add_argument("--pace", type=float, default=1.0, help="Longest pause between two faults, in seconds.")
+    names = sorted({fault.name for fault in FAULTS})
+    parser.add_argument(
+        "--only", action="append", choices=names, metavar="FAULT", help=f"Repeatable: {', '.join(names)}."
+    )
     parser.add_argument("--short", action="store_true", help="Each cheap kind of fault once, on both databases.")
     parser.add_argument("--keep", type=Path, help="Where to keep database and logs of a bad run.")
     parser.add_argument("--no-mutations", dest="mutations", action="store_false", help="Leave out the mutation checks.")

@@ -34,6 +34,7 @@ class Order:
     Attributes:
         faults: How many; in the short form, each cheap kind once.
         pace: Longest pause between two faults, in seconds.
+        only: Names of the kinds of faults; all kinds when empty.
     """
 
     faults: int
@@ -42,6 +43,7 @@ class Order:
     timing: str = "fast"
     pace: float = 1.0
     short: bool = False
+    only: tuple[str, ...] = ()
 
 
 def run(order: Order, home: Path) -> dict[str, Any]:
@@ -55,7 +57,7 @@ def run(order: Order, home: Path) -> dict[str, Any]:
             field.load.prepare()
             Chaos(field, order).strike_all()
             _settle(field)
-            poisoned = _poison(field, 0 if order.short else max(1, order.faults // 100))
+            poisoned = _poison(field, 0 if order.short or order.only else max(1, order.faults // 100))
             _settle(field)
         result = _conclude(field, order, monitor.most_overdue)
     return result | {"poisoned": poisoned, "seconds": round(time.monotonic() - started, 1)}
@@ -83,6 +85,8 @@ class Chaos:
             here = [fault for fault in here if not fault.slow]
             if self.order.database != SQLITE:
                 here = [fault for fault in here if fault.name in SHORT_POSTGRESQL]
+        if self.order.only:
+            here = [fault for fault in here if fault.name in self.order.only]
         deck = self.field.rng.sample(here, len(here))
         yield from deck if self.order.short else deck[: self.order.faults]
         while not self.order.short and self.struck < self.order.faults:
@@ -173,7 +177,7 @@ def _conclude(field: Field, order: Order, most_overdue: float) -> dict[str, Any]
     records = verdict.Records.read(field.engine)
     found = verdict.judge(field.engine, records, field.load.accepted, field.load.due)
     counts = found.counts()
-    recovery = verdict.recoveries(records, [*field.deaths, *field.stack.trap.deaths()])
+    reaped, recovered = verdict.recoveries(records, [*field.deaths, *field.stack.trap.deaths()])
     cancels = verdict.cancel_times(records)
     counts["late"] += field.broken["lost_in_the_socket"]
     good = not any(counts.values()) and not field.broken and most_overdue <= verdict.MOST_OVERDUE
@@ -188,8 +192,9 @@ def _conclude(field: Field, order: Order, most_overdue: float) -> dict[str, Any]
         **counts,
         **verdict.refused(field.stack.trap.refusals()),
         "max_lease_overdue_s": round(most_overdue, 2),
-        "recovery_p99_s": verdict.percentile(recovery),
-        "recoveries": len(recovery),
+        "reaped_p99_s": verdict.percentile(reaped),
+        "recovery_p99_s": verdict.percentile(recovered),
+        "recoveries": len(recovered),
         "cancel_p99_s": verdict.percentile(cancels),
         "cancels": field.cancels,
         "drain_max_s": _most(field.figures["drain"]),

@@ -147,20 +147,26 @@ def _too_early(records: Records, job: str) -> bool:
     return any(attempt.resumed_step != step for attempt, step in zip(records.attempts[job], begun, strict=False))
 
 
-def recoveries(records: Records, deaths: Iterable[tuple[str, float]]) -> list[float]:
-    """Seconds from each death of a supervisor to the start of the next attempt."""
+def recoveries(records: Records, deaths: Iterable[tuple[str, float]]) -> tuple[list[float], list[float]]:
+    """Seconds from each death of a supervisor until its job was taken away, and until the next attempt began.
+
+    The second one holds the wait for a free slot, too, which in a chaos run may just be under another fault.
+    """
     place = {
         attempt.lease_id: (id_, index) for id_, tries in records.attempts.items() for index, attempt in enumerate(tries)
     }
-    found = []
+    reaped, recovered = [], []
     for lease, died in deaths:
         if lease not in place:
             continue
         job, index = place[lease]
         tries = records.attempts[job]
         if tries[index].outcome == "lost" and index + 1 < len(tries):
-            found.append(tries[index + 1].started_at.timestamp() - died)
-    return found
+            ended = tries[index].ended_at
+            assert ended is not None
+            reaped.append(ended.timestamp() - died)
+            recovered.append(tries[index + 1].started_at.timestamp() - died)
+    return reaped, recovered
 
 
 def cancel_times(records: Records) -> list[float]:
