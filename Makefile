@@ -5,6 +5,7 @@ VENV ?= .venv
 PYTHON := $(VENV)/bin/python
 FAULTS ?= 30
 SEED ?= 1
+DB ?= sqlite
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -30,8 +31,14 @@ lint: setup-dev ## ruff, mypy, import-linter
 format: setup-dev ## Format the code
 	@$(VENV)/bin/ruff check --fix . && $(VENV)/bin/ruff format .
 
-chaos: setup-dev ## Kill processes at random under load and count what is lost (FAULTS=30 SEED=1)
-	@$(PYTHON) -m tests.chaos --faults $(FAULTS) --seed $(SEED)
+chaos: setup-dev ## Do harm under load, count what is lost, try ten mutations (FAULTS=30 SEED=1 DB=sqlite ONLY= KEEP=)
+	@$(PYTHON) -m tests.chaos --faults $(FAULTS) --seed $(SEED) --database $(DB) $(ONLY:%=--only %) $(if $(KEEP),--keep $(KEEP))
+
+mutations: setup-dev ## Take ten guards out of a copy, one at a time; the tests must turn red
+	@$(PYTHON) -m tests.chaos.mutations
+
+histories: setup-dev ## Random histories and schedules on both databases, 500 of each and 50 steps long
+	@$(PYTHON) -m pytest -q tests/backends --hypothesis-profile long --timeout 3600
 
 bench-images: setup-dev ## Quality and speed of the image families beside public examples
 	@$(PYTHON) -m benchmarks.images
@@ -45,4 +52,4 @@ screenshots: setup-dev ## Make the pictures of the documentation from a running 
 clean: ## Remove caches and build output, keep .venv and data
 	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis test-results
 
-.PHONY: help setup setup-dev demo up test lint format chaos bench-images bench-web screenshots clean
+.PHONY: help setup setup-dev demo up test lint format chaos mutations histories bench-images bench-web screenshots clean

@@ -187,8 +187,11 @@ class Lease:
         self._end(self._cancelled, "cancelled")
 
     def paused(self) -> None:
-        """Leave the job paused because a user asked for it; call it after the last checkpoint."""
-        self._end(self._paused, "paused")
+        """Leave the job paused because a user asked for it; call it after the last checkpoint.
+
+        A request to cancel that came meanwhile goes before it.
+        """
+        self._end(self._paused, "paused", "cancelled")
 
     def _tell(self, session: Session, now: datetime, beat: Beat) -> tuple[Row[Any], dict[str, float | None]]:
         points = curves.merge(beat.points)
@@ -282,6 +285,9 @@ class Lease:
         self._end_attempt(session, now, "cancelled")
 
     def _paused(self, session: Session, now: datetime) -> None:
+        if self._require(session).cancel_requested_at is not None:
+            self._cancelled(session, now)
+            return
         move = Move("running", "paused", {"pause_requested_at": None}, [state_event("paused")])
         self._write(session, move, now, Job.pause_requested_at.is_not(None))
         self._end_attempt(session, now, "paused")

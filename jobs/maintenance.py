@@ -169,7 +169,8 @@ def _reap(engine: Engine, session: Session, job_id: str, lease_id: str) -> Row[A
     job = (
         apply(session, job_id, cancelled, now, *overdue, Job.cancel_requested_at.is_not(None))
         or apply(session, job_id, poisoned, now, *overdue, spent)
-        or apply(session, job_id, again, now, *overdue)
+        # Without the last guard a cancel between these statements would leave a queued job that nobody may claim.
+        or apply(session, job_id, again, now, *overdue, Job.cancel_requested_at.is_(None))
     )
     if job is not None:
         printed = staging.last_words(staging.directory(engine.settings, job_id, job.attempt, lease_id))

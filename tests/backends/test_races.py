@@ -9,16 +9,16 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from sqlalchemy import select
 
-from jobs import maintenance
+from jobs import maintenance, moves
 from jobs.claiming import WorkerIdentity, claim
 from jobs.engine import Engine
 from jobs.errors import JobAlreadyFinished, LeaseLost
-from jobs.lifecycle import Lease, request_cancel
+from jobs.lifecycle import Lease, request_cancel, request_pause
 from jobs.principal import Principal
 from jobs.repository import Repository
 from jobs.submit import Submission, submit
@@ -217,6 +217,74 @@ def test_many_reapers_take_a_job_once(actor: Actor, clock: Clock) -> None:
         for job in jobs:
             seqs = session.scalars(select(JobEvent.seq).where(JobEvent.job_id == job.id).order_by(JobEvent.seq)).all()
             assert list(seqs) == list(range(1, len(seqs) + 1))
+
+
+def test_a_cancel_in_the_middle_of_reaping_is_not_forgotten(
+    actor: Actor, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A queued row with a request to cancel would be claimed by nobody, for ever."""
+    if actor.engine.db.is_sqlite:
+        return  # one writer at a time: nobody comes between
+    job = actor.train()
+    actor.claim()
+    clock.advance(31)
+    looked = threading.Event()
+
+    def cancelled_after_the_first_look(*arguments: Any) -> Any:
+        found = moves.apply(*arguments)
+        if not looked.is_set():
+            looked.set()
+            request_cancel(actor.engine, actor.principal, job.id)
+        return found
+
+    monkeypatch.setattr(maintenance, "apply", cancelled_after_the_first_look)
+    assert (maintenance.reap(actor.engine), actor.job(job.id).status) == (0, "running")
+    assert (maintenance.reap(actor.engine), actor.job(job.id).status) == (1, "cancelled")
+
+
+def test_a_beat_and_the_reaper_at_once(actor: Actor, clock: Clock) -> None:
+    """Whoever comes first wins, and the other one knows it."""
+    for _ in range(6):
+        job = actor.train()
+        lease = actor.lease()
+        clock.advance(31)
+        calls: list[Callable[[], object]] = [lease.beat, lambda: maintenance.reap(actor.engine)]
+        beaten, reaped = together(calls)
+        row = actor.job(job.id)
+        if isinstance(beaten, LeaseLost):
+            assert (row.status, reaped) == ("queued", 1)
+            request_cancel(actor.engine, actor.principal, job.id)
+        else:
+            assert (row.status, reaped, row.lease_id) == ("running", 0, lease.claim.lease_id)
+            request_cancel(actor.engine, actor.principal, job.id)
+            lease.cancelled()
+
+
+def test_two_schedulers_announce_and_reap_at_once(actor: Actor, clock: Clock, dispatcher: RecordingDispatcher) -> None:
+    jobs = [actor.train() for _ in range(4)]
+    lost = [actor.claim().job_id for _ in range(2)]
+    dispatcher.announced.clear()
+    clock.advance(31)
+    both: list[Callable[[], int]] = [
+        lambda: maintenance.redispatch(actor.engine),
+        lambda: maintenance.reap(actor.engine),
+    ] * 2
+    assert not [result for result in together(both) if isinstance(result, Exception)]
+    assert {actor.job(job.id).status for job in jobs} == {"queued"}
+    assert [actor.job(job).worker_losses for job in lost] == [1, 1]
+    # Surplus messages wake a worker that finds nothing; too few would let a job wait.
+    assert len(dispatcher.announced) >= len(jobs)
+
+
+def test_a_pause_and_a_cancel_at_once(actor: Actor) -> None:
+    for _ in range(6):
+        job = actor.train()
+        lease = actor.lease()
+        request_pause(actor.engine, actor.principal, job.id)
+        asked, _ = together([lambda: request_cancel(actor.engine, actor.principal, job.id), lease.paused])  # noqa: B023
+        assert not isinstance(asked, Exception)
+        assert actor.job(job.id).status == "cancelled"
+        assert len(actor.events(job.id, "end")) == 1
 
 
 def test_a_reader_never_waits_for_a_writer(actor: Actor) -> None:

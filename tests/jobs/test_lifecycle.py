@@ -453,6 +453,17 @@ def test_pause_and_resume_go_on_from_the_checkpoint(actor: Actor, dispatcher: Re
     assert actor.claim(expected=job.id).resumed_step == 7
 
 
+def test_a_cancel_that_comes_while_the_worker_pauses_is_not_forgotten(actor: Actor) -> None:
+    job = actor.train()
+    lease = actor.lease()
+    request_pause(actor.engine, actor.principal, job.id)
+    request_cancel(actor.engine, actor.principal, job.id)
+    lease.paused()
+    lease.paused()  # as after a COMMIT whose answer was lost
+    assert actor.job(job.id).status == "cancelled"
+    assert len(actor.events(job.id, "end")) == 1
+
+
 def test_curves_are_whole_after_a_loss_and_nothing_is_doubled(actor: Actor, clock: Clock) -> None:
     job = actor.train()
     lease = actor.lease()

@@ -11,6 +11,7 @@ import pytest
 
 from aigc_models import registry
 from tests.worker.stack import Process, Stack
+from tests.worker.toy_family.installation import install
 from worker.runner_pool import Runner, RunnerSpec, start_runner
 
 ROOT = Path(__file__).parents[2]
@@ -19,12 +20,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(scope="session")
 def toy_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory that, on the path, makes the family `toy` known: what installing a third party's package does."""
-    site = tmp_path_factory.mktemp("site")
-    info = site / "aigc_toys-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: aigc-toys\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(f"[{registry.ENTRY_POINTS}]\ntoy = tests.worker.toy_family.params:FAMILY\n")
-    return site
+    return install(tmp_path_factory.mktemp("site"))
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from aigc_models.base import Cancelled, Diverged, Fault, InputError, Metrics, Run
-from tests.worker.toy_family.params import ToyDraw, ToyTrain
+from tests.worker.toy_family.params import ToyDraw, ToyRepeat, ToyTrain
 
 loads = 0
 
@@ -60,6 +60,11 @@ def train(params: ToyTrain, run: Run) -> Metrics:
     return {"sum": float(total.sum()), **({"loss": float("nan")} if params.fault == "nan" else {})}
 
 
+def evaluate(params: ToyRepeat, run: Run) -> Metrics:
+    """The same walk."""
+    return train(params, run)
+
+
 def generate(params: ToyDraw, run: Run) -> Metrics:
     """Numbers, with the model's sum added."""
     run.phase("generating")
@@ -98,6 +103,7 @@ def misbehave(params: ToyTrain | ToyDraw, run: Run) -> None:
         "noise": make_noise,
         "garbage": write_garbage,
         "child": lambda: subprocess.Popen(["sleep", "600"]),
+        "hunger": lambda: torch.ones(2**27),  # half a gigabyte: more than a limited runner gets
     }
     if params.fault in faults:
         faults[params.fault]()

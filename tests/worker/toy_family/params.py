@@ -7,7 +7,7 @@ from aigc_models.base import Family, Lane, Makes, Params, model_input, setting
 Fault = Literal[
     "none", "input", "memory", "device_memory", "diverged", "disk_full", "error", "kill", "segv", "exit",
     "hang", "stubborn", "noise", "garbage", "nan", "nothing_made", "child", "whole_batch", "full_rate",
-    "kill_parent",
+    "kill_parent", "hunger",
 ]  # fmt: skip
 
 
@@ -24,6 +24,13 @@ class ToyTrain(Params):
     gate: str = setting("", title="Gate", description="File that must exist before the second half begins.")
     fault: Fault = setting("none", title="Fault", description="What goes wrong in the second half.")
     once: str = setting("", title="Once", description="File that marks that the fault has happened.")
+
+
+class ToyRepeat(ToyTrain):
+    """The same in the lane whose runners stay warm; what comes out is no model."""
+
+    lane: ClassVar[Lane] = "generation"
+    makes: ClassVar[Makes] = "files"
 
 
 class ToyDraw(Params):
@@ -43,5 +50,5 @@ FAMILY = Family(
     title="Toy",
     summary="A family for tests.",
     paper="https://example.org",
-    operations={"train": ToyTrain, "generate": ToyDraw},
+    operations={"train": ToyTrain, "generate": ToyDraw, "evaluate": ToyRepeat},
 )
