@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -113,11 +113,25 @@ class AsyncJob(JobRecord):
         self.raw = await self._api.json(Call("POST", f"jobs/{self.id}/cancel"))
         return self
 
-    async def retry(self) -> "AsyncJob":
-        """Submit it again as a new job."""
-        return AsyncJob(
-            await self._api.json(Call("POST", f"jobs/{self.id}/retry", json={}, headers=flows.new_key())), self._api
-        )
+    async def pause(self) -> Self:
+        """Hold it until it is resumed; what runs is held at its next checkpoint."""
+        self.raw = await self._api.json(Call("POST", f"jobs/{self.id}/pause"))
+        return self
+
+    async def resume(self) -> Self:
+        """Let it go on; what is not paused is left as it is."""
+        self.raw = await self._api.json(Call("POST", f"jobs/{self.id}/resume"))
+        return self
+
+    async def retry(self, *, from_checkpoint: bool = False) -> "AsyncJob":
+        """Submit it again as a new job, from the start or from its last checkpoint; it must have ended."""
+        body = {"from": "checkpoint"} if from_checkpoint else {}
+        return AsyncJob(await self._api.run(flows.again(self._api.wire, self.id, "retry", body)), self._api)
+
+    async def duplicate(self, params: Any = None, /, *, name: str | None = None, **settings: Any) -> "AsyncJob":
+        """Submit its settings as a new job, whatever its state; those that are given differ."""
+        body = {"params": flows.settings_of(params, settings), "name": name}
+        return AsyncJob(await self._api.run(flows.again(self._api.wire, self.id, "duplicate", body)), self._api)
 
     async def delete(self) -> None:
         """Delete it and its files; it must have ended."""
@@ -218,11 +232,13 @@ class AsyncJobs:
         *,
         preset: str | None = None,
         name: str | None = None,
+        after: Iterable[JobRecord | str] | JobRecord = (),
         webhook: str | Mapping[str, Any] | None = None,
         **settings: Any,
     ) -> AsyncJob:
         """Submit a job; settings come from ``params`` (mapping, dataclass) and from keywords.
 
+        It waits for the jobs in ``after``. A setting that takes a model may name the training that makes it.
         ``webhook`` is an address, or ``{"url": ..., "events": ["state", "end"]}``.
         The keyword ``time_limit`` is no setting: it is the time in seconds that the job may run.
 
@@ -236,6 +252,7 @@ class AsyncJobs:
             "preset": preset,
             "name": name,
             "webhook": flows.webhook(webhook),
+            "after": flows.ids(after),
         }
         return AsyncJob(await self._api.run(flows.submit(self._api.wire, body)), self._api)
 
@@ -263,9 +280,23 @@ class AsyncJobs:
         """Ask a job to stop."""
         return AsyncJob(await self._api.json(Call("POST", f"jobs/{job_id}/cancel")), self._api)
 
-    async def retry(self, job_id: str) -> AsyncJob:
+    async def pause(self, job_id: str) -> AsyncJob:
+        """Hold a job until it is resumed."""
+        return AsyncJob(await self._api.json(Call("POST", f"jobs/{job_id}/pause")), self._api)
+
+    async def resume(self, job_id: str) -> AsyncJob:
+        """Let a paused job go on."""
+        return AsyncJob(await self._api.json(Call("POST", f"jobs/{job_id}/resume")), self._api)
+
+    async def retry(self, job_id: str, *, from_checkpoint: bool = False) -> AsyncJob:
         """Submit a job again as a new one."""
-        return await (await self.get(job_id)).retry()
+        return await (await self.get(job_id)).retry(from_checkpoint=from_checkpoint)
+
+    async def duplicate(
+        self, job_id: str, params: Any = None, /, *, name: str | None = None, **settings: Any
+    ) -> AsyncJob:
+        """Submit a job's settings as a new one; those that are given differ."""
+        return await (await self.get(job_id)).duplicate(params, name=name, **settings)
 
 
 class AsyncDatasets:

@@ -5,7 +5,7 @@ import math
 import os
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, is_dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from aigc.address import plain
 from aigc.errors import DamagedFile, InvalidParams, Problem, WaitTimeout, job_failed
-from aigc.records import FINAL_STATES
+from aigc.records import FINAL_STATES, JobRecord
 from aigc.wire import Call, Flow, Patience, Reply, ReplyCache, Sleep, Upload, send
 
 FIRST_LOOK = 0.05
@@ -78,6 +78,19 @@ def submit(wire: Wire, body: Mapping[str, Any], *, check_only: bool = False) -> 
     query = (("validate_only", "true"),) if check_only else ()
     sent = {name: value for name, value in body.items() if value is not None}
     job: dict[str, Any] = yield from wire.json(Call("POST", "jobs", query, json=sent, headers=new_key()))
+    return job
+
+
+def ids(jobs: Iterable[JobRecord | str] | JobRecord) -> list[str] | None:
+    """Ids of jobs that are given as such or as objects; None for none."""
+    found = [job if isinstance(job, str) else job.id for job in ([jobs] if isinstance(jobs, str | JobRecord) else jobs)]
+    return found or None
+
+
+def again(wire: Wire, job_id: str, how: str, body: Mapping[str, Any]) -> Flow[dict[str, Any]]:
+    """Submit a job's settings once more, by ``retry`` or ``duplicate``."""
+    sent = {name: value for name, value in body.items() if value}
+    job: dict[str, Any] = yield from wire.json(Call("POST", f"jobs/{job_id}/{how}", json=sent, headers=new_key()))
     return job
 
 

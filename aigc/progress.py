@@ -1,5 +1,6 @@
 """How far a job is, as words and as a bar; the same words in terminal and notebook."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -26,6 +27,7 @@ _STATES = {
     "failed": "Failed",
     "cancelled": "Cancelled",
 }
+_UNITS = ((90, 1, "s"), (90 * 60, 60, "min"), (math.inf, 3600, "h"))
 Show = Callable[[Mapping[str, Any]], None]
 
 
@@ -67,7 +69,25 @@ def counts(job: Mapping[str, Any]) -> bool:
 
 def line(job: Mapping[str, Any]) -> str:
     """One plain line: phase, percent, steps, speed, time left."""
-    return "  ".join([headline(job), *(_facts(job) if counts(job) else [])])
+    return "  ".join([headline(job), *(_facts(job) if counts(job) else _waits(job))])
+
+
+def starts(job: Mapping[str, Any]) -> str:
+    """When a queued job will start, as an interval; empty where nobody knows."""
+    span = (job.get("queue") or {}).get("starts_in_seconds")
+    if not span:
+        return ""
+    low, high = float(span["low"]), float(span["high"])
+    size, unit = next((size, unit) for below, size, unit in _UNITS if high < below)
+    first, last = round(low / size), math.ceil(high / size)
+    return f"starts in about {first} to {last} {unit}" if first < last else f"starts in about {last} {unit}"
+
+
+def _waits(job: Mapping[str, Any]) -> list[str]:
+    if job["state"] == "blocked":
+        return [str(job["hint"])] if job.get("hint") else []
+    place = (job.get("queue") or {}).get("position")
+    return [fact for fact in (f"place {place}" if place else "", starts(job)) if fact]
 
 
 def _facts(job: Mapping[str, Any]) -> list[str]:
@@ -97,7 +117,7 @@ def follow_on_screen(console: Any = None) -> Iterator[Show]:
         bar = bars.add_task("", total=None, percent="", facts="")
 
         def show(job: Mapping[str, Any]) -> None:
-            percent, *facts = _facts(job) if counts(job) else [""]
+            percent, *facts = _facts(job) if counts(job) else ["", *_waits(job)]
             progress = job.get("progress") or {}
             bars.update(
                 bar,

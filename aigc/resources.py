@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -124,9 +124,25 @@ class Job(JobRecord):
         self.raw = self._api.json(Call("POST", f"jobs/{self.id}/cancel"))
         return self
 
-    def retry(self) -> "Job":
-        """Submit it again as a new job."""
-        return Job(self._api.json(Call("POST", f"jobs/{self.id}/retry", json={}, headers=flows.new_key())), self._api)
+    def pause(self) -> Self:
+        """Hold it until it is resumed; what runs is held at its next checkpoint."""
+        self.raw = self._api.json(Call("POST", f"jobs/{self.id}/pause"))
+        return self
+
+    def resume(self) -> Self:
+        """Let it go on; what is not paused is left as it is."""
+        self.raw = self._api.json(Call("POST", f"jobs/{self.id}/resume"))
+        return self
+
+    def retry(self, *, from_checkpoint: bool = False) -> "Job":
+        """Submit it again as a new job, from the start or from its last checkpoint; it must have ended."""
+        body = {"from": "checkpoint"} if from_checkpoint else {}
+        return Job(self._api.run(flows.again(self._api.wire, self.id, "retry", body)), self._api)
+
+    def duplicate(self, params: Any = None, /, *, name: str | None = None, **settings: Any) -> "Job":
+        """Submit its settings as a new job, whatever its state; those that are given differ."""
+        body = {"params": flows.settings_of(params, settings), "name": name}
+        return Job(self._api.run(flows.again(self._api.wire, self.id, "duplicate", body)), self._api)
 
     def delete(self) -> None:
         """Delete it and its files; it must have ended."""
@@ -225,11 +241,13 @@ class Jobs:
         *,
         preset: str | None = None,
         name: str | None = None,
+        after: Iterable[JobRecord | str] | JobRecord = (),
         webhook: str | Mapping[str, Any] | None = None,
         **settings: Any,
     ) -> Job:
         """Submit a job; settings come from ``params`` (mapping, dataclass) and from keywords.
 
+        It waits for the jobs in ``after``. A setting that takes a model may name the training that makes it.
         ``webhook`` is an address, or ``{"url": ..., "events": ["state", "end"]}``.
         The keyword ``time_limit`` is no setting: it is the time in seconds that the job may run.
 
@@ -243,6 +261,7 @@ class Jobs:
             "preset": preset,
             "name": name,
             "webhook": flows.webhook(webhook),
+            "after": flows.ids(after),
         }
         return Job(self._api.run(flows.submit(self._api.wire, body)), self._api)
 
@@ -270,9 +289,21 @@ class Jobs:
         """Ask a job to stop."""
         return Job(self._api.json(Call("POST", f"jobs/{job_id}/cancel")), self._api)
 
-    def retry(self, job_id: str) -> Job:
+    def pause(self, job_id: str) -> Job:
+        """Hold a job until it is resumed."""
+        return Job(self._api.json(Call("POST", f"jobs/{job_id}/pause")), self._api)
+
+    def resume(self, job_id: str) -> Job:
+        """Let a paused job go on."""
+        return Job(self._api.json(Call("POST", f"jobs/{job_id}/resume")), self._api)
+
+    def retry(self, job_id: str, *, from_checkpoint: bool = False) -> Job:
         """Submit a job again as a new one."""
-        return self.get(job_id).retry()
+        return self.get(job_id).retry(from_checkpoint=from_checkpoint)
+
+    def duplicate(self, job_id: str, params: Any = None, /, *, name: str | None = None, **settings: Any) -> Job:
+        """Submit a job's settings as a new one; those that are given differ."""
+        return self.get(job_id).duplicate(params, name=name, **settings)
 
 
 class Datasets:

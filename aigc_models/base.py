@@ -114,12 +114,15 @@ def dataset_input(kind: str, *, title: str = "Dataset", description: str, option
 
 
 def model_input(family: str, *, title: str = "Model", description: str, optional: bool = False) -> Any:
-    """Declare a field that names a model version of one family by its id (``mdl_...``)."""
+    """Declare a field that names a model version of one family by its id.
+
+    That is ``mdl_...``, or in a submission ``job_...`` of the training that makes it, which no operation ever sees.
+    """
     return Field(
         None if optional else ...,
         title=title,
         description=description,
-        pattern=r"^mdl_[0-9a-z]{26}$",
+        pattern=r"^(mdl|job)_[0-9a-z]{26}$",
         json_schema_extra={"x-input": "model", "x-kind": family},
     )
 

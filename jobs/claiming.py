@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from jobs import curves
 from jobs.engine import Engine
 from jobs.moves import Move, apply, state_event
-from jobs.picking import claimable, pick
+from jobs.picking import NEVER, Wish, below_quota, claimable, pick
 from jobs.tables import Artifact, Attempt, Dataset, Job, JobInput, ModelVersion, OwnerTurn, SchemaInfo
 
 EPOCH_CHARACTERS = 7
@@ -85,11 +85,13 @@ def claim(engine: Engine, worker: WorkerIdentity, warm: frozenset[str] = frozens
         worker: Who asks.
         warm: Keys of the file sets whose models the worker holds in memory.
     """
-    passed: list[str] = []
+    settings, passed = engine.settings, list[str]()
+    aging = timedelta(seconds=settings.aging_seconds)
+    wish = Wish(worker.lane, worker.device_kind, aging, settings.max_running_per_owner, warm)
     while True:
         # Looking needs no lock: idle slots and surplus tokens never wait for the one writer of SQLite.
         with engine.db.read() as session:
-            picked = pick(session, (worker.lane, worker.device_kind), warm, engine.db.now(session), passed)
+            picked = pick(session, wish, engine.db.now(session), passed)
         if picked is None:
             return None
         with engine.db.begin() as session:
@@ -119,14 +121,18 @@ _FILES = (
 
 
 def _take(engine: Engine, session: Session, job_id: str, worker: WorkerIdentity) -> Row[Any] | None:
-    now = engine.db.now(session)
+    now, quota = engine.db.now(session), engine.settings.max_running_per_owner
     if not engine.db.is_sqlite:
         # A row that another worker is just taking is skipped, not waited for.
-        free = select(Job.id).where(Job.id == job_id, Job.status == "queued").with_for_update(skip_locked=True)
-        if session.scalar(free) is None:
+        free = select(Job.tenant_id, Job.owner).where(Job.id == job_id, Job.status == "queued")
+        owner = session.execute(free.with_for_update(skip_locked=True)).one_or_none()
+        if owner is None:
             return None
+        if quota:
+            _hold_turn(engine, session, worker.lane, owner)
     move = Move("queued", "running", _taking(engine, worker, now), [state_event("running", worker=worker.id)])
-    job = apply(session, job_id, move, now, *claimable(worker.lane, worker.device_kind, now))
+    guards = [*claimable(worker.lane, worker.device_kind, now), *([below_quota(worker.lane, quota)] if quota else [])]
+    job = apply(session, job_id, move, now, *guards)
     if job is None:
         return None
     if job.attempt > 1:
@@ -146,6 +152,13 @@ def _take(engine: Engine, session: Session, job_id: str, worker: WorkerIdentity)
     )
     session.execute(turn.on_conflict_do_update(index_elements=["lane", "tenant_id", "owner"], set_={"claimed_at": now}))
     return job
+
+
+def _hold_turn(engine: Engine, session: Session, lane: str, owner: Any) -> None:
+    """Let no other worker count this owner's running jobs before this claim is committed (SQLite has one writer)."""
+    turn = engine.db.insert(OwnerTurn).values(lane=lane, tenant_id=owner.tenant_id, owner=owner.owner, claimed_at=NEVER)
+    unchanged = {"claimed_at": OwnerTurn.claimed_at}
+    session.execute(turn.on_conflict_do_update(index_elements=["lane", "tenant_id", "owner"], set_=unchanged))
 
 
 def _taking(engine: Engine, worker: WorkerIdentity, now: datetime) -> dict[str, Any]:

@@ -66,6 +66,24 @@ class JobStillRunning(AigcError):
     code, status, title = "job-still-running", 409, "The job is still running"
 
 
+class JobCancelling(AigcError):
+    """The job is just being cancelled, so it can neither be paused nor resumed."""
+
+    code, status, title = "job-cancelling", 409, "The job is being cancelled"
+
+
+class JobPausing(AigcError):
+    """The worker is still saving the job's state. Resume the job when it is paused."""
+
+    code, status, title = "job-pausing", 409, "The job is being paused"
+
+
+class JobNeeded(AigcError):
+    """The job is needed by {count} jobs that wait. Cancel those first."""
+
+    code, status, title = "job-needed", 409, "Other jobs wait for it"
+
+
 class DatasetInUse(AigcError):
     """The dataset is used by {count} jobs or models. Delete those first."""
 
@@ -82,6 +100,12 @@ class DatasetNotReady(InvalidParams):
     """The dataset {name} is still being checked or was refused. See its page."""
 
     code, status, title = "dataset-not-ready", 409, "The dataset is not ready"
+
+
+class NeededJobFailed(InvalidParams):
+    """The job {name} has {status}, so nothing can wait for it. Retry it, then wait for the new job."""
+
+    code, status, title = "needed-job-failed", 409, "The job to wait for did not succeed"
 
 
 class IdempotencyKeyReused(AigcError):

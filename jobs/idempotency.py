@@ -17,7 +17,7 @@ LIFETIME = timedelta(hours=24)
 
 def fingerprint(**content: Any) -> str:
     """What tells requests apart: the SHA-256 of their content as sorted JSON."""
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def recall(session: Session, principal: Principal, key: str, print_: str, now: datetime) -> Job | None:

@@ -1,21 +1,30 @@
 """What a job reads: the datasets and model versions its settings name, checked before it is queued."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from aigc_models import registry
 from aigc_models.base import Fault, Params
-from jobs.errors import DatasetNotReady, InvalidParams, WrongInput
+from jobs import graph, snapshot
+from jobs.errors import DatasetNotReady, InvalidParams, NeededJobFailed, WrongInput
+from jobs.naming import slug
 from jobs.principal import Principal
-from jobs.tables import Dataset, JobInput, ModelVersion
+from jobs.tables import FINAL, Dataset, Job, JobInput, ModelVersion
 
 MISSING = "There is no {kind} called {id}. It may have been deleted."
 WRONG = "{name} is a {found}, but this task needs a {wanted}."
 NOT_READY = "The dataset {name} is still being checked or was refused. See its page."
-ERRORS: Mapping[str, type[InvalidParams]] = {"wrong-input": WrongInput, "dataset-not-ready": DatasetNotReady}
+NO_MODEL = "The job {name} makes no model version."
+ERRORS: Mapping[str, type[InvalidParams]] = {
+    "wrong-input": WrongInput,
+    "dataset-not-ready": DatasetNotReady,
+    "needed-job-failed": NeededJobFailed,
+}
+JOB = "job_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,38 +34,81 @@ class Found:
     Attributes:
         rows: Lineage, still without its job.
         names: Names of the datasets and model versions, in the order of the settings.
+        contents: What exactly they are, by setting, for the job's snapshot.
+        waits: Unfinished trainings whose model version a setting will get, by setting.
+        params: The settings, with the model versions of trainings that are done in their place.
     """
 
-    rows: list[JobInput]
-    names: list[str]
+    rows: list[JobInput] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    contents: dict[str, Any] = field(default_factory=dict)
+    waits: dict[str, str] = field(default_factory=dict)
+    params: dict[str, Any] = field(default_factory=dict)
 
 
-def find(session: Session, principal: Principal, params: Params) -> Found:
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Who asks, and the jobs that settings name, held for the length of the transaction."""
+
+    session: Session
+    principal: Principal
+    jobs: Mapping[str, Job]
+
+
+@dataclass(frozen=True, slots=True)
+class _Input:
+    """What one setting names; ``row`` is still without its job."""
+
+    row: JobInput
+    name: str
+    content: dict[str, Any] | None = None
+    waits: str | None = None
+
+
+def named_jobs(params: Params) -> list[str]:
+    """Trainings that stand in the place of the model version they make."""
+    values = (
+        getattr(params, name) for name, extra in input_fields(type(params)).items() if extra["x-input"] == "model"
+    )
+    return [value for value in values if isinstance(value, str) and value.startswith(JOB)]
+
+
+def find(session: Session, principal: Principal, params: Params, jobs: Mapping[str, Job] | None = None) -> Found:
     """Look up every dataset and model version the settings name.
+
+    Args:
+        session: Only read from.
+        principal: The caller.
+        params: The settings.
+        jobs: The jobs of :func:`named_jobs`.
 
     Raises:
         WrongInput: A dataset of another kind, or a model version of another family.
         DatasetNotReady: A dataset that is still being checked, or was refused.
+        NeededJobFailed: A training that will never make its model version.
         InvalidParams: Something does not exist, or several of these.
     """
-    found, faults = Found([], []), list[Fault]()
-    for field, extra in input_fields(type(params)).items():
-        value = getattr(params, field)
+    asked = _Asked(session, principal, jobs or {})
+    found, faults = Found(params=params.model_dump(mode="json")), list[Fault]()
+    for name, extra in input_fields(type(params)).items():
+        value = getattr(params, name)
         if value is None:
             continue
-        looked_up = _LOOK_UP[extra["x-input"]](session, principal, field, value, extra["x-kind"])
-        if isinstance(looked_up, Fault):
-            faults.append(looked_up)
-            continue
-        row, name = looked_up
-        found.rows.append(row)
-        found.names.append(name)
+        one = _LOOK_UP[extra["x-input"]](asked, name, value, extra["x-kind"])
+        if isinstance(one, Fault):
+            faults.append(one)
+        else:
+            _keep(found, one)
     if faults:
-        codes = {fault.code for fault in faults}
-        error = ERRORS.get(codes.pop(), InvalidParams) if len(codes) == 1 else InvalidParams
-        # The first fault's own sentence, unless there are several to list.
-        raise error("" if error is InvalidParams else faults[0].message, faults=faults, **faults[0].values)
+        raise refused(faults)
     return found
+
+
+def refused(faults: list[Fault]) -> InvalidParams:
+    """The error of some faults: with the first one's own sentence, unless there are several to list."""
+    codes = {fault.code for fault in faults}
+    error = ERRORS.get(codes.pop(), InvalidParams) if len(codes) == 1 else InvalidParams
+    return error("" if error is InvalidParams else faults[0].message, faults=faults, **faults[0].values)
 
 
 def input_fields(params: type[Params]) -> dict[str, Mapping[str, Any]]:
@@ -65,9 +117,21 @@ def input_fields(params: type[Params]) -> dict[str, Mapping[str, Any]]:
     return {name: extra for name, extra in extras.items() if isinstance(extra, Mapping) and "x-input" in extra}
 
 
-def _dataset(session: Session, principal: Principal, field: str, id_: str, kind: str) -> tuple[JobInput, str] | Fault:
-    wanted = select(Dataset).where(Dataset.id == id_, Dataset.tenant_id == principal.tenant_id)
-    row = session.scalar(wanted)
+def _keep(found: Found, one: _Input) -> None:
+    name = one.row.field
+    found.rows.append(one.row)
+    found.names.append(one.name)
+    if one.content is not None:
+        found.contents[name] = one.content
+    if one.waits is not None:
+        found.waits[name] = one.waits
+    elif one.row.model_id is not None:
+        found.params[name] = one.row.model_id
+
+
+def _dataset(asked: _Asked, field: str, id_: str, kind: str) -> _Input | Fault:
+    wanted = select(Dataset).where(Dataset.id == id_, Dataset.tenant_id == asked.principal.tenant_id)
+    row = asked.session.scalar(wanted)
     if row is None:
         return Fault(MISSING, {"kind": "dataset", "id": id_}, f"/{field}", code="not-found")
     if row.kind != kind:
@@ -75,19 +139,44 @@ def _dataset(session: Session, principal: Principal, field: str, id_: str, kind:
         return Fault(WRONG, values, f"/{field}", code="wrong-input")
     if row.ready_at is None:
         return Fault(NOT_READY, {"name": row.name}, f"/{field}", code="dataset-not-ready")
-    return JobInput(field=field, dataset_id=row.id), row.name
+    return _Input(JobInput(field=field, dataset_id=row.id), row.name, snapshot.of_dataset(asked.session, row))
 
 
-def _model(session: Session, principal: Principal, field: str, id_: str, family: str) -> tuple[JobInput, str] | Fault:
-    wanted = select(ModelVersion).where(ModelVersion.id == id_, ModelVersion.tenant_id == principal.tenant_id)
-    row = session.scalar(wanted)
+def _model(asked: _Asked, field: str, id_: str, family: str) -> _Input | Fault:
+    if id_.startswith(JOB):
+        return _training(asked, field, id_, family)
+    wanted = select(ModelVersion).where(ModelVersion.id == id_, ModelVersion.tenant_id == asked.principal.tenant_id)
+    row = asked.session.scalar(wanted)
     if row is None:
         return Fault(MISSING, {"kind": "model version", "id": id_}, f"/{field}", code="not-found")
     if row.family != family:
-        values = {"name": row.name, "found": f"model of {row.family}", "wanted": f"model of {family}"}
-        return Fault(WRONG, values, f"/{field}", code="wrong-input")
-    return JobInput(field=field, model_id=row.id), row.name
+        return _of_another_family(row.name, row.family, field, family)
+    return _Input(JobInput(field=field, model_id=row.id), row.name, snapshot.of_model(asked.session, row))
 
 
-_LookUp = Callable[[Session, Principal, str, str, str], tuple[JobInput, str] | Fault]
+def _training(asked: _Asked, field: str, id_: str, family: str) -> _Input | Fault:
+    """A training in the place of the model version that it makes, or has made."""
+    job = asked.jobs.get(id_)
+    if job is None:
+        return Fault(MISSING, {"kind": "job", "id": id_}, f"/{field}", code="not-found")
+    kind = registry.tasks().get(f"{job.family}.{job.operation}")
+    if kind is None or kind.makes != "model":
+        return Fault(NO_MODEL, {"name": job.name}, f"/{field}", code="wrong-input")
+    if job.family != family:
+        return _of_another_family(job.name, job.family, field, family)
+    if (fault := graph.refusal(job, f"/{field}")) is not None:
+        return fault
+    if job.status not in FINAL:
+        return _Input(JobInput(field=field), slug(job.name), waits=job.id)
+    made = select(ModelVersion).where(ModelVersion.job_id == job.id)
+    row = asked.session.scalars(made).one()
+    return _Input(JobInput(field=field, model_id=row.id), row.name, snapshot.of_model(asked.session, row))
+
+
+def _of_another_family(name: str, found: str, field: str, wanted: str) -> Fault:
+    values = {"name": name, "found": f"model of {found}", "wanted": f"model of {wanted}"}
+    return Fault(WRONG, values, f"/{field}", code="wrong-input")
+
+
+_LookUp = Callable[[_Asked, str, str, str], _Input | Fault]
 _LOOK_UP: Mapping[str, _LookUp] = {"dataset": _dataset, "model": _model}

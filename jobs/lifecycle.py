@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Row, case, select, update
 from sqlalchemy.orm import Session
 
 from aigc_models.base import Adjustments, Fault
-from jobs import budget, curves, recovery, results
+from jobs import budget, curves, graph, recovery, results
 from jobs.artifacts import NewFile
 from jobs.claiming import Claim
 from jobs.engine import Engine
@@ -216,8 +216,13 @@ class Lease:
 
     def _end(self, work: Callable[[Session, datetime], None], *outcomes: str) -> None:
         """End the attempt, unless an earlier call did so whose COMMIT was answered by silence."""
+
+        def ending(session: Session, now: datetime) -> list[Row[Any]]:
+            work(session, now)
+            return graph.settle(session, self.claim.job_id, now)
+
         try:
-            self._engine.db.transact(work)
+            graph.announce(self._engine, self._engine.db.transact(ending))
         except LeaseLost:
             with self._engine.db.read() as session:
                 found = session.scalar(select(Attempt.outcome).where(Attempt.lease_id == self.claim.lease_id))
@@ -285,7 +290,7 @@ class Lease:
         self._end_attempt(session, now, "cancelled")
 
     def _paused(self, session: Session, now: datetime) -> None:
-        if self._require(session).cancel_requested_at is not None:
+        if self._require(session).cancel_requested_at is not None:  # asked since the worker looked last
             self._cancelled(session, now)
             return
         move = Move("running", "paused", {"pause_requested_at": None}, [state_event("paused")])

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Row, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from jobs import staging, workers
+from jobs import graph, staging, workers
 from jobs.dispatch import DEVICE_KINDS, LANES
 from jobs.engine import Engine
 from jobs.moves import Move, apply, state_event
@@ -123,7 +123,9 @@ def expire(engine: Engine) -> int:
     expired = 0
     for job_id in late:
         with engine.db.begin() as session:
-            expired += apply(session, job_id, move, now, Job.expires_at < now) is not None
+            if apply(session, job_id, move, now, Job.expires_at < now) is not None:
+                graph.settle(session, job_id, now)
+                expired += 1
     return expired
 
 
@@ -178,4 +180,5 @@ def _reap(engine: Engine, session: Session, job_id: str, lease_id: str) -> Row[A
         session.execute(
             ended.values(ended_at=now, outcome="lost", failure_code="worker_lost", stderr_tail=printed or None)
         )
+        graph.settle(session, job_id, now)
     return job

@@ -13,8 +13,10 @@ from jobs.tables import FINAL, Job, JobEvent, JobStatus
 LEGAL: frozenset[tuple[JobStatus, JobStatus]] = frozenset(
     {
         ("blocked", "queued"),
+        ("blocked", "paused"),
         ("blocked", "cancelled"),
         ("queued", "running"),
+        ("queued", "paused"),
         ("queued", "cancelled"),
         ("queued", "failed"),
         ("running", "running"),
@@ -24,6 +26,7 @@ LEGAL: frozenset[tuple[JobStatus, JobStatus]] = frozenset(
         ("running", "cancelled"),
         ("running", "paused"),
         ("paused", "queued"),
+        ("paused", "blocked"),
         ("paused", "cancelled"),
     }
 )

@@ -1,43 +1,100 @@
-"""Where a waiting job stands, in the order in which :mod:`jobs.claiming` takes jobs."""
+"""Where a waiting job stands, in the order in which :mod:`jobs.picking` takes jobs."""
 
-from collections import Counter
-from collections.abc import Mapping
-from datetime import UTC, datetime
+import heapq
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import count, islice, takewhile
+from typing import Any, NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from jobs.picking import overdue
 from jobs.tables import Job, OwnerTurn
 
 CAP = 1_000
 
+Owner = tuple[str, str]
 
-def position(session: Session, job: Job) -> int:
-    """The place of a queued job in its lane, 1 being next, counted to 1,000.
 
-    Higher priorities come first; at the same priority owners take turns, the one served longest ago first.
+class Waiting(NamedTuple):
+    """What decides when a queued job is taken, and how long it will take; the oldest sorts first."""
+
+    created_at: datetime
+    id: str
+    tenant_id: str
+    owner: str
+    priority: int
+    family: str
+    operation: str
+
+
+_COLUMNS = tuple(getattr(Job, name) for name in Waiting._fields)
+
+
+class Line:
+    """A lane's queue on one kind of device, in the order in which it will be taken, counted to 1,000.
+
+    Higher priorities come first, except before what has waited too long; at the same priority owners
+    take turns, the one served longest ago first. Which models are warm when the time comes nobody
+    knows, so that is left out. Read once, it tells the place of every job in it.
     """
-    lane = (Job.status == "queued", Job.lane == job.lane, Job.device_kind == job.device_kind)
-    ahead = select(Job.id).where(*lane, Job.priority > job.priority).limit(CAP).subquery()
-    more_urgent = session.scalar(select(func.count()).select_from(ahead)) or 0
-    same = select(Job.tenant_id, Job.owner, Job.created_at, Job.id).where(*lane, Job.priority == job.priority)
-    rows = session.execute(same.order_by(Job.created_at, Job.id).limit(CAP)).all()
-    mine = (job.tenant_id, job.owner)
-    own = sum(
-        (row.tenant_id, row.owner) == mine and (row.created_at, row.id) < (job.created_at, job.id) for row in rows
-    )
-    waiting = Counter((row.tenant_id, row.owner) for row in rows)
-    waiting.pop(mine, None)
-    turns = _turns(session, job.lane) if waiting else {}
-    never = (datetime.min.replace(tzinfo=UTC), *mine)
-    others = sum(
-        min(count, own + (turns.get(owner, never) < turns.get(mine, never))) for owner, count in waiting.items()
-    )
-    return min(more_urgent + own + others + 1, CAP)
+
+    def __init__(self, session: Session, lane: str, device_kind: str, aging: timedelta, now: datetime) -> None:
+        self._aging, self._now, self._turns = aging, now, _turns(session, lane)
+        waits = (Job.status == "queued", Job.lane == lane, Job.device_kind == device_kind)
+        first: Any = select(*_COLUMNS).where(*waits)
+        self._first = first.order_by(Job.priority.desc(), Job.created_at, Job.id).limit(CAP)
+        self._rows = [Waiting(*row) for row in session.execute(self._first)]
+        whole = self._rows if len(self._rows) < CAP else []
+        self._order = list(in_order(whole, self._turns, aging, now))
+        self._places = {row.id: place for place, row in enumerate(self._order)}
+
+    def before(self, session: Session, job: Job) -> Sequence[Waiting]:
+        """What will be taken before a job; everything, where the job does not wait here any more."""
+        if len(self._rows) < CAP:
+            return self._order[: self._places.get(job.id, len(self._order))]
+        # The lane holds more: look at as many of the job's own owner.
+        mine = session.execute(self._first.where(Job.tenant_id == job.tenant_id, Job.owner == job.owner))
+        rows = list({*self._rows, *(Waiting(*row) for row in mine)})
+        order = in_order(rows, self._turns, self._aging, self._now)
+        return list(islice(takewhile(lambda row: row.id != job.id, order), CAP))
 
 
-def _turns(session: Session, lane: str) -> Mapping[tuple[str, str], tuple[datetime, str, str]]:
+def in_order(
+    rows: Sequence[Waiting], turns: Mapping[Owner, datetime], aging: timedelta, now: datetime
+) -> Iterator[Waiting]:
+    """Waiting jobs as workers will take them if nothing changes."""
+    if not rows:
+        return
+    priorities = {row.priority for row in rows}
+    top = max(priorities)
+    late = overdue(now, aging, top, min(priorities))
+    levels: dict[int, dict[Owner, deque[Waiting]]] = {}
+    for row in sorted(rows):
+        level = top if row.created_at <= late else row.priority  # without lower ones it is the top anyway
+        levels.setdefault(level, {}).setdefault((row.tenant_id, row.owner), deque()).append(row)
+    never = datetime.min.replace(tzinfo=UTC)
+    owners = {owner for queues in levels.values() for owner in queues}
+    served = {owner: place for place, owner in enumerate(sorted(owners, key=lambda one: (turns.get(one, never), one)))}
+    clock = count(len(owners))
+    for level in sorted(levels, reverse=True):
+        queues = levels[level]
+        line = [(served[owner], owner) for owner in queues]
+        heapq.heapify(line)
+        while line:
+            _, owner = line[0]
+            yield queues[owner].popleft()
+            served[owner] = next(clock)
+            if queues[owner]:
+                heapq.heapreplace(line, (served[owner], owner))
+            else:
+                heapq.heappop(line)
+
+
+def _turns(session: Session, lane: str) -> Mapping[Owner, datetime]:
     rows = session.execute(
         select(OwnerTurn.claimed_at, OwnerTurn.tenant_id, OwnerTurn.owner).where(OwnerTurn.lane == lane)
     )
-    return {(tenant, owner): (at, tenant, owner) for at, tenant, owner in rows}
+    return {(tenant, owner): at for at, tenant, owner in rows}

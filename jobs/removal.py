@@ -6,9 +6,9 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from jobs.engine import Engine
-from jobs.errors import AigcError, DatasetInUse, JobNotFound, JobStillRunning, ModelInUse, NotFound
+from jobs.errors import AigcError, DatasetInUse, JobNeeded, JobNotFound, JobStillRunning, ModelInUse, NotFound
 from jobs.principal import Principal
-from jobs.tables import FINAL, Dataset, Job, JobInput, ModelVersion
+from jobs.tables import FINAL, Dataset, Job, JobDependency, JobInput, ModelVersion
 
 
 def delete_job(engine: Engine, principal: Principal, job_id: str) -> None:
@@ -17,6 +17,7 @@ def delete_job(engine: Engine, principal: Principal, job_id: str) -> None:
     Raises:
         JobNotFound: The caller has no such job.
         JobStillRunning: It is not finished.
+        JobNeeded: Another job still waits for it.
         ModelInUse: Another job reads the model version it made.
         DatasetInUse: Another job reads the dataset it made.
     """
@@ -64,6 +65,7 @@ def delete_model(engine: Engine, principal: Principal, model_id: str) -> None:
 
 
 def _delete(session: Session, job_id: str) -> None:
+    _let_go(session, job_id)
     for version in session.scalars(select(ModelVersion).where(ModelVersion.job_id == job_id)):
         _refuse_if_read(session, JobInput.model_id == version.id, ModelInUse, version.name)
         session.delete(version)
@@ -72,6 +74,15 @@ def _delete(session: Session, job_id: str) -> None:
         session.delete(dataset)
     session.flush()
     session.execute(delete(Job).where(Job.id == job_id))
+
+
+def _let_go(session: Session, job_id: str) -> None:
+    """Nothing may wait for it; that others once did is kept in their snapshots."""
+    waits = select(func.count()).select_from(JobDependency).join(Job, Job.id == JobDependency.job_id)
+    count = session.scalar(waits.where(JobDependency.needs_id == job_id, Job.status.in_(("blocked", "paused")))) or 0
+    if count:
+        raise JobNeeded(count=count)
+    session.execute(delete(JobDependency).where(JobDependency.needs_id == job_id))
 
 
 def _refuse_if_read(session: Session, reads: Any, error: type[AigcError], name: str) -> None:

@@ -6,16 +6,18 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, Literal
 
-from sqlalchemy import Select, exists, func, or_, select
+from sqlalchemy import Row, Select, exists, func, or_, select
 from sqlalchemy.orm import Session
 
-from jobs import curves, disk, states
+from jobs import curves, disk, graph, states
 from jobs.curves import Point
 from jobs.dispatch import DEVICE_KINDS, LANES
 from jobs.engine import Engine
 from jobs.errors import JobNotFound, NotFound
+from jobs.forecast import Span, starts_in
 from jobs.paging import LIMIT, Page, page
-from jobs.positions import position
+from jobs.picking import full_owners
+from jobs.positions import CAP, Line, Waiting
 from jobs.principal import Principal
 from jobs.states import Label
 from jobs.tables import (
@@ -25,6 +27,7 @@ from jobs.tables import (
     Attempt,
     Dataset,
     Job,
+    JobDependency,
     JobEvent,
     JobInput,
     ModelVersion,
@@ -32,7 +35,7 @@ from jobs.tables import (
 )
 from jobs.workers import LIVE, lanes, live
 
-__all__ = ["DatasetState", "JobFilter", "Label", "Page", "Point", "QueueState", "Repository"]
+__all__ = ["DatasetState", "JobFilter", "Label", "Page", "Point", "QueueState", "Repository", "Span"]
 
 DatasetState = Literal["checking", "ready", "refused"]
 COUNT_CAP = 10_000  # counting further would read the whole table for a number nobody reads
@@ -78,7 +81,9 @@ class Repository:
 
     engine: Engine
     principal: Principal
-    _positions: dict[str, int | None] = field(default_factory=dict, init=False)
+    _ahead: dict[str, Sequence[Waiting]] = field(default_factory=dict, init=False)
+    _lines: dict[tuple[str, str], Line] = field(default_factory=dict, init=False)
+    _full: dict[str, list[tuple[str, str]]] = field(default_factory=dict, init=False)
 
     def job(self, job_id: str) -> Job:
         """One job. Raises :class:`JobNotFound`."""
@@ -100,17 +105,36 @@ class Repository:
             return states.label(job, self._now, frozenset())  # whoever runs it, it is served
         if job.status == "queued":
             without_room = disk.lanes_without_room(self._nodes, self.engine.settings)
-            return states.label(job, self._now, lanes(self._nodes), without_room)
+            found = states.label(job, self._now, lanes(self._nodes), without_room)
+            return states.held_back(found, self.engine.settings.max_running_per_owner) if self._is_full(job) else found
+        if job.status == "blocked" or (job.status == "cancelled" and job.cancel_requested_at is None):
+            with self.engine.db.read() as session:
+                return graph.label(session, job)
         return Label(job.status)
 
     def queue_position(self, job: Job) -> int | None:
         """The place of a waiting job in its lane, 1 being next; None for others. Counts to 1,000."""
         if job.status != "queued":
             return None
-        if job.id not in self._positions:
-            with self.engine.db.read() as session:
-                self._positions[job.id] = position(session, job)
-        return self._positions[job.id]
+        return min(len(self._before(job)) + 1, CAP)
+
+    def starts_in(self, job: Job) -> Span | None:
+        """When a waiting job will start, as seconds from now; None for others, and while nobody can tell."""
+        if job.status != "queued" or job.not_before > self._now or self._is_full(job):
+            return None
+        before = self._before(job)
+        if len(before) >= CAP:
+            return None
+        with self.engine.db.read() as session:
+            slots = [node for node in live(session, self._now, self._patience) if not node.draining]
+            here = sum((node.lane, node.device_kind) == (job.lane, job.device_kind) for node in slots)
+            return starts_in(session, job, before, here, self._now)
+
+    def needs(self, job_id: str) -> Sequence[Row[Any]]:
+        """What a job of the caller waits or waited for: ``needs_id``, ``name``, ``status``, ``field``."""
+        self.job(job_id)
+        with self.engine.db.read() as session:
+            return graph.needs(session, job_id)
 
     def eta(self, job: Job) -> float | None:
         """Seconds a running job still needs, or None while nobody can tell.
@@ -234,6 +258,13 @@ class Repository:
             rows = self._mine(Job).where(or_(Job.retried_from == job_id, reads))
             return session.scalars(rows.order_by(Job.created_at.desc(), Job.id.desc()).limit(100)).all()
 
+    def waiting_for(self, job_id: str) -> Sequence[Job]:
+        """Jobs that wait until this one has succeeded; the oldest first, at most 100."""
+        with self.engine.db.read() as session:
+            waits = exists().where(JobDependency.job_id == Job.id, JobDependency.needs_id == job_id)
+            rows = self._mine(Job).where(waits, Job.status.in_(("blocked", "paused")))
+            return session.scalars(rows.order_by(Job.id).limit(100)).all()
+
     def workers(self) -> Sequence[WorkerNode]:
         """Live slots and schedulers, the oldest first."""
         with self.engine.db.read() as session:
@@ -274,6 +305,23 @@ class Repository:
         with self.engine.db.read() as session:
             mine = Job.tenant_id == self.principal.tenant_id
             return {status: _count(session, mine, Job.status == status) for status in STATUSES}
+
+    def _before(self, job: Job) -> Sequence[Waiting]:
+        if job.id not in self._ahead:
+            aging, queue = timedelta(seconds=self.engine.settings.aging_seconds), (job.lane, job.device_kind)
+            with self.engine.db.read() as session:
+                if queue not in self._lines:
+                    self._lines[queue] = Line(session, *queue, aging, self._now)
+                self._ahead[job.id] = self._lines[queue].before(session, job)
+        return self._ahead[job.id]
+
+    def _is_full(self, job: Job) -> bool:
+        """Whether as many of the owner's jobs run in the lane as may."""
+        quota = self.engine.settings.max_running_per_owner
+        if quota and job.lane not in self._full:
+            with self.engine.db.read() as session:
+                self._full[job.lane] = full_owners(session, job.lane, quota)
+        return bool(quota) and (job.tenant_id, job.owner) in self._full[job.lane]
 
     @property
     def _patience(self) -> timedelta:

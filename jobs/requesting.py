@@ -7,15 +7,19 @@ from typing import cast
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from jobs import graph
 from jobs.engine import Engine
-from jobs.errors import JobAlreadyFinished, JobNotFound
-from jobs.moves import IllegalMove, Move, NewEvent, apply, state_event
+from jobs.errors import JobAlreadyFinished, JobCancelling, JobNotFound, JobPausing
+from jobs.moves import Move, NewEvent, apply, state_event
 from jobs.principal import Principal
 from jobs.tables import FINAL, Job, JobStatus
 
+NO_PAUSE = "The job has already {status}, so it cannot be paused."
+NO_RESUME = "The job has already {status}, so it cannot go on. Retry it instead."
+
 
 def request_cancel(engine: Engine, principal: Principal, job_id: str) -> Job:
-    """Stop a job: one that waits is cancelled at once, one that runs is asked to stop.
+    """Stop a job: one that waits is cancelled at once, with those that wait for it; one that runs is asked to stop.
 
     Raises:
         JobNotFound: The caller has no such job.
@@ -33,53 +37,78 @@ def request_cancel(engine: Engine, principal: Principal, job_id: str) -> Job:
         else:
             event = state_event("cancelled", by=principal.owner)
             move = Move(_status(job), "cancelled", {"cancel_requested_at": now}, [event])
-        return apply(session, job.id, move, now) is not None
+        return _move(session, job, move, now)
 
     return _request(engine, principal, job_id, step)
 
 
 def request_pause(engine: Engine, principal: Principal, job_id: str) -> Job:
-    """Ask a running job to save its state and stop until it is resumed.
+    """Hold a job until it is resumed: one that waits at once, one that runs when its worker has saved its state.
 
     Raises:
         JobNotFound: The caller has no such job.
         JobAlreadyFinished: It has ended.
-        IllegalMove: It waits; only what runs can be paused.
+        JobCancelling: It is being cancelled.
     """
 
     def step(session: Session, job: Job, now: datetime) -> bool:
-        if job.status == "paused" or job.pause_requested_at is not None:
-            return True
         if job.status in FINAL:
-            raise JobAlreadyFinished(status=job.status)
-        if job.status != "running":
-            raise IllegalMove(f"{job.status} -> paused")
-        event = NewEvent("state", {"status": "running", "requested": "pause", "by": principal.owner})
-        move = Move("running", "running", {"pause_requested_at": now}, [event])
-        return apply(session, job.id, move, now) is not None
+            raise JobAlreadyFinished(NO_PAUSE, status=job.status)
+        if job.status == "running":
+            if job.cancel_requested_at is not None:
+                raise JobCancelling
+            if job.pause_requested_at is not None:
+                return True
+            event = NewEvent("state", {"status": "running", "requested": "pause", "by": principal.owner})
+            return _move(session, job, Move("running", "running", {"pause_requested_at": now}, [event]), now)
+        if job.status == "paused":
+            return True
+        event = state_event("paused", by=principal.owner)
+        return _move(session, job, Move(_status(job), "paused", {"pause_requested_at": None}, [event]), now)
 
     return _request(engine, principal, job_id, step)
 
 
 def resume(engine: Engine, principal: Principal, job_id: str) -> Job:
-    """Queue a paused job again; it goes on from its checkpoint.
+    """Let a paused job go on from its checkpoint: queued, or blocked while what it needs has not succeeded yet.
 
     Raises:
         JobNotFound: The caller has no such job.
         JobAlreadyFinished: It has ended.
+        JobCancelling: It is being cancelled.
+        JobPausing: Its worker is still saving its state.
     """
+    moved = False
 
     def step(session: Session, job: Job, now: datetime) -> bool:
+        nonlocal moved
         if job.status in FINAL:
-            raise JobAlreadyFinished(status=job.status)
+            raise JobAlreadyFinished(NO_RESUME, status=job.status)
+        if job.status == "running" and job.cancel_requested_at is not None:
+            raise JobCancelling
+        if job.status == "running" and job.pause_requested_at is not None:
+            raise JobPausing
         if job.status != "paused":
             return True
-        event = state_event("queued", by=principal.owner)
-        return apply(session, job.id, Move("paused", "queued", {"not_before": now}, [event]), now) is not None
+        held = graph.hold(session, job.id)
+        if held is None or held.status != "paused":
+            return False
+        moved = _move(session, job, graph.next_move(session, held, now, by=principal.owner), now)
+        return moved
 
     job = _request(engine, principal, job_id, step)
-    engine.dispatcher.announce(job.lane, job.device_kind)
+    if moved and job.status == "queued":
+        engine.dispatcher.announce(job.lane, job.device_kind)
     return job
+
+
+def _move(session: Session, job: Job, move: Move, now: datetime) -> bool:
+    """Make the move, and move on what waits for the job where that has ended it."""
+    if apply(session, job.id, move, now) is None:
+        return False
+    if move.target in FINAL:
+        graph.settle(session, job.id, now)
+    return True
 
 
 def _request(engine: Engine, principal: Principal, job_id: str, step: Callable[[Session, Job, datetime], bool]) -> Job:

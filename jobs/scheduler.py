@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.exc import OperationalError
 
-from jobs import collector, disk, maintenance, migrate, retention, workers
+from jobs import collector, disk, graph, maintenance, migrate, retention, workers
 from jobs.engine import Engine, open_engine
 from jobs.errors import NotFound
 from jobs.settings import Settings
@@ -50,7 +50,7 @@ class Chore:
 
 
 class Scheduler:
-    """The loop: announce, reap, expire, tidy up, say that it lives."""
+    """The loop: announce, reap, expire, unblock, tidy up, say that it lives."""
 
     def __init__(self, engine: Engine, stop: threading.Event) -> None:
         self._engine, self._stop = engine, stop
@@ -63,6 +63,7 @@ class Scheduler:
             Chore("reap", reaper.tick, every),
             Chore("expire", lambda: maintenance.expire(engine), every),
             Chore("room", lambda: disk.end_waits(engine), every),
+            Chore("unblock", lambda: graph.unblock(engine), every),
             Chore("rehome", lambda: maintenance.rehome(engine), engine.settings.redispatch_seconds),
             Chore("heartbeat", self._beat, engine.settings.heartbeat_seconds),
         )

@@ -18,6 +18,7 @@ IN_PARTS = "The device ran out of memory. The next attempt starts soon and compu
 LOWER_RATE = "The loss became NaN. The next attempt starts soon with the learning rate halved."
 STALLED = "The worker has stopped answering. Another one takes over by itself."
 STOPPING = "The worker is finishing the current step."
+QUOTA = "Waiting until fewer of your jobs run: at most {count} may run at a time."
 PAUSING = "The worker is saving the job's state."
 
 
@@ -51,6 +52,11 @@ def label(job: Job, now: datetime, served: Set[tuple[str, str]], full: Set[tuple
     if job.status == "queued":
         return _queued(job, now, served, full)
     return Label(job.status)
+
+
+def held_back(found: Label, quota: int) -> Label:
+    """The label of a queued job whose owner has as many jobs running as may."""
+    return Label("queued", QUOTA, {"count": quota}) if found.state == "queued" else found
 
 
 def _running(job: Job, now: datetime) -> Label:

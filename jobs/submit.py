@@ -2,8 +2,8 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field, fields
+from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import ValidationError
@@ -13,27 +13,35 @@ from sqlalchemy.orm import Session
 from aigc_models import registry
 from aigc_models.base import Fault, Params
 from aigc_models.faults import explain
-from jobs import inputs
+from jobs import graph, inputs
 from jobs.engine import Engine
 from jobs.errors import InvalidParams, UnknownTask
 from jobs.idempotency import fingerprint, recall, remember
 from jobs.ids import new_id
 from jobs.moves import add_events, state_event
 from jobs.naming import LONGEST, is_printable, slug
+from jobs.picking import NEVER
 from jobs.principal import Principal
-from jobs.tables import Artifact, Job, Metric, OwnerTurn
+from jobs.tables import Artifact, Job, JobDependency, JobStatus, Metric, OwnerTurn
 from jobs.webhooks import Webhook
-from jobs.workers import device_kind_for
+from jobs.workers import code_version, device_kind_for
 
 LONGEST_KEY = 255
+MOST_AFTER = 32
 BAD_LIMIT = "invalid-time-limit"
 LONGEST_RUN = timedelta(days=365)
-NEVER = datetime(1970, 1, 1, tzinfo=UTC)  # the turn of an owner that no worker has served yet
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A validated job that is about to be written."""
+    """A validated job that is about to be written.
+
+    Attributes:
+        task: ``<family>.<operation>``.
+        params: Its settings; ``stored`` replaces what is written of them.
+        waits: Jobs that must succeed first, with the setting that takes what the job makes.
+        snapshot: What held at the submission, beside the version of the code.
+    """
 
     task: str
     params: Params
@@ -43,6 +51,9 @@ class Draft:
     expires_in: timedelta | None = None
     webhook: Webhook | None = None
     time_limit: timedelta | None = None
+    stored: Mapping[str, Any] | None = None
+    waits: Mapping[str, str | None] = field(default_factory=dict)
+    snapshot: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +73,7 @@ class Submission:
         expires_in: The job fails if it has not started by then.
         webhook: Where its events are sent; made by :func:`jobs.webhooks.accept`.
         time_limit: The job fails when its attempts have run that long together.
+        after: Jobs that must succeed first.
     """
 
     task: str
@@ -75,6 +87,7 @@ class Submission:
     expires_in: timedelta | None = None
     webhook: Webhook | None = None
     time_limit: timedelta | None = None
+    after: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,20 +136,12 @@ def submit(engine: Engine, principal: Principal, submission: Submission) -> Subm
     Raises:
         UnknownTask: There is no such task.
         InvalidParams: With one fault for each wrong setting, input or name.
+        NeededJobFailed: What it is to wait for will not succeed any more.
         IdempotencyKeyReused: The key belongs to a request with another content.
     """
     params = validate(submission.task, submission.params, submission.preset)
     _check_words(submission)
-    print_ = fingerprint(
-        task=submission.task,
-        params=params.model_dump(mode="json"),
-        name=submission.name,
-        priority=submission.priority,
-        retried_from=submission.retried_from,
-        **({"webhook": submission.webhook.stored()} if submission.webhook else {}),
-        time_limit=_seconds(submission.time_limit),
-    )
-
+    print_ = _print(submission, params)
     order = _Order(engine, principal, submission, params)
 
     def work(session: Session, now: datetime) -> Submitted:
@@ -150,7 +155,7 @@ def submit(engine: Engine, principal: Principal, submission: Submission) -> Subm
         return Submitted(job, replayed=False)
 
     result = engine.db.transact(work)
-    if not result.replayed:
+    if not result.replayed and result.job.status == "queued":
         announce(engine, result.job)
     return result
 
@@ -168,7 +173,8 @@ def announce(engine: Engine, job: Job) -> None:
 
 
 def insert_job(session: Session, engine: Engine, principal: Principal, draft: Draft, now: datetime) -> Job:
-    """Write a queued job with its first event, and give its owner a turn in the lane."""
+    """Write a queued or blocked job with its first event, and give its owner a turn in the lane."""
+    status: JobStatus = "blocked" if draft.waits else "queued"
     family, _, operation = draft.task.partition(".")
     lane = draft.params.lane
     job = Job(
@@ -178,11 +184,11 @@ def insert_job(session: Session, engine: Engine, principal: Principal, draft: Dr
         name=draft.name,
         family=family,
         operation=operation,
-        params=draft.params.model_dump(mode="json"),
+        params=dict(draft.stored) if draft.stored is not None else draft.params.model_dump(mode="json"),
         lane=lane,
         device_kind=device_kind_for(session, lane, now),
         priority=draft.priority,
-        status="queued",
+        status=status,
         last_seq=1,
         created_at=now,
         updated_at=now,
@@ -191,10 +197,12 @@ def insert_job(session: Session, engine: Engine, principal: Principal, draft: Dr
         time_limit_seconds=_seconds(draft.time_limit),
         retried_from=draft.retried_from,
         webhook=draft.webhook.stored() if draft.webhook else None,
+        snapshot={"code_version": code_version(), **draft.snapshot},
     )
     session.add(job)
     session.flush()
-    add_events(session, job.id, 1, [state_event("queued", by=principal.owner)], now)
+    session.add_all(JobDependency(job_id=job.id, needs_id=id_, field=name) for id_, name in draft.waits.items())
+    add_events(session, job.id, 1, [state_event(status, by=principal.owner)], now)
     turn = engine.db.insert(OwnerTurn).values(
         lane=lane, tenant_id=principal.tenant_id, owner=principal.owner, claimed_at=NEVER
     )
@@ -204,7 +212,12 @@ def insert_job(session: Session, engine: Engine, principal: Principal, draft: Dr
 
 def _insert(session: Session, now: datetime, order: _Order) -> Job:
     submission = order.submission
-    found = inputs.find(session, order.principal, order.params)
+    named = inputs.named_jobs(order.params)
+    jobs = graph.lock(session, order.principal, [*named, *submission.after])
+    after, faults = graph.judge(submission.after, jobs)
+    if faults:
+        raise inputs.refused(faults)
+    found = inputs.find(session, order.principal, order.params, jobs)
     draft = Draft(
         task=submission.task,
         params=order.params,
@@ -214,6 +227,9 @@ def _insert(session: Session, now: datetime, order: _Order) -> Job:
         expires_in=submission.expires_in,
         webhook=submission.webhook,
         time_limit=submission.time_limit,
+        stored=found.params,
+        waits=dict.fromkeys(after) | {id_: name for name, id_ in reversed(found.waits.items())},
+        snapshot={"preset": submission.preset, "after": list(submission.after), "inputs": found.contents},
     )
     job = insert_job(session, order.engine, order.principal, draft, now)
     for row in found.rows:
@@ -232,9 +248,21 @@ def _name(task: str, sources: Sequence[str]) -> str:
     return slug("-".join([*parts, *([] if operation == "train" else [operation])]))
 
 
+def _print(submission: Submission, params: Params) -> str:
+    """The request's fingerprint: everything in it, with the settings as they are when all defaults are filled in."""
+    content = {one.name: getattr(submission, one.name) for one in fields(submission)}
+    del content["preset"], content["idempotency_key"]
+    content |= {"params": params.model_dump(mode="json"), "after": sorted(submission.after)}
+    content["webhook"] = submission.webhook.stored() if submission.webhook else None
+    return fingerprint(**content)
+
+
 def _check_words(submission: Submission) -> None:
     name, key = submission.name, submission.idempotency_key
     faults = []
+    if len(submission.after) > MOST_AFTER:
+        sentence = "A job can wait for at most {most} others."
+        faults.append(Fault(sentence, {"most": MOST_AFTER}, "/after/0", code="too-many-needed"))
     if name is not None and not (is_printable(name) and len(name.strip()) <= LONGEST):
         sentence = "The name must have 1 to {longest} printable characters."
         faults.append(Fault(sentence, {"longest": LONGEST}, "/name", code="invalid-name"))

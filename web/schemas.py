@@ -3,7 +3,9 @@
 from datetime import datetime
 from typing import Any, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel
+from pydantic import Field, RootModel
+
+from web.job_facts import Answer, Queue, Snapshot
 
 T = TypeVar("T")
 
@@ -14,12 +16,6 @@ State = Literal[
 
 
 Role = Literal["output", "sample", "checkpoint", "upload"]
-
-
-class Answer(BaseModel):
-    """Base of all answers."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 class ProblemError(Answer):
@@ -66,13 +62,6 @@ class Progress(Answer):
     rate: float | None = Field(None, description="Items per second.")
 
 
-class Queue(Answer):
-    """Where a job waits."""
-
-    name: str = Field(description="Lane and kind of device, such as training.cpu.")
-    position: int | None = Field(None, description="1 is next; null when the job does not wait, and in lists.")
-
-
 class Suggestion(Answer):
     """What to change so that the job may work."""
 
@@ -97,7 +86,10 @@ class JobLinks(Answer):
     self: str
     web: str
     cancel: str
+    pause: str
+    resume: str
     retry: str
+    duplicate: str
     events: str
     metrics: str
     logs: str
@@ -143,6 +135,7 @@ class Job(Answer):
     dataset: str | None = Field(None, description="Id of the dataset it made or read.")
     model: str | None = Field(None, description="Id of the model version it made.")
     retried_from: str | None = None
+    snapshot: Snapshot
     webhook: JobWebhook | None = None
     links: JobLinks
 

@@ -1,4 +1,4 @@
-"""``aigc jobs``: list, look at, watch, stop and fetch."""
+"""``aigc jobs``: list, look at, watch, stop, hold, repeat and fetch."""
 
 import sys
 from collections.abc import Mapping
@@ -9,9 +9,10 @@ from typing import Any
 import click
 
 from aigc import progress
-from aigc.cli import naming, watching
-from aigc.cli.session import EXIT_ERROR, Group, report, session
-from aigc.errors import ApiError
+from aigc.cli import naming, settings, watching
+from aigc.cli.session import EXIT_ERROR, EXIT_USAGE, Group, report, session
+from aigc.cli.submit import started
+from aigc.errors import ApiError, InvalidParams
 from aigc.resources import Job
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -34,7 +35,7 @@ def since(_context: click.Context, _parameter: click.Parameter, value: str | Non
 
 @click.group(cls=Group)
 def jobs() -> None:
-    """See, watch, stop and fetch jobs.
+    """See, watch, stop, hold, repeat and fetch jobs.
 
     ID may be a whole id, a unique beginning or end of one, a name, or @last.
     """
@@ -116,9 +117,41 @@ def cancel(job_ids: tuple[str, ...]) -> int:
 
 @jobs.command()
 @click.argument("job_ids", metavar="ID...", nargs=-1, required=True)
-def retry(job_ids: tuple[str, ...]) -> int:
-    """Submit jobs again as new ones; prints the new ids."""
-    return _each(job_ids, lambda job: job.retry().id)
+def pause(job_ids: tuple[str, ...]) -> int:
+    """Hold jobs until they are resumed. A running one is held at its next checkpoint."""
+    return _each(job_ids, lambda job: f"{job.id} {progress.headline(job.pause().raw).lower()}")
+
+
+@jobs.command()
+@click.argument("job_ids", metavar="ID...", nargs=-1, required=True)
+def resume(job_ids: tuple[str, ...]) -> int:
+    """Let paused jobs go on where they stopped."""
+    return _each(job_ids, lambda job: f"{job.id} {progress.headline(job.resume().raw).lower()}")
+
+
+@jobs.command()
+@click.argument("job_ids", metavar="ID...", nargs=-1, required=True)
+@click.option("--from-checkpoint", is_flag=True, help="Go on from the last checkpoint, if one was kept.")
+def retry(job_ids: tuple[str, ...], from_checkpoint: bool) -> int:
+    """Submit ended jobs again as new ones; prints the new ids."""
+    return _each(job_ids, lambda job: job.retry(from_checkpoint=from_checkpoint).id)
+
+
+@jobs.command()
+@click.argument("job_id", metavar="ID")
+@click.option("-p", "pairs", metavar="KEY=VALUE", multiple=True, help="One setting that differs.")
+@click.option("--name", help="What to call the new job.")
+@click.option("--watch", is_flag=True, help="Show how it goes until it has ended; exit with 3 if it fails.")
+def duplicate(job_id: str, pairs: tuple[str, ...], name: str | None, watch: bool) -> int:
+    """Submit a job's settings as a new job, some of them changed; prints the new id."""
+    client = session().client
+    job = naming.job(client, job_id)
+    try:
+        changed = settings.from_pairs(pairs, client.tasks.get(job.task)) if pairs else {}
+        return started(job.duplicate(changed, name=name), follow=watch)
+    except InvalidParams as error:
+        report(error)
+        return EXIT_USAGE
 
 
 @jobs.command()

@@ -30,6 +30,11 @@ def job(client: Client, text: str, task: str | None = None) -> Job:
     return found[_choose("job", text, [item.raw for item in found])]
 
 
+def is_job(text: str) -> bool:
+    """Whether this is the whole id of a job, which may stand where the model version it makes is wanted."""
+    return text.startswith("job_") and _ID.fullmatch(text) is not None
+
+
 def dataset(client: Client, text: str) -> Dataset:
     """The dataset a person means."""
     if _ID.fullmatch(text):

@@ -23,6 +23,7 @@ class Order:
     file: str | None
     preset: str | None
     name: str | None
+    after: tuple[str, ...]
     watch: bool
     check: bool
     time_limit: int | None
@@ -53,6 +54,9 @@ class Order:
     callback=times.seconds,
     help="How long it may run: 90m, 2h, 1d. Then it fails and keeps its checkpoint.",
 )
+@click.option(
+    "--after", metavar="ID", multiple=True, help="Wait until this job has succeeded; may be given several times."
+)
 @click.option("--watch", is_flag=True, help="Show how it goes until it has ended; exit with 3 if it fails.")
 @click.option("--webhook", metavar="URL", help="Where to send what happens to the job, if the operator allows it.")
 @click.option("--webhook-events", metavar="KINDS", help="Which events: state,phase,checkpoint,sample,log,end.")
@@ -68,7 +72,13 @@ def submit(task: str, **options: Any) -> int:
             session().say("The settings are fine. Nothing was started.")
             return 0
         job = client.jobs.submit(
-            task, chosen, preset=order.preset, name=order.name, webhook=order.hook, time_limit=order.time_limit
+            task,
+            chosen,
+            preset=order.preset,
+            name=order.name,
+            after=[naming.job(client, text).id for text in order.after],
+            webhook=order.hook,
+            time_limit=order.time_limit,
         )
     except InvalidParams as error:
         report(error)
@@ -95,7 +105,7 @@ def _settings(client: Client, task: TaskRecord, order: Order) -> dict[str, Any]:
     chosen = settings.from_file(order.file) if order.file else {}
     chosen |= settings.from_pairs(order.pairs, task)
     for field in task.inputs("model"):
-        if isinstance(chosen.get(field), str):
+        if isinstance(chosen.get(field), str) and not naming.is_job(chosen[field]):
             chosen[field] = naming.model(client, chosen[field]).id
     for field in task.inputs("dataset"):
         if isinstance(chosen.get(field), str):

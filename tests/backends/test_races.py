@@ -8,17 +8,19 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
-from jobs import maintenance, moves
+from jobs import graph, maintenance, moves
 from jobs.claiming import WorkerIdentity, claim
 from jobs.engine import Engine
-from jobs.errors import JobAlreadyFinished, LeaseLost
-from jobs.lifecycle import Lease, request_cancel, request_pause
+from jobs.errors import JobAlreadyFinished, LeaseLost, NeededJobFailed
+from jobs.lifecycle import Failure, Lease, request_cancel, request_pause
+from jobs.moves import Move, apply, state_event
 from jobs.principal import Principal
 from jobs.repository import Repository
 from jobs.submit import Submission, submit
@@ -152,6 +154,78 @@ def test_uploads_of_one_name_at_once_are_numbered(actor: Actor) -> None:
     assert not [result for result in results if isinstance(result, Exception)]
     datasets = Repository(actor.engine, actor.principal).datasets().items
     assert sorted(dataset.number for dataset in datasets) == [1, 2, 3, 4, 5, 6]
+
+
+def test_an_owner_never_has_more_running_than_may(actor: Actor) -> None:
+    actor.dataset()
+    bounded = actor.with_settings(max_running_per_owner=3)
+    for _ in range(10):
+        bounded.train()
+    for _ in range(5):
+        claimed = together([bounded.try_claim] * 8)
+        assert not [one for one in claimed if isinstance(one, Exception)]
+        held = [one for one in claimed if one is not None]
+        assert len(held) == 3
+        for one in held:
+            Lease(bounded.engine, one).release("drain")  # type: ignore[arg-type]
+
+
+def test_two_needs_that_end_at_once_let_a_job_go_once(actor: Actor) -> None:
+    files = [actor.store("model/weights.safetensors", b"weights")]
+    for _ in range(6):
+        needs = {actor.train().id, actor.train().id}
+        job = actor.train(after=sorted(needs))
+        leases = [actor.lease(), actor.lease()]
+        assert {lease.claim.job_id for lease in leases} == needs
+        assert together([partial(lease.succeed, {}, files) for lease in leases]) == [None, None]
+        assert actor.job(job.id).status == "queued"
+        assert [event.data["status"] for event in actor.events(job.id)] == ["blocked", "queued"]
+        actor.finish(actor.claim(expected=job.id))
+
+
+def test_of_two_ends_the_later_one_sees_both(actor: Actor) -> None:
+    """On PostgreSQL the second waits for the first, or each would think that the other need still runs."""
+    if actor.engine.db.is_sqlite:
+        return  # one writer at a time
+    first, second = actor.train(), actor.train()
+    job = actor.train(after=[first.id, second.id])
+    leases = {lease.claim.job_id: lease for lease in (actor.lease(), actor.lease())}
+    files = [actor.store("model/weights.safetensors", b"weights")]
+    other = threading.Thread(target=leases[second.id].succeed, args=({}, files))
+    with actor.engine.db.begin() as session:
+        now = actor.engine.db.now(session)
+        assert apply(session, first.id, Move("running", "succeeded", events=[state_event("succeeded")]), now)
+        assert graph.settle(session, first.id, now) == []
+        other.start()
+        waits = text("select count(*) from pg_stat_activity where wait_event_type = 'Lock'")
+        while other.is_alive():
+            with actor.engine.db.read() as looking:
+                if looking.scalar(waits):
+                    break
+    other.join()
+    assert actor.job(job.id).status == "queued"
+
+
+@pytest.mark.parametrize("end", ["succeeds", "fails"])
+def test_a_submission_and_the_end_of_what_it_waits_for_at_once(actor: Actor, end: str) -> None:
+    files = [actor.store("model/weights.safetensors", b"weights")]
+    for _ in range(6):
+        training = actor.train()
+        lease = actor.lease()
+        act: Callable[[], object] = partial(lease.fail, Failure("diverged"))
+        if end == "succeeds":
+            act = partial(lease.succeed, {}, files)
+        wish: Callable[[], object] = partial(actor.submit, "image_vae.generate", {"model": training.id})
+        submitted, ended = together([wish, act])
+        assert ended is None
+        if isinstance(submitted, NeededJobFailed):
+            assert end == "fails"
+            continue
+        assert isinstance(submitted, Job)
+        row = actor.job(submitted.id)
+        assert row.status == ("queued" if end == "succeeds" else "cancelled")
+        if end == "succeeds":
+            assert actor.claim("generation", row.id).inputs["model"].key == row.params["model"]
 
 
 def test_a_cancel_and_a_claim_at_once(actor: Actor) -> None:

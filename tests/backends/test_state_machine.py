@@ -17,9 +17,8 @@ from jobs import maintenance
 from jobs.artifacts import LocalStore, NewFile
 from jobs.db import Database
 from jobs.engine import Engine
-from jobs.errors import JobAlreadyFinished, LeaseLost
+from jobs.errors import JobAlreadyFinished, JobCancelling, JobPausing, LeaseLost
 from jobs.lifecycle import Beat, Failure, Lease, request_cancel, request_pause, resume
-from jobs.moves import IllegalMove
 from jobs.principal import Principal
 from jobs.repository import Repository
 from jobs.settings import Settings
@@ -213,13 +212,15 @@ class Histories(RuleBasedStateMachine):
     def pause(self, data: st.DataObject) -> None:
         id_ = data.draw(st.sampled_from(sorted(self.jobs)))
         job = self.jobs[id_]
-        refused = JobAlreadyFinished if job.status in FINAL else IllegalMove
-        if job.status in ("running", "paused") or job.pause:
-            request_pause(self.engine, self.actor.principal, id_)
-            job.pause = job.pause or job.status == "running"
-        else:
-            with pytest.raises(refused):
+        if job.status in FINAL or (job.status == "running" and job.cancel):
+            with pytest.raises(JobAlreadyFinished if job.status in FINAL else JobCancelling):
                 request_pause(self.engine, self.actor.principal, id_)
+            return
+        request_pause(self.engine, self.actor.principal, id_)
+        if job.status == "running":
+            job.pause = True
+        elif job.status == "queued":
+            job.status, job.pause = "paused", False
 
     @rule(data=st.data())
     def stop_paused(self, data: st.DataObject) -> None:
@@ -241,8 +242,10 @@ class Histories(RuleBasedStateMachine):
     def go_on(self, data: st.DataObject) -> None:
         id_ = data.draw(st.sampled_from(sorted(self.jobs)))
         job = self.jobs[id_]
-        if job.status in FINAL:
-            with pytest.raises(JobAlreadyFinished):
+        stopping = job.status == "running" and (job.cancel or job.pause)
+        if job.status in FINAL or stopping:
+            refused = JobCancelling if job.cancel else JobPausing
+            with pytest.raises(refused if stopping else JobAlreadyFinished):
                 resume(self.engine, self.actor.principal, id_)
             return
         resume(self.engine, self.actor.principal, id_)

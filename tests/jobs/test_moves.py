@@ -34,7 +34,7 @@ def test_no_other_move_can_be_written(actor: Actor, clock: Clock) -> None:
     job = actor.submit("dataset.import_images", {})
     before = actor.job(job.id)
     illegal = [pair for pair in PAIRS if pair not in LEGAL]
-    assert len(illegal) == len(PAIRS) - 13
+    assert len(illegal) == len(PAIRS) - 16
     for source, target in illegal:
         with pytest.raises(IllegalMove), actor.engine.db.begin() as session:
             apply(session, job.id, Move(source, target), clock())

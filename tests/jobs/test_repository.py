@@ -2,6 +2,7 @@
 
 import pytest
 
+from jobs import positions
 from jobs.errors import InvalidParams, JobNotFound, NotFound
 from jobs.lifecycle import Beat, Failure, request_cancel, request_pause
 from jobs.repository import JobFilter, QueueState, Repository
@@ -197,6 +198,24 @@ class TestQueuePosition:
         clock.advance(1)
         assert self.places(actor, [mine[1], mine[2], other]) == [2, 3, 1]
         assert actor.claim().job_id == other
+
+    def test_a_long_line_is_counted_to_its_cap_but_right_for_who_comes_soon(
+        self, actor: Actor, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        actor.dataset()
+        flood = [actor.train().id for _ in range(8)]
+        clock.advance(1)
+        other = actor.as_owner("bob").train().id
+        assert self.places(actor, [flood[0], flood[1], flood[7], other]) == [1, 3, 9, 2]
+        monkeypatch.setattr(positions, "CAP", 4)
+        assert self.places(actor, [flood[0], flood[1], flood[7], other])[::3] == [1, 2]
+
+    def test_a_whole_list_costs_one_look(self, actor: Actor) -> None:
+        jobs = [actor.train() for _ in range(5)]
+        reads = Repository(actor.engine, actor.principal)
+        first = reads.queue_position(jobs[0])
+        actor.train(priority=9)  # came later than the look
+        assert [first, *(reads.queue_position(job) for job in jobs[1:])] == [1, 2, 3, 4, 5]
 
 
 class TestEta:

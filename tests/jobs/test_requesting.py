@@ -1,8 +1,7 @@
 import pytest
 
-from jobs.errors import JobAlreadyFinished, JobNotFound
+from jobs.errors import JobAlreadyFinished, JobCancelling, JobNotFound, JobPausing
 from jobs.lifecycle import Failure, request_cancel, request_pause, resume
-from jobs.moves import IllegalMove
 from jobs.repository import Repository
 from tests.conftest import RecordingDispatcher
 from tests.jobs.acting import Actor
@@ -65,11 +64,53 @@ def test_a_paused_job_can_be_cancelled(actor: Actor) -> None:
     assert request_cancel(actor.engine, actor.principal, job.id).status == "cancelled"
 
 
-def test_only_what_runs_can_be_paused(actor: Actor) -> None:
-    with pytest.raises(IllegalMove):
-        request_pause(actor.engine, actor.principal, actor.train().id)
+def test_a_queued_job_is_held_at_once_and_goes_on(actor: Actor, dispatcher: RecordingDispatcher) -> None:
+    job = actor.train()
+    held = request_pause(actor.engine, actor.principal, job.id)
+    assert (held.status, actor.try_claim()) == ("paused", None)
+    assert request_pause(actor.engine, actor.principal, job.id).version == held.version
+    dispatcher.announced.clear()
+    assert resume(actor.engine, actor.principal, job.id).status == "queued"
+    assert dispatcher.announced == ["training.cpu"]
+    assert [event.data for event in actor.events(job.id)] == [
+        {"status": status, "by": "ada"} for status in ("queued", "paused", "queued")
+    ]
+    assert actor.claim(expected=job.id)
+
+
+def test_what_is_just_stopping_can_neither_pause_nor_go_on(actor: Actor) -> None:
+    job = actor.train()
+    lease = actor.lease()
+    request_pause(actor.engine, actor.principal, job.id)
+    with pytest.raises(JobPausing):
+        resume(actor.engine, actor.principal, job.id)
+    request_cancel(actor.engine, actor.principal, job.id)
+    for ask in (request_pause, resume):
+        with pytest.raises(JobCancelling):
+            ask(actor.engine, actor.principal, job.id)
+    lease.cancelled()
+
+
+def test_a_pause_that_was_overtaken_by_a_release_can_be_asked_again(actor: Actor) -> None:
+    job = actor.train()
+    lease = actor.lease()
+    request_pause(actor.engine, actor.principal, job.id)
+    lease.release("drain")
+    row = request_pause(actor.engine, actor.principal, job.id)
+    assert (row.status, row.pause_requested_at) == ("paused", None)
 
 
 def test_resuming_what_waits_changes_nothing(actor: Actor, dispatcher: RecordingDispatcher) -> None:
     job = actor.train()
     assert resume(actor.engine, actor.principal, job.id).version == actor.job(job.id).version == job.version
+
+
+def test_a_cancel_that_comes_while_the_state_is_saved_wins(actor: Actor) -> None:
+    job = actor.train()
+    lease = actor.lease()
+    request_pause(actor.engine, actor.principal, job.id)
+    request_cancel(actor.engine, actor.principal, job.id)
+    lease.paused()
+    lease.paused()
+    assert actor.job(job.id).status == "cancelled"
+    assert [attempt.outcome for attempt in actor.attempts(job.id)] == ["cancelled"]

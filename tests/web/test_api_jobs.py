@@ -37,7 +37,7 @@ def test_submit_is_accepted_with_its_address(client: FlaskClient, dataset: str) 
     )
     default = registry.task("image_gan.train").model_fields["epochs"].default
     assert reply.get_json()["params"]["epochs"] == default
-    assert reply.get_json()["queue"] == {"name": "training.cpu", "position": 1}
+    assert reply.get_json()["queue"] == {"name": "training.cpu", "position": 1, "starts_in_seconds": None}
 
 
 def test_submit_tells_every_fault_with_its_place_and_a_guess(client: FlaskClient, dataset: str) -> None:

@@ -243,3 +243,85 @@ def test_files_show_their_size_and_sum(client: FlaskClient, worker: ActingWorker
     assert "1 KB" in page.text
     assert "model/weights.safetensors" in page.text
     assert any(link.startswith("/api/v1/artifacts/art_") for link in page.links)
+
+
+def test_a_job_is_held_and_goes_on_without_a_script(client: FlaskClient, dataset: str) -> None:
+    job = new_job(client, dataset)
+    assert "Resume" not in read(client, f"/jobs/{job}").text
+    assert send(client, f"/jobs/{job}/pause", form=f"/jobs/{job}").location == f"/jobs/{job}"
+    page = read(client, f"/jobs/{job}")
+    assert "Paused" in page.text
+    assert "Stopped with its state kept. It can go on from there." in page.text
+    assert not page.has("form", action=f"/jobs/{job}/pause")
+    assert send(client, f"/jobs/{job}/resume", form=f"/jobs/{job}").location == f"/jobs/{job}"
+    assert read(client, f"/jobs/{job}").has("form", action=f"/jobs/{job}/pause")
+
+
+def test_holding_needs_the_forms_token(client: FlaskClient, dataset: str) -> None:
+    job = new_job(client, dataset)
+    for what in ("pause", "resume"):
+        assert client.post(f"/jobs/{job}/{what}").status_code == 400
+    assert client.get(f"/api/v1/jobs/{job}").get_json()["state"] == "queued"
+
+
+def test_a_job_that_ended_meanwhile_is_shown_as_it_ended(
+    client: FlaskClient, worker: ActingWorker, dataset: str
+) -> None:
+    job = new_job(client, dataset)
+    worker.train()
+    for what in ("pause", "resume"):
+        reply = send(client, f"/jobs/{job}/{what}", form="/jobs/new/image_gan.train")
+        assert (reply.status_code, reply.location) == (303, f"/jobs/{job}")
+
+
+def test_a_waiting_job_links_to_what_it_waits_for(client: FlaskClient, worker: ActingWorker, dataset: str) -> None:
+    first = new_job(client, dataset, name="the first")
+    page = read(client, f"/jobs/{first}")
+    (link,) = [link for link in page.links if link.startswith("/jobs/new/image_gan.generate")]
+    form = read(client, link)
+    assert "the first (when it is trained)" in form.text
+    made = client.post("/jobs/new/image_gan.generate", data=form.fields)
+    assert made.status_code == 303
+    assert made.location in read(client, f"/jobs/{first}").links
+    page = read(client, made.location)
+    assert "Waiting for the first." in page.text
+    assert f"/jobs/{first}" in page.links
+    tag = client.get(f"{made.location}/live").headers["ETag"]
+    worker.fail("training", "diverged")
+    assert client.get(f"{made.location}/live", headers={"If-None-Match": tag}).status_code == 200
+    page = read(client, made.location)
+    assert "Cancelled because the job it waited for, the first, ended as failed." in page.text
+    assert f"/jobs/{first}" in page.links
+
+
+def test_a_cancelled_job_goes_on_from_its_checkpoint(client: FlaskClient, worker: ActingWorker, dataset: str) -> None:
+    job = new_job(client, dataset)
+    lease = worker.take("training")
+    lease.checkpoint(20, worker.keep({"state.safetensors": b"state"}))
+    client.post(f"/api/v1/jobs/{job}/cancel")
+    lease.cancelled()
+    page = read(client, f"/jobs/{job}")
+    assert "Continue from step 20" in page.text
+    reply = send(client, f"/jobs/{job}/retry", {"from": "checkpoint"}, form=f"/jobs/{job}")
+    again = client.get(f"/api/v1{reply.location}").get_json()
+    assert again["retried_from"] == job
+    assert worker.take("training").claim.resumed_step == 20
+
+
+def test_a_job_page_shows_what_held_at_its_submission(client: FlaskClient, dataset: str) -> None:
+    job = new_job(client, dataset, preset="quick")
+    used = client.get(f"/api/v1/jobs/{job}").get_json()["snapshot"]["inputs"]["dataset"]
+    page = read(client, f"/jobs/{job}")
+    assert "Preset quick" in page.text
+    assert used["sha256"][:12] in page.html
+
+
+def test_a_waiting_job_says_when_it_starts(client: FlaskClient, worker: ActingWorker, dataset: str) -> None:
+    for _ in range(3):
+        new_job(client, dataset)
+        worker.train()
+    new_job(client, dataset)
+    worker.take("training")
+    assert re.search(
+        r"Waiting for a free worker\. Starts in (about )?\d", read(client, f"/jobs/{new_job(client, dataset)}").text
+    )

@@ -164,3 +164,18 @@ def test_a_model_can_generate_from_its_page(client: FlaskClient, worker: ActingW
     assert job["params"]["count"] == 4
     assert job["params"]["seed"] == 3
     assert job["name"] in read(client, f"/models/{model}").text
+
+
+def test_jobs_to_wait_for_are_typed_or_come_with_the_address(client: FlaskClient, dataset: str) -> None:
+    first = client.post("/api/v1/jobs", json={"task": "image_gan.train", "params": {"dataset": dataset}}).get_json()[
+        "id"
+    ]
+    page = read(client, f"{FORM}?dataset={dataset}&after={first}")
+    assert page.fields["_after"] == first
+    wrong = client.post(FORM, data=page.fields | {"_after": f"{first}, job_nonsense"})
+    assert wrong.status_code == 422
+    assert "There is no job called job_nonsense. It may have been deleted." in wrong.text
+    assert f"{first}, job_nonsense" in wrong.text
+    made = client.post(FORM, data=page.fields | {"_after": f" {first} , {first}"})
+    job = client.get(f"/api/v1{made.location}").get_json()
+    assert (job["state"], job["snapshot"]["after"]) == ("blocked", [first])

@@ -1,25 +1,27 @@
-"""Jobs: submit, list, look, wait, cancel, retry, delete."""
+"""Jobs: submit, list, look, wait."""
 
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from hashlib import sha256
 from typing import Annotated, Any, Literal
 
 from flask import Response, request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from aigc_models import registry
-from jobs import errors, lifecycle, tables, webhooks
+from jobs import errors, tables, webhooks
 from jobs.repository import JobFilter, Label
-from jobs.submit import LONGEST_RUN, Submission, Submitted, submit, validate
+from jobs.submit import LONGEST_RUN, MOST_AFTER, Submission, Submitted, submit, validate
 from web import context, schemas
 from web.api import parsing, shapes
-from web.api.render import REVALIDATE, address, answer, api, listing, nothing
-from web.api.routing import Reply, operation
-from web.auth import audit
+from web.api.render import REVALIDATE, address, answer, api, listing
+from web.api.routing import IDS, Reply, operation
 from web.problems import MalformedJson, NeedsUpload, WrongMediaType
 from web.translate import language
 from web.waiting import Seen, watch
+
+JobId = Annotated[str, StringConstraints(pattern=f"^{IDS['job_id'].pattern}$")]
 
 Filterable = Literal["blocked", "queued", "running", "cancelling", "paused", "succeeded", "failed", "cancelled"]
 
@@ -37,6 +39,7 @@ NEW_JOB_ERRORS = (
     errors.WrongInput,
     errors.NotFound,
     errors.DatasetNotReady,
+    errors.NeededJobFailed,
     errors.IdempotencyKeyReused,
     errors.StorageFull,
     NeedsUpload,
@@ -87,14 +90,11 @@ class JobNew(BaseModel):
         le=int(LONGEST_RUN.total_seconds()),
     )
 
-
-class JobAgain(BaseModel):
-    """Where a retried job begins."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    start: Literal["start", "checkpoint"] = Field(
-        "start", alias="from", title="From", description="The start, or the last checkpoint if one was kept."
+    after: list[JobId] = Field(
+        default_factory=list,
+        title="After",
+        description="Ids of jobs that must succeed first. The job is cancelled if one of them does not.",
+        max_length=MOST_AFTER,
     )
 
 
@@ -155,6 +155,7 @@ def new_submission(task: str, body: Any) -> Submission:
         idempotency_key=parsing.idempotency_key(),
         expires_in=parsing.cancel_after(),
         webhook=accepted_webhook(body.webhook),
+        after=getattr(body, "after", ()),
     )
 
 
@@ -220,13 +221,15 @@ def wait_for(row: tables.Job, until: Callable[[Seen], bool]) -> tuple[tables.Job
 def job_reply(row: tables.Job, status: int = 200, label: Label | None = None) -> Response:
     """A job with its ETag; 304 for whoever has it already."""
     label = label or context.repository().label(row)
-    position = context.repository().queue_position(row)
-    tag = f"{row.version}-{label.state}-{position or 0}-{language()}"
+    place = shapes.place(row, forecast=request.method == "GET")  # who submits need not wait for it
+    # What is not in the row: the place in the queue, and which of several jobs it still waits for.
+    beside = (place.position, place.starts_in, label.values.get("id"), label.values.get("count"))
+    tag = f"{row.version}-{label.state}-{sha256(repr(beside).encode()).hexdigest()[:12]}-{language()}"
     if status == 200 and request.method == "GET" and tag in request.if_none_match:
         reply = Response(status=304)
         reply.headers["Cache-Control"] = REVALIDATE
     else:
-        reply = answer(shapes.job(row, label, shapes.made_by([row]), position), status)
+        reply = answer(shapes.job(row, label, shapes.made_by([row]), place), status)
     reply.set_etag(tag)
     if row.status not in tables.FINAL:
         reply.headers["Retry-After"] = LOOK_AGAIN
@@ -287,71 +290,4 @@ def _is_current(row: tables.Job) -> bool:
     return any(tag.partition("-")[0] == str(row.version) for tag in request.if_none_match.as_set())
 
 
-@operation(
-    method="POST",
-    path="/jobs/{job_id}/cancel",
-    tag="jobs",
-    scope="submit",
-    replies={
-        202: Reply("The worker was asked to stop.", schemas.Job, headers=JOB_HEADERS),
-        200: Reply("The job is cancelled.", schemas.Job, headers=JOB_HEADERS),
-    },
-    errors=(errors.JobNotFound, errors.JobAlreadyFinished),
-)
-def cancel_job(job_id: str) -> Response:
-    """Stop a job; its checkpoints are kept."""
-    row = lifecycle.request_cancel(context.engine(), context.principal(), job_id)
-    audit.info("cancel %s by %s, request %s", job_id, context.principal().owner, context.request_id())
-    return job_reply(row, 200 if row.status == "cancelled" else 202)
-
-
-@operation(
-    method="POST",
-    path="/jobs/{job_id}/retry",
-    tag="jobs",
-    scope="submit",
-    headers=("Idempotency-Key", "Prefer", "Cancel-After"),
-    body=JobAgain,
-    optional_body=True,
-    replies={
-        202: Reply("The new job is queued.", schemas.Job, headers=NEW_JOB_HEADERS),
-        200: Reply("The new job ended while the request waited.", schemas.Job, headers=NEW_JOB_HEADERS),
-    },
-    errors=(*NEW_JOB_ERRORS, errors.JobNotFound, errors.JobStillRunning),
-)
-def retry_job(job_id: str, body: JobAgain) -> Response:
-    """Submit a finished job's settings again, as a new job; `{"from": "checkpoint"}` goes on where it stopped."""
-    row = context.repository().job(job_id)
-    if row.status not in tables.FINAL:
-        raise errors.JobStillRunning(status=row.status)
-    return create(
-        Submission(
-            task=shapes.task_of(row),
-            params=row.params,
-            name=row.name,
-            idempotency_key=parsing.idempotency_key(),
-            retried_from=row.id,
-            from_checkpoint=body.start == "checkpoint",
-            expires_in=parsing.cancel_after(),
-            webhook=webhooks.of(row.webhook),
-            time_limit=_time(row.time_limit_seconds),
-        )
-    )
-
-
-@operation(
-    method="DELETE",
-    path="/jobs/{job_id}",
-    tag="jobs",
-    scope="submit",
-    replies={204: Reply("The job and its files are deleted.")},
-    errors=(errors.JobNotFound, errors.JobStillRunning, errors.ModelInUse, errors.DatasetInUse),
-)
-def delete_job(job_id: str) -> Response:
-    """Delete a finished job with its files."""
-    lifecycle.delete_job(context.engine(), context.principal(), job_id)
-    audit.info("delete %s by %s, request %s", job_id, context.principal().owner, context.request_id())
-    return nothing()
-
-
-VIEWS = (submit_job, list_jobs, get_job, cancel_job, retry_job, delete_job)
+VIEWS = (submit_job, list_jobs, get_job)

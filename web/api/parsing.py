@@ -28,6 +28,7 @@ MOMENT = re.compile(
 )
 NO_NUL = r"^[^\x00]*$"
 WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?([0-9]{1,6})\"?\s*(?=$|[,;])", re.IGNORECASE)
+AFTER = re.compile(r"/after/[0-9]+")
 LONGEST_DEADLINE = timedelta(days=365)
 
 Body = TypeVar("Body", bound=BaseModel)
@@ -216,7 +217,8 @@ def pointing_into_params() -> Iterator[None]:
 
 
 def _is_setting(fault: Fault) -> bool:
-    return bool(fault.pointer) and fault.code not in ("invalid-name", BAD_LIMIT)
+    own = fault.code in ("invalid-name", BAD_LIMIT) or AFTER.fullmatch(fault.pointer)
+    return bool(fault.pointer) and not own
 
 
 def idempotency_key() -> str | None:

@@ -8,8 +8,8 @@ from typing import Any
 from aigc_models import registry
 from aigc_models.base import Params
 from jobs import tables, webhooks
-from jobs.repository import Label, Point, QueueState
-from web import context, failures, schemas
+from jobs.repository import Label, Point, QueueState, Span
+from web import context, failures, job_facts, schemas
 from web.api.render import address, api
 from web.problems import told
 from web.translate import say
@@ -59,8 +59,22 @@ def input_field(params: type[Params], kind: str) -> str | None:
     return None
 
 
-def job(row: tables.Job, label: Label, made: Made, position: int | None = None) -> schemas.Job:
-    """A job as the API shows it. Its place in the queue costs a look at the whole queue, so lists leave it out."""
+@dataclass(frozen=True)
+class Place:
+    """Where a job stands in its queue, and when it will start."""
+
+    position: int | None = None
+    starts_in: Span | None = None
+
+
+def place(row: tables.Job, *, forecast: bool = False) -> Place:
+    """A job's place. It costs a look at the whole queue, so lists leave it out; the forecast one at what ran, too."""
+    reads = context.repository()
+    return Place(reads.queue_position(row), reads.starts_in(row) if forecast else None)
+
+
+def job(row: tables.Job, label: Label, made: Made, place: Place = Place()) -> schemas.Job:
+    """A job as the API shows it."""
     hook = webhooks.of(row.webhook)
     return schemas.Job(
         id=row.id,
@@ -75,7 +89,7 @@ def job(row: tables.Job, label: Label, made: Made, position: int | None = None) 
         seed=row.params.get("seed"),
         progress=progress(row),
         metrics=row.metrics or {},
-        queue=schemas.Queue(name=f"{row.lane}.{row.device_kind}", position=position),
+        queue=queue_of(row, place),
         attempt=row.attempt,
         created_at=row.created_at,
         started_at=row.started_at,
@@ -88,14 +102,31 @@ def job(row: tables.Job, label: Label, made: Made, position: int | None = None) 
         model=made.models.get(row.id),
         retried_from=row.retried_from,
         webhook=schemas.JobWebhook(url=hook.shown, events=list(hook.events)) if hook else None,
+        snapshot=snapshot(row.snapshot),
         links=job_links(row.id),
     )
+
+
+def queue_of(row: tables.Job, place: Place) -> job_facts.Queue:
+    """Where a job waits."""
+    span = place.starts_in
+    starts = job_facts.Span(low=span.low, high=span.high) if span else None
+    return job_facts.Queue(name=f"{row.lane}.{row.device_kind}", position=place.position, starts_in_seconds=starts)
+
+
+def snapshot(stored: Mapping[str, Any]) -> job_facts.Snapshot:
+    """What held at the submission; jobs of earlier versions kept none of it."""
+    known = {name: stored[name] for name in job_facts.Snapshot.model_fields if name in stored}
+    return job_facts.Snapshot.model_validate(known)
 
 
 def job_links(job_id: str) -> schemas.JobLinks:
     """Where everything of a job is."""
     base = api(f"/jobs/{job_id}")
-    parts = ("cancel", "retry", "events", "metrics", "logs", "samples", "artifacts", "deliveries")
+    parts = (
+        *("cancel", "pause", "resume", "retry", "duplicate"),
+        *("events", "metrics", "logs", "samples", "artifacts", "deliveries"),
+    )
     return schemas.JobLinks(self=base, web=address(f"/jobs/{job_id}"), **{part: f"{base}/{part}" for part in parts})
 
 

@@ -1,7 +1,7 @@
 """Durations, sizes and figures as people read them, in the reader's language."""
 
 from datetime import UTC, datetime
-from math import isfinite
+from math import ceil, floor, isfinite
 from typing import Any
 
 from babel.numbers import format_decimal
@@ -68,6 +68,19 @@ def left(seconds: float) -> str:
     if seconds < 90 * MINUTE:
         return say("about {minutes} min left", {"minutes": round(seconds / MINUTE)})
     return say("about {hours} h left", {"hours": f"{seconds / HOUR:.1f}".removesuffix(".0")})
+
+
+def starts(low: float, high: float) -> str:
+    """When something begins, as an interval: Starts in about 2 to 5 min."""
+    size = next((size for below, size in ((90, 1), (90 * MINUTE, MINUTE)) if high < below), HOUR)
+    values = {"low": floor(low / size), "high": ceil(high / size)}
+    if values["low"] == values["high"]:
+        return say("Starts in {time}.", {"time": about(high)})
+    if size == 1:
+        return say("Starts in about {low} to {high} s.", values)
+    if size == MINUTE:
+        return say("Starts in about {low} to {high} min.", values)
+    return say("Starts in about {low} to {high} h.", values)
 
 
 def elapsed(start: datetime | None, end: datetime | None = None) -> float | None:

@@ -6,6 +6,7 @@ from typing import Any
 from flask import Blueprint, Response, render_template, stream_with_context, url_for
 
 from aigc_models import registry
+from aigc_models.base import Params
 from jobs import durations
 from jobs.repository import Repository
 from jobs.tables import FINAL, Job, WorkerNode
@@ -25,7 +26,7 @@ blueprint = Blueprint("job", __name__)
 def show(job_id: str) -> str:
     """Show a job."""
     reads = context.repository()
-    now = situation(reads.job(job_id), reads)
+    now = situation(reads.job(job_id), reads, forecast=True)
     return render_template("job.html", **_view(now, reads), snippets=snippets.job(job_id))
 
 
@@ -33,8 +34,9 @@ def show(job_id: str) -> str:
 def part(job_id: str) -> Response:
     """What moves on the page, if it moved: the look-up costs three small reads, the rendering waits for a change."""
     reads = context.repository()
-    now = situation(reads.job(job_id), reads)
-    tag = live.tag_of(now.job.version, now.job.last_seq, now.state, now.position, *webhook.mark(now.job))
+    now = situation(reads.job(job_id), reads, forecast=True)
+    shown = (now.job.version, now.job.last_seq, now.state, now.position, now.starts_in, now.label.values)
+    tag = live.tag_of(*shown, *webhook.mark(now.job))
     return live.part(tag, lambda: render_template("job_live.html", **_view(now, reads)))
 
 
@@ -81,9 +83,19 @@ def _view(now: Situation, reads: Repository) -> dict[str, Any]:
         "worker": _worker(job, reads),
         "lineage": lineage.of(job, reads),
         "webhook": webhook.of(job),
+        "needs": reads.needs(job.id) if job.status == "blocked" else [],
+        "can_pause": not now.final and now.state not in ("paused", "pausing", "cancelling", "stalled"),
+        "next_task": _next_task(job, params_class),
         "can_retry": job.status in FINAL and params_class is not None and params_class.makes != "dataset",
         "live_url": "" if now.final else url_for("pages.job.part", job_id=job.id),
     }
+
+
+def _next_task(job: Job, params_class: type[Params] | None) -> str | None:
+    """The task that can be queued now for when this training is done."""
+    task = f"{job.family}.generate"
+    makes_model = params_class is not None and params_class.makes == "model"
+    return task if makes_model and job.status not in FINAL and task in registry.tasks() else None
 
 
 def _title(now: Situation) -> str:

@@ -1,13 +1,13 @@
-"""What can be done to a job: cancel (asked once), try again, go on from a checkpoint, delete."""
+"""What can be done to a job: cancel (asked once), pause, resume, try again, go on from a checkpoint, delete."""
 
-from datetime import timedelta
+from dataclasses import replace
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from jobs import lifecycle, webhooks
-from jobs.errors import JobAlreadyFinished, JobStillRunning
-from jobs.submit import Submission, submit
+from jobs import again, lifecycle
+from jobs.errors import JobAlreadyFinished
+from jobs.submit import submit
 from jobs.tables import FINAL, Job
 from web import context
 from web.auth import audit, scoped
@@ -34,23 +34,38 @@ def cancel(job_id: str) -> Response:
     return _to(job_id)
 
 
+@blueprint.post("/jobs/<job_id>/pause")
+@scoped("submit")
+def pause(job_id: str) -> Response:
+    """Hold the job. One that ended in the meantime is shown as it ended."""
+    try:
+        lifecycle.request_pause(context.engine(), context.principal(), job_id)
+    except JobAlreadyFinished:
+        return _to(job_id)
+    _note("pause", job_id)
+    return _to(job_id)
+
+
+@blueprint.post("/jobs/<job_id>/resume")
+@scoped("submit")
+def resume(job_id: str) -> Response:
+    """Let the job go on. One that ended in the meantime is shown as it ended."""
+    try:
+        lifecycle.resume(context.engine(), context.principal(), job_id)
+    except JobAlreadyFinished:
+        return _to(job_id)
+    _note("resume", job_id)
+    return _to(job_id)
+
+
 @blueprint.post("/jobs/<job_id>/retry")
 @scoped("submit")
 def retry(job_id: str) -> Response:
     """Submit the same settings again as a new job, from the last checkpoint if that was asked for."""
     job = context.repository().job(job_id)
-    if job.status not in FINAL:
-        raise JobStillRunning(status=job.status)
-    wish = Submission(
-        task=f"{job.family}.{job.operation}",
-        params=job.params,
-        name=job.name,
-        retried_from=job.id,
-        from_checkpoint=request.form.get("from") == "checkpoint",
-        idempotency_key=request.form.get("idempotency_key") or None,
-        webhook=webhooks.of(job.webhook),
-        time_limit=timedelta(seconds=job.time_limit_seconds) if job.time_limit_seconds else None,
-    )
+    at_checkpoint = request.form.get("from") == "checkpoint"
+    wish = again.retry(context.engine(), context.principal(), job, from_checkpoint=at_checkpoint)
+    wish = replace(wish, idempotency_key=request.form.get("idempotency_key") or None)
     made: Job = submit(context.engine(), context.principal(), wish).job
     return _to(made.id)
 

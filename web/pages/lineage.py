@@ -18,6 +18,7 @@ class Lineage:
     made_model: ModelVersion | None = None
     made_dataset: Dataset | None = None
     children: Sequence[Job] = field(default=())
+    waiting: Sequence[Job] = field(default=())
 
 
 def of(job: Job, reads: Repository) -> Lineage:
@@ -32,6 +33,7 @@ def of(job: Job, reads: Repository) -> Lineage:
         made_model=reads.model(made_model) if made_model else None,
         made_dataset=reads.dataset(made_dataset) if made_dataset else None,
         children=reads.children(job.id),
+        waiting=reads.waiting_for(job.id),
     )
 
 

@@ -16,7 +16,7 @@ from aigc_models.base import Estimate, Fault, Params
 from aigc_models.faults import decode_text
 from jobs import durations
 from jobs.errors import AigcError, InvalidParams
-from jobs.repository import Repository
+from jobs.repository import JobFilter, Repository
 from jobs.submit import BAD_LIMIT, Submission, submit, validate
 from web import context, forms
 from web.auth import scoped
@@ -24,6 +24,7 @@ from web.pages import amounts, names, snippets
 from web.translate import say
 
 MOST_OPTIONS = 100
+MOST_TRAININGS = 20
 
 blueprint = Blueprint("new_job", __name__)
 
@@ -40,6 +41,7 @@ class Page:
     name: str = ""
     key: str = ""
     time_limit: str = ""
+    after: str = ""
     error: AigcError | None = None
     checked: bool = False
 
@@ -72,7 +74,8 @@ def form(task: str) -> str:
         request.args.get("preset", "") if request.args.get("preset") in params.presets else forms.first_preset(params)
     )
     typed, chosen = _from_address(params)
-    return _render(Page(task, params, forms.Posted(chosen, typed, preset), base=preset))
+    after = " ".join(request.args.getlist("after"))
+    return _render(Page(task, params, forms.Posted(chosen, typed, preset), base=preset, after=after))
 
 
 def _duplicate(task: str, params: type[Params], source: str) -> Page:
@@ -136,6 +139,7 @@ def _posted(task: str) -> Page:
         name=request.form.get("_name", "").strip(),
         key=request.form.get("_key", ""),
         time_limit=request.form.get("_time_limit", "").strip(),
+        after=request.form.get("_after", "").strip(),
     )
 
 
@@ -147,6 +151,7 @@ def _submission(page: Page) -> Submission:
         name=page.name or None,
         idempotency_key=_key(page),
         time_limit=_time_limit(page),
+        after=_after(page),
     )
 
 
@@ -163,13 +168,17 @@ def _time_limit(page: Page) -> timedelta | None:
     return found
 
 
+def _after(page: Page) -> tuple[str, ...]:
+    """Ids of the jobs to wait for, as typed: apart by blanks or commas."""
+    return tuple(dict.fromkeys(page.after.replace(",", " ").split()))
+
+
 def _key(page: Page) -> str | None:
     """The form's own token with its content: a double click makes one job, going back and changing a value another."""
     if not page.key:
         return None
-    content = json.dumps(
-        [page.task, page.posted.params, page.posted.preset, page.name, page.time_limit], sort_keys=True
-    )
+    asked = [page.task, page.posted.params, page.posted.preset, page.name, page.time_limit, page.after]
+    content = json.dumps(asked, sort_keys=True)
     return f"{page.key[:64]}-{sha256(content.encode()).hexdigest()[:16]}"
 
 
@@ -200,6 +209,7 @@ def _render(page: Page) -> str:
         snippets=snippets.submit(page.task, shown, page.posted.preset),
         name_fault=_fault_of("/name", page.error),
         limit_fault=_fault_of("/time_limit", page.error),
+        after_fault=_fault_of("/after", page.error),
     )
 
 
@@ -213,6 +223,20 @@ def options(params: type[Params], reads: Repository) -> Mapping[str, Sequence[fo
         elif own.get("x-input") == "model":
             versions = reads.models(None, MOST_OPTIONS, family=own["x-kind"]).items
             found[name] = [forms.Choice(row.id, f"{row.name} v{row.number}") for row in versions]
+            found[name] = [*found[name], *_trainings(own["x-kind"], reads)]
+    return found
+
+
+def _trainings(family: str, reads: Repository) -> list[forms.Choice]:
+    """Unfinished trainings of a family: a job may wait for the model version that one of them makes."""
+    tasks = registry.families()[family].operations.items() if family in registry.families() else ()
+    found = list[forms.Choice]()
+    for name in (name for name, params in tasks if params.makes == "model"):
+        wanted = JobFilter(states=("blocked", "queued", "running", "paused"), task=f"{family}.{name}")
+        found += [
+            forms.Choice(job.id, say("{name} (when it is trained)", {"name": job.name}))
+            for job in reads.jobs(wanted, limit=MOST_TRAININGS).items
+        ]
     return found
 
 

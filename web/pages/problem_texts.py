@@ -67,6 +67,16 @@ SETTINGS: Mapping[str, Topic] = {
         "The operator has allowed no receiver of webhooks on this server.",
         ("Ask the operator to set AIGC_WEBHOOK_HOSTS.", "Follow the job's events instead: they are all kept."),
     ),
+    "needed-job-failed": Topic(
+        "The job to wait for did not succeed",
+        "A job can only wait for jobs that may still succeed; this one failed or was cancelled.",
+        ("Retry that job, then submit again with the new job's id.",),
+    ),
+    "too-many-needed": Topic(
+        "Too many jobs to wait for",
+        "A job can wait for 32 others at most.",
+        ("Let some of them wait for each other, and wait for the last one.",),
+    ),
     "invalid-cursor": Topic(
         "The page of the list cannot be found",
         "The cursor was not made by this server.",
@@ -265,6 +275,21 @@ JOBS: Mapping[str, Topic] = {
     "job-already-finished": Topic("The job has already finished", "Only a job that waits or runs can be stopped.", ()),
     "job-still-running": Topic(
         "The job is still running", "Only a finished job can be deleted or tried again.", ("Cancel it first.",)
+    ),
+    "job-cancelling": Topic(
+        "The job is being cancelled",
+        "The worker was asked to stop, so nothing else can be asked of the job.",
+        ("Wait until it is cancelled, then retry it from its last checkpoint.",),
+    ),
+    "job-pausing": Topic(
+        "The job is being paused",
+        "The worker was asked to save the job's state and stop; until then it cannot go on.",
+        ("Wait until it is paused, then resume it.",),
+    ),
+    "job-needed": Topic(
+        "Other jobs wait for it",
+        "Jobs wait for this one, and some of them may use the model version it made.",
+        ("Cancel the jobs that wait, or let them run first.",),
     ),
     "cannot-generate": Topic("This model cannot generate", "The family has no operation that makes new things.", ()),
 }

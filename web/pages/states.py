@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from jobs.repository import Label, Repository
+from jobs.repository import Label, Repository, Span
 from jobs.tables import Job
 from web import failures
 from web.i18n import plural
@@ -53,6 +53,7 @@ class Situation:
     label: Label
     position: int | None = None
     eta: float | None = None
+    starts_in: Span | None = None
 
     @property
     def state(self) -> str:
@@ -67,9 +68,10 @@ class Situation:
         return self.job.finished_at is not None
 
 
-def situation(job: Job, reads: Repository) -> Situation:
-    """Look up what is known about a job beside its row."""
-    return Situation(job, reads.label(job), reads.queue_position(job), reads.eta(job))
+def situation(job: Job, reads: Repository, *, forecast: bool = False) -> Situation:
+    """Look up what is known about a job beside its row; when it will start costs a look at what runs and ran."""
+    starts_in = reads.starts_in(job) if forecast else None
+    return Situation(job, reads.label(job), reads.queue_position(job), reads.eta(job), starts_in)
 
 
 def look(state: str) -> Look:
@@ -84,7 +86,7 @@ def hint(now: Situation) -> str:
         return say(now.label.hint, now.label.values)
     match now.state:
         case "queued":
-            return _queued(now.position)
+            return _queued(now)
         case "running":
             return " · ".join(_running(now))
         case "succeeded":
@@ -101,14 +103,16 @@ def hint(now: Situation) -> str:
             return say(HINTS.get(other, ""))
 
 
-def _queued(position: int | None) -> str:
-    if position is None or position <= 1:
-        return say("Waiting for a free worker.")
-    return plural(
-        "Waiting for a free worker. {count} job is ahead.",
-        "Waiting for a free worker. {count} jobs are ahead.",
-        position - 1,
-    )
+def _queued(now: Situation) -> str:
+    if now.position is None or now.position <= 1:
+        line = say("Waiting for a free worker.")
+    else:
+        line = plural(
+            "Waiting for a free worker. {count} job is ahead.",
+            "Waiting for a free worker. {count} jobs are ahead.",
+            now.position - 1,
+        )
+    return f"{line} {amounts.starts(now.starts_in.low, now.starts_in.high)}" if now.starts_in else line
 
 
 def _running(now: Situation) -> list[str]:
