@@ -73,6 +73,13 @@ def settings_of(params: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
+def submission(task: str, params: Any, keywords: Mapping[str, Any]) -> dict[str, Any]:
+    """The body of a submission: keywords are settings, but for those that say something of the job itself."""
+    wishes = {name: read(keywords[name]) for name, read in _WISHES.items() if name in keywords}
+    settings = {name: value for name, value in keywords.items() if name not in _WISHES}
+    return {"task": task, "params": settings_of(params, settings)} | wishes
+
+
 def submit(wire: Wire, body: Mapping[str, Any], *, check_only: bool = False) -> Flow[dict[str, Any]]:
     """Submit a job, or only have its settings checked."""
     query = (("validate_only", "true"),) if check_only else ()
@@ -208,6 +215,9 @@ class History:
 def webhook(given: str | Mapping[str, Any] | None) -> Mapping[str, Any] | None:
     """A webhook as a submission holds it: an address alone means its usual events."""
     return {"url": given} if isinstance(given, str) else given
+
+
+_WISHES: Mapping[str, Callable[[Any], Any]] = {"after": ids, "webhook": webhook, "time_limit": lambda given: given}
 
 
 def wait(wire: Wire, job_id: str, timeout: float | None, watch: Watch | None) -> Flow[dict[str, Any]]:

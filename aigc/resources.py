@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -234,35 +234,18 @@ class Jobs:
         self._api = api
 
     def submit(
-        self,
-        task: str,
-        params: Any = None,
-        /,
-        *,
-        preset: str | None = None,
-        name: str | None = None,
-        after: Iterable[JobRecord | str] | JobRecord = (),
-        webhook: str | Mapping[str, Any] | None = None,
-        **settings: Any,
+        self, task: str, params: Any = None, /, *, preset: str | None = None, name: str | None = None, **more: Any
     ) -> Job:
         """Submit a job; settings come from ``params`` (mapping, dataclass) and from keywords.
 
-        It waits for the jobs in ``after``. A setting that takes a model may name the training that makes it.
-        ``webhook`` is an address, or ``{"url": ..., "events": ["state", "end"]}``.
-        The keyword ``time_limit`` is no setting: it is the time in seconds that the job may run.
+        A setting that takes a model may name the training that makes it. Three keywords are no settings:
+        ``after`` are jobs that must succeed first; ``webhook`` is an address, or
+        ``{"url": ..., "events": ["state", "end"]}``; ``time_limit`` is how many seconds it may run.
 
         Raises:
             InvalidParams: A setting cannot be used; all flaws are listed.
         """
-        body = {
-            "time_limit": settings.pop("time_limit", None),
-            "task": task,
-            "params": flows.settings_of(params, settings),
-            "preset": preset,
-            "name": name,
-            "webhook": flows.webhook(webhook),
-            "after": flows.ids(after),
-        }
+        body = flows.submission(task, params, more) | {"preset": preset, "name": name}
         return Job(self._api.run(flows.submit(self._api.wire, body)), self._api)
 
     def check(

@@ -212,7 +212,7 @@ def test_a_submission_and_the_end_of_what_it_waits_for_at_once(actor: Actor, end
     for _ in range(6):
         training = actor.train()
         lease = actor.lease()
-        act: Callable[[], object] = partial(lease.fail, Failure("diverged"))
+        act: Callable[[], object] = partial(lease.fail, Failure("invalid_data"))
         if end == "succeeds":
             act = partial(lease.succeed, {}, files)
         wish: Callable[[], object] = partial(actor.submit, "image_vae.generate", {"model": training.id})
