@@ -45,7 +45,7 @@ def failed(actor: Actor) -> str:
         lease.sample(step, actor.store("samples.png", f"sample {step}".encode()))
     lease.checkpoint(3, [actor.store("state", b"state")])
     lease.beat(Beat(step=3, total=9, points=[(step, {"loss": 1.0}) for step in (1, 2, 3)], lines=["one", "two"]))
-    lease.fail(Failure("diverged"))
+    lease.fail(Failure("invalid_data"))
     assert actor.job(job.id).status == "failed"
     return job.id
 
@@ -208,7 +208,7 @@ def test_no_transaction_removes_more_than_a_batch(actor: Actor, clock: Clock, mo
     job = actor.train()
     lease = actor.lease()
     lease.beat(Beat(points=[(step, {"loss": 1.0}) for step in range(35)], lines=["line"] * 35))
-    Lease(actor.engine, lease.claim).fail(Failure("diverged"))
+    Lease(actor.engine, lease.claim).fail(Failure("invalid_data"))
     clock.advance(11 * DAY)
     counts: list[int] = []
 
