@@ -289,8 +289,11 @@ def _inherit_checkpoint(session: Session, job: Job, source_id: str, now: datetim
     )
     if source is None or not same or source.checkpoint_step < 0:
         return
-    kept = select(Artifact).where(Artifact.job_id == source.id, Artifact.role == "checkpoint")
-    for file in session.scalars(kept):
+    named = select(Artifact).where(Artifact.job_id == source.id, Artifact.role == "checkpoint")
+    kept = session.scalars(named).all()
+    if not kept:  # retention has removed it: begin anew
+        return
+    for file in kept:
         copied = {name: getattr(file, name) for name in ("tenant_id", "role", "name", "step", "sha256", "size")}
         session.add(Artifact(id=new_id("art"), job_id=job.id, media_type=file.media_type, created_at=now, **copied))
     figures = select(Metric.step, Metric.values).where(

@@ -45,7 +45,7 @@ def failed(actor: Actor) -> str:
         lease.sample(step, actor.store("samples.png", f"sample {step}".encode()))
     lease.checkpoint(3, [actor.store("state", b"state")])
     lease.beat(Beat(step=3, total=9, points=[(step, {"loss": 1.0}) for step in (1, 2, 3)], lines=["one", "two"]))
-    lease.fail(Failure("diverged"))
+    lease.fail(Failure("invalid_data"))
     assert actor.job(job.id).status == "failed"
     return job.id
 
@@ -203,12 +203,25 @@ class TestParts:
         assert count(actor, Artifact, Artifact.job_id == paused.id, Artifact.role == "checkpoint") == 1
 
 
+def test_a_job_whose_checkpoint_is_gone_begins_anew(actor: Actor, clock: Clock) -> None:
+    job = failed(actor)
+    params = {"dataset": actor.dataset().id}
+    goes_on = actor.submit("image_vae.train", params, retried_from=job, from_checkpoint=True)
+    assert actor.job(goes_on.id).checkpoint_step == 3
+    request_cancel(actor.engine, actor.principal, goes_on.id)
+    clock.advance(31 * DAY)
+    assert removed(actor, keep_checkpoints_days=30) == {"checkpoint files": 2}
+    anew = actor.submit("image_vae.train", params, retried_from=job, from_checkpoint=True)
+    assert actor.job(anew.id).checkpoint_step == -1
+    assert verify(actor.engine).sound
+
+
 def test_no_transaction_removes_more_than_a_batch(actor: Actor, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention, "BATCH", 10)
     job = actor.train()
     lease = actor.lease()
     lease.beat(Beat(points=[(step, {"loss": 1.0}) for step in range(35)], lines=["line"] * 35))
-    Lease(actor.engine, lease.claim).fail(Failure("diverged"))
+    Lease(actor.engine, lease.claim).fail(Failure("invalid_data"))
     clock.advance(11 * DAY)
     counts: list[int] = []
 

@@ -168,7 +168,7 @@ class TestRows:
     def test_a_model_version_of_a_job_that_failed(self, actor: Actor) -> None:
         model = actor.model()
         job = actor.train()
-        actor.lease().fail(Failure("diverged"))
+        actor.lease().fail(Failure("invalid_data"))
         change(actor, update(ModelVersion).where(ModelVersion.id == model).values(job_id=job.id))
         assert found(actor) == {"model-without-success", "model-without-files"}
 
@@ -177,7 +177,7 @@ class TestRows:
         change(actor, delete(Artifact).where(Artifact.job_id == dataset.job_id))
         assert found(actor) == {"dataset-without-files", "upload-lost"}
         failed = actor.train()
-        actor.lease().fail(Failure("diverged"))
+        actor.lease().fail(Failure("invalid_data"))
         change(actor, update(Dataset).values(job_id=failed.id))
         assert "dataset-without-success" in found(actor)
 
