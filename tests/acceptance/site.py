@@ -63,7 +63,7 @@ class Site:
     pages: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.settings = Settings(home=self.home, min_free_disk=0, web_threads=8)
+        self.settings = Settings(home=self.home, min_free_disk=0, web_threads=8, retry_seconds=0)
         database = Database(self.settings.sql_url)
         migrate.upgrade(database)
         self.engine = Engine(self.settings, database, LocalStore(self.settings.artifacts), NotedDispatcher())
@@ -174,7 +174,9 @@ class Site:
         self.go(lease, range(10, 130, 10))
         lease.checkpoint(100, self.worker.keep({"state.pt": b"state"}))
         sentence = "The loss became NaN at step {step}. Choose a lower learning rate, or another loss."
-        lease.fail(Failure("diverged", [Fault(sentence, {"step": 120})]), "Traceback\nDiverged: step 120")
+        failure = Failure("diverged", [Fault(sentence, {"step": 120})])
+        lease.fail(failure)  # the first time it is tried once more, at a lower rate
+        self.worker.take("training").fail(failure, "Traceback\nDiverged: step 120")
         cancelled = self.submit("cancelled-gan", dataset=dataset)
         request_cancel(self.engine, SOMEBODY, cancelled)
         running, lease = self.training("running-gan")

@@ -65,7 +65,7 @@ class Arena:
             "sample": lambda: lease.sample(step, files[0]),
             "succeed": lambda: lease.succeed({"of": float(ord(who))}, files),
             "fail": lambda: lease.fail(Failure("internal")),
-            "fail_for_good": lambda: lease.fail(Failure("diverged")),
+            "fail_for_good": lambda: lease.fail(Failure("invalid_data")),
             "release": lambda: lease.release("drain"),
             "cancelled": lease.cancelled,
             "paused": lease.paused,

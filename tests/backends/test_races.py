@@ -1,5 +1,6 @@
 """The same moment for many: threads and processes that want the same row."""
 
+import itertools
 import json
 import os
 import subprocess
@@ -15,7 +16,7 @@ from typing import Any, TypeVar
 import pytest
 from sqlalchemy import select, text
 
-from jobs import graph, maintenance, moves
+from jobs import graph, idempotency, maintenance, moves
 from jobs.claiming import WorkerIdentity, claim
 from jobs.engine import Engine
 from jobs.errors import JobAlreadyFinished, LeaseLost, NeededJobFailed
@@ -226,6 +227,25 @@ def test_a_submission_and_the_end_of_what_it_waits_for_at_once(actor: Actor, end
         assert row.status == ("queued" if end == "succeeds" else "cancelled")
         if end == "succeeds":
             assert actor.claim("generation", row.id).inputs["model"].key == row.params["model"]
+
+
+def test_two_clients_that_both_found_a_key_unused_make_one_job(actor: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the key's uniqueness in the database is left to tell them apart."""
+    if actor.engine.db.is_sqlite:
+        return  # one writer at a time: the second one finds the key
+    submission = Submission("image_vae.train", {"dataset": actor.dataset().id}, idempotency_key="k1")
+    both, looks = threading.Barrier(2), itertools.count()
+
+    def look(*arguments: Any) -> Any:
+        found = idempotency.recall(*arguments)
+        if next(looks) < 2:
+            both.wait(30)
+        return found
+
+    monkeypatch.setattr("jobs.submit.recall", look)
+    results = together([lambda: submit(actor.engine, actor.principal, submission).job.id] * 2)
+    assert not [result for result in results if isinstance(result, Exception)]
+    assert len(set(results)) == 1
 
 
 def test_a_cancel_and_a_claim_at_once(actor: Actor) -> None:

@@ -10,8 +10,10 @@ import importlib.machinery
 import os
 import signal
 import sys
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -98,6 +100,45 @@ def install() -> None:
     sys.meta_path.insert(0, _Afterwards())
 
 
+class _Gate:
+    """Lets a process freeze itself only between transactions.
+
+    One that stands still inside a transaction is another fault (``hold_database``): on SQLite it
+    would hold up everybody, and nothing could be learnt about what comes after.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._inside, self._closed = 0, False
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Around each writing transaction of this process."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._closed)
+            self._inside += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._inside -= 1
+                self._changed.notify_all()
+
+    @contextmanager
+    def closed(self) -> Iterator[None]:
+        """Without any transaction."""
+        with self._changed:
+            self._closed = True
+            self._changed.wait_for(lambda: self._inside == 0)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._closed = False
+                self._changed.notify_all()
+
+
+_gate = _Gate()
 _current_lease = "-"
 
 
@@ -112,8 +153,13 @@ def _reach(point: str) -> None:
             _append(directory / DEATHS, point, _current_lease)
             os.kill(os.getpid(), signal.SIGKILL)
         else:
-            (directory / FROZEN / str(os.getpid())).write_text(f"{_current_lease}\n")
-            os.kill(os.getpid(), signal.SIGSTOP)
+            _freeze(directory)
+
+
+def _freeze(directory: Path) -> None:
+    with _gate.closed():
+        (directory / FROZEN / str(os.getpid())).write_text(f"{_current_lease}\n")
+        os.kill(os.getpid(), signal.SIGSTOP)
 
 
 def _append(path: Path, what: str, lease: str) -> None:
@@ -164,6 +210,17 @@ def _change_claiming(module: Any) -> None:
     _around(module, "_claimed", before="inside_claim")
 
 
+def _change_database(module: Any) -> None:
+    original = module.Database.begin
+
+    @contextmanager
+    def begin(self: Any) -> Iterator[Any]:
+        with _gate.transaction(), original(self) as session:
+            yield session
+
+    module.Database.begin = begin
+
+
 def _change_slot(module: Any) -> None:
     original = module.claim
 
@@ -193,6 +250,7 @@ def _change_artifacts(module: Any) -> None:
 _CHANGES: dict[str, Callable[[Any], None]] = {
     "jobs.artifacts": _change_artifacts,
     "jobs.claiming": _change_claiming,
+    "jobs.db": _change_database,
     "jobs.lifecycle": _change_lifecycle,
     "worker.slot": _change_slot,
 }

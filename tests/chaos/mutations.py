@@ -136,7 +136,7 @@ ALL = (
                 "",
             ),
         ),
-        ("tests/backends/test_races.py::test_one_key_from_twenty_clients_makes_one_job[postgresql]",),
+        ("tests/backends/test_races.py::test_two_clients_that_both_found_a_key_unused_make_one_job[postgresql]",),
     ),
     Mutation(
         "the reaper's amnesty",

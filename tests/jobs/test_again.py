@@ -38,7 +38,7 @@ def test_both_wait_for_what_has_not_ended_yet(actor: Actor) -> None:
     done, failed, going = (actor.train() for _ in range(3))
     job = actor.train(after=[done.id, failed.id, going.id])
     actor.finish(actor.claim(expected=done.id))
-    actor.lease().fail(Failure("diverged"))
+    actor.lease().fail(Failure("invalid_data"))
     row = actor.job(job.id)
     assert row.status == "cancelled"
     assert list(again.duplicate(actor.engine, actor.principal, row).after) == [going.id]
@@ -50,6 +50,6 @@ def test_a_generation_goes_with_its_training(actor: Actor) -> None:
     job = actor.submit("image_vae.generate", {"model": training.id})
     copy = duplicate(actor, job)
     assert copy.status == "blocked"
-    actor.lease().fail(Failure("diverged"))
+    actor.lease().fail(Failure("invalid_data"))
     with pytest.raises(NeededJobFailed):
         duplicate(actor, actor.job(job.id))

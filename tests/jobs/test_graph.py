@@ -26,7 +26,7 @@ def label(actor: Actor, job: str) -> Label:
 
 
 def fail(actor: Actor, lane: str = "training") -> None:
-    actor.lease(lane).fail(Failure("diverged"))
+    actor.lease(lane).fail(Failure("invalid_data"))
 
 
 def test_a_job_waits_for_all_it_needs_and_is_announced_then(actor: Actor, dispatcher: RecordingDispatcher) -> None:

@@ -38,7 +38,7 @@ def test_a_finished_job_cannot_be_stopped(actor: Actor, end: str) -> None:
     if end == "succeeded":
         actor.finish(actor.claim())
     else:
-        actor.lease().fail(Failure("diverged"))
+        actor.lease().fail(Failure("invalid_data"))
     for ask in (request_cancel, request_pause, resume):
         with pytest.raises(JobAlreadyFinished, match=f"already {end}"):
             ask(actor.engine, actor.principal, job.id)

@@ -112,8 +112,8 @@ def freeze_before_success(field: Field) -> None:
 
 def drain_worker(field: Field) -> None:
     """SIGTERM under load, and a new worker: its jobs are given back with a checkpoint, none has failed for it."""
-    if field.frozen:
-        raise NotNow("freeze")  # a process that stands still hears no SIGTERM
+    if field.frozen or not all(worker.ready for worker in field.stack.workers):
+        raise NotNow("freeze")  # a process that stands still hears no SIGTERM, nor does one that is just starting
     field.take("freeze")
     try:
         restart(field, field.take_worker())
