@@ -24,7 +24,6 @@ PR_SET_PDEATHSIG = 1
 PRUNE_SECONDS = 60.0
 SWEEP_SECONDS = 3600.0
 STOP_SECONDS = 2.0
-LAST_DELIVERIES_SECONDS = 3.0  # what takes longer is repeated by another scheduler
 
 
 @dataclass
@@ -82,7 +81,7 @@ class Scheduler:
         self._courier.start()
         self._loop(self._chores)
         slow.join(STOP_SECONDS)
-        self._courier.stop(LAST_DELIVERIES_SECONDS)
+        self._courier.stop(STOP_SECONDS)  # what takes longer is repeated by another scheduler
         try:
             workers.leave(self._engine, self._id)
         except OperationalError as error:

@@ -1,6 +1,7 @@
 """What a delivery says: its events, the job they belong to, and where to read more."""
 
 import json
+from itertools import takewhile
 from typing import Any
 
 from sqlalchemy import func, select
@@ -10,8 +11,11 @@ from jobs.tables import Job, JobEvent, WebhookDelivery
 from jobs.webhooks import Webhook, of
 
 
-def content(session: Session, job_id: str, first: int) -> bytes:
-    """The body of the delivery that begins at an event: the same bytes however often it is sent."""
+def content(session: Session, job_id: str, first: int) -> bytes | None:
+    """The body of the delivery that begins at an event: the same bytes however often it is sent.
+
+    None when retention has removed the events since, as it may once they have been told.
+    """
     job = session.execute(
         select(Job.id, Job.name, Job.family, Job.operation, Job.webhook, Job.webhook_seq).where(Job.id == job_id)
     ).one()
@@ -28,7 +32,12 @@ def content(session: Session, job_id: str, first: int) -> bytes:
         JobEvent.seq < min(end, job.webhook_seq + 1),
         JobEvent.kind.in_(hook.events),
     )
-    events = [_event(row) for row in session.scalars(rows.order_by(JobEvent.seq))]
+    found = session.scalars(rows.order_by(JobEvent.seq)).all()
+    if not found or found[0].seq != first:
+        return None
+    # Only log lines go together; so it ends rightly even when retention has removed the delivery after it.
+    length = len(list(takewhile(lambda row: row.kind == "log", found))) or 1
+    events = [_event(row) for row in found[:length]]
     said = events[0] | {
         "job": {
             "id": job.id,

@@ -18,7 +18,6 @@ log = logging.getLogger("aigc.webhooks")
 
 THREADS, THREADS_PER_HOST = 8, 2
 LOOK_AHEAD = 500
-PRUNE_SECONDS = 3_600.0
 
 NOT_ALLOWED = "Webhooks to this receiver are not allowed any more. See AIGC_WEBHOOK_HOSTS."
 
@@ -36,7 +35,6 @@ class Courier:
         self._stop, self._wake = threading.Event(), threading.Event()
         self._idle = threading.Condition()
         self._busy: Counter[str] = Counter()  # requests on their way, by host
-        self._pruned = time.monotonic()
 
     def start(self) -> None:
         """Begin; the threads end with the process at the latest."""
@@ -67,9 +65,6 @@ class Courier:
         while not self._stop.is_set():
             self._wake.clear()
             _survive(self.tick, "webhooks")
-            if time.monotonic() - self._pruned > PRUNE_SECONDS:
-                self._pruned = time.monotonic()
-                _survive(lambda: deliveries.prune(self._engine), "pruning deliveries")
             self._wake.wait(self._engine.settings.reap_seconds)
 
     def _begin(self, wanted: Due) -> bool:

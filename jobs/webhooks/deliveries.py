@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, exists, func, null, select, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import ColumnElement, func, null, select, update
+from sqlalchemy.orm import Session
 
 from jobs.engine import Engine
 from jobs.errors import NotFound
@@ -30,7 +30,8 @@ CLAIM = timedelta(seconds=30)  # a try takes a few seconds; after this the sched
 PAUSES = (5, 30, 120, 600, 3_600, 5 * 3_600, 16 * 3_600)  # seconds between the eight tries
 JITTER = 0.1
 LIFETIME = timedelta(hours=25)  # the eight tries fit in, however they fall
-KEPT = timedelta(days=30)
+
+TRIMMED = "The events of this delivery are no longer kept."
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ def due(engine: Engine, limit: int) -> Sequence[Due]:
 
 
 def claim(engine: Engine, wanted: Due) -> Parcel | None:
-    """Take a delivery for one try; None if another scheduler was faster."""
+    """Take a delivery for one try; None if another scheduler was faster, or there is nothing left to tell."""
     with engine.db.begin() as session:
         now = engine.db.now(session)
         mine = _untouched(wanted.id, wanted.attempts)
@@ -97,6 +98,10 @@ def claim(engine: Engine, wanted: Due) -> Parcel | None:
         if row is None:
             return None
         body = content(session, row.job_id, row.seq)
+        if body is None:
+            gone = {"state": "failed", "error": TRIMMED, "finished_at": now}
+            session.execute(update(WebhookDelivery).where(WebhookDelivery.id == wanted.id).values(**gone))
+            return None
         return Parcel(wanted.id, row.job_id, row.attempts, wanted.webhook, row.created_at, body)
 
 
@@ -156,20 +161,6 @@ def retry(engine: Engine, principal: Principal, job_id: str, delivery_id: str) -
         row.next_at = engine.db.now(session)
         session.flush()
         return row
-
-
-def prune(engine: Engine) -> int:
-    """Forget the deliveries of jobs that ended, and were told of, a month ago; gives their number.
-
-    All of a job go together: where one ends is told by the next one.
-    """
-    late = aliased(WebhookDelivery)
-    with engine.db.begin() as session:
-        before = engine.db.now(session) - KEPT
-        still = exists().where(late.job_id == Job.id, (late.state == "pending") | (late.finished_at >= before))
-        told = select(Job.id).where(Job.webhook.is_not(null()), Job.finished_at < before, ~still)
-        gone = delete(WebhookDelivery).where(WebhookDelivery.job_id.in_(told)).returning(WebhookDelivery.id)
-        return len(session.scalars(gone.execution_options(synchronize_session=False)).all())
 
 
 def _enqueue(engine: Engine, job_id: str) -> int:
