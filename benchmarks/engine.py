@@ -27,7 +27,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,14 +35,15 @@ from sqlalchemy import func, select, update
 
 from aigc_models import registry
 from benchmarks.noop_family.params import NoopGenerate
-from jobs.engine import Engine, open_engine
+from jobs.engine import Engine
 from jobs.principal import Principal
 from jobs.settings import Settings
 from jobs.submit import Draft, Submission, insert_job, submit
 from jobs.tables import Attempt, Job
 from tests.chaos.processes import Broker, Process
+from web.app import open_web_engine
 from web.waiting import watch
-from web.wakeups import dispatcher, message
+from web.wakeups import message
 
 ROOT = Path(__file__).parents[1]
 QUEUE = "generation.cpu"
@@ -151,8 +151,10 @@ def installation(home: Path, broker: Broker, database_url: str = "") -> tuple[En
     home.mkdir()
     environment = os.environ | own
     subprocess.run([sys.executable, "-m", "jobs.migrate"], env=environment, check=True, capture_output=True)
-    settings = Settings(home=home, database_url=database_url, redis_url=own["AIGC_REDIS_URL"], key_prefix=f"{home.name}:")
-    return replace(open_engine(settings), dispatcher=dispatcher(settings)), environment
+    settings = Settings(
+        home=home, database_url=database_url, redis_url=own["AIGC_REDIS_URL"], key_prefix=f"{home.name}:"
+    )
+    return open_web_engine(settings), environment
 
 
 def drain(engine: Engine, client: "redis.Redis", noop: Any, jobs: int, rounds: int) -> dict[str, float]:

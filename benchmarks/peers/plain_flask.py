@@ -1,4 +1,4 @@
-"""Flask without any input or output: reads a JSON body and answers with JSON, under the product's own server settings."""
+"""Flask without any I/O: reads a JSON body and answers with JSON, under the product's own server settings."""
 
 import sys
 from typing import Any
