@@ -79,6 +79,13 @@ class Claim:
     time_left: float | None = None
 
 
+def wish(engine: Engine, worker: WorkerIdentity, warm: frozenset[str]) -> Wish:
+    """What a worker may take."""
+    settings = engine.settings
+    aging = timedelta(seconds=settings.aging_seconds)
+    return Wish(worker.lane, worker.device_kind, aging, settings.max_running_per_owner, warm)
+
+
 def claim(engine: Engine, worker: WorkerIdentity, warm: frozenset[str] = frozenset()) -> Claim | None:
     """Take the best job that waits in the worker's lane, or None when there is none.
 
@@ -87,13 +94,11 @@ def claim(engine: Engine, worker: WorkerIdentity, warm: frozenset[str] = frozens
         worker: Who asks.
         warm: Keys of the file sets whose models the worker holds in memory.
     """
-    settings, passed = engine.settings, list[str]()
-    aging = timedelta(seconds=settings.aging_seconds)
-    wish = Wish(worker.lane, worker.device_kind, aging, settings.max_running_per_owner, warm)
+    wanted, passed = wish(engine, worker, warm), list[str]()
     while True:
         # Looking needs no lock: idle slots and surplus tokens never wait for the one writer of SQLite.
         with engine.db.read() as session:
-            picked = pick(session, wish, engine.db.now(session), passed)
+            picked = pick(session, wanted, engine.db.now(session), passed)
         if picked is None:
             return None
         # A claim that a power cut undoes was never made: the job waits, and its lease fences whoever held it.
