@@ -77,12 +77,11 @@ class Database:
         """A short writing transaction: committed at the end of the block, rolled back by an exception.
 
         Args:
-            durable: Whether it must survive a power cut. One that need not does not wait for the disk; a
-                crash of the program loses nothing either way, and later transactions never survive without it.
+            durable: Whether it must survive a power cut. On SQLite, one that need not does not wait for the
+                disk; a crash of the program loses nothing either way, and what is committed later never survives
+                without it. PostgreSQL has no such mode: without the wait, its own crash would lose the commit.
         """
         with (self._write if durable else self._hasty).begin() as session:
-            if not durable and not self.is_sqlite:
-                session.execute(text("SET LOCAL synchronous_commit = off"))
             yield session
 
     @contextmanager

@@ -96,7 +96,7 @@ def test_what_need_not_survive_a_power_cut_does_not_wait_for_the_disk(actor: Act
     """The same connection is used for both kinds in turn, so each must say which it is."""
     database = actor.engine.db
     asked, hasty, durable = (
-        ("PRAGMA synchronous", 1, 2) if database.is_sqlite else ("SHOW synchronous_commit", "off", "on")
+        ("PRAGMA synchronous", 1, 2) if database.is_sqlite else ("SHOW synchronous_commit", "on", "on")
     )
     seen = []
     for how in (True, False, True, False):
