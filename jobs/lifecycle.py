@@ -248,7 +248,8 @@ class Lease:
         if last.total is None:
             del values["step"]  # the total is in the row
         rule, events = _HELD[last.step is not None, last.total is None], [*told.events, state_event("succeeded")]
-        job = self._write(session, replace(told, target="succeeded", values=values, events=events, rule=rule), now)
+        move = replace(told, target="succeeded", values=values, events=events, rule=rule)
+        job = self._write(session, move, now)
         curves.write(self._engine.db, session, self.claim.job_id, points)
         results.keep_files(self._engine, session, self._place("output"), made.files, now)
         if job.checkpoint_step >= 0:
