@@ -18,6 +18,7 @@ Both databases live on the disk that holds the temporary directory, with the dur
 """
 
 import argparse
+import gc
 import json
 import os
 import statistics
@@ -132,6 +133,7 @@ def engine_and_celery(
         with redis.Redis(unix_socket_path=str(broker.socket)) as client:
             yield engine, client, noop
     finally:
+        gc.collect()  # Celery's results say good-bye to the broker, which must still be there
         celery.terminate()
         celery.wait()
         for process in reversed(processes):
