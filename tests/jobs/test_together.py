@@ -123,7 +123,11 @@ def test_ends_are_written_together_and_a_lost_lease_hurts_nobody(actor: Actor, m
         kept.beat()
     assert reap(actor.engine) == 1
     beat = Beat(phase="generating", phases=["generating"], lines=["hello"])
-    assert end_together(actor.engine, [(lease, lease.success({"x": 1.0}, [], beat)) for lease in leases]) == [True, False, True]
+    assert end_together(actor.engine, [(lease, lease.success({"x": 1.0}, [], beat)) for lease in leases]) == [
+        True,
+        False,
+        True,
+    ]
     assert [actor.job(lease.claim.job_id).status for lease in leases] == ["succeeded", "queued", "succeeded"]
     assert [event.kind for event in actor.events(first.claim.job_id)] == ["state", "state", "phase", "log", "end"]
     assert [event.kind for event in actor.events(lost.claim.job_id)] == ["state", "state", "state"]
