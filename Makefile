@@ -43,6 +43,9 @@ histories: setup-dev ## Random histories and schedules on both databases, 500 of
 bench-images: setup-dev ## Quality and speed of the image families beside public examples
 	@$(PYTHON) -m benchmarks.images
 
+bench-engine: setup-dev ## Jobs a second, latency and submissions beside default Celery and bare Flask
+	@$(PYTHON) -m benchmarks.engine
+
 bench-web: setup-dev ## Memory of the web process, latency of a warm generation
 	@$(PYTHON) -m benchmarks.web
 
@@ -52,4 +55,4 @@ screenshots: setup-dev ## Make the pictures of the documentation from a running 
 clean: ## Remove caches and build output, keep .venv and data
 	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis test-results
 
-.PHONY: help setup setup-dev demo up test lint format chaos mutations histories bench-images bench-web screenshots clean
+.PHONY: help setup setup-dev demo up test lint format chaos mutations histories bench-images bench-engine bench-web screenshots clean

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from uuid import uuid4
 
@@ -10,8 +11,9 @@ from sqlalchemy import Row, bindparam, case, func, insert, select
 from sqlalchemy.orm import Session
 
 from jobs import curves
+from jobs.db import Database, UtcDateTime
 from jobs.engine import Engine
-from jobs.moves import Move, apply, state_event
+from jobs.moves import Move, Rule, apply, state_event
 from jobs.picking import NEVER, Wish, below_quota, claimable, pick
 from jobs.tables import Artifact, Attempt, Dataset, Job, JobInput, ModelVersion, OwnerTurn, SchemaInfo
 
@@ -77,6 +79,13 @@ class Claim:
     time_left: float | None = None
 
 
+def wish(engine: Engine, worker: WorkerIdentity, warm: frozenset[str]) -> Wish:
+    """What a worker may take."""
+    settings = engine.settings
+    aging = timedelta(seconds=settings.aging_seconds)
+    return Wish(worker.lane, worker.device_kind, aging, settings.max_running_per_owner, warm)
+
+
 def claim(engine: Engine, worker: WorkerIdentity, warm: frozenset[str] = frozenset()) -> Claim | None:
     """Take the best job that waits in the worker's lane, or None when there is none.
 
@@ -85,24 +94,26 @@ def claim(engine: Engine, worker: WorkerIdentity, warm: frozenset[str] = frozens
         worker: Who asks.
         warm: Keys of the file sets whose models the worker holds in memory.
     """
-    settings, passed = engine.settings, list[str]()
-    aging = timedelta(seconds=settings.aging_seconds)
-    wish = Wish(worker.lane, worker.device_kind, aging, settings.max_running_per_owner, warm)
+    wanted, passed = wish(engine, worker, warm), list[str]()
     while True:
         # Looking needs no lock: idle slots and surplus tokens never wait for the one writer of SQLite.
         with engine.db.read() as session:
-            picked = pick(session, wish, engine.db.now(session), passed)
+            picked = pick(session, wanted, engine.db.now(session), passed)
         if picked is None:
             return None
-        with engine.db.begin() as session:
-            job = _take(engine, session, picked, worker)
+        # A claim that a power cut undoes was never made: the job waits, and its lease fences whoever held it.
+        with engine.db.begin(durable=False) as session:
+            now = engine.db.now(session)
+            job = take(engine, session, picked, worker, now)
             if job is not None:
-                return _claimed(session, job)
+                pass_turn(engine, session, job, now)
+                return claimed(session, [job], now)[0]
         passed.append(picked)  # another worker was faster, or is just taking it
 
 
 _INPUTS = (
     select(
+        JobInput.job_id,
         JobInput.field,
         JobInput.dataset_id,
         Dataset.job_id.label("imported_by"),
@@ -111,7 +122,12 @@ _INPUTS = (
     )
     .outerjoin(Dataset, Dataset.id == JobInput.dataset_id)
     .outerjoin(ModelVersion, ModelVersion.id == JobInput.model_id)
-    .where(JobInput.job_id == bindparam("job_id"))
+    .where(JobInput.job_id.in_(bindparam("jobs", expanding=True)))
+)
+_UPLOADS = (
+    select(Artifact.job_id, Artifact.name, Artifact.sha256, Artifact.size)
+    .where(Artifact.job_id.in_(bindparam("jobs", expanding=True)), Artifact.role == "upload")
+    .order_by(Artifact.name)
 )
 _FILES = (
     select(Artifact.name, Artifact.sha256, Artifact.size)
@@ -120,8 +136,9 @@ _FILES = (
 )
 
 
-def _take(engine: Engine, session: Session, job_id: str, worker: WorkerIdentity) -> Row[Any] | None:
-    now, quota = engine.db.now(session), engine.settings.max_running_per_owner
+def take(engine: Engine, session: Session, job_id: str, worker: WorkerIdentity, now: datetime) -> Row[Any] | None:
+    """Make a waiting job this worker's, or give None where another one was faster."""
+    quota = engine.settings.max_running_per_owner
     if not engine.db.is_sqlite:
         # A row that another worker is just taking is skipped, not waited for.
         free = select(Job.tenant_id, Job.owner).where(Job.id == job_id, Job.status == "queued")
@@ -130,27 +147,21 @@ def _take(engine: Engine, session: Session, job_id: str, worker: WorkerIdentity)
             return None
         if quota:
             _hold_turn(engine, session, worker.lane, owner)
-    move = Move("queued", "running", _taking(engine, worker, now), [state_event("running", worker=worker.id)])
-    guards = [*claimable(worker.lane, worker.device_kind, now), *([below_quota(worker.lane, quota)] if quota else [])]
-    job = apply(session, job_id, move, now, *guards)
+    values = {
+        "lease_until": now + timedelta(seconds=engine.settings.lease_seconds),
+        "worker_id": worker.id,
+        "progress_at": now,
+        "phase": "preparing",
+        "failure": None,
+    }
+    bound = {"its_lane": worker.lane, "its_kind": worker.device_kind, "now": now, "fresh": uuid4().hex}
+    event = state_event("running", worker=worker.id)
+    rule = _bounded(worker.lane, quota) if quota else _TAKING
+    job = apply(session, job_id, Move("queued", "running", values, [event], rule=rule, bound=bound), now)
     if job is None:
         return None
     if job.attempt > 1:
         curves.forget_after(session, job.id, job.checkpoint_step)
-    session.execute(
-        insert(Attempt.__table__).values(  # type: ignore[arg-type]
-            job_id=job.id,
-            number=job.attempt,
-            lease_id=job.lease_id,
-            worker_id=worker.id,
-            started_at=now,
-            resumed_step=_resumed(job),
-        )
-    )
-    turn = engine.db.insert(OwnerTurn).values(
-        lane=worker.lane, tenant_id=job.tenant_id, owner=job.owner, claimed_at=now
-    )
-    session.execute(turn.on_conflict_do_update(index_elements=["lane", "tenant_id", "owner"], set_={"claimed_at": now}))
     return job
 
 
@@ -161,33 +172,67 @@ def _hold_turn(engine: Engine, session: Session, lane: str, owner: Any) -> None:
     session.execute(turn.on_conflict_do_update(index_elements=["lane", "tenant_id", "owner"], set_=unchanged))
 
 
-def _taking(engine: Engine, worker: WorkerIdentity, now: datetime) -> dict[str, Any]:
-    """What a claim writes. A later attempt's progress goes back to where it resumes."""
-    epoch = select(func.substr(SchemaInfo.epoch, 1, EPOCH_CHARACTERS)).where(SchemaInfo.id == 1).scalar_subquery()
-    resumed = case((Job.checkpoint_step >= 0, Job.checkpoint_step), else_=0)
-    return {
+def pass_turn(engine: Engine, session: Session, job: Row[Any], now: datetime) -> None:
+    """Note that the job's owner was served; the others are next."""
+    turn = {"lane": job.lane, "tenant_id": job.tenant_id, "owner": job.owner, "claimed_at": now}
+    session.connection().execute(_turn(engine.db), turn)
+
+
+@lru_cache(maxsize=2)
+def _turn(db: Database) -> Any:
+    noting = db.insert(OwnerTurn)
+    key, served = ["lane", "tenant_id", "owner"], {"claimed_at": noting.excluded.claimed_at}
+    return noting.on_conflict_do_update(index_elements=key, set_=served)
+
+
+_NOW = bindparam("now", type_=UtcDateTime)
+_EPOCH = select(func.substr(SchemaInfo.epoch, 1, EPOCH_CHARACTERS)).where(SchemaInfo.id == 1).scalar_subquery()
+_RESUMED = case((Job.checkpoint_step >= 0, Job.checkpoint_step), else_=0)
+_TAKING = Rule(
+    guards=claimable(bindparam("its_lane"), bindparam("its_kind"), _NOW),
+    computed={
         "attempt": Job.attempt + 1,
-        "lease_id": epoch.op("||")(uuid4().hex),
-        "lease_until": now + timedelta(seconds=engine.settings.lease_seconds),
-        "worker_id": worker.id,
-        "started_at": func.coalesce(Job.started_at, now),
-        "progress_at": now,
-        "phase": "preparing",
-        "step": case((Job.attempt > 0, resumed), else_=Job.step),
-        "failure": None,
-    }
+        "lease_id": _EPOCH.op("||")(bindparam("fresh")),
+        "started_at": func.coalesce(Job.started_at, _NOW),
+        # A later attempt's progress goes back to where it resumes.
+        "step": case((Job.attempt > 0, _RESUMED), else_=Job.step),
+    },
+)
+
+
+@lru_cache(maxsize=8)
+def _bounded(lane: str, quota: int) -> Rule:
+    """The same for a lane in which an owner may only run so many jobs at a time."""
+    return Rule([*_TAKING.guards, below_quota(lane, quota)], _TAKING.computed)
 
 
 def _resumed(job: Row[Any]) -> int | None:
     return job.checkpoint_step if job.checkpoint_step >= 0 else None
 
 
-def _claimed(session: Session, job: Row[Any]) -> Claim:
+def claimed(session: Session, jobs: Sequence[Row[Any]], now: datetime) -> list[Claim]:
+    """Open the attempts of jobs that were just taken, and collect everything that is needed to run them."""
+    attempts = [
+        {
+            "job_id": job.id,
+            "number": job.attempt,
+            "lease_id": job.lease_id,
+            "worker_id": job.worker_id,
+            "started_at": now,
+            "resumed_step": _resumed(job),
+        }
+        for job in jobs
+    ]
+    session.connection().execute(_BEGIN_ATTEMPT, attempts)
+    inputs = _inputs(session, [job.id for job in jobs])
+    return [_claim(session, job, inputs.get(job.id, {})) for job in jobs]
+
+
+_BEGIN_ATTEMPT = insert(Attempt.__table__)  # type: ignore[arg-type]
+
+
+def _claim(session: Session, job: Row[Any], inputs: Mapping[str, FileSet]) -> Claim:
     resumed = _resumed(job)
-    inputs = _inputs(session, job.id)
-    if not inputs:
-        upload = _files(session, f"{job.id}-upload", job.id, "upload")
-        inputs = {"upload": upload} if upload.files else {}
     return Claim(
         job_id=job.id,
         tenant_id=job.tenant_id,
@@ -214,18 +259,28 @@ def _time_left(session: Session, job: Row[Any]) -> float:
     return max(0.0, float(job.time_limit_seconds - used))
 
 
-def _inputs(session: Session, job_id: str) -> dict[str, FileSet]:
-    found: dict[str, FileSet] = {}
-    for row in session.execute(_INPUTS, {"job_id": job_id}):
+def _inputs(session: Session, jobs: Sequence[str]) -> dict[str, dict[str, FileSet]]:
+    """What each job reads: datasets and model versions, or the file that was uploaded with it."""
+    found: dict[str, dict[str, FileSet]] = {}
+    sets: dict[str, FileSet] = {}
+    for row in session.connection().execute(_INPUTS, {"jobs": jobs}).all():
+        key, made_by, prefix = row.model_id, row.trained_by, "model/"
         if row.dataset_id is not None:
-            found[row.field] = _files(session, row.dataset_id, row.imported_by, "output", "dataset/")
-        elif row.model_id is not None:
-            found[row.field] = _files(session, row.model_id, row.trained_by, "output", "model/")
-    return found
+            key, made_by, prefix = row.dataset_id, row.imported_by, "dataset/"
+        if key is None:
+            continue
+        if key not in sets:
+            sets[key] = _files(session, key, made_by, "output", prefix)
+        found.setdefault(row.job_id, {})[row.field] = sets[key]
+    bare = [job_id for job_id in jobs if job_id not in found]
+    uploads: dict[str, list[StoredFile]] = {}
+    for file in session.connection().execute(_UPLOADS, {"jobs": bare}) if bare else ():
+        uploads.setdefault(file.job_id, []).append(StoredFile(file.name, file.sha256, file.size))
+    return found | {job_id: {"upload": FileSet(f"{job_id}-upload", files)} for job_id, files in uploads.items()}
 
 
 def _files(session: Session, key: str, job_id: str, role: str, prefix: str = "") -> FileSet:
-    rows = session.execute(_FILES, {"job_id": job_id, "role": role})
+    rows = session.connection().execute(_FILES, {"job_id": job_id, "role": role})
     files = [
         StoredFile(row.name.removeprefix(prefix), row.sha256, row.size) for row in rows if row.name.startswith(prefix)
     ]

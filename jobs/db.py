@@ -14,6 +14,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.types import TypeDecorator
 
+from jobs.group_commit import GroupCommit
+
 BUSY_TIMEOUT_MS = 30_000
 # A client that is frozen inside a transaction gives its locks back after ten seconds.
 POSTGRES_OPTIONS = "-c idle_in_transaction_session_timeout=10s -c timezone=UTC"
@@ -51,14 +53,19 @@ class Database:
     Args:
         url: SQLAlchemy address.
         clock: Replaces the database's clock in tests, so that leases expire without waiting.
+        patient: Whether :meth:`later` may wait a moment for company.
     """
 
-    def __init__(self, url: str, clock: Callable[[], datetime] | None = None) -> None:
+    def __init__(self, url: str, clock: Callable[[], datetime] | None = None, patient: bool = False) -> None:
         self.engine = _engine(url)
         self._clock = clock
         self._write = sessionmaker(self.engine, expire_on_commit=False)
         reading = self.engine.execution_options(aigc_read_only=True)
         self._read = sessionmaker(reading, expire_on_commit=False)
+        hasty = self.engine.execution_options(aigc_hasty=True)
+        self._hasty = sessionmaker(hasty, expire_on_commit=False)
+        self._patient = patient
+        self._group = GroupCommit(self.begin, self.now)
 
     @property
     def is_sqlite(self) -> bool:
@@ -66,9 +73,15 @@ class Database:
         return self.engine.dialect.name == "sqlite"
 
     @contextmanager
-    def begin(self) -> Iterator[Session]:
-        """A short writing transaction: committed at the end of the block, rolled back by an exception."""
-        with self._write.begin() as session:
+    def begin(self, durable: bool = True) -> Iterator[Session]:
+        """A short writing transaction: committed at the end of the block, rolled back by an exception.
+
+        Args:
+            durable: Whether it must survive a power cut. On SQLite, one that need not does not wait for the
+                disk; a crash of the program loses nothing either way, and what is committed later never survives
+                without it. PostgreSQL has no such mode: without the wait, its own crash would lose the commit.
+        """
+        with (self._write if durable else self._hasty).begin() as session:
             yield session
 
     @contextmanager
@@ -78,15 +91,23 @@ class Database:
             yield session
 
     def transact(self, work: Callable[[Session, datetime], T]) -> T:
-        """Run a short writing transaction, again from its start when a neighbour wrote the same unique value first."""
+        """Run a short writing transaction, again from its start when a neighbour wrote the same unique value first.
+
+        On SQLite, which has one writer at a time, those of several threads are committed together.
+        """
         for _ in range(RACES - 1):
             try:
-                with self.begin() as session:
-                    return work(session, self.now(session))
+                return self._once(work)
             except IntegrityError:
                 continue
-        with self.begin() as session:
-            return work(session, self.now(session))
+        return self._once(work)
+
+    def later(self, work: Callable[[Session, datetime], object]) -> None:
+        """Write what nobody waits for, and what may be lost: along with the next transaction, or soon."""
+        if self._patient:
+            self._group.later(work)
+        else:
+            self._once(work)
 
     def now(self, session: Session) -> datetime:
         """The database's clock, the only one leases are reckoned by (the host's, on SQLite)."""
@@ -96,6 +117,13 @@ class Database:
             return datetime.now(UTC)
         moment: datetime = session.execute(text("select clock_timestamp()")).scalar_one()
         return moment.astimezone(UTC)
+
+    def _once(self, work: Callable[[Session, datetime], T]) -> T:
+        if self.is_sqlite:
+            done: T = self._group.run(work)
+            return done
+        with self.begin() as session:
+            return work(session, self.now(session))
 
     def insert(self, table: type[DeclarativeBase]) -> Any:
         """An INSERT that knows ``on_conflict_do_update`` and ``on_conflict_do_nothing`` on this database."""
@@ -139,5 +167,9 @@ def _sqlite_pragmas(connection: Any, _record: Any) -> None:
 
 
 def _sqlite_begin(connection: Any) -> None:
-    reads = connection.get_execution_options().get("aigc_read_only")
+    options = connection.get_execution_options()
+    reads, hasty = options.get("aigc_read_only"), options.get("aigc_hasty", False)
+    if not reads and connection.info.get("hasty", False) != hasty:
+        connection.exec_driver_sql(f"PRAGMA synchronous={'NORMAL' if hasty else 'FULL'}")
+        connection.info["hasty"] = hasty
     connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")

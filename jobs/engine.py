@@ -18,11 +18,16 @@ class Engine:
     dispatcher: Dispatcher
 
 
-def open_engine(settings: Settings) -> Engine:
-    """Build the parts; nothing connects before it is used."""
+def open_engine(settings: Settings, patient: bool = False) -> Engine:
+    """Build the parts; nothing connects before it is used.
+
+    Args:
+        settings: What the operator set.
+        patient: Whether writes that nobody waits for may wait for company, as they do where many submit.
+    """
     return Engine(
         settings=settings,
-        db=Database(settings.sql_url),
+        db=Database(settings.sql_url, patient=patient),
         store=LocalStore(settings.artifacts, settings.min_free_disk),
         dispatcher=CeleryDispatcher(settings),
     )

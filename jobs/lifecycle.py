@@ -10,16 +10,17 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, case, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, case, select, update
 from sqlalchemy.orm import Session
 
 from aigc_models.base import Adjustments, Fault
 from jobs import budget, curves, graph, recovery, results
 from jobs.artifacts import NewFile
 from jobs.claiming import Claim
+from jobs.db import UtcDateTime
 from jobs.engine import Engine
 from jobs.errors import LeaseLost
-from jobs.moves import Move, NewEvent, apply, state_event
+from jobs.moves import Move, NewEvent, Rule, apply, state_event
 from jobs.naming import plain
 from jobs.removal import delete_job
 from jobs.requesting import request_cancel, request_pause, resume
@@ -158,15 +159,16 @@ class Lease:
             BlobMissing: Put the files again, then repeat the call.
             IncompleteResult: The files do not hold what the operation makes.
         """
+        self._end(self.success(metrics, files, last), "succeeded")
+
+    def success(
+        self, metrics: Mapping[str, float], files: Sequence[NewFile], last: Beat | None = None
+    ) -> Callable[[Session, datetime], None]:
+        """What :meth:`succeed` writes, to be written along with other jobs' ends (:mod:`jobs.together`)."""
         made = results.Result(results.makes(self.claim.family, self.claim.operation), curves.clean(metrics), files)
         report = results.check_complete(self._engine, made)
 
-        def work(session: Session, now: datetime) -> None:
-            if last is not None:
-                self._tell(session, now, last)
-            self._succeed(session, now, made, report)
-
-        self._end(work, "succeeded")
+        return lambda session, now: self._succeed(session, now, made, report, last or Beat())
 
     def fail(self, failure: Failure, stderr_tail: str = "") -> None:
         """End the attempt badly: try again later if the failure's kind and the budget allow it, else give up.
@@ -178,9 +180,13 @@ class Lease:
 
     def release(self, reason: str) -> None:
         """Give the job back unharmed (the worker shuts down, the device is unwell); no failure is counted."""
-        self._end(lambda session, now: self._release(session, now, reason), "released", "cancelled")
+        self._end(self.giving_back(reason), "released", "cancelled")
         # The row is announced again by the scheduler as well, should this message be lost.
         self._engine.dispatcher.announce(self.claim.lane, self.claim.device_kind)
+
+    def giving_back(self, reason: str) -> Callable[[Session, datetime], None]:
+        """What :meth:`release` writes, to be written along with others."""
+        return lambda session, now: self._release(session, now, reason)
 
     def cancelled(self) -> None:
         """End the job because a user asked for it; call it when the runner is gone."""
@@ -195,24 +201,27 @@ class Lease:
 
     def _tell(self, session: Session, now: datetime, beat: Beat) -> tuple[Row[Any], dict[str, float | None]]:
         points = curves.merge(beat.points)
-        metrics = self._metrics | {name: value for values in points.values() for name, value in values.items()}
+        metrics = self._seen(points)
         row = self._write(session, self._beating(beat, metrics, now), now)
         curves.write(self._engine.db, session, self.claim.job_id, points)
         return row, metrics
+
+    def _seen(self, points: Mapping[int, Mapping[str, float | None]]) -> dict[str, float | None]:
+        """The last value of each figure, those of an earlier beat included."""
+        return self._metrics | {name: value for values in points.values() for name, value in values.items()}
 
     def _beating(self, beat: Beat, metrics: Mapping[str, float | None], now: datetime) -> Move:
         settings = self._engine.settings
         given = {"phase": beat.phase, "step": beat.step, "total": beat.total, "rate": beat.rate}
         values: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-        if beat.step is not None:
-            values["progress_at"] = case((Job.step != beat.step, now), else_=Job.progress_at)
         if beat.points:
             values["metrics"] = dict(metrics)
         visible = bool(values or beat.lines or beat.phases)
         values["lease_until"] = now + timedelta(seconds=settings.lease_seconds)
         events = [NewEvent("phase", {"phase": phase}) for phase in beat.phases]
         events += [NewEvent("log", {"level": "info", "message": plain(line)}) for line in beat.lines]
-        return Move("running", "running", values, events, visible)
+        rule, bound = _HELD[beat.step is not None, False], {"moved_to": beat.step, "now": now}
+        return Move("running", "running", values, events, visible, rule, bound if beat.step is not None else {})
 
     def _end(self, work: Callable[[Session, datetime], None], *outcomes: str) -> None:
         """End the attempt, unless an earlier call did so whose COMMIT was answered by silence."""
@@ -229,10 +238,19 @@ class Lease:
             if found not in outcomes:
                 raise
 
-    def _succeed(self, session: Session, now: datetime, made: results.Result, report: Mapping[str, Any]) -> None:
+    def _succeed(
+        self, session: Session, now: datetime, made: results.Result, report: Mapping[str, Any], last: Beat
+    ) -> None:
+        points = curves.merge(last.points)
+        told = self._beating(last, self._seen(points), now)
         final = {"metrics": dict(made.metrics)} if made.metrics else {}
-        move = Move("running", "succeeded", final | {"step": Job.total, "phase": None}, [state_event("succeeded")])
+        values = {**told.values, **final, "phase": None, "step": last.total}
+        if last.total is None:
+            del values["step"]  # the total is in the row
+        rule, events = _HELD[last.step is not None, last.total is None], [*told.events, state_event("succeeded")]
+        move = replace(told, target="succeeded", values=values, events=events, rule=rule)
         job = self._write(session, move, now)
+        curves.write(self._engine.db, session, self.claim.job_id, points)
         results.keep_files(self._engine, session, self._place("output"), made.files, now)
         if job.checkpoint_step >= 0:
             results.drop_checkpoints(session, job.id)
@@ -301,7 +319,11 @@ class Lease:
         return (Job.id == self.claim.job_id, Job.lease_id == self.claim.lease_id, Job.status == "running")
 
     def _write(self, session: Session, move: Move, now: datetime, *guards: ColumnElement[bool]) -> Row[Any]:
-        row = apply(session, self.claim.job_id, move, now, Job.lease_id == self.claim.lease_id, *guards)
+        if move.rule is not None:
+            bound = {**move.bound, "lease": self.claim.lease_id}
+            row = apply(session, self.claim.job_id, replace(move, bound=bound), now)
+        else:
+            row = apply(session, self.claim.job_id, move, now, Job.lease_id == self.claim.lease_id, *guards)
         if row is None:
             raise LeaseLost
         return row
@@ -316,15 +338,33 @@ class Lease:
     def _end_attempt(
         self, session: Session, now: datetime, outcome: str, code: str | None = None, tail: str = ""
     ) -> None:
-        session.execute(
-            update(Attempt)
-            .where(Attempt.lease_id == self.claim.lease_id)
-            .values(ended_at=now, outcome=outcome, failure_code=code, stderr_tail=tail or None)
-            .execution_options(synchronize_session=False)
-        )
+        values = {"now": now, "outcome_": outcome, "code": code, "tail": tail or None, "lease": self.claim.lease_id}
+        session.connection().execute(_END_ATTEMPT, values)
 
     def _place(self, role: str, step: int | None = None) -> results.Place:
         return results.Place(self.claim.tenant_id, self.claim.job_id, role, step)
+
+
+# By whether a step is told, which counts as progress if it is another one, and whether the work is done.
+_PROGRESS = case((Job.step != bindparam("moved_to"), bindparam("now", type_=UtcDateTime)), else_=Job.progress_at)
+_HELD = {
+    (moves, done): Rule(
+        [Job.lease_id == bindparam("lease")],
+        ({"progress_at": _PROGRESS} if moves else {}) | ({"step": Job.total} if done else {}),
+    )
+    for moves in (False, True)
+    for done in (False, True)
+}
+_END_ATTEMPT = (
+    update(Attempt.__table__)  # type: ignore[arg-type]
+    .where(Attempt.__table__.c.lease_id == bindparam("lease"))
+    .values(
+        ended_at=bindparam("now"),
+        outcome=bindparam("outcome_"),
+        failure_code=bindparam("code"),
+        stderr_tail=bindparam("tail"),
+    )
+)
 
 
 def _signals(row: Any) -> Signals:

@@ -4,16 +4,18 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from aigc_models import registry
 from aigc_models.base import Fault, Params
 from aigc_models.faults import explain
-from jobs import graph, inputs
+from jobs import graph, inputs, rows
+from jobs.db import Database
 from jobs.engine import Engine
 from jobs.errors import InvalidParams, UnknownTask
 from jobs.idempotency import fingerprint, recall, remember
@@ -164,12 +166,21 @@ def announce(engine: Engine, job: Job) -> None:
     """Wake a worker for a committed job, and note it; the scheduler announces what is not noted."""
     if not engine.dispatcher.announce(job.lane, job.device_kind):
         return
-    with engine.db.begin() as session:
-        now = engine.db.now(session)
-        # A worker may be faster; then there is nothing to write, and no disk to wait for.
-        waits = (Job.id == job.id, Job.status == "queued", Job.dispatched_at.is_(None))
-        mark = update(Job).where(*waits).values(dispatched_at=now)
-        session.execute(mark.execution_options(synchronize_session=False))
+    # A worker may be faster; then there is nothing to write, and no disk to wait for.
+    engine.db.later(lambda session, now: session.connection().execute(_MARK, {"job": job.id, "now": now}))
+
+
+_MARK = (
+    update(Job.__table__)  # type: ignore[arg-type]
+    .where(Job.id == bindparam("job"), Job.status == "queued", Job.dispatched_at.is_(None))
+    .values(dispatched_at=bindparam("now"))
+)
+
+
+@lru_cache(maxsize=2)
+def _turn(db: Database) -> Any:
+    """What gives an owner a turn in a lane, if there is none yet."""
+    return db.insert(OwnerTurn).on_conflict_do_nothing()
 
 
 def insert_job(session: Session, engine: Engine, principal: Principal, draft: Draft, now: datetime) -> Job:
@@ -199,14 +210,11 @@ def insert_job(session: Session, engine: Engine, principal: Principal, draft: Dr
         webhook=draft.webhook.stored() if draft.webhook else None,
         snapshot={"code_version": code_version(), **draft.snapshot},
     )
-    session.add(job)
-    session.flush()
+    rows.add(session, job)
     session.add_all(JobDependency(job_id=job.id, needs_id=id_, field=name) for id_, name in draft.waits.items())
     add_events(session, job.id, 1, [state_event(status, by=principal.owner)], now)
-    turn = engine.db.insert(OwnerTurn).values(
-        lane=lane, tenant_id=principal.tenant_id, owner=principal.owner, claimed_at=NEVER
-    )
-    session.execute(turn.on_conflict_do_nothing())
+    turn = {"lane": lane, "tenant_id": principal.tenant_id, "owner": principal.owner, "claimed_at": NEVER}
+    session.connection().execute(_turn(engine.db), turn)
     return job
 
 

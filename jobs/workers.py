@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
 from jobs.dispatch import DEVICE_KINDS
@@ -83,7 +83,14 @@ def live(session: Session, now: datetime, within: timedelta = LIVE) -> Sequence[
 
 def served(session: Session, now: datetime, within: timedelta = LIVE) -> set[tuple[str, str]]:
     """The (lane, kind of device) pairs that a live worker takes jobs of."""
-    return lanes(live(session, now, within))
+    found = session.connection().execute(_SERVING, {"since": now - within})
+    return {(lane, kind) for lane, kind in found if lane and kind}
+
+
+_NODE = WorkerNode.__table__.c
+_SERVING = select(_NODE.lane, _NODE.device_kind).where(
+    _NODE.heartbeat_at > bindparam("since"), _NODE.draining.is_(False)
+)
 
 
 def lanes(nodes: Iterable[WorkerNode]) -> set[tuple[str, str]]:

@@ -26,7 +26,7 @@ def create_app(settings: Settings, engine: Engine | None = None) -> Flask:
         MAX_FORM_PARTS=FORM_PARTS,
         SEND_FILE_MAX_AGE_DEFAULT=3600,
     )
-    context.init_app(app, settings, engine or _open(settings))
+    context.init_app(app, settings, engine or open_web_engine(settings))
     problems.init_app(app)
     uploads.init_app(app)
     # The order is the order of the checks: name of the request, host, origin, who asks, form token.
@@ -39,5 +39,6 @@ def create_app(settings: Settings, engine: Engine | None = None) -> Flask:
     return app
 
 
-def _open(settings: Settings) -> Engine:
-    return replace(open_engine(settings), dispatcher=wakeups.dispatcher(settings))
+def open_web_engine(settings: Settings) -> Engine:
+    """The engine as a process wants it that many submit through: it announces lightly, and notes that with company."""
+    return replace(open_engine(settings, patient=True), dispatcher=wakeups.dispatcher(settings))

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from jobs.engine import Engine
 from jobs.tables import FINAL, Job
 
-FIRST_PAUSE = 0.01
+FIRST_PAUSE = 0.001
 LAST_PAUSE = 0.25
 GROWTH = 1.15
 LONGEST_WAIT = 60.0
@@ -66,8 +66,8 @@ def look(engine: Engine, job_id: str) -> Seen | None:
 def watch(engine: Engine, job_id: str, until: Callable[[Seen], bool], seconds: float) -> Seen | None:
     """Look at a job until it satisfies ``until``, disappears, or the time is over.
 
-    The first looks come quickly, because a warm generation takes tens of milliseconds; a
-    training is looked at four times a second.
+    The first looks come quickly, because a warm generation takes milliseconds; a training is
+    looked at four times a second.
     """
     deadline = time.monotonic() + min(seconds, LONGEST_WAIT)
     pause = FIRST_PAUSE

@@ -10,6 +10,8 @@ from jobs.errors import BlobMissing
 from jobs.lifecycle import Lease
 from worker.heart import Heart
 
+LARGE = 16 * 2**20
+
 
 class Harvest:
     """Stores the files of one attempt. Bytes are put first, rows follow: a row never names what is not there.
@@ -28,6 +30,10 @@ class Harvest:
     def outputs(self, directory: Path) -> list[NewFile]:
         """Store everything in a directory, under names relative to it."""
         return [self._put(path, path.relative_to(directory).as_posix()) for path in _files(directory)]
+
+    def is_large(self, directory: Path) -> bool:
+        """Whether storing what lies there may take long."""
+        return sum(path.stat().st_size for path in _files(directory)) > LARGE
 
     def checkpoint(self, step: int, directory: Path) -> None:
         """Store a checkpoint and record it; it replaces the one before."""

@@ -135,8 +135,7 @@ class Heart:
 
     def hand_over(self, call: Callable[[Beat | None], T]) -> T:
         """Give a call what :meth:`flush` would deliver, to be written in the same transaction; kept if it fails."""
-        with self._noting:
-            beat = self._notes.cut() if self._notes.fresh else None
+        beat = self.cut()
         try:
             return call(beat)
         except BaseException:
@@ -144,6 +143,11 @@ class Heart:
                 with self._noting:
                     self._notes.put_back(beat)
             raise
+
+    def cut(self) -> Beat | None:
+        """Take what :meth:`flush` would deliver, to write it elsewhere."""
+        with self._noting:
+            return self._notes.cut() if self._notes.fresh else None
 
     def persist(self, call: Callable[[], T]) -> T:
         """Make a call of the lease, again and again while the database cannot be reached.

@@ -33,6 +33,10 @@ class InputCache:
         self._root = root
         self._store = store
 
+    def holds(self, files: FileSet) -> bool:
+        """Whether the files are here, so that :meth:`directory` costs nothing."""
+        return (self._root / files.key).is_dir()
+
     def directory(self, files: FileSet) -> Path:
         """The directory with these files, made now if need be.
 

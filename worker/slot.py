@@ -8,18 +8,21 @@ broker is down. Both ways share one lock, so a slot never does two things at onc
 
 import logging
 import threading
+from collections.abc import Sequence
 
 from jobs import disk, workers
-from jobs.claiming import Claim, WorkerIdentity, claim
+from jobs.claiming import Claim, WorkerIdentity
 from jobs.engine import Engine
 from jobs.errors import NotFound
+from jobs.together import claim_together
 from worker import devices
 from worker.bell import Bell
+from worker.burst import MOST, Burst, Pace
 from worker.devices import Device, DeviceLock
 from worker.heart import DATABASE_AWAY
 from worker.materialise import InputCache
 from worker.runner_pool import RunnerPool, RunnerSpec
-from worker.supervisor import Post, Supervisor
+from worker.supervisor import Post
 
 IDLE_SECONDS = 2.0
 
@@ -55,6 +58,7 @@ class Slot:
             inherited=(self._lock.fd,) if self._lock else (),
         )
         self._runners = RunnerPool(spec, keep, settings.runner_jobs)
+        self._pace = Pace(MOST if keep else 1)
         inputs = InputCache(settings.cache, engine.store)
         self._post = Post(engine, device, inputs, self._bell, lambda: self.draining)
         self._identity = WorkerIdentity("", lane, device.kind)
@@ -101,8 +105,8 @@ class Slot:
         if not self._busy.acquire(blocking=wait):
             return False
         try:
-            claimed = self._claim() if self._fit() else None
-            if claimed is not None:
+            claimed = self._claim() if self._fit() else []
+            if claimed:
                 self._supervise(claimed)
         except DATABASE_AWAY as error:
             log.warning("The database cannot be reached: %s", error)
@@ -112,7 +116,7 @@ class Slot:
             return False
         finally:
             self._busy.release()
-        return claimed is not None
+        return bool(claimed)
 
     def _register(self) -> None:
         node = workers.register(self.engine, "worker", self.lane, self.device.title, self.device.kind)
@@ -135,15 +139,16 @@ class Slot:
             return False
         return not self._suspect or self._settles(0)
 
-    def _claim(self) -> Claim | None:
-        return claim(self.engine, self._identity, self._runners.warm)
+    def _claim(self) -> list[Claim]:
+        return claim_together(self.engine, self._identity, self._runners.warm, self._pace.most)
 
-    def _supervise(self, claimed: Claim) -> None:
+    def _supervise(self, claimed: Sequence[Claim]) -> None:
         runner = self._runners.take()
-        healthy = False
+        healthy, burst = False, Burst(self._post, claimed, runner)
         try:
-            healthy = Supervisor(self._post, claimed, runner).run()
+            healthy = burst.run()
         finally:
+            self._pace.note(burst.typical)
             self._runners.give_back(runner, healthy)
             if not healthy:
                 self._settles(runner.pid)

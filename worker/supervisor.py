@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from jobs import durations, staging
 from jobs.claiming import Claim
@@ -25,10 +25,11 @@ from worker.harvest import Harvest
 from worker.heart import Heart
 from worker.materialise import DamagedFile, InputCache, place
 from worker.protocol import BrokenProtocol, Message
-from worker.recorder import End, record
+from worker.recorder import End
 from worker.runner_pool import Runner
 
 SAVE_SECONDS = 30.0  # what a runner gets to finish a checkpoint that it began before its grace ran out
+LATE_SECONDS = 0.25  # what ends within it needs no heartbeat: its lease is fresh
 _TAIL_SECONDS = 1.0
 
 log = logging.getLogger(__name__)
@@ -53,6 +54,16 @@ class Post:
     draining: Callable[[], bool]
 
 
+class Company(Protocol):
+    """The jobs that were claimed along with one, if any."""
+
+    def note(self, end: End, lease: Lease, heart: Heart, harvest: Harvest, staging: Path) -> None:
+        """Record how the attempt ended, now or along with others."""
+
+    def dissolve(self) -> None:
+        """Leave none of the others waiting: this attempt may last."""
+
+
 class Supervisor:
     """Supervises one attempt, from the claim to the recorded end.
 
@@ -60,9 +71,10 @@ class Supervisor:
         post: What the slot provides.
         claim: The job, claimed.
         runner: Who does the work.
+        company: The jobs that were claimed along with it.
     """
 
-    def __init__(self, post: Post, claim: Claim, runner: Runner) -> None:
+    def __init__(self, post: Post, claim: Claim, runner: Runner, company: Company) -> None:
         settings = post.engine.settings
         self._post, self._claim, self._runner = post, claim, runner
         self._settings = settings
@@ -76,13 +88,18 @@ class Supervisor:
         self._kill_at = float("inf")
         self._moved_at = time.monotonic()
         self._time_up_at = float("inf") if claim.time_left is None else self._moved_at + claim.time_left
+        self._company = company
+        self._beats_from = self._moved_at + LATE_SECONDS
 
     def run(self) -> bool:
         """Do it all; whether the runner may be used again."""
-        self._heart.start()
         try:
+            if self._claim.lane == "training" or self._claim.checkpoint is not None:
+                self._last()
             end = self._work()
-            record(end, self._lease, self._heart, self._harvest, self._staging)
+            if self._harvest.is_large(self._staging / "out"):
+                self._last()
+            self._company.note(end, self._lease, self._heart, self._harvest, self._staging)
         except LeaseLost:
             self._runner.kill()
             log.warning("Job %s attempt %s lost its lease; wrote nothing", self._claim.job_id, self._claim.attempt)
@@ -105,16 +122,26 @@ class Supervisor:
             end = End("failed", failure=failures.from_exception(error))
         return self._completed(end)
 
+    def _last(self) -> None:
+        """Begin to renew the lease: the attempt is not one of those that end within moments."""
+        if self._beats_from < float("inf"):
+            self._beats_from = float("inf")
+            self._company.dissolve()
+            self._heart.start()
+
     def _prepare(self) -> None:
         """Bring the inputs here and give the runner its work."""
         claim, cache = self._claim, self._post.inputs
-        for stale in self._settings.staging.glob(f"{claim.job_id}.*"):
-            shutil.rmtree(stale, ignore_errors=True)  # of attempts that lost the job
+        if claim.attempt > 1:
+            for stale in self._settings.staging.glob(f"{claim.job_id}.*"):
+                shutil.rmtree(stale, ignore_errors=True)  # of attempts that lost the job
         out, scratch, resume = (self._staging / name for name in ("out", "scratch", "resume"))
         for directory in (out, scratch):
             directory.mkdir(parents=True)
         self._runner.tail.copy_to(self._staging / staging.PRINTED)
         self._heart.phase("preparing")
+        if not all(cache.holds(files) for files in claim.inputs.values()):
+            self._last()
         inputs = {name: str(cache.directory(files)) for name, files in claim.inputs.items()}
         if claim.checkpoint is not None:
             place(claim.checkpoint, resume, self._post.engine.store)
@@ -141,12 +168,15 @@ class Supervisor:
                 selector.register(fd, selectors.EVENT_READ)
             while True:
                 self._pass_on_requests()
-                deadline = min(self._kill_at, self._moved_at + self._settings.stall_seconds, self._next_limit())
+                stalls_at = self._moved_at + self._settings.stall_seconds
+                deadline = min(self._kill_at, stalls_at, self._next_limit(), self._beats_from)
                 ready = {key.fd for key, _ in selector.select(max(0.0, deadline - time.monotonic()))}
                 if bell.fd in ready:
                     bell.hush()
                 if self._heart.lost:
                     raise LeaseLost
+                if time.monotonic() >= self._beats_from:
+                    self._last()
                 gone = runner.exit_fd in ready
                 end = self._take_all(runner.events.read_all() if gone else runner.read())
                 if end is None and (gone or runner.events.ended):

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.exc import IntegrityError, StatementError
 from sqlalchemy.orm import Session
 
@@ -90,3 +90,16 @@ def test_the_embedded_database_is_durable_and_checks_references(actor: Actor) ->
             for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
         }
     assert pragmas == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 30_000}
+
+
+def test_what_need_not_survive_a_power_cut_does_not_wait_for_the_disk(actor: Actor) -> None:
+    """The same connection is used for both kinds in turn, so each must say which it is."""
+    database = actor.engine.db
+    asked, hasty, durable = (
+        ("PRAGMA synchronous", 1, 2) if database.is_sqlite else ("SHOW synchronous_commit", "on", "on")
+    )
+    seen = []
+    for how in (True, False, True, False):
+        with database.begin(durable=how) as session:
+            seen.append(session.scalar(text(asked)))
+    assert seen == [durable, hasty, durable, hasty]

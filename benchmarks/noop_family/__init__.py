@@ -1,0 +1,1 @@
+"""A family whose one operation does nothing: what is left of a job's time is the engine's."""
