@@ -207,7 +207,7 @@ def _change_lifecycle(module: Any) -> None:
 
 
 def _change_claiming(module: Any) -> None:
-    _around(module, "_claimed", before="inside_claim")
+    _around(module, "claimed", before="inside_claim")
 
 
 def _change_database(module: Any) -> None:

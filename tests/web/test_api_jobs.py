@@ -197,6 +197,17 @@ def test_waiting_for_a_change(client: FlaskClient, dataset: str, worker: ActingW
     assert (changed.status_code, changed.get_json()["state"]) == (200, "running")
 
 
+def test_a_change_that_has_come_already_is_not_waited_for(
+    client: FlaskClient, dataset: str, worker: ActingWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = submit_training(client, dataset).get_json()["id"]
+    old = client.get(f"/api/v1/jobs/{job}").headers["ETag"]
+    worker.take("training")
+    monkeypatch.setattr("web.api.jobs.watch", lambda *_: pytest.fail("it waited"))
+    changed = client.get(f"/api/v1/jobs/{job}", headers={"If-None-Match": old, "Prefer": "wait=20"})
+    assert (changed.status_code, changed.get_json()["state"]) == (200, "running")
+
+
 def test_lists_are_walked_once_while_new_jobs_arrive(client: FlaskClient, dataset: str) -> None:
     made = [submit_training(client, dataset).get_json()["id"] for _ in range(7)]
     seen: list[str] = []

@@ -274,15 +274,15 @@ def list_jobs(query: JobQuery) -> Response:
 def get_job(job_id: str) -> Response:
     """Look at a job.
 
-    With `Prefer: wait=25` the reply waits for the end of the job; with `If-None-Match` and the
-    present ETag as well, for its next change.
+    With `Prefer: wait=25` the reply waits for the end of the job; with `If-None-Match` as well,
+    for the first change after that ETag.
     """
     row = context.repository().job(job_id)
     started_with = row.version
-    if _is_current(row):
-        row, _ = wait_for(row, lambda seen: seen.version != started_with or seen.final)
-    else:
+    if not request.if_none_match:
         row, _ = wait_for(row, lambda seen: seen.final)
+    elif _is_current(row):
+        row, _ = wait_for(row, lambda seen: seen.version != started_with or seen.final)
     return job_reply(row)
 
 
