@@ -214,25 +214,25 @@ def _change_database(module: Any) -> None:
     original = module.Database.begin
 
     @contextmanager
-    def begin(self: Any) -> Iterator[Any]:
-        with _gate.transaction(), original(self) as session:
+    def begin(self: Any, *arguments: Any, **named: Any) -> Iterator[Any]:
+        with _gate.transaction(), original(self, *arguments, **named) as session:
             yield session
 
     module.Database.begin = begin
 
 
 def _change_slot(module: Any) -> None:
-    original = module.claim
+    original = module.claim_together
 
-    def claim(*arguments: Any, **named: Any) -> Any:
+    def claim_together(*arguments: Any, **named: Any) -> Any:
         global _current_lease
         found = original(*arguments, **named)
-        if found is not None:
-            _current_lease = found.lease_id
+        if found:
+            _current_lease = found[0].lease_id
             _reach("after_claim")
         return found
 
-    module.claim = claim
+    module.claim_together = claim_together
 
 
 def _change_artifacts(module: Any) -> None:
