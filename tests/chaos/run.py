@@ -180,10 +180,7 @@ def _conclude(field: Field, order: Order, most_overdue: float) -> dict[str, Any]
     reaped, recovered = verdict.recoveries(records, [*field.deaths, *field.stack.trap.deaths()])
     cancels = verdict.cancel_times(records)
     counts["late"] += field.broken["lost_in_the_socket"]
-    # The short form runs on whatever machine tests run on: how late things were is told, but does not decide.
-    decisive = {name: count for name, count in counts.items() if not (order.short and name == "late")}
-    in_time = order.short or most_overdue <= verdict.MOST_OVERDUE
-    good = not any(decisive.values()) and not field.broken and in_time
+    good = not any(counts.values()) and not field.broken and most_overdue <= verdict.MOST_OVERDUE
     if not good:
         verdict.keep(records, field.stack.home / "records.json")
         print(f"broken: {dict(field.broken)}; found: {found}; overdue: {most_overdue}", file=sys.stderr)
