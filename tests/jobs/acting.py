@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
+from uuid import uuid4
 
 from sqlalchemy import select
 
@@ -29,7 +30,7 @@ class Actor:
 
     def store(self, name: str, content: bytes) -> NewFile:
         """Put bytes into the store, ready to be recorded."""
-        path = self.engine.settings.home / "put"
+        path = self.engine.settings.home / f"put-{uuid4().hex}"  # several threads may play at once
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
         sha256, size = self.engine.store.put(path)
