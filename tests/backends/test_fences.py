@@ -102,11 +102,13 @@ def arena(url: str) -> Iterator[Arena]:
     engine = Engine(chosen, database, LocalStore(home / "artifacts"), RecordingDispatcher())
     try:
         made = Arena(Actor(engine, Principal("acme", "ada")), clock)
-        yield made
-        if made.actor.job(made.job).status not in FINAL:  # the next example must not claim it
-            request_cancel(engine, made.actor.principal, made.job)
-            clock.advance(LEASE + 1)
-            maintenance.reap(engine)
+        try:
+            yield made
+        finally:  # the next example must not claim it, even where hypothesis gave this one up half-way
+            if made.actor.job(made.job).status not in FINAL:
+                request_cancel(engine, made.actor.principal, made.job)
+                clock.advance(LEASE + 1)
+                maintenance.reap(engine)
     finally:
         database.dispose()
         shutil.rmtree(home, ignore_errors=True)
