@@ -13,11 +13,13 @@ from sqlalchemy.orm import Session
 from jobs import curves
 from jobs.db import Database, UtcDateTime
 from jobs.engine import Engine
-from jobs.moves import Move, Rule, apply, state_event
+from jobs.moves import Move, Rule, apply_to_all, state_event
 from jobs.picking import NEVER, Wish, below_quota, claimable, pick
 from jobs.tables import Artifact, Attempt, Dataset, Job, JobInput, ModelVersion, OwnerTurn, SchemaInfo
 
 EPOCH_CHARACTERS = 7
+FRESH = 20  # hexadecimal digits
+ID_TAIL = 19  # from here on, a job's id is random
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,28 +89,49 @@ def wish(engine: Engine, worker: WorkerIdentity, warm: frozenset[str]) -> Wish:
 
 
 def claim(engine: Engine, worker: WorkerIdentity, warm: frozenset[str] = frozenset()) -> Claim | None:
-    """Take the best job that waits in the worker's lane, or None when there is none.
+    """Take the best job that waits in the worker's lane, or None when there is none."""
+    claims = claim_several(engine, worker, warm, 1)
+    return claims[0] if claims else None
+
+
+def claim_several(engine: Engine, worker: WorkerIdentity, warm: frozenset[str], most: int) -> list[Claim]:
+    """Take the jobs whose turn it is, as :func:`claim` would take them one after the other, in one transaction.
 
     Args:
         engine: Where the jobs are.
         worker: Who asks.
         warm: Keys of the file sets whose models the worker holds in memory.
+        most: How many it may take. A job that was tried before is the last one of them.
     """
     wanted, passed = wish(engine, worker, warm), list[str]()
     while True:
         # Looking needs no lock: idle slots and surplus tokens never wait for the one writer of SQLite.
         with engine.db.read() as session:
-            picked = pick(session, wanted, engine.db.now(session), passed)
-        if picked is None:
-            return None
+            run = pick(session, wanted, engine.db.now(session), most, passed)
+        if not run.jobs:
+            return []
         # A claim that a power cut undoes was never made: the job waits, and its lease fences whoever held it.
         with engine.db.begin(durable=False) as session:
-            now = engine.db.now(session)
-            job = take(engine, session, picked, worker, now)
-            if job is not None:
-                pass_turn(engine, session, job, now)
-                return claimed(session, [job], now)[0]
-        passed.append(picked)  # another worker was faster, or is just taking it
+            if most > 1:
+                _one_at_a_time(engine, session, worker.lane)
+            now, jobs = engine.db.now(session), list[Row[Any]]()
+            while run.jobs:
+                taken = take(engine, session, run.jobs, worker, now)
+                passed += set(run.jobs) - {job.id for job in taken}  # another worker was faster, or is just taking it
+                jobs += taken
+                if taken:
+                    pass_turns(engine, session, jobs, now)
+                if not (run.more and len(jobs) < most) or (jobs and jobs[-1].attempt > 1):
+                    break
+                run = pick(session, wanted, now, most - len(jobs), passed)
+            if jobs:
+                return claimed(session, jobs, now)
+
+
+def _one_at_a_time(engine: Engine, session: Session, lane: str) -> None:
+    """Two workers that take several hold several turns; on PostgreSQL they could wait for each other for ever."""
+    if not engine.db.is_sqlite:
+        session.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"aigc claims {lane}"))))
 
 
 _INPUTS = (
@@ -136,17 +159,19 @@ _FILES = (
 )
 
 
-def take(engine: Engine, session: Session, job_id: str, worker: WorkerIdentity, now: datetime) -> Row[Any] | None:
-    """Make a waiting job this worker's, or give None where another one was faster."""
+def take(engine: Engine, session: Session, ids: Sequence[str], worker: WorkerIdentity, now: datetime) -> list[Row[Any]]:
+    """Make waiting jobs this worker's, in this order; those are left out which another one was faster to take.
+
+    Where owners have a quota, each job needs a call of its own.
+    """
     quota = engine.settings.max_running_per_owner
     if not engine.db.is_sqlite:
         # A row that another worker is just taking is skipped, not waited for.
-        free = select(Job.tenant_id, Job.owner).where(Job.id == job_id, Job.status == "queued")
-        owner = session.execute(free.with_for_update(skip_locked=True)).one_or_none()
-        if owner is None:
-            return None
-        if quota:
-            _hold_turn(engine, session, worker.lane, owner)
+        free = select(Job.id, Job.tenant_id, Job.owner).where(Job.id.in_(ids), Job.status == "queued")
+        owners = {row.id: row for row in session.execute(free.with_for_update(skip_locked=True))}
+        ids = [job_id for job_id in ids if job_id in owners]
+        if quota and ids:
+            _hold_turn(engine, session, worker.lane, owners[ids[0]])
     values = {
         "lease_until": now + timedelta(seconds=engine.settings.lease_seconds),
         "worker_id": worker.id,
@@ -154,15 +179,15 @@ def take(engine: Engine, session: Session, job_id: str, worker: WorkerIdentity, 
         "phase": "preparing",
         "failure": None,
     }
-    bound = {"its_lane": worker.lane, "its_kind": worker.device_kind, "now": now, "fresh": uuid4().hex}
+    bound = {"its_lane": worker.lane, "its_kind": worker.device_kind, "now": now, "fresh": uuid4().hex[:FRESH]}
     event = state_event("running", worker=worker.id)
     rule = _bounded(worker.lane, quota) if quota else _TAKING
-    job = apply(session, job_id, Move("queued", "running", values, [event], rule=rule, bound=bound), now)
-    if job is None:
-        return None
-    if job.attempt > 1:
-        curves.forget_after(session, job.id, job.checkpoint_step)
-    return job
+    move = Move("queued", "running", values, [event], rule=rule, bound=bound)
+    jobs = apply_to_all(session, ids, move, now)
+    for job in jobs:
+        if job.attempt > 1:
+            curves.forget_after(session, job.id, job.checkpoint_step)
+    return jobs
 
 
 def _hold_turn(engine: Engine, session: Session, lane: str, owner: Any) -> None:
@@ -172,10 +197,19 @@ def _hold_turn(engine: Engine, session: Session, lane: str, owner: Any) -> None:
     session.execute(turn.on_conflict_do_update(index_elements=["lane", "tenant_id", "owner"], set_=unchanged))
 
 
-def pass_turn(engine: Engine, session: Session, job: Row[Any], now: datetime) -> None:
-    """Note that the job's owner was served; the others are next."""
-    turn = {"lane": job.lane, "tenant_id": job.tenant_id, "owner": job.owner, "claimed_at": now}
-    session.connection().execute(_turn(engine.db), turn)
+def pass_turns(engine: Engine, session: Session, jobs: Sequence[Row[Any]], now: datetime) -> None:
+    """Note that the owners of these jobs were served, one after the other; those who were not are next."""
+    served = {(job.tenant_id, job.owner): place for place, job in enumerate(jobs)}
+    turns = [
+        {
+            "lane": jobs[0].lane,
+            "tenant_id": tenant,
+            "owner": owner,
+            "claimed_at": now + timedelta(microseconds=place),
+        }
+        for (tenant, owner), place in served.items()
+    ]
+    session.connection().execute(_turn(engine.db), turns)
 
 
 @lru_cache(maxsize=2)
@@ -192,7 +226,8 @@ _TAKING = Rule(
     guards=claimable(bindparam("its_lane"), bindparam("its_kind"), _NOW),
     computed={
         "attempt": Job.attempt + 1,
-        "lease_id": _EPOCH.op("||")(bindparam("fresh")),
+        # Fresh for every claim; the end of the job's random id makes it one of its own within a claim of several.
+        "lease_id": _EPOCH.op("||")(bindparam("fresh")).op("||")(func.substr(Job.id, ID_TAIL)),
         "started_at": func.coalesce(Job.started_at, _NOW),
         # A later attempt's progress goes back to where it resumes.
         "step": case((Job.attempt > 0, _RESUMED), else_=Job.step),

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import DateTime, Dialect, Engine, create_engine, event, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.types import TypeDecorator
 
@@ -22,6 +22,7 @@ POSTGRES_OPTIONS = "-c idle_in_transaction_session_timeout=10s -c timezone=UTC"
 # A half-open connection is noticed in seconds, not in the kernel's two hours.
 POSTGRES_KEEPALIVE = {"keepalives_idle": 5, "keepalives_interval": 3, "keepalives_count": 3, "tcp_user_timeout": 15_000}
 RACES = 5
+DEADLOCK = "40P01"  # PostgreSQL's code for what it ended because two waited for each other
 
 T = TypeVar("T")
 
@@ -91,15 +92,19 @@ class Database:
             yield session
 
     def transact(self, work: Callable[[Session, datetime], T]) -> T:
-        """Run a short writing transaction, again from its start when a neighbour wrote the same unique value first.
+        """Run a short writing transaction, again from its start when a neighbour was in its way.
 
-        On SQLite, which has one writer at a time, those of several threads are committed together.
+        That is: it wrote the same unique value first, or each held a row that the other wanted. On SQLite, which
+        has one writer at a time, the transactions of several threads are committed together.
         """
         for _ in range(RACES - 1):
             try:
                 return self._once(work)
             except IntegrityError:
                 continue
+            except OperationalError as error:
+                if getattr(error.orig, "sqlstate", None) != DEADLOCK:
+                    raise
         return self._once(work)
 
     def later(self, work: Callable[[Session, datetime], object]) -> None:

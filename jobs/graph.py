@@ -30,8 +30,9 @@ NEED_ENDED = "Cancelled because the job it waited for, {name}, ended as {status}
 
 _DEPENDANTS = (
     select(JobDependency.job_id)
+    .distinct()
     .join(Job, Job.id == JobDependency.needs_id)
-    .where(JobDependency.needs_id == bindparam("ended"), Job.status.in_(FINAL))
+    .where(JobDependency.needs_id.in_(bindparam("ended", expanding=True)), Job.status.in_(FINAL))
 )
 _NEEDS: Any = (
     select(
@@ -133,13 +134,13 @@ def _target(found: Sequence[Row[Any]]) -> tuple[JobStatus, Row[Any] | None]:
     return ("queued" if all(need.status == "succeeded" for need in found) else "blocked"), None
 
 
-def settle(session: Session, ended: str, now: datetime) -> list[Row[Any]]:
-    """Move on the jobs that waited for one that has ended, and with cancelled ones those that waited for them.
+def settle(session: Session, ended: Sequence[str], now: datetime) -> list[Row[Any]]:
+    """Move on the jobs that waited for those that have ended, and with cancelled ones those that waited for them.
 
     Returns:
         The jobs that are queued now: :func:`announce` them after the commit.
     """
-    return _walk(session, list(session.scalars(_DEPENDANTS, {"ended": ended})), now)
+    return _walk(session, _dependants(session, ended), now)
 
 
 def unblock(engine: Engine) -> int:
@@ -173,9 +174,13 @@ def _walk(session: Session, waiting: list[str], now: datetime) -> list[Row[Any]]
         if job.status == "queued":
             freed.append(job)
         else:
-            for dependant in session.scalars(_DEPENDANTS, {"ended": job.id}):
+            for dependant in _dependants(session, [job.id]):
                 heapq.heappush(waiting, dependant)
     return freed
+
+
+def _dependants(session: Session, ended: Sequence[str]) -> list[str]:
+    return list(session.connection().execute(_DEPENDANTS, {"ended": ended}).scalars())
 
 
 def _settle_one(session: Session, job_id: str, now: datetime) -> Row[Any] | None:

@@ -228,7 +228,7 @@ class Lease:
 
         def ending(session: Session, now: datetime) -> list[Row[Any]]:
             work(session, now)
-            return graph.settle(session, self.claim.job_id, now)
+            return graph.settle(session, [self.claim.job_id], now)
 
         try:
             graph.announce(self._engine, self._engine.db.transact(ending))

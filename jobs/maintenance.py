@@ -124,7 +124,7 @@ def expire(engine: Engine) -> int:
     for job_id in late:
         with engine.db.begin() as session:
             if apply(session, job_id, move, now, Job.expires_at < now) is not None:
-                graph.settle(session, job_id, now)
+                graph.settle(session, [job_id], now)
                 expired += 1
     return expired
 
@@ -180,5 +180,5 @@ def _reap(engine: Engine, session: Session, job_id: str, lease_id: str) -> Row[A
         session.execute(
             ended.values(ended_at=now, outcome="lost", failure_code="worker_lost", stderr_tail=printed or None)
         )
-        graph.settle(session, job_id, now)
+        graph.settle(session, [job_id], now)
     return job

@@ -90,43 +90,55 @@ def apply(session: Session, job_id: str, move: Move, now: datetime, *guards: Col
     Raises:
         IllegalMove: The table of states has no such move.
     """
-    if (move.source, move.target) not in LEGAL:
-        raise IllegalMove(f"{move.source} -> {move.target}")
-    values = dict(move.values)
-    if move.target != move.source:
-        values |= _entering(move.target, now)
-    if move.visible and move.rule is None:
+    if move.rule is not None:
+        rows = apply_to_all(session, [job_id], move, now)
+        return rows[0] if rows else None
+    values = _values(move, now)
+    if move.visible:
         values |= {"version": Job.version + 1, "updated_at": now}
-    if move.events and move.rule is None:
+    if move.events:
         values["last_seq"] = Job.last_seq + len(move.events)
-    if move.rule is None:
-        wanted = (Job.id == job_id, Job.status == move.source, *guards)
-        row = session.execute(_UPDATE.where(*wanted).values(status=move.target, **values)).one_or_none()
-    else:
-        row = _apply_rule(session, job_id, move, {"status": move.target, **values}, now)
-    if row is not None and move.events:
-        add_events(session, job_id, row.last_seq - len(move.events) + 1, move.events, now)
+    wanted = (Job.id == job_id, Job.status == move.source, *guards)
+    row = session.execute(_UPDATE.where(*wanted).values(**values)).one_or_none()
+    if row is not None:
+        add_events(session, [row], move.events, now)
     return row
 
 
-def _apply_rule(session: Session, job_id: str, move: Move, values: Mapping[str, Any], now: datetime) -> Row[Any] | None:
-    """The same with a statement that is kept: putting one together costs several times what running it does."""
+def apply_to_all(session: Session, ids: Sequence[str], move: Move, now: datetime) -> list[Row[Any]]:
+    """Make the same move, which has a rule, with each job that is as expected.
+
+    Its statement is kept: putting one together costs several times what running it does.
+
+    Returns:
+        The whole new rows in the order of the ids, without those whose guards did not hold.
+
+    Raises:
+        IllegalMove: The table of states has no such move.
+    """
     assert move.rule is not None
-    statement = _statement(move.rule, tuple(sorted(values)), move.visible)
-    given = {"at_id": job_id, "at_status": move.source, "at_now": now, "at_events": len(move.events)}
-    new = {f"new_{name}": value for name, value in values.items()}
-    return session.connection().execute(statement, given | new | dict(move.bound)).one_or_none()
+    values = _values(move, now)
+    several = len(ids) != 1
+    statement = _statement(move.rule, tuple(sorted(values)), move.visible, several)
+    given: dict[str, Any] = {"at_id": ids if several else ids[0], "at_status": move.source}
+    given |= {"at_now": now, "at_events": len(move.events)} | {f"new_{name}": value for name, value in values.items()}
+    rows = session.connection().execute(statement, given | dict(move.bound)).all()
+    if several:
+        places = {job_id: place for place, job_id in enumerate(ids)}
+        rows = sorted(rows, key=lambda row: places[row.id])
+    add_events(session, rows, move.events, now)
+    return list(rows)
 
 
 @lru_cache(maxsize=256)
-def _statement(rule: Rule, names: tuple[str, ...], visible: bool) -> Update:
+def _statement(rule: Rule, names: tuple[str, ...], visible: bool, several: bool) -> Update:
     columns = Job.__table__.c
     values: dict[str, Any] = {name: bindparam(f"new_{name}", type_=columns[name].type) for name in names}
     values |= {"last_seq": Job.last_seq + bindparam("at_events"), **rule.computed}
     if visible:
         values |= {"version": Job.version + 1, "updated_at": bindparam("at_now", type_=columns.updated_at.type)}
-    where = (Job.id == bindparam("at_id"), Job.status == bindparam("at_status"), *rule.guards)
-    kept: Update = _UPDATE.where(*where).values(values)
+    job = Job.id.in_(bindparam("at_id", expanding=True)) if several else Job.id == bindparam("at_id")
+    kept: Update = _UPDATE.where(job, Job.status == bindparam("at_status"), *rule.guards).values(values)
     return kept
 
 
@@ -134,22 +146,22 @@ _UPDATE: Any = update(Job.__table__).returning(*Job.__table__.c)  # type: ignore
 _ADD = insert(JobEvent.__table__)  # type: ignore[arg-type]
 
 
-def add_events(session: Session, job_id: str, first: int, events: Sequence[NewEvent], now: datetime) -> None:
-    """Write events under the numbers that the UPDATE has taken for them."""
-    session.connection().execute(
-        _ADD,
-        [
-            {
-                "job_id": job_id,
-                "seq": first + place,
-                "at": now,
-                "kind": event.kind,
-                "terminal": event.kind == "end",
-                "data": dict(event.data),
-            }
-            for place, event in enumerate(events)
-        ],
-    )
+def add_events(session: Session, jobs: Sequence[Any], events: Sequence[NewEvent], now: datetime) -> None:
+    """Write events of each job under the last of its numbers, which it has taken for them already."""
+    rows = [
+        {
+            "job_id": job.id,
+            "seq": job.last_seq - len(events) + 1 + place,
+            "at": now,
+            "kind": event.kind,
+            "terminal": event.kind == "end",
+            "data": dict(event.data),
+        }
+        for job in jobs
+        for place, event in enumerate(events)
+    ]
+    if rows:
+        session.connection().execute(_ADD, rows)
 
 
 def state_event(status: JobStatus, **more: Any) -> NewEvent:
@@ -157,10 +169,15 @@ def state_event(status: JobStatus, **more: Any) -> NewEvent:
     return NewEvent("end" if status in FINAL else "state", {"status": status} | more)
 
 
-def _entering(target: JobStatus, now: datetime) -> dict[str, Any]:
-    """Columns that follow from the status alone; the database checks the first two as well."""
-    values: dict[str, Any] = {}
-    if target != "running":
+def _values(move: Move, now: datetime) -> dict[str, Any]:
+    """The columns a move sets: its own, and those that follow from the new status alone."""
+    source, target = move.source, move.target
+    if (source, target) not in LEGAL:
+        raise IllegalMove(f"{source} -> {target}")
+    values = {**move.values, "status": target}
+    if target == source:
+        return values
+    if target != "running":  # the database checks this, too
         values |= {"lease_id": None, "lease_until": None}
     if target in FINAL:
         values["finished_at"] = now

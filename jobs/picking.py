@@ -7,9 +7,10 @@ one whose model is cold is passed for at most :data:`PATIENCE` by those whose mo
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from itertools import chain, zip_longest
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, bindparam, exists, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, bindparam, exists, func, or_, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
 from jobs.tables import Job, JobInput, OwnerTurn
@@ -75,22 +76,22 @@ def full_owners(session: Session, lane: str, quota: int) -> list[tuple[str, str]
 class _Queries:
     """Statements over the same jobs. Built once: putting them together would cost more than running them."""
 
-    turn: Any
+    turns: Any
     oldest: Any
     any: Any
 
 
 def _queries(*eligible: ColumnElement[bool]) -> _Queries:
-    """The owner with an eligible job whose last claim is the oldest (an index look-up for each); that owner's jobs."""
+    """The owners with an eligible job, whose last claim is the oldest first (an index look-up for each); their jobs."""
     return _Queries(
-        turn=select(OwnerTurn.tenant_id, OwnerTurn.owner)
+        turns=select(OwnerTurn.tenant_id, OwnerTurn.owner)
         .where(
             OwnerTurn.lane == bindparam("lane"),
             exists().where(Job.tenant_id == OwnerTurn.tenant_id, Job.owner == OwnerTurn.owner, *eligible),
         )
         .order_by(OwnerTurn.claimed_at, OwnerTurn.tenant_id, OwnerTurn.owner)
-        .limit(1),
-        oldest=select(Job.id, Job.created_at)
+        .limit(bindparam("owners")),
+        oldest=select(Job.id, Job.created_at, Job.attempt)
         .where(*eligible, Job.tenant_id == bindparam("tenant_id"), Job.owner == bindparam("owner"))
         .order_by(Job.created_at, Job.id)
         .limit(bindparam("window")),
@@ -147,13 +148,24 @@ def overdue(now: datetime, aging: timedelta, top: int, low: int) -> datetime:
     return now - aging * (top - low)
 
 
-def pick(session: Session, wish: Wish, now: datetime, passed: Sequence[str] = ()) -> str | None:
-    """The id of the job whose turn it is, or None when none waits.
+class Run(NamedTuple):
+    """Jobs in the order in which their turns come, and whether another look could find more of them."""
+
+    jobs: Sequence[str] = ()
+    more: bool = False
+
+
+def pick(session: Session, wish: Wish, now: datetime, most: int = 1, passed: Sequence[str] = ()) -> Run:
+    """The jobs whose turn it is now, next, and so on, as far as one look can tell; none where none waits.
+
+    It reaches as far as the owners that wait have jobs in equal number: one of each, then the next of each.
+    A job that was tried before is the last one of it.
 
     Args:
         session: Only read from.
         wish: What the worker may take.
         now: The database's clock.
+        most: How many to look for; only one is, where owners have a quota, which each claim changes.
         passed: Jobs that another worker is just taking.
     """
     about: dict[str, Any] = {"lane": wish.lane, "device_kind": wish.device_kind, "now": now, "passed": list(passed)}
@@ -162,27 +174,50 @@ def pick(session: Session, wish: Wish, now: datetime, passed: Sequence[str] = ()
         about["full"] = full
     level = session.execute(_LEVELS[bool(full)], about).one()
     if level.top is None:
-        return None
+        return Run()
     about["priority"] = level.top
     late = False
     if level.low < level.top:
         about["overdue"] = overdue(now, wish.aging, level.top, level.low)
         late = session.scalar(_LATE[bool(full)], about) is not None
-    return _choose(session, _QUERIES[bool(full), late], about, wish.warm)
+    alone = late or wish.quota > 0
+    run = _choose(session, _QUERIES[bool(full), late], about, wish.warm, 1 if alone else most)
+    return run._replace(more=run.more or alone or level.low < level.top)
 
 
-def _choose(session: Session, queries: _Queries, about: dict[str, Any], warm: frozenset[str]) -> str | None:
-    turn = session.execute(queries.turn, about).one_or_none()
-    if turn is None:  # a row that this code did not write has no turn; it is taken all the same
+def _choose(session: Session, queries: _Queries, about: dict[str, Any], warm: frozenset[str], most: int) -> Run:
+    owners = session.execute(queries.turns, about | {"owners": most}).all()
+    if not owners:  # a row that this code did not write has no turn; it is taken all the same
         first: str | None = session.scalar(queries.any, about)
-        return first
-    about |= {"tenant_id": turn.tenant_id, "owner": turn.owner, "window": WINDOW if warm else 1}
-    window = session.execute(queries.oldest, about).all()
-    if not window:
-        return None
-    oldest: str = window[0].id
-    if len(window) == 1 or about["now"] - window[0].created_at > PATIENCE:
-        return oldest
-    jobs = [row.id for row in window]
-    warmed = set(session.scalars(_WARM, {"jobs": jobs, "warm": list(warm)}))
-    return next((job for job in jobs if job in warmed), oldest)
+        return Run([first], more=True) if first is not None else Run()
+    rounds = 1 if len(owners) == most else most // len(owners)
+    own = [
+        _of_owner(session, queries, about | {"tenant_id": owner.tenant_id, "owner": owner.owner}, warm, rounds)
+        for owner in owners
+    ]
+    run = list[str]()
+    for job in chain.from_iterable(zip_longest(*own)):
+        if job is None:  # this owner has no more: who is next, another look must tell
+            return Run(run, more=True)
+        run.append(job.id)
+        if job.attempt:
+            return Run(run, more=True)
+    return Run(run, more=len(run) == rounds * len(owners))
+
+
+def _of_owner(
+    session: Session, queries: _Queries, about: dict[str, Any], warm: frozenset[str], count: int
+) -> list[Row[Any]]:
+    """An owner's next jobs: what is warm among the oldest, unless the oldest has waited too long, else the oldest."""
+    width = WINDOW if warm else 1
+    waiting = list(session.execute(queries.oldest, about | {"window": width + count - 1}))
+    warmed = set[str]()
+    if warm and len(waiting) > 1:
+        warmed.update(session.scalars(_WARM, {"jobs": [job.id for job in waiting], "warm": list(warm)}))
+    taken = list[Row[Any]]()
+    while waiting and len(taken) < count:
+        place = 0
+        if warmed and about["now"] - waiting[0].created_at <= PATIENCE:
+            place = next((place for place, job in enumerate(waiting[:width]) if job.id in warmed), 0)
+        taken.append(waiting.pop(place))
+    return taken

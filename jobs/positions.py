@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count, islice, takewhile
 from typing import Any, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, case, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from jobs.picking import overdue
@@ -31,6 +31,44 @@ class Waiting(NamedTuple):
 
 
 _COLUMNS = tuple(getattr(Job, name) for name in Waiting._fields)
+
+
+_HERE = (
+    Job.status == "queued",
+    Job.lane == bindparam("lane"),
+    Job.device_kind == bindparam("device_kind"),
+)
+_OTHER_OWNER = exists().where(
+    OwnerTurn.lane == bindparam("lane"),
+    or_(OwnerTurn.tenant_id != bindparam("tenant_id"), OwnerTurn.owner != bindparam("owner")),
+    exists().where(*_HERE, Job.tenant_id == OwnerTurn.tenant_id, Job.owner == OwnerTurn.owner),
+)
+_LEVEL = select(Job.priority).where(*_HERE).limit(1)
+_MIXED = or_(
+    _OTHER_OWNER,
+    _LEVEL.order_by(Job.priority.desc()).scalar_subquery() != bindparam("priority"),
+    _LEVEL.order_by(Job.priority).scalar_subquery() != bindparam("priority"),
+)
+_OLDER, _AS_OLD = (
+    select(func.count()).select_from(
+        select(Job.id).where(*_HERE, Job.priority == bindparam("priority"), *older).limit(CAP).subquery()
+    )
+    for older in (
+        [Job.created_at < bindparam("created_at")],
+        [Job.created_at == bindparam("created_at"), Job.id < bindparam("id")],
+    )
+)
+_BEFORE = select(case((_MIXED, None), else_=_OLDER.scalar_subquery() + _AS_OLD.scalar_subquery()))
+
+
+def by_age(session: Session, job: Job) -> int | None:
+    """A waiting job's place, 1 being next, to 1,000, where only age decides: all are of one owner and one priority.
+
+    None where they are not; then :class:`Line` tells. Indexes answer this, however long the queue is.
+    """
+    about = {name: getattr(job, name) for name in (*Waiting._fields, "lane", "device_kind")}
+    found: int | None = session.connection().execute(_BEFORE, about).scalar_one()
+    return None if found is None else min(CAP, found + 1)
 
 
 class Line:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from sqlalchemy import Row, Select, exists, func, or_, select
 from sqlalchemy.orm import Session
 
-from jobs import curves, disk, graph, states
+from jobs import curves, disk, graph, positions, states
 from jobs.curves import Point
 from jobs.dispatch import DEVICE_KINDS, LANES
 from jobs.engine import Engine
@@ -112,10 +112,15 @@ class Repository:
                 return graph.label(session, job)
         return Label(job.status)
 
-    def queue_position(self, job: Job) -> int | None:
-        """The place of a waiting job in its lane, 1 being next; None for others. Counts to 1,000."""
+    def queue_position(self, job: Job, alone: bool = False) -> int | None:
+        """The place of a waiting job in its lane, 1 being next, to 1,000; None for others. Quicker if ``alone``."""
         if job.status != "queued":
             return None
+        if alone:
+            with self.engine.db.read() as session:
+                found = positions.by_age(session, job)
+            if found is not None:
+                return found
         return min(len(self._before(job)) + 1, CAP)
 
     def starts_in(self, job: Job) -> Span | None:

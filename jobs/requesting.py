@@ -107,7 +107,7 @@ def _move(session: Session, job: Job, move: Move, now: datetime) -> bool:
     if apply(session, job.id, move, now) is None:
         return False
     if move.target in FINAL:
-        graph.settle(session, job.id, now)
+        graph.settle(session, [job.id], now)
     return True
 
 

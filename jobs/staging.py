@@ -1,10 +1,12 @@
 """Where an attempt works, and what its runner printed last, for whoever finds it dead."""
 
+import shutil
 from pathlib import Path
 
 from jobs.naming import plain
 from jobs.settings import Settings
 
+OUT = "out"
 PRINTED = "printed"
 TAIL_BYTES = 64 * 1024
 
@@ -12,6 +14,15 @@ TAIL_BYTES = 64 * 1024
 def directory(settings: Settings, job_id: str, attempt: int, lease_id: str) -> Path:
     """The directory of one attempt, which nobody else writes to."""
     return settings.staging / f"{job_id}.{attempt}.{lease_id[:8]}"
+
+
+def remove(attempt: Path) -> None:
+    """Remove the directory of an attempt; that of a short one holds nothing but an empty ``out``, as a rule."""
+    try:
+        (attempt / OUT).rmdir()
+        attempt.rmdir()
+    except OSError:
+        shutil.rmtree(attempt, ignore_errors=True)
 
 
 def last_words(attempt: Path) -> str:

@@ -212,7 +212,7 @@ def insert_job(session: Session, engine: Engine, principal: Principal, draft: Dr
     )
     rows.add(session, job)
     session.add_all(JobDependency(job_id=job.id, needs_id=id_, field=name) for id_, name in draft.waits.items())
-    add_events(session, job.id, 1, [state_event(status, by=principal.owner)], now)
+    add_events(session, [job], [state_event(status, by=principal.owner)], now)
     turn = {"lane": lane, "tenant_id": principal.tenant_id, "owner": principal.owner, "claimed_at": NEVER}
     session.connection().execute(_turn(engine.db), turn)
     return job

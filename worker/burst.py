@@ -17,6 +17,7 @@ from jobs.artifacts import NewFile
 from jobs.claiming import Claim
 from jobs.errors import BlobMissing, LeaseLost
 from jobs.lifecycle import Beat, Lease
+from jobs.staging import OUT
 from jobs.together import Write, end_together
 from worker import failures
 from worker.harvest import Harvest
@@ -117,7 +118,7 @@ class Burst:
             record(end, lease, heart, harvest, staging)
             return
         try:
-            files = harvest.outputs(staging / "out")
+            files = harvest.outputs(staging / OUT)
         except Exception:  # noqa: BLE001 - it comes again, where it is recorded
             record(end, lease, heart, harvest, staging)
             return

@@ -38,7 +38,7 @@ class Workplace:
         device: A torch device string.
         inputs: Local, verified directories by the name of the setting.
         out_dir: Becomes the job's artifacts.
-        scratch: For previews and checkpoints on their way to the supervisor.
+        scratch: For previews and checkpoints on their way to the supervisor; made when first needed.
         resume_from: The checkpoint to go on from.
         checkpoint_seconds: Least time between two checkpoints.
         adjustments: How to go gentler about the settings than they say.
@@ -167,6 +167,7 @@ class PipeRun:
 
     def _scratch_path(self, kind: str) -> Path:
         self._files += 1
+        self._place.scratch.mkdir(exist_ok=True)  # most short runs need none
         return self._place.scratch / f"{kind}-{os.getpid()}-{self._files}"
 
 

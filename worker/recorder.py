@@ -11,6 +11,7 @@ from jobs import disk
 from jobs.artifacts import NewFile
 from jobs.errors import LeaseLost
 from jobs.lifecycle import Failure, Lease
+from jobs.staging import OUT
 from worker import failures
 from worker.failures import Ending
 from worker.harvest import Harvest
@@ -75,7 +76,7 @@ def _succeed(end: End, lease: Lease, heart: Heart, harvest: Harvest, staging: Pa
         heart.hand_over(lambda last: lease.succeed(end.metrics, files, last))
 
     try:
-        harvest.store(staging / "out", write)
+        harvest.store(staging / OUT, write)
     except LeaseLost:
         raise
     except Exception as error:

@@ -50,9 +50,9 @@ class Runner:
         import torch
 
         torch.set_num_threads(threads)
-        self._events.send("ready", pid=os.getpid())
         if preload:
             _import_models(until=lambda: not self._jobs.empty())
+        self._events.send("ready", pid=os.getpid())
         while True:
             job = self._jobs.get()
             self._events.send("end", **self._run(job), warm=self._models.keys)

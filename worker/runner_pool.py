@@ -53,6 +53,7 @@ class Tail:
         self._fd = fd
         self._chunks: deque[bytes] = deque()
         self._held = 0
+        self._copy_path: Path | None = None
         self._copy: FileIO | None = None
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._pump, name="runner-output", daemon=True)
@@ -71,12 +72,15 @@ class Tail:
             self._drop_copy()
 
     def copy_to(self, path: Path) -> None:
-        """Keep the end of it in a file, too, from now on: it outlives this process, should that be killed."""
+        """Keep the end of it in a file, too, from now on: it outlives this process, should that be killed.
+
+        There is no file as long as nothing is printed.
+        """
         with self._lock:
             self._drop_copy()
-            with contextlib.suppress(OSError):
-                self._copy = FileIO(path, "w")
-                self._write_copy()
+            self._copy_path = path
+            if self._chunks:
+                self._copy_whole()
 
     def wait(self, seconds: float) -> None:
         """Wait until everything is read: the process is dead, and so is whatever it started."""
@@ -89,42 +93,54 @@ class Tail:
                 self._held += len(chunk)
                 while self._held - len(self._chunks[0]) >= TAIL_BYTES:
                     self._held -= len(self._chunks.popleft())
-                self._add_to_copy(chunk)
+                self._copy_new(chunk)
         with self._lock:
             self._drop_copy()
         os.close(self._fd)
 
-    def _add_to_copy(self, chunk: bytes) -> None:
-        if self._copy is None:
+    def _copy_new(self, chunk: bytes) -> None:
+        if self._copy is None or self._copy.tell() + len(chunk) > 4 * TAIL_BYTES:
+            self._copy_whole()
             return
         try:
             self._copy.write(chunk)
-            if self._copy.tell() > 4 * TAIL_BYTES:
-                self._write_copy()
         except OSError:  # a full disk: what is kept in memory must do
             self._drop_copy()
 
-    def _write_copy(self) -> None:
-        assert self._copy is not None
-        self._copy.seek(0)
-        self._copy.truncate()
-        self._copy.write(b"".join(self._chunks)[-TAIL_BYTES:])
+    def _copy_whole(self) -> None:
+        if self._copy_path is None:
+            return
+        try:
+            self._copy = self._copy or FileIO(self._copy_path, "w")
+            self._copy.seek(0)
+            self._copy.truncate()
+            self._copy.write(b"".join(self._chunks)[-TAIL_BYTES:])
+        except OSError:
+            self._drop_copy()
 
     def _drop_copy(self) -> None:
+        self._copy_path = None
         if self._copy is not None:
             self._copy.close()
             self._copy = None
 
 
 class Runner:
-    """One runner process, seen from its supervisor."""
+    """One runner process, seen from its supervisor.
+
+    Attributes:
+        jobs: How many it was given.
+        warm: Keys of the models it has loaded.
+        oom_kills: What the kernel had killed for memory before the last of them.
+    """
 
     def __init__(self, process: "subprocess.Popen[bytes]", commands: Writer, events: Reader, tail: Tail) -> None:
         self.process = process
         self.events = events
         self.tail = tail
-        self.jobs = 0
+        self.jobs = self.oom_kills = 0
         self.warm: frozenset[str] = frozenset()
+        self._ready = False
         self._commands = commands
         # Unlike the end of the pipe, this is not held back by something the runner has forked.
         self.exit_fd = os.pidfd_open(process.pid) if hasattr(os, "pidfd_open") else None
@@ -142,6 +158,11 @@ class Runner:
     def read(self) -> list[Message]:
         """What it has said since."""
         return self.events.read()
+
+    def ready(self) -> bool:
+        """Whether it has imported all it needs; asked of one that has no job yet."""
+        self._ready = self._ready or any(message["kind"] == "ready" for message in self.read())
+        return self._ready
 
     def alive(self) -> bool:
         """Whether the process runs."""
@@ -213,7 +234,7 @@ class RunnerPool:
     Args:
         spec: How they are started.
         keep: Whether a runner stays for the next job (generation) or each job gets a fresh one (training).
-        max_jobs: Jobs after which a kept runner is replaced.
+        max_jobs: Jobs after which a kept runner is replaced, as soon as its successor is ready.
     """
 
     def __init__(self, spec: RunnerSpec, keep: bool, max_jobs: int) -> None:
@@ -223,32 +244,34 @@ class RunnerPool:
         # One thread for life: the kernel kills a runner when the thread that started it ends.
         self._starter = ThreadPoolExecutor(1, thread_name_prefix="runner-starter")
         self._next: Future[Runner] | None = None
+        self._successor: Future[Runner] | None = None
 
     @property
     def warm(self) -> frozenset[str]:
         """Keys of the models that the waiting runner has loaded."""
-        waiting = self._waiting()
+        waiting = _started(self._next)
         return waiting.warm if waiting is not None else frozenset()
 
     def start_ahead(self) -> None:
         """Have a runner wait for the next job; returns at once."""
         if self._next is None:
-            self._next = self._starter.submit(start_runner, self._spec)
+            self._next, self._successor = self._successor or self._start(), None
 
     def take(self) -> Runner:
         """The waiting runner, or a new one where it has died meanwhile."""
         waiting, self._next = self._next, None
-        runner = (waiting or self._starter.submit(start_runner, self._spec)).result()
+        runner = (waiting or self._start()).result()
         if not runner.alive():
             runner.close()
-            runner = self._starter.submit(start_runner, self._spec).result()
+            runner = self._start().result()
         runner.jobs += 1
+        runner.oom_kills = linux.oom_kills()
         runner.tail.clear()
         return runner
 
     def give_back(self, runner: Runner, healthy: bool) -> None:
         """Keep a runner for the next job, or replace it."""
-        if self._keep and healthy and runner.jobs < self._max_jobs and runner.alive():
+        if self._keep and healthy and runner.alive() and not self._relieved(runner):
             self._next = Future()
             self._next.set_result(runner)
             return
@@ -256,14 +279,33 @@ class RunnerPool:
         self.start_ahead()
 
     def close(self) -> None:
-        """Kill the waiting runner and start no more."""
-        waiting, self._next = self._next, None
-        if waiting is not None:
-            with contextlib.suppress(OSError):
-                waiting.result().close()
+        """Kill the waiting runners and start no more."""
+        waiting, self._next, self._successor = (self._next, self._successor), None, None
+        for started in waiting:
+            if started is not None:
+                with contextlib.suppress(OSError):
+                    started.result().close()
         self._starter.shutdown()
 
-    def _waiting(self) -> Runner | None:
-        if self._next is None or not self._next.done() or self._next.exception() is not None:
-            return None
-        return self._next.result()
+    def _relieved(self, runner: Runner) -> bool:
+        """Whether a runner that has done its share has a successor that is ready; one is started for it."""
+        if runner.jobs < self._max_jobs:
+            return False
+        self._successor = self._successor or self._start()
+        successor = _started(self._successor)
+        if successor is not None and successor.alive():
+            return successor.ready()
+        if self._successor.done():  # it could not be started, or is dead: another one is, next time
+            self._successor = None
+        if successor is not None:
+            successor.close()
+        return False
+
+    def _start(self) -> "Future[Runner]":
+        return self._starter.submit(start_runner, self._spec)
+
+
+def _started(future: "Future[Runner] | None") -> Runner | None:
+    if future is None or not future.done() or future.exception() is not None:
+        return None
+    return future.result()

@@ -11,10 +11,9 @@ import threading
 from collections.abc import Sequence
 
 from jobs import disk, workers
-from jobs.claiming import Claim, WorkerIdentity
+from jobs.claiming import Claim, WorkerIdentity, claim_several
 from jobs.engine import Engine
 from jobs.errors import NotFound
-from jobs.together import claim_together
 from worker import devices
 from worker.bell import Bell
 from worker.burst import MOST, Burst, Pace
@@ -140,7 +139,7 @@ class Slot:
         return not self._suspect or self._settles(0)
 
     def _claim(self) -> list[Claim]:
-        return claim_together(self.engine, self._identity, self._runners.warm, self._pace.most)
+        return claim_several(self.engine, self._identity, self._runners.warm, self._pace.most)
 
     def _supervise(self, claimed: Sequence[Claim]) -> None:
         runner = self._runners.take()

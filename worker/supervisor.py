@@ -82,7 +82,6 @@ class Supervisor:
         self._heart = Heart(self._lease, settings.heartbeat_seconds, settings.lease_seconds, self._hear)
         self._staging = staging.directory(settings, claim.job_id, claim.attempt, claim.lease_id)
         self._harvest = Harvest(post.engine.store, self._lease, self._heart)
-        self._oom_kills = linux.oom_kills()
         self._cancel = self._pause = False
         self._asked: set[str] = set()
         self._kill_at = float("inf")
@@ -97,7 +96,7 @@ class Supervisor:
             if self._claim.lane == "training" or self._claim.checkpoint is not None:
                 self._last()
             end = self._work()
-            if self._harvest.is_large(self._staging / "out"):
+            if self._harvest.is_large(self._staging / staging.OUT):
                 self._last()
             self._company.note(end, self._lease, self._heart, self._harvest, self._staging)
         except LeaseLost:
@@ -106,7 +105,7 @@ class Supervisor:
             return False
         finally:
             self._heart.stop()
-            shutil.rmtree(self._staging, ignore_errors=True)
+            staging.remove(self._staging)
         return end.healthy
 
     def _work(self) -> End:
@@ -135,9 +134,9 @@ class Supervisor:
         if claim.attempt > 1:
             for stale in self._settings.staging.glob(f"{claim.job_id}.*"):
                 shutil.rmtree(stale, ignore_errors=True)  # of attempts that lost the job
-        out, scratch, resume = (self._staging / name for name in ("out", "scratch", "resume"))
-        for directory in (out, scratch):
-            directory.mkdir(parents=True)
+        out, scratch, resume = (self._staging / name for name in (staging.OUT, "scratch", "resume"))
+        self._staging.mkdir(parents=True)
+        out.mkdir()
         self._runner.tail.copy_to(self._staging / staging.PRINTED)
         self._heart.phase("preparing")
         if not all(cache.holds(files) for files in claim.inputs.values()):
@@ -256,7 +255,7 @@ class Supervisor:
 
     def _died(self) -> End:
         status = self._runner.kill()
-        return End("failed", failure=failures.from_exit(status, linux.oom_kills() > self._oom_kills))
+        return End("failed", failure=failures.from_exit(status, linux.oom_kills() > self._runner.oom_kills))
 
     def _completed(self, end: End) -> End:
         """Add what the requests make of it, and for a failure what the runner printed last."""

@@ -196,7 +196,7 @@ def test_of_two_ends_the_later_one_sees_both(actor: Actor) -> None:
     with actor.engine.db.begin() as session:
         now = actor.engine.db.now(session)
         assert apply(session, first.id, Move("running", "succeeded", events=[state_event("succeeded")]), now)
-        assert graph.settle(session, first.id, now) == []
+        assert graph.settle(session, [first.id], now) == []
         other.start()
         waits = text("select count(*) from pg_stat_activity where wait_event_type = 'Lock'")
         while other.is_alive():

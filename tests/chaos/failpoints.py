@@ -222,9 +222,9 @@ def _change_database(module: Any) -> None:
 
 
 def _change_slot(module: Any) -> None:
-    original = module.claim_together
+    original = module.claim_several
 
-    def claim_together(*arguments: Any, **named: Any) -> Any:
+    def claim_several(*arguments: Any, **named: Any) -> Any:
         global _current_lease
         found = original(*arguments, **named)
         if found:
@@ -232,7 +232,7 @@ def _change_slot(module: Any) -> None:
             _reach("after_claim")
         return found
 
-    module.claim_together = claim_together
+    module.claim_several = claim_several
 
 
 def _change_artifacts(module: Any) -> None:

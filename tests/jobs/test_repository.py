@@ -210,6 +210,29 @@ class TestQueuePosition:
         monkeypatch.setattr(positions, "CAP", 4)
         assert self.places(actor, [flood[0], flood[1], flood[7], other])[::3] == [1, 2]
 
+    def test_alone_it_is_the_same_as_in_the_whole_line(self, actor: Actor, clock: Clock) -> None:
+        actor.dataset()
+        bob, jobs = actor.as_owner("bob"), list[str]()
+
+        def same_at_each() -> bool:
+            """Whether each job is told the same place both ways, and whether age alone decided."""
+            reads = Repository(actor.engine, actor.principal)
+            rows = [actor.job(job) for job in jobs]
+            assert [reads.queue_position(row, alone=True) for row in rows] == self.places(actor, jobs)
+            with actor.engine.db.read() as session:
+                return [positions.by_age(session, row) for row in rows] == self.places(actor, jobs)
+
+        for _ in range(2):  # two at the same time, then two more
+            jobs += [actor.train().id, actor.train().id]
+            clock.advance(1)
+        assert same_at_each()
+        jobs.append(bob.train().id)
+        assert not same_at_each()
+        request_cancel(actor.engine, bob.principal, jobs.pop())
+        assert same_at_each()
+        jobs.append(actor.train(priority=1).id)
+        assert not same_at_each()
+
     def test_a_whole_list_costs_one_look(self, actor: Actor) -> None:
         jobs = [actor.train() for _ in range(5)]
         reads = Repository(actor.engine, actor.principal)

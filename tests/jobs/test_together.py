@@ -6,13 +6,13 @@ import pytest
 from sqlalchemy import update
 
 from jobs.artifacts import NewFile
-from jobs.claiming import Claim, WorkerIdentity
+from jobs.claiming import Claim, WorkerIdentity, claim_several
 from jobs.errors import BlobMissing
 from jobs.lifecycle import Beat, Lease
 from jobs.maintenance import reap
 from jobs.picking import NEVER
 from jobs.tables import Job, OwnerTurn
-from jobs.together import claim_together, end_together
+from jobs.together import end_together
 from tests.conftest import Clock
 from tests.jobs.acting import Actor
 
@@ -25,7 +25,7 @@ def draws(actor: Actor, model: str, count: int, **more: object) -> list[str]:
 
 
 def take(actor: Actor, most: int, warm: frozenset[str] = COLD) -> list[Claim]:
-    return claim_together(actor.engine, WORKER, warm, most)
+    return claim_several(actor.engine, WORKER, warm, most)
 
 
 @pytest.fixture

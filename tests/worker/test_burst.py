@@ -7,13 +7,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event
 
-from jobs.claiming import WorkerIdentity
+from jobs.claiming import WorkerIdentity, claim_several
 from jobs.engine import Engine
 from jobs.lifecycle import request_cancel
 from jobs.maintenance import reap
 from jobs.principal import Principal
 from jobs.tables import Job
-from jobs.together import claim_together
 from tests.conftest import Clock
 from tests.jobs.acting import Actor
 from tests.worker.stack import until
@@ -38,7 +37,7 @@ class Slot:
 
     def burst(self, count: int) -> Burst:
         """Claim what waits."""
-        claims = claim_together(self.actor.engine, WorkerIdentity("wrk_one", "generation", "cpu"), frozenset(), 32)
+        claims = claim_several(self.actor.engine, WorkerIdentity("wrk_one", "generation", "cpu"), frozenset(), 32)
         assert len(claims) == count
         return Burst(self.post, claims, self.runner)
 

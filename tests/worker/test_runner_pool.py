@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from tests.worker.driving import give, hear
+from tests.worker.stack import until
 from worker.runner_pool import Runner, RunnerPool, RunnerSpec, environment
 
 MakePool = Callable[..., RunnerPool]
@@ -53,18 +54,57 @@ def test_a_healthy_runner_is_kept(pool_of: MakePool) -> None:
     first.close()
 
 
-def test_a_runner_is_replaced_after_a_failure_and_after_its_jobs(pool_of: MakePool) -> None:
-    pool = pool_of(keep=True, max_jobs=2)
+def test_a_runner_is_replaced_after_a_failure(pool_of: MakePool) -> None:
+    pool = pool_of(keep=True)
     first = pool.take()
     pool.give_back(first, healthy=False)
-    second = pool.take()
     assert not first.alive()
-    pool.give_back(second, healthy=True)
-    assert pool.take() is second
-    pool.give_back(second, healthy=True)
-    third = pool.take()
-    assert third is not second
-    pool.give_back(third, healthy=True)
+    second = pool.take()
+    assert second.alive()
+    second.close()
+
+
+def test_a_runner_that_has_done_its_share_stays_until_its_successor_is_ready(pool_of: MakePool, tmp_path: Path) -> None:
+    pool = pool_of(keep=True, max_jobs=2)
+    first = pool.take()
+    pool.give_back(first, healthy=True)
+    for _ in range(2):
+        assert pool.take() is first
+        pool.give_back(first, healthy=True)
+    second = until(lambda: _other_than(first, pool))
+    assert second is not None
+    assert not first.alive()
+    give(second, "generate", tmp_path, params={})
+    assert hear(second)[-1]["outcome"] == "succeeded"
+    second.close()
+
+
+def test_a_successor_that_dies_is_followed_by_another(pool_of: MakePool) -> None:
+    pool = pool_of(keep=True, max_jobs=1)
+    first = pool.take()
+    pool.give_back(first, healthy=True)
+    doomed = until(lambda: runner_pids() - {first.pid}).pop()
+    os.kill(doomed, signal.SIGKILL)
+    second = until(lambda: _other_than(first, pool))
+    assert second is not None
+    assert second.pid != doomed
+    second.close()
+
+
+def _other_than(first: Runner, pool: RunnerPool) -> Runner | None:
+    """The runner that came in the place of another, if one did."""
+    runner = pool.take()
+    if runner is first:
+        pool.give_back(first, healthy=True)
+        return None
+    return runner
+
+
+def runner_pids() -> set[int]:
+    children = psutil.Process().children()
+    return {
+        child.pid for child in children if child.status() != psutil.STATUS_ZOMBIE and "worker.runner" in child.cmdline()
+    }
 
 
 def test_a_training_never_gets_a_used_runner(pool_of: MakePool) -> None:

@@ -68,9 +68,10 @@ class Place:
 
 
 def place(row: tables.Job, *, forecast: bool = False) -> Place:
-    """A job's place. It costs a look at the whole queue, so lists leave it out; the forecast one at what ran, too."""
+    """A job's place. It may cost a look at the whole queue, so lists leave it out; the forecast costs more."""
     reads = context.repository()
-    return Place(reads.queue_position(row), reads.starts_in(row) if forecast else None)
+    starts = reads.starts_in(row) if forecast else None
+    return Place(reads.queue_position(row, alone=not forecast), starts)
 
 
 def job(row: tables.Job, label: Label, made: Made, place: Place = Place()) -> schemas.Job:
