@@ -69,7 +69,7 @@ def full_owners(session: Session, lane: str, quota: int) -> list[tuple[str, str]
     """Tenants and owners who have as many jobs running in a lane as they may."""
     if not quota:
         return []
-    return [(row.tenant_id, row.owner) for row in session.execute(_FULL, {"lane": lane, "quota": quota})]
+    return [(row.tenant_id, row.owner) for row in session.connection().execute(_FULL, {"lane": lane, "quota": quota})]
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,23 +172,23 @@ def pick(session: Session, wish: Wish, now: datetime, most: int = 1, passed: Seq
     full = full_owners(session, wish.lane, wish.quota)
     if full:
         about["full"] = full
-    level = session.execute(_LEVELS[bool(full)], about).one()
+    level = session.connection().execute(_LEVELS[bool(full)], about).one()
     if level.top is None:
         return Run()
     about["priority"] = level.top
     late = False
     if level.low < level.top:
         about["overdue"] = overdue(now, wish.aging, level.top, level.low)
-        late = session.scalar(_LATE[bool(full)], about) is not None
+        late = session.connection().scalar(_LATE[bool(full)], about) is not None
     alone = late or wish.quota > 0
     run = _choose(session, _QUERIES[bool(full), late], about, wish.warm, 1 if alone else most)
     return run._replace(more=run.more or alone or level.low < level.top)
 
 
 def _choose(session: Session, queries: _Queries, about: dict[str, Any], warm: frozenset[str], most: int) -> Run:
-    owners = session.execute(queries.turns, about | {"owners": most}).all()
+    owners = session.connection().execute(queries.turns, about | {"owners": most}).all()
     if not owners:  # a row that this code did not write has no turn; it is taken all the same
-        first: str | None = session.scalar(queries.any, about)
+        first: str | None = session.connection().scalar(queries.any, about)
         return Run([first], more=True) if first is not None else Run()
     rounds = 1 if len(owners) == most else most // len(owners)
     own = [
@@ -210,10 +210,10 @@ def _of_owner(
 ) -> list[Row[Any]]:
     """An owner's next jobs: what is warm among the oldest, unless the oldest has waited too long, else the oldest."""
     width = WINDOW if warm else 1
-    waiting = list(session.execute(queries.oldest, about | {"window": width + count - 1}))
+    waiting = list(session.connection().execute(queries.oldest, about | {"window": width + count - 1}))
     warmed = set[str]()
     if warm and len(waiting) > 1:
-        warmed.update(session.scalars(_WARM, {"jobs": [job.id for job in waiting], "warm": list(warm)}))
+        warmed.update(session.connection().scalars(_WARM, {"jobs": [job.id for job in waiting], "warm": list(warm)}))
     taken = list[Row[Any]]()
     while waiting and len(taken) < count:
         place = 0

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from jobs.engine import Engine
 from jobs.tables import FINAL, Job
 
-FIRST_PAUSE = 0.001
+FIRST_PAUSE = 0.0005
 LAST_PAUSE = 0.25
-GROWTH = 1.15
+GROWTH = 1.1  # what ends after some time is seen a twentieth of that later, on average
 LONGEST_WAIT = 60.0
 
 
@@ -59,8 +59,11 @@ class Seen(NamedTuple):
 def look(engine: Engine, job_id: str) -> Seen | None:
     """Read what tells whether a job changed: one indexed row, three columns."""
     with engine.db.read() as session:
-        row = session.execute(select(Job.version, Job.status, Job.last_seq).where(Job.id == job_id)).one_or_none()
+        row = session.connection().execute(_LOOK, {"id": job_id}).one_or_none()
     return Seen(*row) if row else None
+
+
+_LOOK = select(Job.version, Job.status, Job.last_seq).where(Job.id == bindparam("id"))
 
 
 def watch(engine: Engine, job_id: str, until: Callable[[Seen], bool], seconds: float) -> Seen | None:

@@ -3,11 +3,17 @@
 ``celery -A worker.app worker -Q training.cpu`` is one slot; ``python -m worker.launch`` starts them all.
 """
 
+import logging
+
 import click
 from celery import Celery
 
 from jobs.dispatch import QUEUES, queues, transport_options
 from jobs.settings import Settings
+
+for _name in ("celery.worker.strategy", "celery.app.trace"):
+    # They would tell of every token that it came and went, which says nothing about a job.
+    logging.getLogger(_name).setLevel(logging.WARNING)
 
 
 def create_app(settings: Settings) -> Celery:
