@@ -201,7 +201,10 @@ def drain_engine(engine: Engine, client: "redis.Redis", jobs: int) -> tuple[floa
 def unfinished(engine: Engine) -> bool:
     """Whether any job waits or runs."""
     with engine.db.read() as session:
-        return any(session.scalar(select(Job.id).where(Job.status == s).limit(1)) for s in ("queued", "running"))
+        return session.connection().scalar(_UNFINISHED) is not None
+
+
+_UNFINISHED = select(Job.id).where(Job.status.in_(("queued", "running"))).limit(1)
 
 
 def drain_celery(client: "redis.Redis", noop: Any, jobs: int) -> float:

@@ -7,20 +7,20 @@ row count decides. An attempt that was given up as lost changes nothing, however
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, bindparam, case, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from aigc_models.base import Adjustments, Fault
-from jobs import budget, curves, graph, recovery, results
+from jobs import beats, budget, curves, graph, recovery, results
 from jobs.artifacts import NewFile
+from jobs.beats import NOTHING, Beat
 from jobs.claiming import Claim
-from jobs.db import UtcDateTime
 from jobs.engine import Engine
 from jobs.errors import LeaseLost
-from jobs.moves import Move, NewEvent, Rule, apply, state_event
+from jobs.moves import Move, NewEvent, apply, state_event
 from jobs.naming import plain
 from jobs.removal import delete_job
 from jobs.requesting import request_cancel, request_pause, resume
@@ -37,29 +37,6 @@ __all__ = [
     "request_pause",
     "resume",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Beat:
-    """What happened since the last heartbeat; everything may be left out.
-
-    Attributes:
-        phase: The present phase.
-        step: The present step.
-        total: Steps in all.
-        rate: Items per second.
-        points: Figures by step.
-        lines: Lines of the log.
-        phases: Phases begun since the last heartbeat, in order.
-    """
-
-    phase: str | None = None
-    step: int | None = None
-    total: int | None = None
-    rate: float | None = None
-    points: Sequence[tuple[int, Mapping[str, float]]] = ()
-    lines: Sequence[str] = ()
-    phases: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +91,7 @@ class Lease:
             raise LeaseLost
         return _signals(row)
 
-    def beat(self, beat: Beat = Beat()) -> Signals:
+    def beat(self, beat: Beat = NOTHING) -> Signals:
         """Renew the lease and write down what happened since the last time."""
         with self._engine.db.begin() as session:
             row, metrics = self._tell(session, self._engine.db.now(session), beat)
@@ -168,7 +145,7 @@ class Lease:
         made = results.Result(results.makes(self.claim.family, self.claim.operation), curves.clean(metrics), files)
         report = results.check_complete(self._engine, made)
 
-        return lambda session, now: self._succeed(session, now, made, report, last or Beat())
+        return lambda session, now: self._succeed(session, now, made, report, last or NOTHING)
 
     def fail(self, failure: Failure, stderr_tail: str = "") -> None:
         """End the attempt badly: try again later if the failure's kind and the budget allow it, else give up.
@@ -201,27 +178,14 @@ class Lease:
 
     def _tell(self, session: Session, now: datetime, beat: Beat) -> tuple[Row[Any], dict[str, float | None]]:
         points = curves.merge(beat.points)
-        metrics = self._seen(points)
-        row = self._write(session, self._beating(beat, metrics, now), now)
+        metrics = self.seen(points)
+        row = self._write(session, beats.renewal(self._engine.settings, beat, metrics, now), now)
         curves.write(self._engine.db, session, self.claim.job_id, points)
         return row, metrics
 
-    def _seen(self, points: Mapping[int, Mapping[str, float | None]]) -> dict[str, float | None]:
+    def seen(self, points: Mapping[int, Mapping[str, float | None]]) -> dict[str, float | None]:
         """The last value of each figure, those of an earlier beat included."""
         return self._metrics | {name: value for values in points.values() for name, value in values.items()}
-
-    def _beating(self, beat: Beat, metrics: Mapping[str, float | None], now: datetime) -> Move:
-        settings = self._engine.settings
-        given = {"phase": beat.phase, "step": beat.step, "total": beat.total, "rate": beat.rate}
-        values: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-        if beat.points:
-            values["metrics"] = dict(metrics)
-        visible = bool(values or beat.lines or beat.phases)
-        values["lease_until"] = now + timedelta(seconds=settings.lease_seconds)
-        events = [NewEvent("phase", {"phase": phase}) for phase in beat.phases]
-        events += [NewEvent("log", {"level": "info", "message": plain(line)}) for line in beat.lines]
-        rule, bound = _HELD[beat.step is not None, False], {"moved_to": beat.step, "now": now}
-        return Move("running", "running", values, events, visible, rule, bound if beat.step is not None else {})
 
     def _end(self, work: Callable[[Session, datetime], None], *outcomes: str) -> None:
         """End the attempt, unless an earlier call did so whose COMMIT was answered by silence."""
@@ -242,13 +206,7 @@ class Lease:
         self, session: Session, now: datetime, made: results.Result, report: Mapping[str, Any], last: Beat
     ) -> None:
         points = curves.merge(last.points)
-        told = self._beating(last, self._seen(points), now)
-        final = {"metrics": dict(made.metrics)} if made.metrics else {}
-        values = {**told.values, **final, "phase": None, "step": last.total}
-        if last.total is None:
-            del values["step"]  # the total is in the row
-        rule, events = _HELD[last.step is not None, last.total is None], [*told.events, state_event("succeeded")]
-        move = replace(told, target="succeeded", values=values, events=events, rule=rule)
+        move = beats.success(self._engine.settings, last, self.seen(points), made.metrics, now)
         job = self._write(session, move, now)
         curves.write(self._engine.db, session, self.claim.job_id, points)
         results.keep_files(self._engine, session, self._place("output"), made.files, now)
@@ -339,23 +297,13 @@ class Lease:
         self, session: Session, now: datetime, outcome: str, code: str | None = None, tail: str = ""
     ) -> None:
         values = {"now": now, "outcome_": outcome, "code": code, "tail": tail or None, "lease": self.claim.lease_id}
-        session.connection().execute(_END_ATTEMPT, values)
+        session.connection().execute(END_ATTEMPT, values)
 
     def _place(self, role: str, step: int | None = None) -> results.Place:
         return results.Place(self.claim.tenant_id, self.claim.job_id, role, step)
 
 
-# By whether a step is told, which counts as progress if it is another one, and whether the work is done.
-_PROGRESS = case((Job.step != bindparam("moved_to"), bindparam("now", type_=UtcDateTime)), else_=Job.progress_at)
-_HELD = {
-    (moves, done): Rule(
-        [Job.lease_id == bindparam("lease")],
-        ({"progress_at": _PROGRESS} if moves else {}) | ({"step": Job.total} if done else {}),
-    )
-    for moves in (False, True)
-    for done in (False, True)
-}
-_END_ATTEMPT = (
+END_ATTEMPT = (
     update(Attempt.__table__)  # type: ignore[arg-type]
     .where(Attempt.__table__.c.lease_id == bindparam("lease"))
     .values(

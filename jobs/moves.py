@@ -37,6 +37,10 @@ class IllegalMove(Exception):
     """The program asked for a move that is not in the table of states."""
 
 
+class NotAsExpected(Exception):
+    """A row that was held changed under its holder, or was never looked at."""
+
+
 @dataclass(frozen=True, slots=True)
 class NewEvent:
     """An event on its way into the job's history."""
@@ -120,9 +124,8 @@ def apply_to_all(session: Session, ids: Sequence[str], move: Move, now: datetime
     values = _values(move, now)
     several = len(ids) != 1
     statement = _statement(move.rule, tuple(sorted(values)), move.visible, several)
-    given: dict[str, Any] = {"at_id": ids if several else ids[0], "at_status": move.source}
-    given |= {"at_now": now, "at_events": len(move.events)} | {f"new_{name}": value for name, value in values.items()}
-    rows = session.connection().execute(statement, given | dict(move.bound)).all()
+    given = _parameters(ids if several else ids[0], move, values, now)
+    rows = session.connection().execute(statement, given).all()
     if several:
         places = {job_id: place for place, job_id in enumerate(ids)}
         rows = sorted(rows, key=lambda row: places[row.id])
@@ -130,16 +133,50 @@ def apply_to_all(session: Session, ids: Sequence[str], move: Move, now: datetime
     return list(rows)
 
 
+def apply_each(session: Session, jobs: Sequence[Any], moves: Sequence[Move], now: datetime) -> None:
+    """Make a move of its own, which has a rule, with each of several jobs that nobody else can change meanwhile.
+
+    Args:
+        session: In whose transaction the rows are locked.
+        jobs: The rows, or as much of them as ``id`` and ``last_seq``.
+        moves: What becomes of them, in the same order.
+        now: The database's clock.
+
+    Raises:
+        NotAsExpected: A guard did not hold, which the caller had looked at.
+    """
+    alike: dict[Update, list[dict[str, Any]]] = {}
+    for job, move in zip(jobs, moves, strict=True):
+        assert move.rule is not None
+        values = _values(move, now)
+        statement = _statement(move.rule, tuple(sorted(values)), move.visible, returning=False)
+        alike.setdefault(statement, []).append(_parameters(job.id, move, values, now))
+    for statement, given in alike.items():
+        if session.connection().execute(statement, given).rowcount != len(given):
+            raise NotAsExpected
+    rows = [row for job, move in zip(jobs, moves, strict=True) for row in _event_rows(job, move.events, now, taken=0)]
+    if rows:
+        session.connection().execute(_ADD, rows)
+
+
 @lru_cache(maxsize=256)
-def _statement(rule: Rule, names: tuple[str, ...], visible: bool, several: bool) -> Update:
+def _statement(
+    rule: Rule, names: tuple[str, ...], visible: bool, several: bool = False, returning: bool = True
+) -> Update:
     columns = Job.__table__.c
     values: dict[str, Any] = {name: bindparam(f"new_{name}", type_=columns[name].type) for name in names}
     values |= {"last_seq": Job.last_seq + bindparam("at_events"), **rule.computed}
     if visible:
         values |= {"version": Job.version + 1, "updated_at": bindparam("at_now", type_=columns.updated_at.type)}
     job = Job.id.in_(bindparam("at_id", expanding=True)) if several else Job.id == bindparam("at_id")
-    kept: Update = _UPDATE.where(job, Job.status == bindparam("at_status"), *rule.guards).values(values)
+    changing: Any = _UPDATE if returning else update(Job.__table__)  # type: ignore[arg-type]
+    kept: Update = changing.where(job, Job.status == bindparam("at_status"), *rule.guards).values(values)
     return kept
+
+
+def _parameters(ids: str | Sequence[str], move: Move, values: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    given = {"at_id": ids, "at_status": move.source, "at_now": now, "at_events": len(move.events)}
+    return given | {f"new_{name}": value for name, value in values.items()} | dict(move.bound)
 
 
 _UPDATE: Any = update(Job.__table__).returning(*Job.__table__.c)  # type: ignore[arg-type]
@@ -148,20 +185,23 @@ _ADD = insert(JobEvent.__table__)  # type: ignore[arg-type]
 
 def add_events(session: Session, jobs: Sequence[Any], events: Sequence[NewEvent], now: datetime) -> None:
     """Write events of each job under the last of its numbers, which it has taken for them already."""
-    rows = [
+    rows = [row for job in jobs for row in _event_rows(job, events, now, taken=len(events))]
+    if rows:
+        session.connection().execute(_ADD, rows)
+
+
+def _event_rows(job: Any, events: Sequence[NewEvent], now: datetime, taken: int) -> list[dict[str, Any]]:
+    return [
         {
             "job_id": job.id,
-            "seq": job.last_seq - len(events) + 1 + place,
+            "seq": job.last_seq - taken + 1 + place,
             "at": now,
             "kind": event.kind,
             "terminal": event.kind == "end",
             "data": dict(event.data),
         }
-        for job in jobs
         for place, event in enumerate(events)
     ]
-    if rows:
-        session.connection().execute(_ADD, rows)
 
 
 def state_event(status: JobStatus, **more: Any) -> NewEvent:

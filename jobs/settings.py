@@ -2,6 +2,7 @@
 
 import base64
 import os
+from functools import cached_property
 from pathlib import Path
 
 from pydantic import Field, SecretStr, field_validator
@@ -94,7 +95,7 @@ class Settings(BaseSettings):
         """Root of the local artifact store."""
         return self.home.resolve() / "artifacts"
 
-    @property
+    @cached_property
     def staging(self) -> Path:
         """Root of the attempts' working directories, on the same file system as the store."""
         return self.home.resolve() / "staging"

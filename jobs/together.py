@@ -1,33 +1,73 @@
 """Several short jobs ended in one transaction, as :func:`jobs.claiming.claim_several` took them in one.
 
-Each keeps its own lease, attempt and history, and each write its own guard; what they share is the commit.
+Each keeps its own lease, attempt and history, and each write its own guard; what they share is the commit,
+and for plain successes the statements.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row
+from sqlalchemy import Row, bindparam, select
 from sqlalchemy.orm import Session
 
-from jobs import graph
+from jobs import beats, curves, graph, results
+from jobs.artifacts import NewFile
+from jobs.beats import NOTHING, Beat
 from jobs.engine import Engine
 from jobs.errors import LeaseLost
-from jobs.lifecycle import Lease
+from jobs.lifecycle import END_ATTEMPT, Lease
+from jobs.moves import Move, apply_each
+from jobs.tables import Job
 
 Write = Callable[[Session, datetime], None]
 
 
-def end_together(engine: Engine, ends: Sequence[tuple[Lease, Write]]) -> list[bool]:
-    """End several attempts in one transaction; says for each whether its lease still held.
+@dataclass(frozen=True, slots=True)
+class Success:
+    """What :meth:`jobs.lifecycle.Lease.succeed` is given.
+
+    Attributes:
+        lease: Of the attempt that ended well.
+        metrics: Its figures.
+        files: What it made; their bytes are in the store.
+        last: What happened since the last heartbeat.
+    """
+
+    lease: Lease
+    metrics: Mapping[str, float]
+    files: Sequence[NewFile]
+    last: Beat | None = None
+
+    @property
+    def plain(self) -> bool:
+        """Whether it makes nothing but files."""
+        return results.makes(self.lease.claim.family, self.lease.claim.operation) == "files"
+
+
+def succeed_together(engine: Engine, successes: Sequence[Success]) -> list[bool]:
+    """Record several successes in one transaction; says for each whether its lease still held.
 
     Raises:
         Exception: Whatever a write raises but :class:`LeaseLost`; then nothing of all was written.
     """
+    if all(success.plain for success in successes):
+        return _transact(engine, [success.lease for success in successes], lambda *at: _succeed(engine, successes, *at))
+    ends = [(each.lease, each.lease.success(each.metrics, each.files, each.last)) for each in successes]
+    return end_together(engine, ends)
 
+
+def end_together(engine: Engine, ends: Sequence[tuple[Lease, Write]]) -> list[bool]:
+    """End several attempts in one transaction, each with its own statements; as :func:`succeed_together`."""
+    leases = [lease for lease, _ in ends]
+    return _transact(engine, leases, lambda session, now: [_holds(write, session, now) for _, write in ends])
+
+
+def _transact(engine: Engine, leases: Sequence[Lease], write: Callable[[Session, datetime], list[bool]]) -> list[bool]:
     def work(session: Session, now: datetime) -> tuple[list[bool], list[Row[Any]]]:
-        held = [_holds(write, session, now) for _, write in ends]
-        ended = [lease.claim.job_id for (lease, _), holds in zip(ends, held, strict=True) if holds]
+        held = write(session, now)
+        ended = [lease.claim.job_id for lease, holds in zip(leases, held, strict=True) if holds]
         return held, graph.settle(session, ended, now) if ended else []
 
     held, freed = engine.db.transact(work)
@@ -41,3 +81,44 @@ def _holds(write: Write, session: Session, now: datetime) -> bool:
     except LeaseLost:  # by its first statement, which changed nothing: there is nothing to take back
         return False
     return True
+
+
+_LOCKED = (
+    select(Job.id, Job.lease_id, Job.last_seq, Job.checkpoint_step)
+    .where(Job.id.in_(bindparam("ids", expanding=True)), Job.status == "running")
+    .order_by(Job.id)
+    .with_for_update()
+)
+
+
+def _succeed(engine: Engine, successes: Sequence[Success], session: Session, now: datetime) -> list[bool]:
+    """The successes whose lease still holds: looked at under a lock, then guarded by it once more."""
+    ids = [success.lease.claim.job_id for success in successes]
+    rows = {row.id: row for row in session.connection().execute(_LOCKED, {"ids": ids})}
+    held = [_is_held(success, rows) for success in successes]
+    kept = [success for success, holds in zip(successes, held, strict=True) if holds]
+    jobs = [rows[success.lease.claim.job_id] for success in kept]
+    apply_each(session, jobs, [_move(engine, success, now) for success in kept], now)
+    for success, job in zip(kept, jobs, strict=True):
+        if success.last is not None:
+            curves.write(engine.db, session, job.id, curves.merge(success.last.points))
+        place = results.Place(success.lease.claim.tenant_id, job.id, "output")
+        results.keep_files(engine, session, place, success.files, now)
+        if job.checkpoint_step >= 0:
+            results.drop_checkpoints(session, job.id)
+    if kept:
+        ended = {"now": now, "outcome_": "succeeded", "code": None, "tail": None}
+        session.connection().execute(END_ATTEMPT, [ended | {"lease": each.lease.claim.lease_id} for each in kept])
+    return held
+
+
+def _is_held(success: Success, rows: Mapping[str, Any]) -> bool:
+    row = rows.get(success.lease.claim.job_id)
+    return row is not None and row.lease_id == success.lease.claim.lease_id
+
+
+def _move(engine: Engine, success: Success, now: datetime) -> Move:
+    last = success.last or NOTHING
+    seen = success.lease.seen(curves.merge(last.points))
+    move = beats.success(engine.settings, last, seen, curves.clean(success.metrics), now)
+    return replace(move, bound={**move.bound, "lease": success.lease.claim.lease_id})

@@ -13,12 +13,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobs.artifacts import NewFile
 from jobs.claiming import Claim
 from jobs.errors import BlobMissing, LeaseLost
-from jobs.lifecycle import Beat, Lease
+from jobs.lifecycle import Lease
 from jobs.staging import OUT
-from jobs.together import Write, end_together
+from jobs.together import Success, end_together, succeed_together
 from worker import failures
 from worker.harvest import Harvest
 from worker.heart import Heart
@@ -52,20 +51,13 @@ class Pace:
 
 
 @dataclass(slots=True)
-class _Success:
+class _Done:
     """An attempt that ended well and is not recorded yet; its files are in the store."""
 
-    lease: Lease
+    success: Success
     heart: Heart
     harvest: Harvest
     staging: Path
-    end: End
-    files: list[NewFile]
-    last: Beat | None
-
-    @property
-    def write(self) -> Write:
-        return self.lease.success(self.end.metrics, self.files, self.last)
 
 
 class Burst:
@@ -83,7 +75,7 @@ class Burst:
     def __init__(self, post: Post, claims: Sequence[Claim], runner: Runner) -> None:
         self._post, self._runner = post, runner
         self._waiting = deque(claims)
-        self._done: list[_Success] = []
+        self._done: list[_Done] = []
         self._jobs = len(claims)
         self._began = self._worked = 0.0
         self.typical = float("inf")
@@ -123,7 +115,7 @@ class Burst:
             record(end, lease, heart, harvest, staging)
             return
         heart.stop()
-        self._done.append(_Success(lease, heart, harvest, staging, end, files, heart.cut()))
+        self._done.append(_Done(Success(lease, end.metrics, files, heart.cut()), heart, harvest, staging))
 
     def _one(self) -> bool:
         self._began = time.monotonic()
@@ -133,31 +125,32 @@ class Burst:
         done, self._done = self._done, []
         if not done:
             return
-        ends = [(success.lease, success.write) for success in done]
+        successes = [each.success for each in done]
         try:
-            held = done[-1].heart.persist(lambda: end_together(self._post.engine, ends))
+            held = done[-1].heart.persist(lambda: succeed_together(self._post.engine, successes))
         except Exception as error:  # noqa: BLE001 - one of them; by itself, each shows whether it is the one
             log.warning("%d jobs are recorded one by one: %s", len(done), error)
             held = [False] * len(done)
-        for success, written in zip(done, held, strict=True):
+        for each, written in zip(done, held, strict=True):
             if not written:
-                self._record_alone(success)
+                self._record_alone(each)
 
-    def _record_alone(self, success: _Success) -> None:
-        lease, heart, job = success.lease, success.heart, success.lease.claim.job_id
+    def _record_alone(self, done: _Done) -> None:
+        made, heart = done.success, done.heart
+        lease = made.lease
         try:
             try:
-                heart.persist(lambda: lease.succeed(success.end.metrics, success.files, success.last))
+                heart.persist(lambda: lease.succeed(made.metrics, made.files, made.last))
             except LeaseLost:
                 raise
             except BlobMissing:  # the collector came between, and the files are gone here, too
                 heart.persist(lambda: lease.release("files lost"))
             except Exception as error:
-                log.exception("The results of job %s could not be kept", job)
+                log.exception("The results of job %s could not be kept", lease.claim.job_id)
                 end = End("failed", failure=failures.from_exception(error))
-                record(end, lease, heart, success.harvest, success.staging)
+                record(end, lease, heart, done.harvest, done.staging)
         except LeaseLost:
-            log.warning("Job %s attempt %s lost its lease; wrote nothing", job, lease.claim.attempt)
+            log.warning("Job %s attempt %s lost its lease; wrote nothing", lease.claim.job_id, lease.claim.attempt)
 
     def _give_back(self, leases: Sequence[Lease]) -> None:
         """Queue again what has not begun. Its tokens still lie at the broker: a burst takes one of them."""

@@ -53,6 +53,7 @@ ALL = (
             Edit(
                 "jobs/lifecycle.py",
                 "        job = self._write(session, move, now)\n",
+                "        from jobs.moves import Rule\n"
                 "        move = replace(move, rule=Rule(), bound={})\n"
                 "        job: Any = apply(session, self.claim.job_id, move, now)\n"
                 "        if job is None:\n            raise LeaseLost\n",
@@ -65,8 +66,10 @@ ALL = (
         (
             Edit(
                 "jobs/lifecycle.py",
-                "        row = self._write(session, self._beating(beat, metrics, now), now)\n",
-                "        move = replace(self._beating(beat, metrics, now), rule=Rule(), bound={})\n"
+                "        row = self._write(session, beats.renewal(self._engine.settings, beat, metrics, now), now)\n",
+                "        move = beats.renewal(self._engine.settings, beat, metrics, now)\n"
+                "        from jobs.moves import Rule\n"
+                "        move = replace(move, rule=Rule(), bound={})\n"
                 "        row: Any = apply(session, self.claim.job_id, move, now)\n"
                 "        if row is None:\n            raise LeaseLost\n",
             ),

@@ -1,9 +1,10 @@
 """Several jobs claimed and ended in one transaction, each as if it were alone."""
 
 import random
+from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from jobs.artifacts import NewFile
 from jobs.claiming import Claim, WorkerIdentity, claim_several
@@ -11,8 +12,8 @@ from jobs.errors import BlobMissing
 from jobs.lifecycle import Beat, Lease
 from jobs.maintenance import reap
 from jobs.picking import NEVER
-from jobs.tables import Job, OwnerTurn
-from jobs.together import end_together
+from jobs.tables import Artifact, Dataset, Job, Metric, OwnerTurn
+from jobs.together import Success, succeed_together
 from tests.conftest import Clock
 from tests.jobs.acting import Actor
 
@@ -123,11 +124,8 @@ def test_ends_are_written_together_and_a_lost_lease_hurts_nobody(actor: Actor, m
         kept.beat()
     assert reap(actor.engine) == 1
     beat = Beat(phase="generating", phases=["generating"], lines=["hello"])
-    assert end_together(actor.engine, [(lease, lease.success({"x": 1.0}, [], beat)) for lease in leases]) == [
-        True,
-        False,
-        True,
-    ]
+    successes = [Success(lease, {"x": 1.0}, [], beat) for lease in leases]
+    assert succeed_together(actor.engine, successes) == [True, False, True]
     assert [actor.job(lease.claim.job_id).status for lease in leases] == ["succeeded", "queued", "succeeded"]
     assert [event.kind for event in actor.events(first.claim.job_id)] == ["state", "state", "phase", "log", "end"]
     assert [event.kind for event in actor.events(lost.claim.job_id)] == ["state", "state", "state"]
@@ -139,8 +137,67 @@ def test_what_cannot_be_written_leaves_nothing_of_the_others(actor: Actor, model
     one, two = (Lease(actor.engine, each) for each in take(actor, 32))
     missing = NewFile("a.png", "0" * 64, 1, "image/png")
     with pytest.raises(BlobMissing):
-        end_together(actor.engine, [(one, one.success({}, [])), (two, two.success({}, [missing]))])
+        succeed_together(actor.engine, [Success(one, {}, []), Success(two, {}, [missing])])
     jobs: list[Job] = [actor.job(lease.claim.job_id) for lease in (one, two)]
     assert {job.status for job in jobs} == {"running"}
     one.succeed({}, [])
     assert actor.job(jobs[0].id).status == "succeeded"
+
+
+def test_what_is_written_together_is_what_is_written_alone(actor: Actor, model: str, clock: Clock) -> None:
+    draws(actor, model, 6)
+    leases = [Lease(actor.engine, each) for each in take(actor, 32)]
+    clock.advance(1)
+    told = [
+        None,
+        Beat(phase="generating", phases=["generating"], lines=["hello"]),
+        Beat(step=3, total=4, rate=2.5, points=[(1, {"x": 1.0}), (3, {"x": float("nan")})]),
+    ]
+    made = [NewFile("a.txt", *actor.engine.store.put(_file(actor)), "text/plain")]
+    given = [({}, [], told[0]), ({"x": 0.5}, made, told[1]), ({"y": float("inf")}, made, told[2])]
+    assert succeed_together(
+        actor.engine, [Success(lease, *each) for lease, each in zip(leases[:3], given, strict=True)]
+    )
+    for lease, each in zip(leases[3:], given, strict=True):
+        lease.succeed(*each)
+    for together, alone in zip(leases[:3], leases[3:], strict=True):
+        assert _history(actor, together.claim.job_id) == _history(actor, alone.claim.job_id)
+        assert actor.job(together.claim.job_id).status == "succeeded"
+
+
+def test_imports_are_ended_together_too(actor: Actor) -> None:
+    made = [actor.upload(f"bytes {place}".encode()) for place in range(2)]
+    leases = [Lease(actor.engine, each) for each in take(actor, 2)]
+    report = actor.store("dataset/dataset.json", b'{"kind": "images", "train": 3}')
+    assert succeed_together(actor.engine, [Success(lease, {}, [report]) for lease in leases]) == [True, True]
+    assert [actor.row(Dataset, dataset.id).report["train"] for dataset, _ in made] == [3, 3]
+
+
+def test_who_waits_for_several_is_freed_once(actor: Actor, model: str) -> None:
+    needed = draws(actor, model, 2)
+    waits = actor.submit("image_vae.generate", {"model": model}, after=needed)
+    leases = [Lease(actor.engine, each) for each in take(actor, 32)]
+    assert succeed_together(actor.engine, [Success(lease, {}, []) for lease in leases]) == [True, True]
+    assert [event.data["status"] for event in actor.events(waits.id)] == ["blocked", "queued"]
+
+
+def _file(actor: Actor) -> Path:
+    path = actor.engine.settings.home / "a.txt"
+    path.write_text("made")
+    return path
+
+
+def _history(actor: Actor, job_id: str) -> dict[str, object]:
+    """All that is kept of a job, without what tells it from another one."""
+    job, own = actor.job(job_id), {"id", "created_at", "params", "lease_id"}
+    with actor.engine.db.read() as session:
+        files = session.execute(select(Artifact.name, Artifact.sha256, Artifact.role).where(Artifact.job_id == job_id))
+        points = session.execute(
+            select(Metric.step, Metric.values).where(Metric.job_id == job_id).order_by(Metric.step)
+        )
+        kept = {"files": [tuple(row) for row in files], "points": [tuple(row) for row in points]}
+    return kept | {
+        "row": {column.key: getattr(job, column.key) for column in Job.__table__.columns if column.key not in own},
+        "events": [(event.seq, event.kind, event.terminal, event.data) for event in actor.events(job_id)],
+        "attempts": [(each.number, each.outcome, each.ended_at, each.failure_code) for each in actor.attempts(job_id)],
+    }
