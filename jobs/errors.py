@@ -84,6 +84,12 @@ class JobNeeded(AigcError):
     code, status, title = "job-needed", 409, "Other jobs wait for it"
 
 
+class VersionMismatch(AigcError):
+    """The job was changed in the meantime. Read it again, then repeat the change."""
+
+    code, status, title = "version-mismatch", 412, "Changed in the meantime"
+
+
 class DatasetInUse(AigcError):
     """The dataset is used by {count} jobs or models. Delete those first."""
 

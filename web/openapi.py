@@ -44,6 +44,10 @@ REQUEST_HEADERS: Mapping[str, tuple[str, dict[str, Any]]] = {
         {"type": "string", "examples": ["10m"], "pattern": "^[1-9][0-9]{0,1}[smhd]?$"},
     ),
     "If-None-Match": ("The ETag known; the reply is 304 if nothing changed.", {"type": "string"}),
+    "If-Match": (
+        "An ETag of the job: the reply is 412 if its name, tags or notes were changed since; its progress may go on.",
+        {"type": "string"},
+    ),
     "Last-Event-ID": ("Go on after this event.", {"type": "string", "examples": ["12"]}),
     "Range": ("Which bytes, such as bytes=0-1023.", {"type": "string", "examples": ["bytes=0-1023"]}),
 }

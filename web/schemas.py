@@ -114,6 +114,8 @@ class Job(Answer):
     family: str
     operation: str
     name: str
+    tags: list[str] = Field([], description="Words that the job is found by.")
+    notes: str = Field("", description="What people should know about the job.")
     state: State
     hint: str | None = Field(None, description="What the state means for this job, in the reader's language.")
     error: JobFailure | None = None
