@@ -144,6 +144,24 @@ class StorageFull(AigcError):
     code, status, title = "storage-full", 507, "The disk is full"
 
 
+class UploadMoved(AigcError):
+    """The upload is at byte {offset}, not at {sent}. Go on from there."""
+
+    code, status, title = "upload-moved", 409, "The upload is at another place"
+
+
+class UploadIncomplete(AigcError):
+    """Of the {length} bytes of the upload, {offset} have come. Send the rest first."""
+
+    code, status, title = "upload-incomplete", 409, "The upload is not complete"
+
+
+class UploadOverrun(AigcError):
+    """More bytes came than the {length} that were announced. Begin the upload again with the file's real size."""
+
+    code, status, title = "upload-overrun", 413, "The upload is longer than announced"
+
+
 class Unauthorized(AigcError):
     """A token is needed. Send it as: Authorization: Bearer <token>."""
 

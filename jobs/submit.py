@@ -148,7 +148,7 @@ def submit(engine: Engine, principal: Principal, submission: Submission) -> Subm
         IdempotencyKeyReused: The key belongs to a request with another content.
     """
     params = validate(submission.task, submission.params, submission.preset)
-    _check_words(submission)
+    check_words(submission)
     print_ = _print(submission, params)
     order = _Order(engine, principal, submission, params)
 
@@ -277,7 +277,8 @@ def _print(submission: Submission, params: Params) -> str:
     return fingerprint(**content)
 
 
-def _check_words(submission: Submission) -> None:
+def check_words(submission: Submission) -> None:
+    """Refuse a name, a tag, a time limit and the like that cannot be kept."""
     key = submission.idempotency_key
     faults = details.faults(details.Details(submission.name, submission.tags, submission.notes))
     if len(submission.after) > MOST_AFTER:

@@ -264,6 +264,26 @@ class Dataset(Answer):
     links: DatasetLinks
 
 
+class UploadLinks(Answer):
+    """Where to send the rest of an upload, and how to make a dataset of it."""
+
+    self: str
+    dataset: str
+
+
+class Upload(Answer):
+    """A file that is being sent in pieces."""
+
+    id: str
+    object: Literal["upload"] = "upload"
+    filename: str
+    offset: int = Field(description="Bytes that have come.")
+    length: int = Field(description="Bytes of the whole file.")
+    expires_at: datetime = Field(description="When it is given up unless more comes.")
+    dataset: str | None = Field(None, description="Id of the dataset that was made of it.")
+    links: UploadLinks
+
+
 class DatasetReport(RootModel[dict[str, Any]]):
     """What the check of a dataset found; what is in it depends on the kind."""
 

@@ -16,6 +16,7 @@ from web.api import (
     models,
     tasks,
     tokens,
+    uploads,
     workers,
 )
 from web.api.render import PREFIX, address, answer, api, tagged
@@ -54,6 +55,7 @@ VIEWS: tuple[View, ...] = (
     *job_parts.VIEWS,
     *deliveries.VIEWS,
     *datasets.VIEWS,
+    *uploads.VIEWS,
     *models.VIEWS,
     *tasks.VIEWS,
     *artifacts.VIEWS,

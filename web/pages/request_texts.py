@@ -39,6 +39,26 @@ REQUESTS: Mapping[str, Topic] = {
     "range-not-satisfiable": Topic(
         "The range lies outside the file", "The Range header asks for bytes that the file does not have.", ()
     ),
+    "upload-moved": Topic(
+        "The upload is at another place",
+        "The piece does not begin where the upload ends: some of it has come already, or came by another connection.",
+        ("Ask for the upload's offset, then send from there.",),
+    ),
+    "upload-incomplete": Topic(
+        "The upload is not complete",
+        "A dataset can only be made when all bytes have come.",
+        ("Send the rest, then make the dataset.",),
+    ),
+    "upload-overrun": Topic(
+        "The upload is longer than announced",
+        "More bytes came than the header Upload-Length said; the file may have grown meanwhile.",
+        ("Begin the upload again with the file's real size.",),
+    ),
+    "other-tus-version": Topic(
+        "Another version of the protocol",
+        "Uploads in pieces follow tus 1.0.0; the header Tus-Resumable asked for another version.",
+        ("Use a client of tus 1.0, or leave the header out.",),
+    ),
     "idempotency-key-reused": Topic(
         "The idempotency key was used before",
         "The same key came with another content; keys are kept for 24 hours.",
