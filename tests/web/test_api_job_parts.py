@@ -114,8 +114,10 @@ def test_levels_of_the_log(client: FlaskClient, engine: Engine, worker: ActingWo
 
 
 def test_curves_with_many_figures_keep_to_the_limit(client: FlaskClient, worker: ActingWorker, job: str) -> None:
-    figures = {f"figure_{number}": float(number) for number in range(20)}
-    worker.take("training").beat(Beat(points=[(step, figures) for step in range(100)]))
+    def figures(step: int) -> dict[str, float]:
+        return {f"figure_{number}": float(step * (number + 3) % 101) for number in range(20)}
+
+    worker.take("training").beat(Beat(points=[(step, figures(step)) for step in range(100)]))
     points = client.get(f"/api/v1/jobs/{job}/metrics?max_points=10").get_json()["data"]
     assert (len(points), points[0]["step"], points[-1]["step"]) == (10, 0, 99)
 

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from flask import Response, request
 from pydantic import BaseModel
+from werkzeug.exceptions import HTTPException
 from werkzeug.wsgi import wrap_file
 
 from jobs.repository import Page
@@ -82,7 +83,12 @@ def download(pieces: Iterable[bytes], name: str, media_type: str) -> Response:
     reply.set_etag(digest.hexdigest())
     reply.headers["Cache-Control"] = REVALIDATE
     reply.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    reply.make_conditional(request, accept_ranges=True, complete_length=size)
+    reply.call_on_close(whole.close)
+    try:
+        reply.make_conditional(request, accept_ranges=True, complete_length=size)
+    except HTTPException:  # there is no such range
+        reply.close()
+        raise
     return reply
 
 
