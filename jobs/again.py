@@ -40,6 +40,7 @@ def retry(engine: Engine, principal: Principal, job: Job, *, from_checkpoint: bo
         after=_unfinished(engine, principal, job),
         webhook=webhooks.of(job.webhook),
         time_limit=_time_limit(job),
+        tags=job.tags or (),
     )
 
 
@@ -52,6 +53,7 @@ def duplicate(engine: Engine, principal: Principal, job: Job, changes: Changes =
         after=_unfinished(engine, principal, job),
         webhook=webhooks.of(job.webhook),
         time_limit=_time_limit(job),
+        tags=job.tags or (),
     )
 
 

@@ -69,7 +69,11 @@ def read(session: Session, job_id: str, after: int, names: Sequence[str] | None)
 
 
 def thin(points: Sequence[Point], most: int) -> list[Point]:
-    """Keep about ``most`` points: of each stretch the steps where a figure is lowest and highest, and both ends."""
+    """Keep at most ``most`` points: of each stretch the steps where a figure is lowest and highest, and both ends.
+
+    The stretches hold equally many points. Where there is no room for the extremes of every figure, as many of
+    those steps as there is room for are kept, evenly spread.
+    """
     if len(points) <= most:
         return list(points)
     names = {name for point in points for name in point.values}
@@ -79,7 +83,10 @@ def thin(points: Sequence[Point], most: int) -> list[Point]:
         start, end = len(points) * stretch // stretches, len(points) * (stretch + 1) // stretches
         for name in names:
             kept.update(_extremes(points, name, range(start, end)))
-    return [points[place] for place in sorted(kept)]
+    places = sorted(kept)
+    if len(places) > most:
+        places = [places[number * (len(places) - 1) // (most - 1)] for number in range(most)]
+    return [points[place] for place in places]
 
 
 def _extremes(points: Sequence[Point], name: str, places: range) -> list[int]:

@@ -84,6 +84,12 @@ class JobNeeded(AigcError):
     code, status, title = "job-needed", 409, "Other jobs wait for it"
 
 
+class VersionMismatch(AigcError):
+    """The job was changed in the meantime. Read it again, then repeat the change."""
+
+    code, status, title = "version-mismatch", 412, "Changed in the meantime"
+
+
 class DatasetInUse(AigcError):
     """The dataset is used by {count} jobs or models. Delete those first."""
 
@@ -136,6 +142,24 @@ class StorageFull(AigcError):
     """The disk has only {free} left, less than the {needed} kept free. Delete what is not needed, then send again."""
 
     code, status, title = "storage-full", 507, "The disk is full"
+
+
+class UploadMoved(AigcError):
+    """The upload is at byte {offset}, not at {sent}. Go on from there."""
+
+    code, status, title = "upload-moved", 409, "The upload is at another place"
+
+
+class UploadIncomplete(AigcError):
+    """Of the {length} bytes of the upload, {offset} have come. Send the rest first."""
+
+    code, status, title = "upload-incomplete", 409, "The upload is not complete"
+
+
+class UploadOverrun(AigcError):
+    """More bytes came than the {length} that were announced. Begin the upload again with the file's real size."""
+
+    code, status, title = "upload-overrun", 413, "The upload is longer than announced"
 
 
 class Unauthorized(AigcError):

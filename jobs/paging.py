@@ -2,13 +2,14 @@
 
 import base64
 import binascii
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Select, or_
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm import Session
 
 from aigc_models.base import Fault
 from jobs.errors import InvalidParams
@@ -21,41 +22,87 @@ Row = TypeVar("Row")
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Row]):
-    """Some rows, the newest first, and where the next ones begin (None after the last)."""
+    """Some rows, the newest first unless sorted otherwise, and where the next ones begin (None after the last)."""
 
     items: list[Row]
     next_cursor: str | None = None
 
 
-def page(session: Session, rows: Select[Any], table: Any, cursor: str | None, limit: int = LIMIT) -> Page[Any]:
-    """Read one page of a table that has ``created_at`` and ``id``.
+@dataclass(frozen=True, slots=True)
+class Order:
+    """How a list is sorted; rows with the same key by their id.
+
+    Attributes:
+        name: What tells its cursors from those of another order.
+        key: What is compared, never NULL.
+        id: The table's id.
+        descending: Whether the largest comes first.
+        value: The key of a row that was read: text or a point in time.
+        read: The key from its text in a cursor.
+    """
+
+    name: str
+    key: Any
+    id: Any
+    descending: bool
+    value: Callable[[Any], Any]
+    read: Callable[[str], Any] = str
+
+
+def newest(table: Any) -> Order:
+    """The order of most lists: by ``created_at``, the newest first."""
+    return Order("", table.created_at, table.id, descending=True, value=lambda row: row.created_at, read=moment)
+
+
+def moment(text: str) -> datetime:
+    """A point in time from its text.
 
     Raises:
-        InvalidParams: The cursor is none of ours.
+        ValueError: It is none.
     """
-    created: InstrumentedAttribute[datetime] = table.created_at
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError("a time without a zone")
+    return at
+
+
+def page(session: Session, rows: Select[Any], order: Order, cursor: str | None, limit: int = LIMIT) -> Page[Any]:
+    """Read one page.
+
+    Raises:
+        InvalidParams: The cursor is none of ours, or of a list with another order.
+    """
+    key, id_ = order.key, order.id
     if cursor is not None:
-        at, id_ = _decode(cursor)
+        last, last_id = _decode(cursor, order)
         # Written out: SQLite uses the index for this, as it does not for a row of bound values of mixed types.
-        rows = rows.where(created <= at, or_(created < at, table.id < id_))
+        if order.descending:
+            rows = rows.where(key <= last, or_(key < last, id_ < last_id))
+        else:
+            rows = rows.where(key >= last, or_(key > last, id_ > last_id))
+    by = (key.desc(), id_.desc()) if order.descending else (key.asc(), id_.asc())
     size = max(1, min(limit, MOST))
-    found: Sequence[Any] = session.scalars(rows.order_by(created.desc(), table.id.desc()).limit(size + 1)).all()
+    found: Sequence[Any] = session.scalars(rows.order_by(*by).limit(size + 1)).all()
     more = len(found) > size
-    return Page(list(found[:size]), _encode(found[size - 1]) if more else None)
+    return Page(list(found[:size]), _encode(found[size - 1], order) if more else None)
 
 
-def _encode(row: Any) -> str:
-    return base64.urlsafe_b64encode(f"{row.created_at.isoformat()} {row.id}".encode()).decode().rstrip("=")
+def _encode(row: Any, order: Order) -> str:
+    value = order.value(row)
+    place = [order.name, value.isoformat() if isinstance(value, datetime) else value, row.id]
+    text = json.dumps(place) if order.name else f"{place[1]} {row.id}"
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def _decode(cursor: str) -> tuple[datetime, str]:
+def _decode(cursor: str, order: Order) -> tuple[Any, str]:
     try:
         text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
-        moment, _, id_ = text.partition(" ")
-        at: datetime | None = datetime.fromisoformat(moment)
-    except (ValueError, binascii.Error):
-        at, id_ = None, ""
-    if at is None or at.tzinfo is None or not id_ or not id_.isprintable():
+        name, value, id_ = json.loads(text) if order.name else ("", *text.rsplit(" ", 1))
+        found = order.read(value) if name == order.name and isinstance(value, str) else None
+    except (ValueError, TypeError, binascii.Error):
+        found, id_ = None, ""
+    readable = isinstance(id_, str) and id_.isprintable() and "\0" not in str(found)
+    if found is None or not id_ or not readable:
         fault = Fault("The cursor is not one that this server gave.", pointer="/cursor", code="invalid-cursor")
         raise InvalidParams(faults=[fault])
-    return at, id_
+    return found, id_

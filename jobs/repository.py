@@ -14,8 +14,9 @@ from jobs.curves import Point
 from jobs.dispatch import DEVICE_KINDS, LANES
 from jobs.engine import Engine
 from jobs.errors import JobNotFound, NotFound
+from jobs.filtering import NEWEST, ORDERS, JobFilter, Sort, filtered, known_tags
 from jobs.forecast import Span, starts_in
-from jobs.paging import LIMIT, Page, page
+from jobs.paging import LIMIT, Page, newest, page
 from jobs.picking import full_owners
 from jobs.positions import CAP, Line, Waiting
 from jobs.principal import Principal
@@ -35,32 +36,11 @@ from jobs.tables import (
 )
 from jobs.workers import LIVE, lanes, live
 
-__all__ = ["DatasetState", "JobFilter", "Label", "Page", "Point", "QueueState", "Repository", "Span"]
+__all__ = ["DatasetState", "JobFilter", "Label", "Page", "Point", "QueueState", "Repository", "Sort", "Span"]
 
 DatasetState = Literal["checking", "ready", "refused"]
 COUNT_CAP = 10_000  # counting further would read the whole table for a number nobody reads
 ETA_SHARE, ETA_AFTER = 0.03, timedelta(seconds=10)
-
-
-@dataclass(frozen=True, slots=True)
-class JobFilter:
-    """Which jobs of a list; what is empty does not filter.
-
-    Attributes:
-        states: Statuses, or ``cancelling``.
-        task: ``<family>.<operation>``.
-        q: Text in the name or id.
-        dataset: Id of a dataset they read or made.
-        created_after: Only jobs created after this time.
-        created_before: Only jobs created before this time.
-    """
-
-    states: Sequence[str] = ()
-    task: str | None = None
-    q: str | None = None
-    dataset: str | None = None
-    created_after: datetime | None = None
-    created_before: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +73,18 @@ class Repository:
             raise JobNotFound(kind="job", id=job_id)
         return found
 
-    def jobs(self, wanted: JobFilter | None = None, cursor: str | None = None, limit: int = LIMIT) -> Page[Job]:
-        """Jobs, the newest first."""
-        rows = _filtered(self._mine(Job), wanted or JobFilter())
+    def jobs(
+        self, wanted: JobFilter | None = None, cursor: str | None = None, limit: int = LIMIT, sort: Sort = NEWEST
+    ) -> Page[Job]:
+        """Jobs, the newest first or sorted otherwise."""
+        rows = filtered(self._mine(Job), wanted or JobFilter(), self.engine.db)
         with self.engine.db.read() as session:
-            return page(session, rows, Job, cursor, limit)
+            return page(session, rows, ORDERS[sort], cursor, limit)
+
+    def tags(self, limit: int = 100) -> Sequence[tuple[str, int]]:
+        """The caller's tags, the most used first, with the number of jobs of each."""
+        with self.engine.db.read() as session:
+            return known_tags(session, self.engine.db, self.principal.tenant_id, limit)
 
     def label(self, job: Job) -> Label:
         """How a job's state reads at this moment."""
@@ -204,7 +191,7 @@ class Repository:
         if ready_only:
             rows = rows.where(Dataset.ready_at.is_not(None))
         with self.engine.db.read() as session:
-            return page(session, rows, Dataset, cursor, limit)
+            return page(session, rows, newest(Dataset), cursor, limit)
 
     def dataset(self, dataset_id: str) -> Dataset:
         """One dataset. Raises :class:`NotFound`."""
@@ -231,7 +218,7 @@ class Repository:
         if family is not None:
             rows = rows.where(ModelVersion.family == family)
         with self.engine.db.read() as session:
-            return page(session, rows, ModelVersion, cursor, limit)
+            return page(session, rows, newest(ModelVersion), cursor, limit)
 
     def model(self, model_id: str) -> ModelVersion:
         """One model version. Raises :class:`NotFound`."""
@@ -368,31 +355,6 @@ class Repository:
                 table.job_id.in_(job_ids), table.tenant_id == self.principal.tenant_id
             )
             return dict(session.execute(rows).all())
-
-
-def _filtered(rows: Select[Any], wanted: JobFilter) -> Select[Any]:
-    if wanted.states:
-        rows = rows.where(or_(*(_in_state(state) for state in wanted.states)))
-    if wanted.task is not None:
-        family, _, operation = wanted.task.partition(".")
-        rows = rows.where(Job.family == family, Job.operation == operation)
-    if wanted.q:
-        rows = rows.where(Job.name.icontains(wanted.q, autoescape=True) | Job.id.contains(wanted.q, autoescape=True))
-    if wanted.dataset is not None:
-        reads = exists().where(JobInput.job_id == Job.id, JobInput.dataset_id == wanted.dataset)
-        makes = exists().where(Dataset.job_id == Job.id, Dataset.id == wanted.dataset)
-        rows = rows.where(or_(reads, makes))
-    if wanted.created_after is not None:
-        rows = rows.where(Job.created_at > wanted.created_after)
-    if wanted.created_before is not None:
-        rows = rows.where(Job.created_at < wanted.created_before)
-    return rows
-
-
-def _in_state(state: str) -> Any:
-    if state == "cancelling":
-        return (Job.status == "running") & Job.cancel_requested_at.is_not(None)
-    return Job.status == state
 
 
 def _count(session: Session, *where: Any) -> int:

@@ -14,14 +14,14 @@ from sqlalchemy.orm import Session
 from aigc_models import registry
 from aigc_models.base import Fault, Params
 from aigc_models.faults import explain
-from jobs import graph, inputs, rows
+from jobs import details, graph, inputs, rows
 from jobs.db import Database
 from jobs.engine import Engine
 from jobs.errors import InvalidParams, UnknownTask
 from jobs.idempotency import fingerprint, recall, remember
 from jobs.ids import new_id
 from jobs.moves import add_events, state_event
-from jobs.naming import LONGEST, is_printable, slug
+from jobs.naming import is_printable, slug
 from jobs.picking import NEVER
 from jobs.principal import Principal
 from jobs.tables import Artifact, Job, JobDependency, JobStatus, Metric, OwnerTurn
@@ -43,6 +43,7 @@ class Draft:
         params: Its settings; ``stored`` replaces what is written of them.
         waits: Jobs that must succeed first, with the setting that takes what the job makes.
         snapshot: What held at the submission, beside the version of the code.
+        said: Its tags and notes.
     """
 
     task: str
@@ -56,6 +57,7 @@ class Draft:
     stored: Mapping[str, Any] | None = None
     waits: Mapping[str, str | None] = field(default_factory=dict)
     snapshot: Mapping[str, Any] = field(default_factory=dict)
+    said: details.Details = field(default_factory=details.Details)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,8 @@ class Submission:
         webhook: Where its events are sent; made by :func:`jobs.webhooks.accept`.
         time_limit: The job fails when its attempts have run that long together.
         after: Jobs that must succeed first.
+        tags: What it is found by.
+        notes: What people should know about it.
     """
 
     task: str
@@ -90,6 +94,8 @@ class Submission:
     webhook: Webhook | None = None
     time_limit: timedelta | None = None
     after: Sequence[str] = ()
+    tags: Sequence[str] = ()
+    notes: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +148,7 @@ def submit(engine: Engine, principal: Principal, submission: Submission) -> Subm
         IdempotencyKeyReused: The key belongs to a request with another content.
     """
     params = validate(submission.task, submission.params, submission.preset)
-    _check_words(submission)
+    check_words(submission)
     print_ = _print(submission, params)
     order = _Order(engine, principal, submission, params)
 
@@ -208,6 +214,8 @@ def insert_job(session: Session, engine: Engine, principal: Principal, draft: Dr
         time_limit_seconds=_seconds(draft.time_limit),
         retried_from=draft.retried_from,
         webhook=draft.webhook.stored() if draft.webhook else None,
+        tags=details.unique(draft.said.tags or ()),
+        notes=(draft.said.notes or "").strip(),
         snapshot={"code_version": code_version(), **draft.snapshot},
     )
     rows.add(session, job)
@@ -238,6 +246,7 @@ def _insert(session: Session, now: datetime, order: _Order) -> Job:
         stored=found.params,
         waits=dict.fromkeys(after) | {id_: name for name, id_ in reversed(found.waits.items())},
         snapshot={"preset": submission.preset, "after": list(submission.after), "inputs": found.contents},
+        said=details.Details(tags=submission.tags, notes=submission.notes),
     )
     job = insert_job(session, order.engine, order.principal, draft, now)
     for row in found.rows:
@@ -262,18 +271,19 @@ def _print(submission: Submission, params: Params) -> str:
     del content["preset"], content["idempotency_key"]
     content |= {"params": params.model_dump(mode="json"), "after": sorted(submission.after)}
     content["webhook"] = submission.webhook.stored() if submission.webhook else None
+    for name in ("tags", "notes"):  # keys of before there were any still fit
+        if not content[name]:
+            del content[name]
     return fingerprint(**content)
 
 
-def _check_words(submission: Submission) -> None:
-    name, key = submission.name, submission.idempotency_key
-    faults = []
+def check_words(submission: Submission) -> None:
+    """Refuse a name, a tag, a time limit and the like that cannot be kept."""
+    key = submission.idempotency_key
+    faults = details.faults(details.Details(submission.name, submission.tags, submission.notes))
     if len(submission.after) > MOST_AFTER:
         sentence = "A job can wait for at most {most} others."
         faults.append(Fault(sentence, {"most": MOST_AFTER}, "/after/0", code="too-many-needed"))
-    if name is not None and not (is_printable(name) and len(name.strip()) <= LONGEST):
-        sentence = "The name must have 1 to {longest} printable characters."
-        faults.append(Fault(sentence, {"longest": LONGEST}, "/name", code="invalid-name"))
     if key is not None and not (is_printable(key) and len(key) <= LONGEST_KEY):
         sentence = "The idempotency key must have 1 to {longest} printable characters."
         faults.append(Fault(sentence, {"longest": LONGEST_KEY}, code="invalid-idempotency-key"))

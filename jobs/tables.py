@@ -27,6 +27,7 @@ FAILURE_CODES = (
     "worker_lost", "poisoned", "disk_full", "expired", "internal",
 )  # fmt: skip
 _UNTOLD = "webhook IS NOT NULL AND webhook_seq < last_seq"
+_TAGGED = "tags IS NOT NULL"
 
 
 class Base(DeclarativeBase):
@@ -64,7 +65,8 @@ class Job(Base):
 
     ``snapshot`` is what held at the submission (version of the code, preset), ``adjustments`` what
     recovery changed for the next attempt (micro-batches, learning rate), ``webhook_seq`` the last
-    event that has a delivery or needs none.
+    event that has a delivery or needs none. ``name``, ``tags`` (NULL if there are none) and ``notes``
+    are people's own (:mod:`jobs.details`).
     """
 
     __tablename__ = "job"
@@ -115,6 +117,8 @@ class Job(Base):
     time_limit_seconds: Mapped[int | None]
     webhook: Mapped[dict[str, Any] | None]
     webhook_seq: Mapped[int] = mapped_column(default=0, server_default="0")
+    tags: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
+    notes: Mapped[str] = mapped_column(Text, default="", server_default="")
 
     __table_args__ = (
         CheckConstraint(f"status IN {STATUSES}", name="status"),
@@ -131,6 +135,12 @@ class Job(Base):
         Index("ix_job_lease", "status", "lease_until"),
         Index("ix_job_history", "family", "operation", "status", "finished_at"),
         Index("ix_job_webhook", "id", sqlite_where=text(_UNTOLD), postgresql_where=text(_UNTOLD)),
+        Index(
+            "ix_job_tagged",
+            *("tenant_id", "created_at", "id"),
+            sqlite_where=text(_TAGGED),
+            postgresql_where=text(_TAGGED),
+        ),
     )
 
 

@@ -110,6 +110,7 @@ def _pages() -> Iterator[Message]:
         "task",
         "starter",
         "delivery",
+        "upload",
     )
     for name, topics in problem_texts.GROUPS:
         yield name

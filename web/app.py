@@ -29,6 +29,7 @@ def create_app(settings: Settings, engine: Engine | None = None) -> Flask:
     context.init_app(app, settings, engine or open_web_engine(settings))
     problems.init_app(app)
     uploads.init_app(app)
+    api.uploads.init_app(app)
     # The order is the order of the checks: name of the request, host, origin, who asks, form token.
     for part in (security.init_requests, sessions.init_app, auth.init_app, security.init_csrf):
         part(app)

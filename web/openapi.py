@@ -24,12 +24,15 @@ TAGS = {
     "index": "Where everything is.",
     "jobs": "Submissions: what to do, how far it is, what came of it.",
     "datasets": "Inputs: checked, immutable, versioned.",
+    "uploads": "Large files, sent in pieces that survive a lost connection.",
     "models": "Model versions: results of trainings, ready to generate.",
     "tasks": "What can be done, with the settings as JSON Schema.",
     "artifacts": "Stored files, by their SHA-256.",
     "workers": "Who works, and how much waits.",
     "tokens": "Who may call.",
 }
+NUMBER: dict[str, Any] = {"type": "integer", "minimum": 0, "maximum": 10**15 - 1}
+NEEDED_HEADERS = frozenset({"Upload-Length", "Upload-Offset"})
 REQUEST_HEADERS: Mapping[str, tuple[str, dict[str, Any]]] = {
     "Idempotency-Key": (
         "Makes the request safe to send again: the same key and content give the same job. Kept for 24 hours.",
@@ -44,6 +47,17 @@ REQUEST_HEADERS: Mapping[str, tuple[str, dict[str, Any]]] = {
         {"type": "string", "examples": ["10m"], "pattern": "^[1-9][0-9]{0,1}[smhd]?$"},
     ),
     "If-None-Match": ("The ETag known; the reply is 304 if nothing changed.", {"type": "string"}),
+    "If-Match": (
+        "An ETag of the job: the reply is 412 if its name, tags or notes were changed since; its progress may go on.",
+        {"type": "string"},
+    ),
+    "Upload-Length": ("Bytes of the whole file.", NUMBER),
+    "Upload-Offset": ("Bytes that have come before this piece.", NUMBER),
+    "Upload-Metadata": (
+        "Pairs of a key and base64, with commas between; filename is the file's name.",
+        {"type": "string", "examples": ["filename cGljdHVyZXMuemlw"], "pattern": "^filename [A-Za-z0-9+/]{4}$"},
+    ),
+    "Tus-Resumable": ("Version of the protocol; may be left out.", {"type": "string", "enum": ["1.0.0"]}),
     "Last-Event-ID": ("Go on after this event.", {"type": "string", "examples": ["12"]}),
     "Range": ("Which bytes, such as bytes=0-1023.", {"type": "string", "examples": ["bytes=0-1023"]}),
 }
@@ -123,6 +137,9 @@ def _operation(view: View, what: Operation) -> dict[str, Any]:
     elif what.forms:
         content = {media: {"schema": _ref(model)} for media, model in what.forms.items()}
         entry["requestBody"] = {"required": True, "content": content}
+    elif what.raw:
+        content = {media: {"schema": {"type": "string", "format": "binary"}} for media in what.raw}
+        entry["requestBody"] = {"required": True, "content": content}
     return entry
 
 
@@ -166,7 +183,8 @@ def _without_null(field: dict[str, Any]) -> dict[str, Any]:
 def _header_parameters(what: Operation) -> Iterable[dict[str, Any]]:
     for name in what.headers:
         text, schema = REQUEST_HEADERS[name]
-        yield {"name": name, "in": "header", "required": False, "description": text, "schema": schema}
+        needed = name in NEEDED_HEADERS
+        yield {"name": name, "in": "header", "required": needed, "description": text, "schema": schema}
 
 
 def _responses(what: Operation) -> dict[str, Any]:

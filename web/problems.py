@@ -83,12 +83,6 @@ class WrongMediaType(AigcError):
     code, status, title = "unsupported-media-type", 415, "The body has the wrong type"
 
 
-class VersionMismatch(AigcError):
-    """The job was changed in the meantime. Read it again, then repeat the change."""
-
-    code, status, title = "version-mismatch", 412, "Changed in the meantime"
-
-
 class RangeNotSatisfiable(AigcError):
     """The file does not have the bytes that the Range header asks for."""
 

@@ -114,6 +114,8 @@ class Job(Answer):
     family: str
     operation: str
     name: str
+    tags: list[str] = Field([], description="Words that the job is found by.")
+    notes: str = Field("", description="What people should know about the job.")
     state: State
     hint: str | None = Field(None, description="What the state means for this job, in the reader's language.")
     error: JobFailure | None = None
@@ -260,6 +262,26 @@ class Dataset(Answer):
     error: JobFailure | None = None
     created_at: datetime
     links: DatasetLinks
+
+
+class UploadLinks(Answer):
+    """Where to send the rest of an upload, and how to make a dataset of it."""
+
+    self: str
+    dataset: str
+
+
+class Upload(Answer):
+    """A file that is being sent in pieces."""
+
+    id: str
+    object: Literal["upload"] = "upload"
+    filename: str
+    offset: int = Field(description="Bytes that have come.")
+    length: int = Field(description="Bytes of the whole file.")
+    expires_at: datetime = Field(description="When it is given up unless more comes.")
+    dataset: str | None = Field(None, description="Id of the dataset that was made of it.")
+    links: UploadLinks
 
 
 class DatasetReport(RootModel[dict[str, Any]]):

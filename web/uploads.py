@@ -5,7 +5,6 @@ Used by the API and by the upload form.
 
 import errno
 import re
-import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -16,15 +15,17 @@ from werkzeug.datastructures import FileStorage
 
 from aigc_models.base import InputError
 from aigc_models.data.uploads import precheck
+from jobs import incoming
 from jobs import uploads as engine_uploads
 from jobs.artifacts import in_words
-from jobs.errors import AigcError, EmptyFile, FileTooLarge, InvalidParams, StorageFull, UnsupportedFile
+from jobs.errors import AigcError, EmptyFile, FileTooLarge, InvalidParams, UnsupportedFile
 from jobs.settings import MIB, Settings
 from jobs.tables import Dataset, Job
 from jobs.uploads import Upload
 from web import context
 from web.problems import DatasetRefused
 
+PIECES = "/api/v1/uploads"
 UPLOAD_PATHS = frozenset({"/api/v1/datasets", "/datasets", "/datasets/new"})
 FORM_ALLOWANCE = MIB
 LONGEST_NAME = 200
@@ -42,7 +43,7 @@ class UploadRequest(Request):
     @property
     def max_content_length(self) -> int | None:
         """The upload limit where files are taken, the limit of a JSON body elsewhere."""
-        if self.is_upload:
+        if self.is_upload or (self.method == "PATCH" and self.path.startswith(f"{PIECES}/")):
             return context.settings().max_upload + FORM_ALLOWANCE
         return super().max_content_length
 
@@ -94,7 +95,7 @@ class StagingFile:
             return self._file.write(data)
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise _full(context.settings()) from None
+                raise incoming.full(context.settings()) from None
             raise
 
     def __getattr__(self, name: str) -> Any:
@@ -107,16 +108,8 @@ def staging_file(settings: Settings, expected: int) -> IO[bytes]:
     Raises:
         StorageFull: What is expected would leave too little free.
     """
-    directory = settings.staging / "uploads"
-    directory.mkdir(parents=True, exist_ok=True)
-    if shutil.disk_usage(directory).free - expected < settings.min_free_disk:
-        raise _full(settings)
+    directory = incoming.check_room(settings, expected)
     return StagingFile(directory, settings.max_upload)  # type: ignore[return-value]  # quacks as the parser needs
-
-
-def _full(settings: Settings) -> StorageFull:
-    free = shutil.disk_usage(settings.home).free
-    return StorageFull(free=in_words(free), needed=in_words(settings.min_free_disk))
 
 
 @dataclass(frozen=True)
@@ -136,15 +129,32 @@ def receive(file: FileStorage, described: Described) -> tuple[Dataset, Job]:
     Raises:
         AigcError: It is empty, unsafe, too large, or nothing that can be read.
     """
-    filename = safe_filename(file.filename or "")
     file.stream.flush()
-    path = Path(file.stream.name)
-    kind = judged(path, filename)
+    return _made(Path(file.stream.name), safe_filename(file.filename or ""), described)
+
+
+def finish(upload_id: str, described: Described) -> tuple[Dataset, Job]:
+    """Make a dataset of an upload that came in pieces; of one that has become a dataset already, give that.
+
+    Raises:
+        AigcError: As :func:`receive`, or there is no such upload, or some of it is missing. The pieces are kept.
+    """
+    settings, reads = context.settings(), context.repository()
+    with incoming.whole(settings, context.principal(), upload_id) as (known, path):
+        if known.dataset is not None:
+            dataset = reads.dataset(known.dataset)
+            return dataset, reads.job(dataset.job_id)
+        dataset, job = _made(path, safe_filename(known.filename), described)
+        incoming.became(settings, known, dataset.id)
+    return dataset, job
+
+
+def _made(path: Path, filename: str, described: Described) -> tuple[Dataset, Job]:
     upload = Upload(
         path=path,
         filename=filename,
         name=described.name or Path(filename).stem or "dataset",
-        kind=kind,
+        kind=judged(path, filename),
         licence=described.licence,
         notes=described.notes,
         params=described.params,

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from jobs.engine import Engine
 from jobs.errors import NotFound
 from jobs.ids import new_id
-from jobs.paging import LIMIT, Page, page
+from jobs.paging import LIMIT, Page, newest, page
 from jobs.principal import Principal
 from jobs.repository import Repository
 from jobs.tables import Job, JobEvent, WebhookDelivery
@@ -129,7 +129,7 @@ def listing(
     Repository(engine, principal).job(job_id)
     with engine.db.read() as session:
         rows = select(WebhookDelivery).where(*_mine(principal, job_id))
-        return page(session, rows, WebhookDelivery, cursor, limit)
+        return page(session, rows, newest(WebhookDelivery), cursor, limit)
 
 
 def tries(engine: Engine, job_id: str) -> tuple[int, int]:

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, FilePayload, Page, expect, sync_playwright
+from playwright.sync_api import Browser, FilePayload, Page, Route, expect, sync_playwright
 
 from aigc_models.image_gan.params import ImageGanTrain
 from scripts import screenshots
 from tests.acceptance.browsing import axe, launch, overflow, small_targets, visit
 from tests.acceptance.site import Site
 from tests.web.acting import picture_zip
+from web.pages.datasets import PIECE
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(300)]
 
@@ -274,6 +275,57 @@ def test_an_upload_goes_to_its_check_and_a_bad_one_says_why(browser: Browser, ow
         expect(page).to_have_title(re.compile(r"^Checking · shirts"))
         own_site.worker.check_dataset()
         expect(page.get_by_role("heading", name="Use it")).to_be_visible()
+
+
+def test_a_large_upload_goes_on_after_a_lost_connection(browser: Browser, own_site: Site) -> None:
+    """With pieces of 512 bytes, so that a small file is a large one; some of them get lost on their way."""
+    data = picture_zip(20)
+    offsets: list[int] = []
+
+    def shrink(route: Route) -> None:
+        reply = route.fetch()
+        route.fulfill(response=reply, body=reply.text().replace(f'data-piece="{PIECE}"', 'data-piece="512"'))
+
+    def lose(route: Route) -> None:
+        if route.request.method != "PATCH":
+            route.continue_()
+            return
+        offsets.append(int(route.request.headers["upload-offset"]))
+        if len(offsets) in (2, 3):
+            route.abort("connectionreset")
+        else:
+            route.continue_()
+
+    with visit(browser, own_site.url) as window:
+        window.expected.append("net::ERR_CONNECTION_RESET")
+        window.context.route("**/datasets/new?*", shrink)
+        window.context.route("**/api/v1/uploads/*", lose)
+        page = window.open("/datasets/new?large")
+        shirts: FilePayload = {"name": "shirts.zip", "mimeType": "application/zip", "buffer": data}
+        page.get_by_label("File").set_input_files(shirts)
+        page.get_by_role("button", name="Upload and check").click()
+        expect(page).to_have_title(re.compile(r"^Checking · shirts"))
+        assert offsets == [0, 512, 512, *range(512, len(data), 512)]
+        assert page.evaluate("localStorage.length") == 0
+        own_site.worker.check_dataset()
+        expect(page.get_by_role("heading", name="Use it")).to_be_visible()
+
+
+def test_an_upload_in_pieces_can_be_stopped(browser: Browser, own_site: Site) -> None:
+    with visit(browser, own_site.url) as window:
+        stuck: list[Route] = []
+        window.context.route("**/api/v1/uploads/*", stuck.append)
+        page = window.open("/datasets/new")
+        large: FilePayload = {"name": "large.zip", "mimeType": "application/zip", "buffer": bytes(PIECE + 1)}
+        page.get_by_label("File").set_input_files(large)
+        with page.expect_request(lambda asked: asked.method == "PATCH"):
+            page.get_by_role("button", name="Upload and check").click()
+        with page.expect_request(lambda asked: asked.method == "DELETE"):
+            page.get_by_role("button", name="Stop the upload").click()
+        expect(page.get_by_role("button", name="Upload and check")).to_be_enabled()
+        assert page.evaluate("localStorage.length") == 0
+        for route in stuck:
+            route.abort()
 
 
 def test_samples_and_tabs_work_by_keyboard(browser: Browser, site: Site) -> None:

@@ -17,7 +17,7 @@ def test_thinning_keeps_order_and_both_ends(figures: list[dict[str, float | None
     points = curve(figures)
     kept = thin(points, most)
     assert [point.step for point in kept] == sorted({point.step for point in kept})
-    assert len(kept) <= max(most, 8)  # one stretch with three figures needs eight
+    assert len(kept) <= most
     if points:
         assert (kept[0], kept[-1]) == (points[0], points[-1])
 

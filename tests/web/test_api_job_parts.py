@@ -5,7 +5,8 @@ import hashlib
 import pytest
 from flask.testing import FlaskClient
 
-from jobs.lifecycle import Beat
+from jobs.engine import Engine
+from jobs.lifecycle import Beat, Failure
 from tests.web.acting import PNG, ActingWorker, ready_dataset, submit_training
 
 
@@ -74,6 +75,51 @@ def test_the_log_as_json_and_as_text(client: FlaskClient, worker: ActingWorker, 
     assert text.content_type == "text/plain; charset=utf-8"
     assert text.headers["Content-Disposition"].startswith("attachment")
     assert [line.split()[-1] for line in text.text.splitlines()][::2] == ["begin", "end"]
+
+
+def test_the_text_of_the_log_in_parts(client: FlaskClient, worker: ActingWorker, job: str) -> None:
+    lease = worker.take("training")
+    lease.beat(Beat(lines=["begin", "数字"]))
+    plain = {"Accept": "text/plain"}
+    whole = client.get(f"/api/v1/jobs/{job}/logs", headers=plain)
+    assert (whole.headers["Accept-Ranges"], whole.content_length) == ("bytes", len(whole.data))
+    half = len(whole.data) // 2
+    part = client.get(f"/api/v1/jobs/{job}/logs", headers=plain | {"Range": f"bytes={half}-"})
+    assert (part.status_code, part.data) == (206, whole.data[half:])
+    assert part.headers["Content-Range"] == f"bytes {half}-{len(whole.data) - 1}/{len(whole.data)}"
+    assert client.get(f"/api/v1/jobs/{job}/logs", headers=plain | {"Range": "bytes=-3"}).data == whole.data[-3:]
+    beyond = client.get(f"/api/v1/jobs/{job}/logs", headers=plain | {"Range": "bytes=9999-"})
+    assert (beyond.status_code, beyond.get_json()["code"]) == (416, "range-not-satisfiable")
+    known = plain | {"If-None-Match": whole.headers["ETag"]}
+    assert client.get(f"/api/v1/jobs/{job}/logs", headers=known).status_code == 304
+    lease.beat(Beat(lines=["more"]))
+    added = client.get(f"/api/v1/jobs/{job}/logs", headers=plain | {"Range": f"bytes={len(whole.data)}-"})
+    assert (added.status_code, added.data.split()[-1]) == (206, b"more")
+    changed = plain | {"Range": "bytes=0-1", "If-Range": whole.headers["ETag"]}
+    assert client.get(f"/api/v1/jobs/{job}/logs", headers=changed).status_code == 200
+
+
+def test_levels_of_the_log(client: FlaskClient, engine: Engine, worker: ActingWorker, job: str) -> None:
+    lease = worker.take("training")
+    lease.beat(Beat(lines=["said"]))
+    lease.fail(Failure("diverged"))  # tried again with half the learning rate, which the log says as a warning
+
+    def levels(query: str) -> set[str]:
+        return {line["level"] for line in client.get(f"/api/v1/jobs/{job}/logs{query}").get_json()["data"]}
+
+    assert levels("") == levels("?level=info") == {"info", "warning"}
+    assert levels("?level=warning") == {"warning"}
+    assert levels("?level=error") == set()
+    assert client.get(f"/api/v1/jobs/{job}/logs?level=loud").status_code == 422
+
+
+def test_curves_with_many_figures_keep_to_the_limit(client: FlaskClient, worker: ActingWorker, job: str) -> None:
+    def figures(step: int) -> dict[str, float]:
+        return {f"figure_{number}": float(step * (number + 3) % 101) for number in range(20)}
+
+    worker.take("training").beat(Beat(points=[(step, figures(step)) for step in range(100)]))
+    points = client.get(f"/api/v1/jobs/{job}/metrics?max_points=10").get_json()["data"]
+    assert (len(points), points[0]["step"], points[-1]["step"]) == (10, 0, 99)
 
 
 def test_samples_and_files_by_page(client: FlaskClient, worker: ActingWorker, job: str) -> None:

@@ -45,6 +45,23 @@ def test_generating_is_a_job_with_the_model_in_its_place(client: FlaskClient, mo
     assert client.post(f"/api/v1/models/mdl_{'0' * 26}/generate", json={}).status_code == 404
 
 
+def test_generating_takes_all_that_a_submission_takes(client: FlaskClient, model: str) -> None:
+    first = client.get(f"/api/v1/models/{model}").get_json()["job"]
+    waited = submit_training(client, ready_input(client, first)).get_json()["id"]
+    body = {"time_limit": 60, "after": [waited], "tags": ["draft"], "notes": "to look at", "name": "coats"}
+    made = client.post(f"/api/v1/models/{model}/generate", json=body).get_json()
+    assert (made["state"], made["time_limit"], made["tags"], made["notes"]) == ("blocked", 60, ["draft"], "to look at")
+    assert made["snapshot"]["after"] == [waited]
+    wrong = client.post(f"/api/v1/models/{model}/generate?validate_only=true", json={"tags": ["a,b"], "name": "\x07"})
+    assert [error["pointer"] for error in wrong.get_json()["errors"]] == ["#/name", "#/tags/0"]
+
+
+def ready_input(client: FlaskClient, job: str) -> str:
+    """The dataset that a job read."""
+    found: str = client.get(f"/api/v1/jobs/{job}").get_json()["dataset"]
+    return found
+
+
 def test_a_used_model_stays(client: FlaskClient, model: str) -> None:
     job = client.post(f"/api/v1/models/{model}/generate", json={}).get_json()["id"]
     used = client.delete(f"/api/v1/models/{model}")

@@ -5,7 +5,20 @@ from importlib.metadata import PackageNotFoundError, version
 from flask import Blueprint, Response
 
 from web import schemas
-from web.api import artifacts, datasets, deliveries, job_actions, job_parts, jobs, models, tasks, tokens, workers
+from web.api import (
+    artifacts,
+    datasets,
+    deliveries,
+    job_actions,
+    job_details,
+    job_parts,
+    jobs,
+    models,
+    tasks,
+    tokens,
+    uploads,
+    workers,
+)
 from web.api.render import PREFIX, address, answer, api, tagged
 from web.api.routing import Operation, Reply, View, bind, declared, operation
 
@@ -37,10 +50,12 @@ def index() -> Response:
 VIEWS: tuple[View, ...] = (
     index,
     *jobs.VIEWS,
+    *job_details.VIEWS,
     *job_actions.VIEWS,
     *job_parts.VIEWS,
     *deliveries.VIEWS,
     *datasets.VIEWS,
+    *uploads.VIEWS,
     *models.VIEWS,
     *tasks.VIEWS,
     *artifacts.VIEWS,

@@ -22,6 +22,22 @@ FIELDS = frozenset({"name", "licence", "notes", "params"})
 MADE_HEADERS = {"Location": "Address of the dataset.", "Preference-Applied": "Present when the check has ended."}
 
 
+MADE = {
+    201: Reply("The dataset is ready.", schemas.Dataset, headers=MADE_HEADERS),
+    202: Reply("The dataset is still being checked.", schemas.Dataset, headers=MADE_HEADERS),
+}
+MADE_ERRORS = (
+    errors.EmptyFile,
+    errors.UnsupportedFile,
+    errors.FileTooLarge,
+    errors.StorageFull,
+    errors.InvalidParams,
+    errors.IdempotencyKeyReused,
+    MalformedJson,
+    WrongMediaType,
+)
+
+
 class StarterChoice(BaseModel):
     """One of the datasets that come with the software."""
 
@@ -68,20 +84,8 @@ class MissingFile(errors.InvalidParams):
     scope="submit",
     forms={MULTIPART: DatasetUpload, JSON: StarterChoice},
     headers=("Idempotency-Key", "Prefer"),
-    replies={
-        201: Reply("The dataset is ready.", schemas.Dataset, headers=MADE_HEADERS),
-        202: Reply("The dataset is still being checked.", schemas.Dataset, headers=MADE_HEADERS),
-    },
-    errors=(
-        errors.EmptyFile,
-        errors.UnsupportedFile,
-        errors.FileTooLarge,
-        errors.StorageFull,
-        errors.InvalidParams,
-        errors.IdempotencyKeyReused,
-        MalformedJson,
-        WrongMediaType,
-    ),
+    replies=MADE,
+    errors=MADE_ERRORS,
 )
 def create_dataset() -> Response:
     """Upload a file, or take one of the starters by name.
@@ -95,7 +99,7 @@ def create_dataset() -> Response:
         dataset, job = _from_form()
     else:
         raise WrongMediaType(wanted=f"{MULTIPART} or {JSON}", found=request.mimetype or "nothing")
-    return _checked(dataset, job)
+    return checked(dataset, job)
 
 
 def _from_starter(choice: StarterChoice) -> tuple[tables.Dataset, tables.Job]:
@@ -139,7 +143,7 @@ def _form_fields() -> dict[str, str]:
     return parsing.form_fields(request.form, DatasetUpload)
 
 
-def _checked(dataset: tables.Dataset, job: tables.Job) -> Response:
+def checked(dataset: tables.Dataset, job: tables.Job) -> Response:
     """Wait for the check and tell how it ended."""
     shared = context.process()
     seconds = parsing.wait_seconds(DEFAULT_WAIT)

@@ -1,8 +1,9 @@
 """What belongs to a job: its events, curves, log, samples and files."""
 
 from collections.abc import Iterator, Sequence
+from typing import Literal, get_args
 
-from flask import Response, request, stream_with_context
+from flask import Response, request
 from pydantic import Field
 
 from jobs import errors, tables
@@ -10,15 +11,19 @@ from jobs.repository import Page
 from web import context, schemas
 from web.api import parsing, shapes
 from web.api.jobs import LOOK_AGAIN, wait_for
-from web.api.render import answer, listing, tagged, whole
+from web.api.render import answer, download, listing, tagged, whole
 from web.api.routing import Reply, operation, prefers
 from web.api.streams import open_stream
-from web.problems import TooManyStreams
+from web.problems import RangeNotSatisfiable, TooManyStreams
 
 PLAIN, STREAM = "text/plain", "text/event-stream"
 MOST_POINTS, MOST_NAMES = 10_000, 64
 LOG_ROWS = 1_000
 FOUND = (errors.JobNotFound, parsing.InvalidQuery)
+
+
+Level = Literal["info", "warning", "error"]
+LEVELS: tuple[str, ...] = get_args(Level)
 
 
 class EventQuery(parsing.Query):
@@ -44,7 +49,7 @@ class LogQuery(parsing.Query):
     """Which lines of the log."""
 
     after: parsing.WholeNumber = Field(0, ge=0, le=2**31 - 1, description="Only lines after this seq.")
-    level: parsing.Text | None = Field(None, max_length=16, description="Only lines of this level.")
+    level: Level = Field("info", description="Only lines of this level or a worse one.")
     q: parsing.Text | None = Field(None, max_length=200, description="Only lines that contain this text.")
     limit: parsing.WholeNumber = Field(100, ge=1, description="Lines of a page; more than 100 is read as 100.")
 
@@ -112,7 +117,11 @@ def _resume_after(query: EventQuery) -> int:
     errors=FOUND,
 )
 def list_metrics(job_id: str, query: MetricQuery) -> Response:
-    """Read the figures a job reported, by step, thinned to at most max_points."""
+    """Read the figures a job reported, by step, thinned to at most max_points.
+
+    Where there are more, the steps are cut into stretches of equally many; of each those steps are kept
+    at which a figure is lowest and highest, so that peaks and dips stay, and so do the first and the last step.
+    """
     names = [name.strip() for name in query.names.split(",") if name.strip()][:MOST_NAMES] if query.names else None
     context.repository().job(job_id)
     points = context.repository().metrics(job_id, query.after, names, min(query.max_points, MOST_POINTS))
@@ -124,19 +133,23 @@ def list_metrics(job_id: str, query: MetricQuery) -> Response:
     path="/jobs/{job_id}/logs",
     tag="jobs",
     query=LogQuery,
-    headers=("If-None-Match",),
-    replies={200: Reply("Lines of the log, or all of it as text.", schemas.Listing[schemas.LogLine], media=(PLAIN,))},
-    errors=FOUND,
+    headers=("If-None-Match", "Range"),
+    replies={
+        200: Reply("Lines of the log, or all of it as text.", schemas.Listing[schemas.LogLine], media=(PLAIN,)),
+        206: Reply("A part of the text.", media=(PLAIN,)),
+    },
+    errors=(*FOUND, RangeNotSatisfiable),
 )
 def list_logs(job_id: str, query: LogQuery) -> Response:
-    """Read a job's log; with `Accept: text/plain` all of it, as a download."""
+    """Read a job's log; with `Accept: text/plain` all of it, as a download.
+
+    The text can be read in parts with `Range`: lines are only ever added at its end, so what was cut off goes on.
+    """
     context.repository().job(job_id)
     lines = _matching(_log_events(job_id, query.after), query)
     if prefers(PLAIN):
-        text = (f"{line.at.isoformat()} {line.level:7} {line.message}\n" for line in lines)
-        reply = Response(stream_with_context(text), content_type="text/plain; charset=utf-8")
-        reply.headers["Content-Disposition"] = f'attachment; filename="{job_id}.log"'
-        return reply
+        text = (f"{line.at.isoformat()} {line.level:7} {line.message}\n".encode() for line in lines)
+        return download(text, f"{job_id}.log", f"{PLAIN}; charset=utf-8")
     limit = min(query.limit, parsing.LARGEST_LIMIT)
     shown = [line for _, line in zip(range(limit + 1), lines, strict=False)]
     cursor = str(shown[limit - 1].seq) if len(shown) > limit else None
@@ -156,7 +169,7 @@ def _log_events(job_id: str, after: int) -> Iterator[tables.JobEvent]:
 def _matching(rows: Iterator[tables.JobEvent], query: LogQuery) -> Iterator[schemas.LogLine]:
     for row in rows:
         line = shapes.log_line(row)
-        if query.level and line.level != query.level:
+        if line.level in LEVELS[: LEVELS.index(query.level)]:
             continue
         if query.q and query.q.casefold() not in line.message.casefold():
             continue

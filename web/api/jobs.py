@@ -1,18 +1,20 @@
 """Jobs: submit, list, look, wait."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
 from typing import Annotated, Any, Literal
 
 from flask import Response, request
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
 
 from aigc_models import registry
 from jobs import errors, tables, webhooks
-from jobs.repository import JobFilter, Label
-from jobs.submit import LONGEST_RUN, MOST_AFTER, Submission, Submitted, submit, validate
+from jobs.details import LONGEST_NOTES, LONGEST_TAG, MOST_TAGS, mark
+from jobs.filtering import NEWEST
+from jobs.naming import LONGEST
+from jobs.repository import JobFilter, Label, Sort
+from jobs.submit import LONGEST_RUN, MOST_AFTER, Submission, Submitted, check_words, submit, validate
 from web import context, schemas
 from web.api import parsing, shapes
 from web.api.render import REVALIDATE, address, answer, api, listing
@@ -65,12 +67,21 @@ class WebhookNew(BaseModel):
     )
 
 
-class JobNew(BaseModel):
-    """A submission: the task, its settings, and what the job is called."""
+# Said here, checked by :mod:`jobs.details`, which knows better sentences.
+Tag = Annotated[
+    str,
+    WithJsonSchema(
+        {"type": "string", "minLength": 1, "maxLength": LONGEST_TAG, "pattern": r"^[^\x00-\x1f\x7f,，、]+$"}
+    ),
+]
+AT_MOST_TAGS: dict[str, Any] = {"maxItems": MOST_TAGS}
+
+
+class Work(BaseModel):
+    """What every submission may say, whatever its task is."""
 
     model_config = ConfigDict(extra="forbid")
 
-    task: str = Field(title="Task", description="Name of the task, such as image_gan.train.", max_length=128)
     params: dict[str, Any] = Field(default_factory=dict, title="Params", description="The task's settings.")
     preset: str | None = Field(None, title="Preset", description="Named settings beneath params.", max_length=64)
     name: str | None = Field(
@@ -78,7 +89,20 @@ class JobNew(BaseModel):
         title="Name",
         description="What the job and the model version it makes are called.",
         min_length=1,
-        max_length=120,
+        max_length=LONGEST,
+        pattern=parsing.NO_NUL,
+    )
+    tags: list[Tag] = Field(
+        default_factory=list,
+        title="Tags",
+        description="Words that the job is found by.",
+        json_schema_extra=AT_MOST_TAGS,
+    )
+    notes: str = Field(
+        "",
+        title="Notes",
+        description="What people should know about the job.",
+        max_length=LONGEST_NOTES,
         pattern=parsing.NO_NUL,
     )
     webhook: WebhookNew | None = Field(None, title="Webhook", description="Where the job's events are sent.")
@@ -89,13 +113,18 @@ class JobNew(BaseModel):
         ge=1,
         le=int(LONGEST_RUN.total_seconds()),
     )
-
     after: list[JobId] = Field(
         default_factory=list,
         title="After",
         description="Ids of jobs that must succeed first. The job is cancelled if one of them does not.",
         max_length=MOST_AFTER,
     )
+
+
+class JobNew(Work):
+    """A submission: the task, its settings, and what the job is called."""
+
+    task: str = Field(title="Task", description="Name of the task, such as image_gan.train.", max_length=128)
 
 
 class ValidateOnly(parsing.Query):
@@ -111,8 +140,10 @@ class JobQuery(parsing.Page):
     task: parsing.Text | None = Field(None, max_length=128, description="Only jobs of this task.")
     q: parsing.Text | None = Field(None, max_length=200, description="Only jobs whose name or id contains this text.")
     dataset: parsing.Text | None = Field(None, max_length=64, description="Only jobs that read this dataset.")
+    tag: list[parsing.Text] = Field([], description="Only jobs with this tag; may be repeated for several.")
     created_after: parsing.Moment | None = Field(None, description="Only jobs created after this time.")
     created_before: parsing.Moment | None = Field(None, description="Only jobs created before this time.")
+    sort: Sort = Field(NEWEST, description="What they are sorted by; with a minus the other way round.")
 
 
 @operation(
@@ -135,7 +166,7 @@ class JobQuery(parsing.Page):
 )
 def submit_job(query: ValidateOnly, body: JobNew) -> Response:
     """Submit a job."""
-    submission = replace(new_submission(body.task, body), time_limit=_time(body.time_limit))
+    submission = new_submission(body.task, body)
     if query.validate_only:
         return draft(submission)
     return create(submission)
@@ -145,7 +176,7 @@ def _time(seconds: int | None) -> timedelta | None:
     return None if seconds is None else timedelta(seconds=seconds)
 
 
-def new_submission(task: str, body: Any) -> Submission:
+def new_submission(task: str, body: Work) -> Submission:
     """A submission from a body and the headers beside it."""
     return Submission(
         task=task,
@@ -155,7 +186,10 @@ def new_submission(task: str, body: Any) -> Submission:
         idempotency_key=parsing.idempotency_key(),
         expires_in=parsing.cancel_after(),
         webhook=accepted_webhook(body.webhook),
-        after=getattr(body, "after", ()),
+        time_limit=_time(body.time_limit),
+        after=body.after,
+        tags=body.tags,
+        notes=body.notes,
     )
 
 
@@ -169,6 +203,7 @@ def draft(submission: Submission) -> Response:
     _refuse_import(submission.task)
     with parsing.pointing_into_params():
         params = validate(submission.task, submission.params, submission.preset)
+        check_words(submission)
     return answer(schemas.JobDraft(task=submission.task, params=params.model_dump(mode="json")))
 
 
@@ -224,7 +259,7 @@ def job_reply(row: tables.Job, status: int = 200, label: Label | None = None) ->
     place = shapes.place(row, forecast=request.method == "GET")  # who submits need not wait for it
     # What is not in the row: the place in the queue, and which of several jobs it still waits for.
     beside = (place.position, place.starts_in, label.values.get("id"), label.values.get("count"))
-    tag = f"{row.version}-{label.state}-{sha256(repr(beside).encode()).hexdigest()[:12]}-{language()}"
+    tag = f"{row.version}-{mark(row)}-{label.state}-{sha256(repr(beside).encode()).hexdigest()[:12]}-{language()}"
     if status == 200 and request.method == "GET" and tag in request.if_none_match:
         reply = Response(status=304)
         reply.headers["Cache-Control"] = REVALIDATE
@@ -244,20 +279,21 @@ def job_reply(row: tables.Job, status: int = 200, label: Label | None = None) ->
     tag="jobs",
     query=JobQuery,
     headers=("If-None-Match",),
-    replies={200: Reply("Jobs, the newest first.", schemas.Listing[schemas.Job], headers={"Link": "The next page."})},
+    replies={200: Reply("Jobs, page by page.", schemas.Listing[schemas.Job], headers={"Link": "The next page."})},
     errors=(parsing.InvalidQuery,),
 )
 def list_jobs(query: JobQuery) -> Response:
-    """List jobs, the newest first."""
+    """List jobs, the newest first or sorted otherwise."""
     wanted = JobFilter(
         states=query.state,
         task=query.task,
         q=query.q,
         dataset=query.dataset,
+        tags=query.tag,
         created_after=query.created_after,
         created_before=query.created_before,
     )
-    page = context.repository().jobs(wanted, query.cursor, query.rows)
+    page = context.repository().jobs(wanted, query.cursor, query.rows, query.sort)
     made = shapes.made_by(page.items)
     label = context.repository().label
     return listing(page, schemas.Job, lambda row: shapes.job(row, label(row), made))
@@ -284,6 +320,16 @@ def get_job(job_id: str) -> Response:
     elif _is_current(row):
         row, _ = wait_for(row, lambda seen: seen.version != started_with or seen.final)
     return job_reply(row)
+
+
+def seen_marks() -> frozenset[str] | None:
+    """What people said of the job when the client saw it, by ``If-Match``; None if anything goes.
+
+    Only that part of the ETag counts: the job's progress since is no reason to refuse.
+    """
+    if "If-Match" not in request.headers or request.if_match.star_tag:
+        return None
+    return frozenset(tag.partition("-")[2].partition("-")[0] for tag in request.if_match.as_set())
 
 
 def _is_current(row: tables.Job) -> bool:

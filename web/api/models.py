@@ -1,10 +1,9 @@
 """Model versions: look, and generate with them."""
 
 from dataclasses import replace
-from typing import Any
 
 from flask import Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from aigc_models import registry
 from jobs import errors, removal, tables
@@ -16,22 +15,8 @@ from web.api.routing import Reply, operation
 from web.auth import audit
 
 
-class GenerateNew(BaseModel):
+class GenerateNew(jobs.Work):
     """Settings of a generation; the model version is the one in the address."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    params: dict[str, Any] = Field(default_factory=dict, title="Params", description="The task's settings.")
-    preset: str | None = Field(None, title="Preset", description="Named settings beneath params.", max_length=64)
-    name: str | None = Field(
-        None,
-        title="Name",
-        description="What the job is called.",
-        min_length=1,
-        max_length=120,
-        pattern=parsing.NO_NUL,
-    )
-    webhook: jobs.WebhookNew | None = Field(None, title="Webhook", description="Where the job's events are sent.")
 
 
 class ModelQuery(parsing.Page):

@@ -16,6 +16,7 @@ from werkzeug.datastructures import MultiDict
 from aigc_models.base import Fault
 from aigc_models.faults import explain
 from jobs import durations
+from jobs.details import CODES
 from jobs.errors import AigcError, InvalidParams
 from jobs.submit import BAD_LIMIT
 from web.problems import BadRequest, MalformedJson, WrongMediaType
@@ -217,7 +218,7 @@ def pointing_into_params() -> Iterator[None]:
 
 
 def _is_setting(fault: Fault) -> bool:
-    own = fault.code in ("invalid-name", BAD_LIMIT) or AFTER.fullmatch(fault.pointer)
+    own = fault.code in (BAD_LIMIT, *CODES) or AFTER.fullmatch(fault.pointer)
     return bool(fault.pointer) and not own
 
 

@@ -1,12 +1,15 @@
 """Replies: JSON bodies, pages of lists, ETags, full addresses."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha256
+from tempfile import SpooledTemporaryFile
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from flask import Response, request
 from pydantic import BaseModel
+from werkzeug.exceptions import HTTPException
+from werkzeug.wsgi import wrap_file
 
 from jobs.repository import Page
 from web import schemas
@@ -14,6 +17,7 @@ from web.translate import language
 
 PREFIX = "/api/v1"
 REVALIDATE = "private, no-cache"
+IN_MEMORY = 2**20
 
 M = TypeVar("M", bound=BaseModel)
 Row = TypeVar("Row")
@@ -60,6 +64,32 @@ def listing(page: Page[Row], kind: type[M], shown: Callable[[Row], M]) -> Respon
 def whole(rows: list[Any], kind: type[M]) -> Response:
     """A list that is short enough for one page."""
     return tagged(answer(schemas.Listing[kind](data=rows)))  # type: ignore[valid-type]
+
+
+def download(pieces: Iterable[bytes], name: str, media_type: str) -> Response:
+    """A file made on the spot, with its length, an ETag of its bytes, and ranges.
+
+    It is put together first, what exceeds a megabyte on the disk.
+    """
+    whole = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - closed with the reply
+    digest = sha256()
+    for piece in pieces:
+        digest.update(piece)
+        whole.write(piece)
+    size = whole.tell()
+    whole.seek(0)
+    reply = Response(wrap_file(request.environ, whole), content_type=media_type, direct_passthrough=True)
+    reply.content_length = size
+    reply.set_etag(digest.hexdigest())
+    reply.headers["Cache-Control"] = REVALIDATE
+    reply.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    reply.call_on_close(whole.close)
+    try:
+        reply.make_conditional(request, accept_ranges=True, complete_length=size)
+    except HTTPException:  # there is no such range
+        reply.close()
+        raise
+    return reply
 
 
 def nothing(status: int = 204) -> Response:

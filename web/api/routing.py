@@ -46,6 +46,7 @@ IDS: Mapping[str, IdKind] = {
     "artifact_id": IdKind("art", "artifact"),
     "token_id": IdKind("tok", "token"),
     "delivery_id": IdKind("dlv", "delivery"),
+    "upload_id": IdKind("upl", "upload"),
 }
 
 Method = Literal["GET", "POST", "PATCH", "DELETE"]
@@ -84,6 +85,7 @@ class Operation:
         body: JSON body, given to the view as ``body``.
         optional_body: Whether no body at all reads as an empty object.
         forms: Schemas of other bodies by media type; the view reads those itself.
+        raw: Media types of a body that is bytes; the view reads those itself.
         headers: Names of request headers that it reads (described in :mod:`web.openapi`).
         scope: What a token must allow.
     """
@@ -97,13 +99,14 @@ class Operation:
     body: type[BaseModel] | None = None
     optional_body: bool = False
     forms: Mapping[str, type[BaseModel]] = field(default_factory=dict)
+    raw: tuple[str, ...] = ()
     headers: tuple[str, ...] = ()
     scope: Scope = "read"
 
     @property
     def all_errors(self) -> tuple[type[AigcError], ...]:
         """Everything that can go wrong, with the errors every operation shares."""
-        with_body = BODY if self.body or self.forms else ()
+        with_body = BODY if self.body or self.forms or self.raw else ()
         return (*COMMON, *with_body, *self.errors)
 
     @property

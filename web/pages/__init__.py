@@ -10,6 +10,7 @@ from web.pages import (
     home,
     job,
     job_actions,
+    job_details,
     job_list,
     models,
     new_job,
@@ -21,6 +22,7 @@ from web.pages import (
 blueprint = Blueprint("pages", __name__)
 frame.init(blueprint)
 for part in (
-    home, job_list, new_job, job, job_actions, webhook, datasets, models, workers, tokens, help_pages, api_docs
+    home, job_list, new_job, job, job_actions, job_details, webhook, datasets, models, workers, tokens, help_pages,
+    api_docs,
 ):  # fmt: skip
     blueprint.register_blueprint(part.blueprint)

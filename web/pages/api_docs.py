@@ -83,6 +83,9 @@ def _body(what: Mapping[str, Any], schemas: Mapping[str, Any]) -> tuple[list[Row
     rows, variants = [], list[str]()
     for media, content in what.get("requestBody", {}).get("content", {}).items():
         schema = content["schema"]
+        if schema.get("format") == "binary":
+            rows.append(Row(media, "body", "bytes", True, ""))
+            continue
         variants += list(schema.get("discriminator", {}).get("mapping", {}))
         # The variants of a submission differ in their settings only; the general form says what all have.
         model = schemas["JobNew"] if "oneOf" in schema else schemas[schema["$ref"].rpartition("/")[2]]
@@ -114,9 +117,12 @@ def _example(path: str, verb: str, what: Mapping[str, Any]) -> str:
     """A curl line; ``SERVER`` is replaced by this server's address."""
     shown = path.replace("{job_id}", "$JOB").replace("{dataset_id}", "$DATASET").replace("{model_id}", "$MODEL")
     shown = shown.replace("{artifact_id}", "$FILE").replace("{token_id}", "$TOKEN").replace("{task}", "image_gan.train")
+    shown = shown.replace("{upload_id}", "$UPLOAD")
     parts = ["curl"] + ([] if verb == "get" else [f"-X {verb.upper()}"]) + [f'"SERVER{shown}"']
     media = list(what.get("requestBody", {}).get("content", {}))
-    if "multipart/form-data" in media:
+    if "application/octet-stream" in media:
+        parts += ["-H 'Content-Type: application/octet-stream'", "-H 'Upload-Offset: 0'", "--data-binary @pictures.zip"]
+    elif "multipart/form-data" in media:
         parts = ["curl", f'"SERVER{shown}"', "-F file=@pictures.zip"]
     elif media:
         parts += ["-H 'Content-Type: application/json'", f"-d '{_SAMPLE.get(what['operationId'], '{}')}'"]

@@ -24,6 +24,7 @@ from web.translate import say
 
 ROWS = 20
 USED_BY = 20
+PIECE = 8 * 2**20  # larger files are sent in pieces of this size
 IMPORT = "dataset.import_images"
 NO_FILE = "Choose a file first."
 CHECKS: Mapping[str, tuple[str, str, str]] = {
@@ -53,11 +54,11 @@ def new() -> str:
 @blueprint.post("/datasets/new")
 @scoped("submit")
 def upload() -> Response | BaseResponse:
-    """Store an upload and go to its page, or say why it cannot be used."""
+    """Store an upload and go to its page, or say why it cannot be used; large ones have come in pieces already."""
     typed = {name: request.form.get(name, "") for name in ("name", "licence", "notes")}
     posted = forms.read(registry.task(IMPORT), request.form)
-    file = request.files.get("file")
-    if file is None or not file.filename:
+    file, pieces = request.files.get("file"), request.form.get("upload", "")
+    if not pieces and (file is None or not file.filename):
         return _refused(typed | dict(posted.typed), [Fault(NO_FILE, pointer="/file")])
     described = uploads.Described(
         name=typed["name"].strip()[:120],
@@ -66,12 +67,17 @@ def upload() -> Response | BaseResponse:
         params=dict(posted.params),
         idempotency_key=request.form.get("idempotency_key") or None,
     )
-    return _stored(file, described, typed | dict(posted.typed))
+    return _stored(pieces or file, described, typed | dict(posted.typed))
 
 
-def _stored(file: FileStorage, described: uploads.Described, typed: Mapping[str, str]) -> Response | BaseResponse:
+def _stored(
+    sent: FileStorage | str | None, described: uploads.Described, typed: Mapping[str, str]
+) -> Response | BaseResponse:
     try:
-        dataset, _ = uploads.receive(file, described)
+        if isinstance(sent, FileStorage):
+            dataset, _ = uploads.receive(sent, described)
+        else:
+            dataset, _ = uploads.finish(sent or "", described)
     except (Unavailable, HTTPException):
         raise
     except AigcError as error:
@@ -125,6 +131,7 @@ def _form(typed: Mapping[str, str], faults: list[Fault] | tuple[Fault, ...]) -> 
         form=forms.build(params, typed, faults=faults),
         typed=typed,
         limit=amounts.size(context.settings().max_upload),
+        piece=PIECE,
         starters=STARTERS.values(),
         file_faults=[say(fault.message, fault.values) for fault in faults if fault.pointer in ("", "/file")],
         snippets=snippets.dataset(),

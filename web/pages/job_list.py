@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, render_template, request, url_for
 
 from aigc_models import registry
+from jobs.details import LONGEST_TAG
 from jobs.repository import JobFilter, Page
 from jobs.tables import STATUSES, Job
 from web import context
@@ -30,6 +31,7 @@ class Wish:
         task: Only this task.
         q: Only names or ids with this text.
         dataset: Only jobs that read this dataset.
+        tag: Only jobs with this tag.
         cursor: Where this page begins.
         trail: Cursors of the pages before, the nearest last.
         newest: Id of the newest row when the page was loaded; later ones are counted, not shown.
@@ -39,6 +41,7 @@ class Wish:
     task: str = ""
     q: str = ""
     dataset: str = ""
+    tag: str = ""
     cursor: str = ""
     trail: tuple[str, ...] = ()
     newest: str = ""
@@ -46,14 +49,14 @@ class Wish:
     @property
     def filtered(self) -> bool:
         """Whether anything is left out."""
-        return bool(self.states or self.task or self.q or self.dataset)
+        return bool(self.states or self.task or self.q or self.dataset or self.tag)
 
     def address(self, endpoint: str = "pages.job_list.index", **changes: Any) -> str:
         """The address of this list with changes."""
         wish = replace(self, **changes)
         pairs = [("state", state) for state in wish.states]
-        single = {"task": wish.task, "q": wish.q, "dataset": wish.dataset, "cursor": wish.cursor, "newest": wish.newest}
-        pairs += [(name, value) for name, value in single.items() if value]
+        for name in ("task", "q", "dataset", "tag", "cursor", "newest"):
+            pairs += [(name, getattr(wish, name))] if getattr(wish, name) else []
         pairs += [("trail", ",".join(wish.trail))] if wish.trail else []
         return url_for(endpoint) + (f"?{urlencode(pairs)}" if pairs else "")
 
@@ -83,7 +86,8 @@ class Listing:
 def index() -> str:
     """Show the list."""
     found = _listing(_wish())
-    return render_template("jobs.html", listing=found, tasks=list(registry.tasks()), states=SHOWN_STATES)
+    tags = [tag for tag, _ in context.repository().tags()]
+    return render_template("jobs.html", listing=found, tasks=list(registry.tasks()), tags=tags, states=SHOWN_STATES)
 
 
 @blueprint.get("/jobs/live")
@@ -102,6 +106,7 @@ def _wish() -> Wish:
         task=asked.get("task", ""),
         q=asked.get("q", "").strip()[:200],
         dataset=asked.get("dataset", ""),
+        tag=asked.get("tag", "").strip()[:LONGEST_TAG],
         cursor=asked.get("cursor", ""),
         trail=tuple(part for part in asked.get("trail", "").split(",") if part)[-TRAIL:],
         newest=asked.get("newest", ""),
@@ -128,7 +133,13 @@ def _listing(wish: Wish) -> Listing:
 def _page(wish: Wish) -> tuple[Page[Job], int]:
     """One page; on the first one, jobs that came after it was loaded are counted but do not move the rows."""
     reads = context.repository()
-    wanted = JobFilter(states=wish.states, task=wish.task or None, q=wish.q or None, dataset=wish.dataset or None)
+    wanted = JobFilter(
+        states=wish.states,
+        task=wish.task or None,
+        q=wish.q or None,
+        dataset=wish.dataset or None,
+        tags=(wish.tag,) if wish.tag else (),
+    )
     if wish.cursor or not wish.newest:
         return reads.jobs(wanted, wish.cursor or None, ROWS), 0
     wide = reads.jobs(wanted, None, 100).items

@@ -1,17 +1,9 @@
 """What every problem code means and what to do about it: the help pages that errors link to."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
-
-@dataclass(frozen=True, slots=True)
-class Topic:
-    """One problem: what it is called, what it means, and what helps."""
-
-    title: str
-    meaning: str
-    remedies: Sequence[str] = ()
-
+from web.pages.request_texts import REQUESTS
+from web.pages.topics import Topic
 
 SETTINGS: Mapping[str, Topic] = {
     "invalid-params": Topic(
@@ -52,6 +44,13 @@ SETTINGS: Mapping[str, Topic] = {
         "A name must be printable and not too long.",
         ("Use 1 to 120 printable characters.",),
     ),
+    "invalid-tag": Topic(
+        "A tag cannot be used",
+        "Tags are short words that jobs are found by; commas part them where they are typed.",
+        ("Use 1 to 40 printable characters without a comma.",),
+    ),
+    "too-many-tags": Topic("There are too many tags", "A job can have at most 20 tags.", ("Leave some out.",)),
+    "invalid-notes": Topic("The notes are too long", "Notes may have at most 10,000 characters.", ("Shorten them.",)),
     "wrong-input": Topic(
         "The wrong kind of input",
         "The dataset or model version is of another kind than the task needs.",
@@ -292,58 +291,6 @@ JOBS: Mapping[str, Topic] = {
         ("Cancel the jobs that wait, or let them run first.",),
     ),
     "cannot-generate": Topic("This model cannot generate", "The family has no operation that makes new things.", ()),
-}
-REQUESTS: Mapping[str, Topic] = {
-    "bad-request": Topic(
-        "The request cannot be read", "The request is not well formed.", ("Look at the API reference.",)
-    ),
-    "malformed-json": Topic("The body is not JSON", "The body cannot be parsed.", ("Check quotes and commas.",)),
-    "form-expired": Topic(
-        "The form has expired",
-        "The form was opened in another session, or cookies are off.",
-        ("Go back, reload the page and send it again.",),
-    ),
-    "not-found": Topic(
-        "Not found",
-        "There is nothing here. It was deleted, or the address is mistyped.",
-        ("Start from the home page.",),
-    ),
-    "method-not-allowed": Topic(
-        "Method not allowed", "The address exists, but not for this method.", ("Look at the API reference.",)
-    ),
-    "not-acceptable": Topic(
-        "Not available in that form", "The Accept header rules out what this address offers.", ("Send Accept: */*.",)
-    ),
-    "body-too-large": Topic("The body is too large", "Bodies other than uploads may have 1 MB.", ("Send less.",)),
-    "unsupported-media-type": Topic(
-        "The body has the wrong type",
-        "The Content-Type is not one that this address reads.",
-        ("Look at the API reference.",),
-    ),
-    "version-mismatch": Topic(
-        "Changed in the meantime",
-        "Someone else changed it since it was read.",
-        ("Read it again, then repeat the change.",),
-    ),
-    "range-not-satisfiable": Topic(
-        "The range lies outside the file", "The Range header asks for bytes that the file does not have.", ()
-    ),
-    "idempotency-key-reused": Topic(
-        "The idempotency key was used before",
-        "The same key came with another content; keys are kept for 24 hours.",
-        ("Use a new key for a new request.",),
-    ),
-    "invalid-idempotency-key": Topic(
-        "The idempotency key cannot be used", "A key has 1 to 255 printable characters.", ("Use a UUID.",)
-    ),
-    "too-many-streams": Topic(
-        "Too many event streams",
-        "All streams of this server are in use.",
-        ("Poll the job instead, or ask again later.",),
-    ),
-    "too-many-requests": Topic(
-        "Too many requests", "Too many requests came in a short time.", ("Wait as long as Retry-After says.",)
-    ),
 }
 SERVER: Mapping[str, Topic] = {
     "unauthorized": Topic(

@@ -1,0 +1,107 @@
+"""Which jobs of a list, and in which order."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal, get_args
+
+from sqlalchemy import Select, cast, exists, func, literal, or_, select
+from sqlalchemy.orm import Session
+
+from jobs.db import Database, UtcDateTime
+from jobs.paging import Order, moment, newest
+from jobs.tables import Dataset, Job, JobInput
+
+Sort = Literal["-created_at", "created_at", "-finished_at", "finished_at", "-name", "name"]
+NEWEST: Sort = "-created_at"
+SOONEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class JobFilter:
+    """Which jobs of a list; what is empty does not filter.
+
+    Attributes:
+        states: Statuses, or ``cancelling``.
+        task: ``<family>.<operation>``.
+        q: Text in the name or id.
+        dataset: Id of a dataset they read or made.
+        tags: Tags that they all have.
+        created_after: Only jobs created after this time.
+        created_before: Only jobs created before this time.
+    """
+
+    states: Sequence[str] = ()
+    task: str | None = None
+    q: str | None = None
+    dataset: str | None = None
+    tags: Sequence[str] = ()
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+
+
+def filtered(rows: Select[Any], wanted: JobFilter, db: Database) -> Select[Any]:
+    """The jobs among rows that are wanted."""
+    if wanted.states:
+        rows = rows.where(or_(*(_in_state(state) for state in wanted.states)))
+    if wanted.task is not None:
+        family, _, operation = wanted.task.partition(".")
+        rows = rows.where(Job.family == family, Job.operation == operation)
+    if wanted.q:
+        rows = rows.where(Job.name.icontains(wanted.q, autoescape=True) | Job.id.contains(wanted.q, autoescape=True))
+    if wanted.dataset is not None:
+        reads = exists().where(JobInput.job_id == Job.id, JobInput.dataset_id == wanted.dataset)
+        makes = exists().where(Dataset.job_id == Job.id, Dataset.id == wanted.dataset)
+        rows = rows.where(or_(reads, makes))
+    if wanted.tags:  # the first condition is the index's own
+        rows = rows.where(Job.tags.is_not(None), *(_has_tag(tag, db) for tag in wanted.tags))
+    if wanted.created_after is not None:
+        rows = rows.where(Job.created_at > wanted.created_after)
+    if wanted.created_before is not None:
+        rows = rows.where(Job.created_at < wanted.created_before)
+    return rows
+
+
+def _in_state(state: str) -> Any:
+    if state == "cancelling":
+        return (Job.status == "running") & Job.cancel_requested_at.is_not(None)
+    return Job.status == state
+
+
+def known_tags(session: Session, db: Database, tenant: str, limit: int) -> Sequence[tuple[str, int]]:
+    """A tenant's tags, the most used first, with the number of jobs of each."""
+    each = _each_tag(db)
+    rows = select(each.c.value, func.count()).select_from(Job).join(each, literal(True))
+    rows = rows.where(Job.tenant_id == tenant, Job.tags.is_not(None)).group_by(each.c.value)
+    found = session.execute(rows.order_by(func.count().desc(), each.c.value).limit(limit))
+    return [(str(tag), int(count)) for tag, count in found]
+
+
+def _each_tag(db: Database) -> Any:
+    """The tags of a job's row, as rows of one column ``value``."""
+    if db.is_sqlite:
+        return func.json_each(Job.tags).table_valued("value")
+    return func.json_array_elements_text(Job.tags).table_valued("value")
+
+
+def _has_tag(tag: str, db: Database) -> Any:
+    if db.is_sqlite:
+        each = _each_tag(db)
+        return exists(select(1).select_from(each).where(each.c.value == tag))
+    from sqlalchemy.dialects.postgresql import JSONB
+
+    return cast(Job.tags, JSONB).contains([tag])
+
+
+def _order(sort: Sort) -> Order:
+    name, descending = sort.removeprefix("-"), sort.startswith("-")
+    if name == "name":
+        return Order(sort, Job.name, Job.id, descending, lambda row: row.name)
+    if name == "created_at":
+        return Order(sort, Job.created_at, Job.id, descending, lambda row: row.created_at, moment)
+    last = SOONEST if descending else LATEST  # what has not finished comes last either way
+    key = func.coalesce(Job.finished_at, literal(last, UtcDateTime()))
+    return Order(sort, key, Job.id, descending, lambda row: row.finished_at or last, moment)
+
+
+ORDERS: Mapping[Sort, Order] = {sort: newest(Job) if sort == NEWEST else _order(sort) for sort in get_args(Sort)}

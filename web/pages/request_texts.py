@@ -1,0 +1,78 @@
+"""What every problem of a request means, whatever it asks for."""
+
+from collections.abc import Mapping
+
+from web.pages.topics import Topic
+
+REQUESTS: Mapping[str, Topic] = {
+    "bad-request": Topic(
+        "The request cannot be read", "The request is not well formed.", ("Look at the API reference.",)
+    ),
+    "malformed-json": Topic("The body is not JSON", "The body cannot be parsed.", ("Check quotes and commas.",)),
+    "form-expired": Topic(
+        "The form has expired",
+        "The form was opened in another session, or cookies are off.",
+        ("Go back, reload the page and send it again.",),
+    ),
+    "not-found": Topic(
+        "Not found",
+        "There is nothing here. It was deleted, or the address is mistyped.",
+        ("Start from the home page.",),
+    ),
+    "method-not-allowed": Topic(
+        "Method not allowed", "The address exists, but not for this method.", ("Look at the API reference.",)
+    ),
+    "not-acceptable": Topic(
+        "Not available in that form", "The Accept header rules out what this address offers.", ("Send Accept: */*.",)
+    ),
+    "body-too-large": Topic("The body is too large", "Bodies other than uploads may have 1 MB.", ("Send less.",)),
+    "unsupported-media-type": Topic(
+        "The body has the wrong type",
+        "The Content-Type is not one that this address reads.",
+        ("Look at the API reference.",),
+    ),
+    "version-mismatch": Topic(
+        "Changed in the meantime",
+        "Someone else changed it since it was read.",
+        ("Read it again, then repeat the change.",),
+    ),
+    "range-not-satisfiable": Topic(
+        "The range lies outside the file", "The Range header asks for bytes that the file does not have.", ()
+    ),
+    "upload-moved": Topic(
+        "The upload is at another place",
+        "The piece does not begin where the upload ends: some of it has come already, or came by another connection.",
+        ("Ask for the upload's offset, then send from there.",),
+    ),
+    "upload-incomplete": Topic(
+        "The upload is not complete",
+        "A dataset can only be made when all bytes have come.",
+        ("Send the rest, then make the dataset.",),
+    ),
+    "upload-overrun": Topic(
+        "The upload is longer than announced",
+        "More bytes came than the header Upload-Length said; the file may have grown meanwhile.",
+        ("Begin the upload again with the file's real size.",),
+    ),
+    "other-tus-version": Topic(
+        "Another version of the protocol",
+        "Uploads in pieces follow tus 1.0.0; the header Tus-Resumable asked for another version.",
+        ("Use a client of tus 1.0, or leave the header out.",),
+    ),
+    "idempotency-key-reused": Topic(
+        "The idempotency key was used before",
+        "The same key came with another content; keys are kept for 24 hours.",
+        ("Use a new key for a new request.",),
+    ),
+    "invalid-idempotency-key": Topic(
+        "The idempotency key cannot be used", "A key has 1 to 255 printable characters.", ("Use a UUID.",)
+    ),
+    "too-many-streams": Topic(
+        "Too many event streams",
+        "All streams of this server are in use.",
+        ("Poll the job instead, or ask again later.",),
+    ),
+    "too-many-requests": Topic(
+        "Too many requests", "Too many requests came in a short time.", ("Wait as long as Retry-After says.",)
+    ),
+}
