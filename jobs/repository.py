@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import Any, Literal
 
 from sqlalchemy import Row, Select, exists, func, or_, select
-from sqlalchemy.orm import Session
 
 from jobs import aliases, curves, disk, graph, pausing, positions, states, workforce
 from jobs.curves import Point
