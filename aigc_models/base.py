@@ -139,12 +139,14 @@ class MetricInfo:
         better: Which direction is better.
         description: One sentence on what it measures and with what.
         baseline: Name of the metric that holds the trivial baseline's figure, if there is one.
+        real: Name of the metric that holds the real data's own figure, the best one could hope for.
     """
 
     title: str
     better: Literal["lower", "higher"]
     description: str
     baseline: str | None = None
+    real: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -236,6 +236,11 @@ class Repository:
         found: ModelVersion = self._one(ModelVersion, meant, "model version")
         return found
 
+    def aliases(self, model_ids: Sequence[str]) -> Mapping[str, list[str]]:
+        """The aliases that stand for each of the caller's model versions."""
+        with self.engine.db.read() as session:
+            return aliases.of_models(session, model_ids)
+
     def models_made_by(self, job_ids: Sequence[str]) -> Mapping[str, str]:
         """Ids of the model versions that jobs made, by the job's id."""
         return self._made_by(ModelVersion, job_ids)

@@ -162,6 +162,7 @@ def problem(error: AigcError) -> Problem:
         request_id=context.request_id(),
         help_url=HELP + error.code,
         errors=told(error.faults) or None,
+        used_by=error.values.get("users"),
         **(error.ids if isinstance(error, DatasetRefused) else {}),
     )
 
@@ -200,6 +201,7 @@ def _page(body: Problem) -> str:
             request_id=body.request_id,
             status=body.status,
             errors=body.errors or [],
+            users=body.used_by or [],
         )
     except Exception:
         # The frame of every page reads from the database, which may be what fails.

@@ -1,4 +1,4 @@
-"""What the check of images tells a person: metadata, blank pictures, balance, and a strip of pictures for each class."""
+"""What the check of images tells: metadata, blank pictures, balance, and a strip of pictures for each class."""
 
 from pathlib import Path
 from typing import Any

@@ -5,11 +5,23 @@ from importlib.metadata import PackageNotFoundError, version
 from flask import Blueprint, Response
 
 from web import schemas
-from web.api import artifacts, datasets, deliveries, job_actions, job_parts, jobs, models, tasks, tokens, workers
+from web.api import (
+    artifacts,
+    datasets,
+    deliveries,
+    job_actions,
+    job_parts,
+    jobs,
+    model_library,
+    models,
+    tasks,
+    tokens,
+    workers,
+)
 from web.api.render import PREFIX, address, answer, api, tagged
 from web.api.routing import Operation, Reply, View, bind, declared, operation
 
-LISTS = ("jobs", "datasets", "models", "tasks", "workers", "queues", "tokens")
+LISTS = ("jobs", "datasets", "models", "tasks", "workers", "queues", "pauses", "tokens")
 
 
 def product_version() -> str:
@@ -42,6 +54,7 @@ VIEWS: tuple[View, ...] = (
     *deliveries.VIEWS,
     *datasets.VIEWS,
     *models.VIEWS,
+    *model_library.VIEWS,
     *tasks.VIEWS,
     *artifacts.VIEWS,
     *workers.VIEWS,
