@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from aigc_models.base import Fault, InputError, Run
-from aigc_models.data import image_checks, image_metadata, image_samples
+from aigc_models.data import image_checks, image_kinds, image_samples
 from aigc_models.data.decoding import PIXELS, RESULT
 from aigc_models.data.images import ImageSet, save_images
 from aigc_models.data.sandbox import run_confined
@@ -169,7 +169,7 @@ def _report(decoded: Decoded, images: ImageSet, digests: Sequence[bytes], is_tes
         "source_sizes": found["sizes"],
         "source_formats": found["formats"],
         "source_colours": found["colours"],
-        "metadata": {kind: found["metadata"].get(kind, 0) for kind in image_metadata.KINDS},
+        "metadata": {kind: found["metadata"].get(kind, 0) for kind in image_kinds.KINDS},
         "warnings": [*found["warnings"], *checked.warnings(class_counts)],
     }
 

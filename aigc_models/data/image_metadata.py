@@ -4,13 +4,12 @@ None of it gets into a dataset, which is made of decoded pixels only. It is coun
 person knows what the uploaded file gives away.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from PIL import ExifTags, Image
 
-GPS, PERSON, SERIAL, TAKEN, ANY = "gps", "person", "serial", "taken", "any"
-KINDS = (ANY, GPS, PERSON, SERIAL, TAKEN)
+from aigc_models.data.image_kinds import ANY, GPS, PERSON, SERIAL, TAKEN
+
 _PERSON = (
     ExifTags.Base.Artist, ExifTags.Base.Copyright, ExifTags.Base.XPAuthor, ExifTags.Base.CameraOwnerName,
 )  # fmt: skip
@@ -28,7 +27,7 @@ _TECHNICAL = frozenset(
 
 
 def look(image: Image.Image) -> set[str]:
-    """Which kinds of metadata an image carries, by :data:`KINDS`; damaged metadata counts as there."""
+    """Which kinds of metadata an image carries, by :mod:`aigc_models.data.image_kinds`; damaged metadata counts as there."""
     found = {name.lower() for name in map(str, image.info)} - _TECHNICAL
     try:
         exif = image.getexif()
@@ -42,12 +41,6 @@ def look(image: Image.Image) -> set[str]:
     if found & {"author", "copyright", "artist"}:
         kinds.add(PERSON)
     return kinds | {ANY} if kinds or tags or found - {"exif"} else kinds
-
-
-def counted(images: Iterable[Image.Image]) -> Mapping[str, int]:
-    """How many images carry each kind."""
-    found = Counter(kind for image in images for kind in look(image))
-    return {kind: found[kind] for kind in KINDS}
 
 
 def _says(tags: Mapping[int, object], wanted: Iterable[int]) -> bool:

@@ -67,7 +67,7 @@ class Contents:
         names: Names of the files, in the order of the labels; empty where images come as arrays.
         formats: How many files there are of each kind, such as JPEG.
         colours: How many images are stored ``grey``, in ``colour`` or with ``transparency``.
-        metadata: How many files carry which metadata, by :mod:`aigc_models.data.image_metadata`.
+        metadata: How many files carry which metadata, by :mod:`aigc_models.data.image_kinds`.
         warnings: Sentences with gaps and what fills them.
     """
 

@@ -11,6 +11,7 @@ from web.pages import (
     job,
     job_actions,
     job_list,
+    model_library,
     models,
     new_job,
     tokens,
@@ -21,6 +22,7 @@ from web.pages import (
 blueprint = Blueprint("pages", __name__)
 frame.init(blueprint)
 for part in (
-    home, job_list, new_job, job, job_actions, webhook, datasets, models, workers, tokens, help_pages, api_docs
+    home, job_list, new_job, job, job_actions, webhook, datasets, models, model_library, workers, tokens, help_pages,
+    api_docs,
 ):  # fmt: skip
     blueprint.register_blueprint(part.blueprint)
