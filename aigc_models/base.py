@@ -15,6 +15,8 @@ Phase = Literal["preparing", "training", "evaluating", "generating", "saving"]
 Lane = Literal["training", "generation"]
 Makes = Literal["model", "dataset", "files"]
 Metrics = Mapping[str, float]
+# An id, or the name of something with an alias that stands for one of its versions.
+MODEL_REFERENCE = r"^((mdl|job)_[0-9a-z]{26}|[^@/\s\x00-\x1f\x7f]{1,120}@(production|staging))$"
 
 T = TypeVar("T")
 
@@ -116,13 +118,14 @@ def dataset_input(kind: str, *, title: str = "Dataset", description: str, option
 def model_input(family: str, *, title: str = "Model", description: str, optional: bool = False) -> Any:
     """Declare a field that names a model version of one family by its id.
 
-    That is ``mdl_...``, or in a submission ``job_...`` of the training that makes it, which no operation ever sees.
+    That is ``mdl_...``, or in a submission ``job_...`` of the training that makes it, or ``name@production``; these
+    no operation ever sees.
     """
     return Field(
         None if optional else ...,
         title=title,
         description=description,
-        pattern=r"^(mdl|job)_[0-9a-z]{26}$",
+        pattern=MODEL_REFERENCE,
         json_schema_extra={"x-input": "model", "x-kind": family},
     )
 
@@ -136,12 +139,14 @@ class MetricInfo:
         better: Which direction is better.
         description: One sentence on what it measures and with what.
         baseline: Name of the metric that holds the trivial baseline's figure, if there is one.
+        real: Name of the metric that holds the real data's own figure, the best one could hope for.
     """
 
     title: str
     better: Literal["lower", "higher"]
     description: str
     baseline: str | None = None
+    real: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from uuid import uuid4
 from sqlalchemy import Row, bindparam, case, func, insert, select
 from sqlalchemy.orm import Session
 
-from jobs import curves
+from jobs import curves, pausing
 from jobs.db import Database, UtcDateTime
 from jobs.engine import Engine
 from jobs.moves import Move, Rule, apply_to_all, state_event
@@ -107,6 +107,8 @@ def claim_several(engine: Engine, worker: WorkerIdentity, warm: frozenset[str], 
     while True:
         # Looking needs no lock: idle slots and surplus tokens never wait for the one writer of SQLite.
         with engine.db.read() as session:
+            if pausing.is_paused(session, worker.lane, worker.device_kind, worker.id):
+                return []
             run = pick(session, wanted, engine.db.now(session), most, passed)
         if not run.jobs:
             return []
@@ -180,6 +182,7 @@ def take(engine: Engine, session: Session, ids: Sequence[str], worker: WorkerIde
         "failure": None,
     }
     bound = {"its_lane": worker.lane, "its_kind": worker.device_kind, "now": now, "fresh": uuid4().hex[:FRESH]}
+    bound["its_id"] = worker.id
     event = state_event("running", worker=worker.id)
     rule = _bounded(worker.lane, quota) if quota else _TAKING
     move = Move("queued", "running", values, [event], rule=rule, bound=bound)
@@ -223,7 +226,10 @@ _NOW = bindparam("now", type_=UtcDateTime)
 _EPOCH = select(func.substr(SchemaInfo.epoch, 1, EPOCH_CHARACTERS)).where(SchemaInfo.id == 1).scalar_subquery()
 _RESUMED = case((Job.checkpoint_step >= 0, Job.checkpoint_step), else_=0)
 _TAKING = Rule(
-    guards=claimable(bindparam("its_lane"), bindparam("its_kind"), _NOW),
+    guards=(
+        *claimable(bindparam("its_lane"), bindparam("its_kind"), _NOW),
+        pausing.may_take(bindparam("its_lane"), bindparam("its_kind"), bindparam("its_id")),
+    ),
     computed={
         "attempt": Job.attempt + 1,
         # Fresh for every claim; the end of the job's random id makes it one of its own within a claim of several.

@@ -102,6 +102,24 @@ class ModelInUse(AigcError):
     code, status, title = "model-in-use", 409, "The model version is in use"
 
 
+class ModelHasAlias(AigcError):
+    """The alias {alias} stands for the model version {name}. Promote another version or remove the alias first."""
+
+    code, status, title = "model-has-alias", 409, "An alias stands for the model version"
+
+
+class AliasMoved(AigcError):
+    """The alias {alias} of {name} was moved in the meantime. Look at it again, then repeat the change."""
+
+    code, status, title = "alias-moved", 409, "The alias was moved in the meantime"
+
+
+class UnknownAlias(InvalidParams):
+    """There is no alias called {alias}. The aliases are: {aliases}."""
+
+    code, status, title = "unknown-alias", 422, "There is no such alias"
+
+
 class DatasetNotReady(InvalidParams):
     """The dataset {name} is still being checked or was refused. See its page."""
 

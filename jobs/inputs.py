@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from aigc_models import registry
 from aigc_models.base import Fault, Params
-from jobs import graph, snapshot
+from jobs import aliases, graph, snapshot
 from jobs.errors import DatasetNotReady, InvalidParams, NeededJobFailed, WrongInput
 from jobs.naming import slug
 from jobs.principal import Principal
@@ -145,7 +145,8 @@ def _dataset(asked: _Asked, field: str, id_: str, kind: str) -> _Input | Fault:
 def _model(asked: _Asked, field: str, id_: str, family: str) -> _Input | Fault:
     if id_.startswith(JOB):
         return _training(asked, field, id_, family)
-    wanted = select(ModelVersion).where(ModelVersion.id == id_, ModelVersion.tenant_id == asked.principal.tenant_id)
+    meant = aliases.resolve(asked.session, asked.principal, id_)
+    wanted = select(ModelVersion).where(ModelVersion.id == meant, ModelVersion.tenant_id == asked.principal.tenant_id)
     row = asked.session.scalar(wanted)
     if row is None:
         return Fault(MISSING, {"kind": "model version", "id": id_}, f"/{field}", code="not-found")

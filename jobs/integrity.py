@@ -18,6 +18,7 @@ from jobs.tables import (
     Job,
     JobDependency,
     JobEvent,
+    ModelAlias,
     ModelVersion,
     SchemaInfo,
 )
@@ -113,6 +114,12 @@ def _empty_models(_now: datetime) -> Query:
     return select(ModelVersion.id, ModelVersion.job_id).where(~_has_output(ModelVersion.job_id, "model/"))
 
 
+def _stray_aliases(_now: datetime) -> Query:
+    named = select(ModelAlias.alias, ModelAlias.name, ModelVersion.id).join(ModelVersion)
+    same = and_(ModelVersion.name == ModelAlias.name, ModelVersion.tenant_id == ModelAlias.tenant_id)
+    return named.where(~same)
+
+
 def _stray_datasets(_now: datetime) -> Query:
     made = select(Dataset.id, Job.id, Job.status).join(Job, Job.id == Dataset.job_id)
     return made.where(Dataset.ready_at.is_not(None), Job.status != "succeeded")
@@ -126,7 +133,7 @@ def _empty_datasets(_now: datetime) -> Query:
 
 def _lost_uploads(_now: datetime) -> Query:
     upload = exists().where(Artifact.job_id == Dataset.job_id, Artifact.sha256 == Dataset.source_sha256)
-    return select(Dataset.id, Dataset.source_name).where(~upload)
+    return select(Dataset.id, Dataset.source_name).where(Dataset.source_dropped_at.is_(None), ~upload)
 
 
 def _lost_checkpoints(_now: datetime) -> Query:
@@ -161,6 +168,9 @@ CHECKS = (
     Check("model-without-success", _stray_models, "was registered by {1}, which is {2}", _REPORT),
     Check(
         "model-without-files", _empty_models, "has no files of {1}", "Restore a backup, or delete this model version."
+    ),
+    Check(
+        "alias-astray", _stray_aliases, "of {1} stands for {2}, which is no version of it", "Promote a version anew."
     ),
     Check("dataset-without-success", _stray_datasets, "is ready, but its import {1} is {2}", _REPORT),
     Check("dataset-without-files", _empty_datasets, "is ready, but has no files of {1}", "Upload the data again."),

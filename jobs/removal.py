@@ -5,10 +5,22 @@ from typing import Any
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
+from jobs import aliases
 from jobs.engine import Engine
-from jobs.errors import AigcError, DatasetInUse, JobNeeded, JobNotFound, JobStillRunning, ModelInUse, NotFound
+from jobs.errors import (
+    AigcError,
+    DatasetInUse,
+    JobNeeded,
+    JobNotFound,
+    JobStillRunning,
+    ModelHasAlias,
+    ModelInUse,
+    NotFound,
+)
 from jobs.principal import Principal
 from jobs.tables import FINAL, Dataset, Job, JobDependency, JobInput, ModelVersion
+
+MOST_USERS = 50
 
 
 def delete_job(engine: Engine, principal: Principal, job_id: str) -> None:
@@ -19,6 +31,7 @@ def delete_job(engine: Engine, principal: Principal, job_id: str) -> None:
         JobStillRunning: It is not finished.
         JobNeeded: Another job still waits for it.
         ModelInUse: Another job reads the model version it made.
+        ModelHasAlias: An alias stands for it.
         DatasetInUse: Another job reads the dataset it made.
     """
     with engine.db.begin() as session:
@@ -53,6 +66,7 @@ def delete_model(engine: Engine, principal: Principal, model_id: str) -> None:
     Raises:
         NotFound: The caller has no such model version.
         ModelInUse: A job reads it.
+        ModelHasAlias: An alias stands for it.
     """
     with engine.db.read() as session:
         made = select(ModelVersion.job_id).where(
@@ -68,6 +82,8 @@ def _delete(session: Session, job_id: str) -> None:
     _let_go(session, job_id)
     for version in session.scalars(select(ModelVersion).where(ModelVersion.job_id == job_id)):
         _refuse_if_read(session, JobInput.model_id == version.id, ModelInUse, version.name)
+        if names := aliases.of_models(session, [version.id]).get(version.id):
+            raise ModelHasAlias(alias=names[0], name=version.name)
         session.delete(version)
     for dataset in session.scalars(select(Dataset).where(Dataset.job_id == job_id)):
         _refuse_if_read(session, JobInput.dataset_id == dataset.id, DatasetInUse, dataset.name)
@@ -88,4 +104,6 @@ def _let_go(session: Session, job_id: str) -> None:
 def _refuse_if_read(session: Session, reads: Any, error: type[AigcError], name: str) -> None:
     count = session.scalar(select(func.count()).select_from(JobInput).where(reads)) or 0
     if count:
-        raise error(name=name, count=count)
+        users = select(Job.id, Job.name).join(JobInput, JobInput.job_id == Job.id).where(reads)
+        named = session.execute(users.order_by(Job.id.desc()).limit(MOST_USERS))
+        raise error(name=name, count=count, users=[{"id": row.id, "name": row.name} for row in named])

@@ -7,11 +7,9 @@ from functools import cached_property
 from typing import Any, Literal
 
 from sqlalchemy import Row, Select, exists, func, or_, select
-from sqlalchemy.orm import Session
 
-from jobs import curves, disk, graph, positions, states
+from jobs import aliases, curves, disk, graph, pausing, positions, states, workforce
 from jobs.curves import Point
-from jobs.dispatch import DEVICE_KINDS, LANES
 from jobs.engine import Engine
 from jobs.errors import JobNotFound, NotFound
 from jobs.filtering import NEWEST, ORDERS, JobFilter, Sort, filtered, known_tags
@@ -35,24 +33,12 @@ from jobs.tables import (
     WorkerNode,
 )
 from jobs.workers import LIVE, lanes, live
+from jobs.workforce import QueueState, count_jobs
 
 __all__ = ["DatasetState", "JobFilter", "Label", "Page", "Point", "QueueState", "Repository", "Sort", "Span"]
 
 DatasetState = Literal["checking", "ready", "refused"]
-COUNT_CAP = 10_000  # counting further would read the whole table for a number nobody reads
 ETA_SHARE, ETA_AFTER = 0.03, timedelta(seconds=10)
-
-
-@dataclass(frozen=True, slots=True)
-class QueueState:
-    """One lane's queue on one kind of device."""
-
-    name: str
-    lane: str
-    device_kind: str
-    queued: int
-    running: int
-    workers: int
 
 
 @dataclass
@@ -92,7 +78,8 @@ class Repository:
             return states.label(job, self._now, frozenset())  # whoever runs it, it is served
         if job.status == "queued":
             without_room = disk.lanes_without_room(self._nodes, self.engine.settings)
-            found = states.label(job, self._now, lanes(self._nodes), without_room)
+            idle = self.pauses.idle_lanes(self._nodes) if self.pauses.rows else set[tuple[str, str]]()
+            found = states.label(job, self._now, lanes(self._nodes), without_room, idle)
             return states.held_back(found, self.engine.settings.max_running_per_owner) if self._is_full(job) else found
         if job.status == "blocked" or (job.status == "cancelled" and job.cancel_requested_at is None):
             with self.engine.db.read() as session:
@@ -118,7 +105,7 @@ class Repository:
         if len(before) >= CAP:
             return None
         with self.engine.db.read() as session:
-            slots = [node for node in live(session, self._now, self._patience) if not node.draining]
+            slots = [node for node in self._nodes if not node.draining and self.pauses.holding(node) is None]
             here = sum((node.lane, node.device_kind) == (job.lane, job.device_kind) for node in slots)
             return starts_in(session, job, before, here, self._now)
 
@@ -182,10 +169,13 @@ class Repository:
             return session.scalars(rows.order_by(Attempt.number)).all()
 
     def datasets(
-        self, cursor: str | None = None, limit: int = LIMIT, kind: str | None = None, ready_only: bool = False
-    ) -> Page[Dataset]:
+        self, cursor: str | None = None, limit: int = LIMIT, kind: str | None = None, ready_only: bool = False,
+        name: str | None = None,
+    ) -> Page[Dataset]:  # fmt: skip
         """Datasets, the newest first."""
         rows = self._mine(Dataset)
+        if name is not None:
+            rows = rows.where(Dataset.name == name)
         if kind is not None:
             rows = rows.where(Dataset.kind == kind)
         if ready_only:
@@ -212,18 +202,31 @@ class Repository:
             return "ready"
         return "refused" if row is None or row.status in FINAL else "checking"
 
-    def models(self, cursor: str | None = None, limit: int = LIMIT, family: str | None = None) -> Page[ModelVersion]:
+    def models(
+        self, cursor: str | None = None, limit: int = LIMIT, family: str | None = None, name: str | None = None
+    ) -> Page[ModelVersion]:
         """Model versions, the newest first."""
         rows = self._mine(ModelVersion)
+        if name is not None:
+            rows = rows.where(ModelVersion.name == name)
         if family is not None:
             rows = rows.where(ModelVersion.family == family)
         with self.engine.db.read() as session:
             return page(session, rows, newest(ModelVersion), cursor, limit)
 
     def model(self, model_id: str) -> ModelVersion:
-        """One model version. Raises :class:`NotFound`."""
-        found: ModelVersion = self._one(ModelVersion, model_id, "model version")
+        """One model version, by its id or as ``name@alias``. Raises :class:`NotFound`."""
+        with self.engine.db.read() as session:
+            meant = aliases.resolve(session, self.principal, model_id)
+        if meant is None:
+            raise NotFound(kind="model version", id=model_id)
+        found: ModelVersion = self._one(ModelVersion, meant, "model version")
         return found
+
+    def aliases(self, model_ids: Sequence[str]) -> Mapping[str, list[str]]:
+        """The aliases that stand for each of the caller's model versions."""
+        with self.engine.db.read() as session:
+            return aliases.of_models(session, model_ids)
 
     def models_made_by(self, job_ids: Sequence[str]) -> Mapping[str, str]:
         """Ids of the model versions that jobs made, by the job's id."""
@@ -273,30 +276,24 @@ class Repository:
     def queues(self) -> Sequence[QueueState]:
         """Every lane's queue; the counts are of all tenants, as they share the workers."""
         with self.engine.db.read() as session:
-            nodes = live(session, self.engine.db.now(session), self._patience)
-            return [
-                QueueState(
-                    f"{lane}.{kind}",
-                    lane,
-                    kind,
-                    _count(session, Job.status == "queued", Job.lane == lane, Job.device_kind == kind),
-                    _count(session, Job.status == "running", Job.lane == lane, Job.device_kind == kind),
-                    sum((node.lane, node.device_kind) == (lane, kind) for node in nodes),
-                )
-                for lane in LANES
-                for kind in DEVICE_KINDS
-            ]
+            return workforce.queues(session, self._nodes, self.pauses)
+
+    @cached_property
+    def pauses(self) -> pausing.Pauses:
+        """Slots and queues that take no new jobs; all tenants share them."""
+        with self.engine.db.read() as session:
+            return pausing.read(session)
 
     def waiting_for_room(self) -> int:
         """How many of the caller's jobs wait because a disk was full."""
         with self.engine.db.read() as session:
-            return _count(session, Job.tenant_id == self.principal.tenant_id, *disk.waits(self._now))
+            return count_jobs(session, Job.tenant_id == self.principal.tenant_id, *disk.waits(self._now))
 
     def counts(self) -> Mapping[str, int]:
         """The caller's jobs by status, each counted to 10,000."""
         with self.engine.db.read() as session:
             mine = Job.tenant_id == self.principal.tenant_id
-            return {status: _count(session, mine, Job.status == status) for status in STATUSES}
+            return {status: count_jobs(session, mine, Job.status == status) for status in STATUSES}
 
     def _before(self, job: Job) -> Sequence[Waiting]:
         if job.id not in self._ahead:
@@ -355,8 +352,3 @@ class Repository:
                 table.job_id.in_(job_ids), table.tenant_id == self.principal.tenant_id
             )
             return dict(session.execute(rows).all())
-
-
-def _count(session: Session, *where: Any) -> int:
-    some = select(Job.id).where(*where).limit(COUNT_CAP).subquery()
-    return session.scalar(select(func.count()).select_from(some)) or 0

@@ -27,6 +27,7 @@ from jobs.tables import (
     JobEvent,
     JobInput,
     Metric,
+    ModelAlias,
     ModelVersion,
     WebhookDelivery,
 )
@@ -90,8 +91,9 @@ def _jobs(engine: Engine, before: datetime, dry_run: bool) -> int:
 
 
 def _unneeded() -> tuple[ColumnElement[bool], ...]:
-    """What no job reads, waits for or goes on from, no model version stems from, and no webhook has to tell."""
+    """What no job reads, waits for or goes on from, no model version or alias stems from, no webhook has to tell."""
     return (
+        ~exists().where(ModelVersion.job_id == Job.id, ModelAlias.model_id == ModelVersion.id),
         ~exists().where(ModelVersion.job_id == Job.id, JobInput.model_id == ModelVersion.id),
         ~exists().where(Dataset.job_id == Job.id, JobInput.dataset_id == Dataset.id),
         ~exists().where(Dataset.job_id == Job.id, ModelVersion.dataset_id == Dataset.id),

@@ -11,6 +11,7 @@ WORKER_PATIENCE = timedelta(seconds=10)
 BROKER_PATIENCE = timedelta(seconds=5)
 
 NO_WORKER = "No worker is running. Start one with: aigc worker"
+ALL_PAUSED = "The workers of this queue are paused. Resume them on the page Workers."
 BROKER_DOWN = "The queue cannot be reached. The job is kept and starts when the queue is back."
 RETRY = "The last attempt failed. The next one starts by itself soon."
 DISK_FULL = "The disk is full. The job goes on by itself when there is room."
@@ -38,7 +39,10 @@ class Label:
     values: Mapping[str, Any] = field(default_factory=dict)
 
 
-def label(job: Job, now: datetime, served: Set[tuple[str, str]], full: Set[tuple[str, str]] = frozenset()) -> Label:
+Lanes = Set[tuple[str, str]]
+
+
+def label(job: Job, now: datetime, served: Lanes, full: Lanes = frozenset(), paused: Lanes = frozenset()) -> Label:
     """Derive a job's label.
 
     Args:
@@ -46,10 +50,13 @@ def label(job: Job, now: datetime, served: Set[tuple[str, str]], full: Set[tuple
         now: The database's clock.
         served: The (lane, kind of device) pairs that live workers take jobs of.
         full: Those of them whose workers all have too little room on their disks.
+        paused: Those of them whose workers all are paused.
     """
     if job.status == "running":
         return _running(job, now)
     if job.status == "queued":
+        if (job.lane, job.device_kind) in paused and job.not_before <= now:
+            return Label("waiting_for_worker", ALL_PAUSED)
         return _queued(job, now, served, full)
     return Label(job.status)
 
@@ -69,7 +76,7 @@ def _running(job: Job, now: datetime) -> Label:
     return Label("running")
 
 
-def _queued(job: Job, now: datetime, served: Set[tuple[str, str]], full: Set[tuple[str, str]]) -> Label:
+def _queued(job: Job, now: datetime, served: Lanes, full: Lanes) -> Label:
     if job.not_before > now:
         return _waiting_retry(job)
     waiting = now - max(job.not_before, job.created_at)

@@ -3,21 +3,12 @@
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import (
-    JSON,
-    BigInteger,
-    CheckConstraint,
-    ForeignKey,
-    Index,
-    MetaData,
-    String,
-    Text,
-    UniqueConstraint,
-    text,
-)
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
 
-from jobs.db import UtcDateTime
+from jobs.base import Base as Base
+from jobs.switches import LanePause as LanePause
+from jobs.switches import ModelAlias as ModelAlias
 
 JobStatus = Literal["blocked", "queued", "running", "paused", "succeeded", "failed", "cancelled"]
 STATUSES: tuple[JobStatus, ...] = ("blocked", "queued", "running", "paused", "succeeded", "failed", "cancelled")
@@ -28,26 +19,6 @@ FAILURE_CODES = (
 )  # fmt: skip
 _UNTOLD = "webhook IS NOT NULL AND webhook_seq < last_seq"
 _TAGGED = "tags IS NOT NULL"
-
-
-class Base(DeclarativeBase):
-    """Declarative base with names for every constraint, so that migrations can change them."""
-
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "ck": "ck_%(table_name)s_%(constraint_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
-    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's own declaration
-        datetime: UtcDateTime,
-        dict[str, Any]: JSON(none_as_null=True),
-        list[Any]: JSON,
-        str: String(255),
-    }
 
 
 class SchemaInfo(Base):
@@ -245,7 +216,8 @@ class Artifact(Base):
 class Dataset(Base):
     """One version of an input. It is ready once ``ready_at`` is set by the import job that made it.
 
-    Its files are the import job's output artifacts named ``dataset/...``.
+    Its files are the import job's output artifacts named ``dataset/...``. ``source_dropped_at`` is
+    when somebody deleted the uploaded file, of which only name, size and hash are known since then.
     """
 
     __tablename__ = "dataset"
@@ -260,6 +232,7 @@ class Dataset(Base):
     source_name: Mapped[str]
     source_sha256: Mapped[str] = mapped_column(String(64))
     source_size: Mapped[int] = mapped_column(BigInteger)
+    source_dropped_at: Mapped[datetime | None]
     licence: Mapped[str]
     notes: Mapped[str] = mapped_column(Text)
     report: Mapped[dict[str, Any]] = mapped_column(default=dict)
@@ -275,7 +248,10 @@ class Dataset(Base):
 
 
 class ModelVersion(Base):
-    """The registered result of a successful training; its files are the job's artifacts ``model/...``."""
+    """The registered result of a successful training; its files are the job's artifacts ``model/...``.
+
+    ``card`` holds what people wrote about it, by :data:`jobs.catalogue.CARD`.
+    """
 
     __tablename__ = "model_version"
 
@@ -288,6 +264,7 @@ class ModelVersion(Base):
     job_id: Mapped[str] = mapped_column(ForeignKey("job.id"), unique=True)
     dataset_id: Mapped[str | None] = mapped_column(ForeignKey("dataset.id"))
     metrics: Mapped[dict[str, Any]]
+    card: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
     created_at: Mapped[datetime]
 
     __table_args__ = (
@@ -369,11 +346,14 @@ class WorkerNode(Base):
     lane: Mapped[str | None] = mapped_column(String(16))
     device: Mapped[str | None]
     device_kind: Mapped[str | None] = mapped_column(String(8))
+    device_name: Mapped[str | None]
     code_version: Mapped[str]
     started_at: Mapped[datetime]
     heartbeat_at: Mapped[datetime]
     draining: Mapped[bool] = mapped_column(default=False)
     free_disk: Mapped[int | None] = mapped_column(BigInteger)
+    memory_total: Mapped[int | None] = mapped_column(BigInteger)
+    memory_free: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class ApiToken(Base):

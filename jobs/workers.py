@@ -3,6 +3,7 @@
 import os
 import socket
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -49,7 +50,22 @@ def register(engine: Engine, role: str, lane: str | None, device: str | None, de
     return node.id
 
 
-def beat(engine: Engine, worker_id: str, draining: bool = False, free_disk: int | None = None) -> None:
+@dataclass(frozen=True, slots=True)
+class DeviceState:
+    """What a slot computes on, by the name that stays the same when it starts again, and its memory in bytes."""
+
+    name: str
+    memory_total: int | None = None
+    memory_free: int | None = None
+
+
+def beat(
+    engine: Engine,
+    worker_id: str,
+    draining: bool = False,
+    free_disk: int | None = None,
+    device: DeviceState | None = None,
+) -> None:
     """Say that the process lives.
 
     Args:
@@ -57,6 +73,7 @@ def beat(engine: Engine, worker_id: str, draining: bool = False, free_disk: int 
         worker_id: What :func:`register` gave.
         draining: Whether it takes no more jobs.
         free_disk: Bytes free where it keeps its files.
+        device: What a slot computes on.
 
     Raises:
         NotFound: It was silent so long that it was forgotten: register again.
@@ -64,6 +81,8 @@ def beat(engine: Engine, worker_id: str, draining: bool = False, free_disk: int 
     with engine.db.begin() as session:
         alive = update(WorkerNode).where(WorkerNode.id == worker_id)
         said = {"heartbeat_at": engine.db.now(session), "draining": draining, "free_disk": free_disk}
+        if device is not None:
+            said |= {"device_name": device.name, "memory_total": device.memory_total, "memory_free": device.memory_free}
         alive = alive.values(**said).returning(WorkerNode.id)
         if session.execute(alive).one_or_none() is None:
             raise NotFound(kind="worker", id=worker_id)

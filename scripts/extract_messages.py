@@ -27,7 +27,7 @@ from aigc_models.data import uploads  # noqa: E402
 from aigc_models.data.starters import STARTERS  # noqa: E402
 from jobs.errors import AigcError  # noqa: E402
 from web import failures, openapi  # noqa: E402
-from web.pages import api_docs, datasets, help_pages, home, names, problem_texts, states, tokens  # noqa: E402
+from web.pages import api_docs, dataset_report, datasets, help_pages, home, names, problem_texts, states, tokens  # noqa: E402
 from web.pages.webhook import STATES as DELIVERY_STATES  # noqa: E402
 
 TRANSLATIONS = ROOT / "web" / "translations"
@@ -37,6 +37,8 @@ SPEAKING = ("aigc_models", "jobs", "web", "worker")
 SILENT = (  # what operators read in a terminal or a log, and what is collected otherwise
     "__main__.py",
     "problem_texts.py",
+    "data_problems.py",
+    "problem_examples.py",
     "openapi.py",
     "bind_guard.py",
     "token_command.py",
@@ -94,6 +96,7 @@ def _pages() -> Iterator[Message]:
     for use in home.USES:
         yield from (use.title, use.sentence, use.about)
     yield from (word for word, _icon, _tone in datasets.CHECKS.values())
+    yield from dataset_report.COLOURS.values()
     yield from (text for _scope, *pair in tokens.SCOPES for text in pair)
     yield from (sentence for _state, sentence in help_pages.STATES)
     yield from (
@@ -111,6 +114,10 @@ def _pages() -> Iterator[Message]:
         "starter",
         "delivery",
         "upload",
+        "worker",
+        "queue",
+        "pause",
+        "alias",
     )
     for name, topics in problem_texts.GROUPS:
         yield name

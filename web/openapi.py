@@ -2,7 +2,7 @@
 
 import inspect
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
@@ -12,7 +12,9 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from aigc_models import registry
+from jobs.dispatch import QUEUES
 from jobs.errors import AigcError
+from jobs.switches import ALIASES
 from web import api, schemas
 from web.api.jobs import JobNew
 from web.api.render import PREFIX, tagged
@@ -149,9 +151,16 @@ def _path_parameters(what: Operation) -> Iterable[dict[str, Any]]:
         schema: dict[str, Any] = {"type": "string"}
         if kind is not None:
             schema |= {"pattern": f"^{kind.pattern}$"}
-        elif name == "task":
-            schema |= {"enum": list(registry.tasks())}
+        elif name in _CHOICES:
+            schema |= {"enum": list(_CHOICES[name]())}
         yield {"name": name, "in": "path", "required": True, "schema": schema}
+
+
+_CHOICES: Mapping[str, Callable[[], Iterable[str]]] = {
+    "task": registry.tasks,
+    "queue": lambda: QUEUES,
+    "alias": lambda: ALIASES,
+}
 
 
 def _gaps(path: str) -> list[str]:

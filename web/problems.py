@@ -11,7 +11,16 @@ from werkzeug.exceptions import HTTPException
 
 from aigc_models.base import Fault
 from jobs.artifacts import in_words
-from jobs.errors import AigcError, FileTooLarge, NotFound, StorageFull, Unauthorized, Unavailable
+from jobs.errors import (
+    AigcError,
+    FileTooLarge,
+    Forbidden,
+    InvalidParams,
+    NotFound,
+    StorageFull,
+    Unauthorized,
+    Unavailable,
+)
 from web import context
 from web.schemas import Problem, ProblemError
 from web.translate import language, say, say_fault
@@ -89,6 +98,12 @@ class RangeNotSatisfiable(AigcError):
     code, status, title = "range-not-satisfiable", 416, "No such range"
 
 
+class TooManyRequests(AigcError):
+    """Too many requests came in a short time. Wait as long as the header Retry-After says, then send again."""
+
+    code, status, title = "too-many-requests", 429, "Too many requests"
+
+
 class TooManyStreams(AigcError):
     """All {size} event streams of this server are in use. Ask again later, or poll the job instead."""
 
@@ -156,6 +171,7 @@ def problem(error: AigcError) -> Problem:
         request_id=context.request_id(),
         help_url=HELP + error.code,
         errors=told(error.faults) or None,
+        used_by=error.values.get("users"),
         **(error.ids if isinstance(error, DatasetRefused) else {}),
     )
 
@@ -194,6 +210,7 @@ def _page(body: Problem) -> str:
             request_id=body.request_id,
             status=body.status,
             errors=body.errors or [],
+            users=body.used_by or [],
         )
     except Exception:
         # The frame of every page reads from the database, which may be what fails.
@@ -219,6 +236,10 @@ def _http(error: HTTPException) -> Response:
 
 def _translate_http(error: HTTPException) -> AigcError:
     match error.code:
+        case 401:
+            return Unauthorized()
+        case 403:
+            return Forbidden()
         case 404:
             return UnknownAddress(path=request.path)
         case 405:
@@ -229,6 +250,12 @@ def _translate_http(error: HTTPException) -> AigcError:
             return WrongMediaType(wanted="application/json", found=request.mimetype or "nothing")
         case 416:
             return RangeNotSatisfiable()
+        case 422:
+            return InvalidParams()
+        case 429:
+            return TooManyRequests()
+        case 503:
+            return Unavailable("The server cannot answer at the moment. Send again in a moment.")
         case code if code is not None and 400 <= code < 500:
             return BadRequest()
     log.error("http error %s, request %s", error.code, context.request_id())

@@ -6,6 +6,7 @@ from typing import Any, Generic, Literal, TypeVar
 from pydantic import Field, RootModel
 
 from web.job_facts import Answer, Queue, Snapshot
+from web.library_facts import Alias, Card, DatasetLinks, ModelFile, ModelLinks, Source, UsedBy
 
 T = TypeVar("T")
 
@@ -41,6 +42,7 @@ class Problem(Answer):
     errors: list[ProblemError] | None = Field(None, description="Everything that is wrong, up to 100 faults.")
     dataset: str | None = Field(None, description="Id of the dataset that was refused.")
     job: str | None = Field(None, description="Id of the job that refused it.")
+    used_by: list[UsedBy] | None = Field(None, description="Jobs that use what was to be deleted, 50 at most.")
 
 
 class Listing(Answer, Generic[T]):
@@ -227,24 +229,6 @@ class Artifact(Answer):
     links: ArtifactLinks
 
 
-class Source(Answer):
-    """The file a dataset was made from."""
-
-    filename: str
-    size: int
-    sha256: str
-
-
-class DatasetLinks(Answer):
-    """Where everything of a dataset is."""
-
-    self: str
-    web: str
-    preview: str
-    report: str
-    job: str
-
-
 class Dataset(Answer):
     """One version of an input."""
 
@@ -288,24 +272,6 @@ class DatasetReport(RootModel[dict[str, Any]]):
     """What the check of a dataset found; what is in it depends on the kind."""
 
 
-class ModelFile(Answer):
-    """A file of a model version."""
-
-    name: str
-    size: int
-    sha256: str
-    content: str
-
-
-class ModelLinks(Answer):
-    """Where everything of a model version is."""
-
-    self: str
-    web: str
-    generate: str
-    job: str
-
-
 class Model(Answer):
     """The registered result of a training."""
 
@@ -315,6 +281,8 @@ class Model(Answer):
     version: int
     family: str
     metrics: dict[str, Any]
+    aliases: list[Alias] = Field([], description="What it is the current version for: name@alias is its id, too.")
+    card: Card
     job: str
     dataset: str | None = None
     size: int = Field(description="Bytes of all its files.")
@@ -330,6 +298,7 @@ class Figure(Answer):
     better: Literal["lower", "higher"]
     description: str
     baseline: str | None = Field(None, description="Name of the figure that holds the trivial baseline's.")
+    real: str | None = Field(None, description="Name of the figure that holds the real data's own.")
 
 
 class Task(Answer):
@@ -361,7 +330,12 @@ class Worker(Answer):
     device_kind: str | None = None
     code_version: str
     draining: bool
+    paused: Literal["slot", "queue"] | None = Field(
+        None, description="What keeps it from taking new jobs; a job that it runs goes on."
+    )
     free_disk: int | None = Field(None, description="Free bytes where it keeps its files.")
+    memory_total: int | None = Field(None, description="Bytes of its device's memory.")
+    memory_free: int | None = Field(None, description="How many of them are free.")
     job: str | None = Field(None, description="Id of the job it runs.")
     started_at: datetime
     heartbeat_at: datetime
@@ -376,6 +350,7 @@ class QueueLength(Answer):
     queued: int
     running: int
     workers: int
+    paused: bool = Field(False, description="Whether none of its workers takes new jobs.")
 
 
 class Token(Answer):

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+import psutil
+
 Kind = Literal["cpu", "gpu"]
 _MIB = 2**20
 _SETTLE_SECONDS = 10.0
@@ -127,6 +129,23 @@ def choose(wanted: str, nvml: Nvml | None) -> list[Device]:
         known = ", ".join(["cpu", *(device.name for device in found)])
         raise NoSuchDevice(f"There is no device called {wanted}. This machine has: {known}.")
     return chosen
+
+
+def memory(device: Device) -> tuple[int, int] | None:
+    """Bytes of the device's memory and how many are free: a GPU's own, else the machine's; None if nobody can tell."""
+    if device.kind == "cpu":
+        machine = psutil.virtual_memory()
+        return machine.total, machine.available
+    with open_nvml() as nvml:
+        return None if nvml is None else _memory_of_gpu(device, nvml)
+
+
+def _memory_of_gpu(device: Device, nvml: Nvml) -> tuple[int, int] | None:
+    try:
+        own = nvml.nvmlDeviceGetMemoryInfo(nvml.nvmlDeviceGetHandleByUUID(device.name))
+    except Exception:  # noqa: BLE001 - whatever the driver raises, the slot must go on saying that it lives
+        return None
+    return own.total, own.free
 
 
 class DeviceLock:

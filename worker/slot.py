@@ -123,7 +123,9 @@ class Slot:
         self._beat()
 
     def _beat(self) -> None:
-        workers.beat(self.engine, self._identity.id, self.draining, disk.free(self.engine.settings.home))
+        total, free = devices.memory(self.device) or (None, None)
+        device = workers.DeviceState(self.device.name, total, free)
+        workers.beat(self.engine, self._identity.id, self.draining, disk.free(self.engine.settings.home), device)
 
     def _fit(self) -> bool:
         """Whether this slot may take work now."""

@@ -67,7 +67,7 @@ def read_upload(request: dict[str, Any], beat: Beat) -> dict[str, Any]:
         raise _nothing_left(faults)
     if faults.count:
         contents.warn("{count} images could not be read and were left out.", count=faults.count)
-    return _describe(contents, kept, target)
+    return _describe(contents, kept, target) | {"unreadable": faults.count}
 
 
 def _nothing_left(faults: Faults) -> InputError:
@@ -90,6 +90,10 @@ def _describe(contents: Contents, kept: list[int], target: Target) -> dict[str, 
         "classes": contents.classes,
         "labels": None if labels is None else labels[kept].tolist(),
         "parts": [contents.parts[index] for index in kept],
+        "names": [contents.names[index] for index in kept] if contents.names else [],
+        "formats": dict(contents.formats.most_common()),
+        "colours": dict(contents.colours.most_common()),
+        "metadata": dict(contents.metadata),
         "sizes": {f"{width}x{height}": count for (width, height), count in contents.sizes.most_common(20)},
         "warnings": [{"message": message, "values": values} for message, values in contents.warnings],
     }

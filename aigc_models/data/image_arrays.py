@@ -44,6 +44,8 @@ class ArraySource:
             parts += [block.part] * block.images.shape[0]
         grey = all(channels == 1 for _, _, channels, _ in self._layouts)
         self.contents = Contents(names, labels, parts, sizes, grey)
+        for block, (_, _, channels, _) in zip(blocks, self._layouts, strict=True):
+            self.contents.colours["grey" if channels == 1 else "colour"] += block.images.shape[0]
 
     def rows(self, target: Target, faults: Faults) -> Iterator[Pixels | None]:
         """Every image, scaled to whole numbers from 0 to 255."""

@@ -15,6 +15,7 @@ from pathlib import PurePosixPath
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from aigc_models.data import image_metadata
 from aigc_models.data.archives import is_clutter, name_encoding
 from aigc_models.data.reading import (
     BEAT_EVERY,
@@ -62,47 +63,36 @@ class FileSource:
     def __init__(self, archive: zipfile.ZipFile, faults: Faults, beat: Beat) -> None:
         self._archive, self._beat = archive, beat
         members, ignored = _members(archive)
-        self._members, sizes, grey, animated = self._look(members, faults)
-        labels = [member.label for member in self._members]
-        classes = sorted(set(labels), key=natural) if any(labels) else []
-        numbers = {name: index for index, name in enumerate(classes)}
-        self.contents = Contents(
-            classes=classes,
-            labels=np.array([numbers[label] for label in labels], np.int64) if classes else None,
-            parts=[member.part for member in self._members],
-            sizes=sizes,
-            grey=grey,
-        )
+        self._members, self.contents = self._look(members, faults)
         if ignored:
             sentence = "{count} files are no images and were left out, such as {file}."
             self.contents.warn(sentence, count=len(ignored), file=ignored[0])
-        if animated:
-            self.contents.warn("{count} images are animated; the first frame was taken.", count=animated)
 
-    def _look(
-        self, members: Sequence[Member], faults: Faults
-    ) -> tuple[list[Member], Counter[tuple[int, int]], bool, int]:
-        sizes: Counter[tuple[int, int]] = Counter()
+    def _look(self, members: Sequence[Member], faults: Faults) -> tuple[list[Member], Contents]:
+        """What the headers say: the members that can be read, and what is known of them."""
+        seen = Contents([], None, [], Counter(), grey=True)
         good: list[Member] = []
-        grey, animated = True, 0
+        animated = 0
         for index, member in enumerate(members):
             if index % BEAT_EVERY == 0:
                 self._beat(0, len(members))
             try:
                 _check_entry(member)
                 image = _open(self._archive.read(member.info))
-                width, height = _upright_size(image)
+                size = _upright_size(image)
             except _Refused as refusal:
                 faults.add(refusal.message, member.name, refusal.code, **refusal.values)
                 continue
             except (*_UNREADABLE, MemoryError):
                 faults.add(_BROKEN, member.name)
                 continue
-            sizes[width, height] += 1
-            grey = grey and image.mode in _GREY_MODES
+            _note(seen, image, size)
             animated += bool(getattr(image, "is_animated", False))
             good.append(member)
-        return good, sizes, grey, animated
+        if animated:
+            seen.warn("{count} images are animated; the first frame was taken.", count=animated)
+        _name(seen, good)
+        return good, seen
 
     def rows(self, target: Target, faults: Faults) -> Iterator[Pixels | None]:
         """Every image, decoded, upright, without transparency, at the target's size."""
@@ -112,6 +102,26 @@ class FileSource:
             except (*_UNREADABLE, MemoryError):
                 faults.add(_BROKEN, member.name)
                 yield None
+
+
+def _note(seen: Contents, image: Image.Image, size: tuple[int, int]) -> None:
+    seen.sizes[size] += 1
+    seen.formats[image.format or "?"] += 1
+    grey = image.mode in _GREY_MODES
+    seen.grey = seen.grey and grey
+    seen.colours["transparency" if image.has_transparency_data else "grey" if grey else "colour"] += 1
+    seen.metadata.update(image_metadata.look(image))
+
+
+def _name(seen: Contents, members: Sequence[Member]) -> None:
+    """Number the classes that the folders name."""
+    labels = [member.label for member in members]
+    seen.names = [member.name for member in members]
+    seen.parts = [member.part for member in members]
+    if any(labels):
+        seen.classes = sorted(set(labels), key=natural)
+        numbers = {name: index for index, name in enumerate(seen.classes)}
+        seen.labels = np.array([numbers[label] for label in labels], np.int64)
 
 
 _BROKEN = "The image {file} is cut off or damaged. Replace it or leave it out."

@@ -1,9 +1,8 @@
-"""From decoded pixels to a dataset: hold-out split, duplicates, content hash, report and preview."""
+"""From decoded pixels to a dataset: hold-out split, content hash and report."""
 
 import hashlib
 import json
 import shutil
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,19 +12,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
 from aigc_models.base import Fault, InputError, Run
+from aigc_models.data import image_checks, image_kinds, image_samples
 from aigc_models.data.decoding import PIXELS, RESULT
 from aigc_models.data.images import ImageSet, save_images
 from aigc_models.data.sandbox import run_confined
 from aigc_models.data.uploads import precheck
 from aigc_models.dataset.params import DatasetImportImages
-from aigc_models.pictures import save_grid
 
 LEAST_IMAGES = 10
-_FEW_IMAGES, _FEW_OF_CLASS = 100, 10
-_PREVIEW_ROWS, _PREVIEW_COLUMNS, _PREVIEW_SIDE = 12, 10, 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +40,7 @@ class Decoded:
 
 
 def import_images(params: DatasetImportImages, run: Run) -> dict[str, float]:
-    """Check an upload, and write ``dataset/`` and ``preview.png`` into the run's directory.
+    """Check an upload, and write ``dataset/``, ``preview.png`` and ``samples/`` into the run's directory.
 
     Raises:
         InputError: The upload cannot be used.
@@ -58,10 +54,10 @@ def import_images(params: DatasetImportImages, run: Run) -> dict[str, float]:
         decoded = _decode(params, run, upload, work)
         run.phase("saving")
         images, report = build_dataset(decoded, params.test_percent)
+        report |= image_samples.save(images, run.out_dir)
         save_images(images, report, run.out_dir / "dataset")
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    _save_preview(images, run.out_dir / "preview.png")
     run.report(len(decoded.parts), len(decoded.parts))
     return {"train_images": float(len(images.train)), "test_images": float(len(images.test))}
 
@@ -151,9 +147,10 @@ def split(decoded: Decoded, digests: Sequence[bytes], test_percent: int, seed: i
 
 def _report(decoded: Decoded, images: ImageSet, digests: Sequence[bytes], is_test: NDArray[np.bool_]) -> dict[str, Any]:
     channels, height, width = images.shape
-    classes = decoded.classes
-    counts = [] if decoded.labels is None else np.bincount(decoded.labels, minlength=len(classes)).tolist()
-    class_counts = dict(zip(classes, counts, strict=True))
+    checked = image_checks.check(decoded.pixels, digests, is_test)
+    found, classes = decoded.found, decoded.classes
+    class_counts = _class_counts(decoded.labels, classes)
+    tested = None if decoded.labels is None else decoded.labels[is_test]
     return {
         "kind": "images",
         "train": len(images.train),
@@ -163,54 +160,20 @@ def _report(decoded: Decoded, images: ImageSet, digests: Sequence[bytes], is_tes
         "width": width,
         "classes": classes,
         "class_counts": class_counts,
-        "duplicates": len(digests) - len(set(digests)),
-        "source_sizes": decoded.found["sizes"],
-        "warnings": [*decoded.found["warnings"], *_warnings(images, class_counts, digests, is_test)],
+        "class_test_counts": _class_counts(tested, classes),
+        "duplicates": checked.duplicates,
+        "unreadable": found["unreadable"],
+        "blank": len(checked.blank),
+        "near_blank": len(checked.near_blank),
+        "examples": checked.examples(found["names"]),
+        "source_sizes": found["sizes"],
+        "source_formats": found["formats"],
+        "source_colours": found["colours"],
+        "metadata": {kind: found["metadata"].get(kind, 0) for kind in image_kinds.KINDS},
+        "warnings": [*found["warnings"], *checked.warnings(class_counts)],
     }
 
 
-def _warnings(
-    images: ImageSet, class_counts: Mapping[str, int], digests: Sequence[bytes], is_test: NDArray[np.bool_]
-) -> list[dict[str, Any]]:
-    """Sentences with gaps about what a person should know, each with what fills them."""
-    total = len(digests)
-    tiny = [name for name, count in class_counts.items() if count < _FEW_OF_CLASS]
-    blank = sum(int((part.flatten(1).amax(1) == part.flatten(1).amin(1)).sum()) for part in (images.train, images.test))
-    copies = max(Counter(digests).values())
-    train = {digest for digest, test in zip(digests, is_test.tolist(), strict=True) if not test}
-    leaked = sum(test and digest in train for digest, test in zip(digests, is_test.tolist(), strict=True))
-    found: list[tuple[bool, str, dict[str, Any]]] = [
-        (total < _FEW_IMAGES, "There are only {count} images; results will be poor.", {"count": total}),
-        (
-            bool(tiny),
-            "{count} classes have fewer than {least} images, such as {name}.",
-            {"count": len(tiny), "least": _FEW_OF_CLASS, "name": tiny[0] if tiny else ""},
-        ),
-        (len(class_counts) == 1, "All images are of one class.", {}),
-        (blank > 0, "{count} images are blank: all their pixels are equal.", {"count": blank}),
-        (copies > 1, "{count} images are exact copies of others.", {"count": total - len(set(digests))}),
-        (leaked > 0, "{count} test images are in the training part, too.", {"count": leaked}),
-    ]
-    return [{"message": message, "values": values} for applies, message, values in found if applies]
-
-
-def _save_preview(images: ImageSet, path: Path) -> None:
-    """A sheet of the first images, one row for each class."""
-    if images.train_labels is None:
-        sheet, names = images.train[: _PREVIEW_COLUMNS * 4], list[str]()
-    else:
-        shown = [label for label in range(len(images.classes)) if bool((images.train_labels == label).any())]
-        shown = shown[:_PREVIEW_ROWS]
-        sheet = torch.cat([_row(images.train[images.train_labels == label]) for label in shown])
-        names = [images.classes[label] for label in shown]
-    side = max(sheet.shape[-2:])
-    if side > _PREVIEW_SIDE:
-        factor = _PREVIEW_SIDE / side
-        sheet = functional.interpolate(sheet.float(), scale_factor=factor, mode="area").round().to(torch.uint8)
-    save_grid(sheet, path, _PREVIEW_COLUMNS, names)
-
-
-def _row(images: Tensor) -> Tensor:
-    row = images[:_PREVIEW_COLUMNS]
-    missing = _PREVIEW_COLUMNS - len(row)
-    return torch.cat([row, row.new_full((missing, *row.shape[1:]), 255)])
+def _class_counts(labels: NDArray[np.int64] | None, classes: Sequence[str]) -> dict[str, int]:
+    counts = [] if labels is None else np.bincount(labels, minlength=len(classes)).tolist()
+    return dict(zip(classes, counts, strict=True))

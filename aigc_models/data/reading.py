@@ -64,6 +64,10 @@ class Contents:
         parts: Which part the upload itself puts every image in; "" where it does not say.
         sizes: How many images there are of each (width, height).
         grey: Whether every image is stored without colour.
+        names: Names of the files, in the order of the labels; empty where images come as arrays.
+        formats: How many files there are of each kind, such as JPEG.
+        colours: How many images are stored ``grey``, in ``colour`` or with ``transparency``.
+        metadata: How many files carry which metadata, by :mod:`aigc_models.data.image_kinds`.
         warnings: Sentences with gaps and what fills them.
     """
 
@@ -72,6 +76,10 @@ class Contents:
     parts: list[Part]
     sizes: Counter[tuple[int, int]]
     grey: bool
+    names: list[str] = field(default_factory=list)
+    formats: Counter[str] = field(default_factory=Counter)
+    colours: Counter[str] = field(default_factory=Counter)
+    metadata: Counter[str] = field(default_factory=Counter)
     warnings: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
     def warn(self, message: str, **values: Any) -> None:

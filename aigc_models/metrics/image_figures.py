@@ -9,6 +9,7 @@ IMAGE_METRICS = {
         "Frechet distance to held-out real pictures in the features of our own small network, trained on "
         "Fashion-MNIST at 28 pixels; not comparable with Inception FID.",
         "domain_fid_baseline",
+        "domain_fid_floor",
     ),
     "domain_fid_baseline": MetricInfo(
         "Domain-FID of independent pixels",
@@ -25,6 +26,7 @@ IMAGE_METRICS = {
         "higher",
         "Share of held-out real pictures that a small classifier taught only with generated ones names rightly.",
         "tstr_baseline",
+        "trtr_accuracy",
     ),
     "trtr_accuracy": MetricInfo(
         "Train-on-real accuracy",

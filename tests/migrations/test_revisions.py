@@ -10,7 +10,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, func, inspect, select, text
 
-from jobs import migrate, tokens, workers
+from jobs import aliases, migrate, pausing, tokens, workers
 from jobs.artifacts import LocalStore
 from jobs.db import Database
 from jobs.engine import Engine
@@ -80,6 +80,8 @@ def fill(database: Database, home: Path) -> None:
         delivery = {"id": "whd_1", "tenant_id": "acme", "job_id": drawn.id, "seq": 1}
         session.add(WebhookDelivery(**delivery, next_at=now, created_at=now))
     workers.register(engine, "worker", "training", "2 cores", "cpu")
+    pausing.pause_queue(engine, actor.principal, "training.cpu")
+    aliases.promote(engine, actor.principal, model, "production")
     tokens.create(engine, actor.principal, "notebook")
 
 

@@ -110,9 +110,13 @@ def test_a_dataset_in_use_is_not_deleted(client: FlaskClient, worker: ActingWork
     page = read(client, f"/datasets/{dataset}")
     assert "Used by" in page.text
     assert any(link.startswith("/jobs/job_") for link in page.links)
-    reply = send(client, f"/datasets/{dataset}/delete")
+    asked = read(client, f"/datasets/{dataset}/delete")
+    assert "This dataset is in use" in asked.text
+    assert any(link.startswith("/jobs/job_") for link in asked.links)
+    reply = send(client, f"/datasets/{dataset}/delete", form="/datasets/new")
     assert reply.status_code == 409
     assert "The dataset is in use" in reply.text
+    assert 'href="/jobs/job_' in reply.text
 
 
 def test_a_dataset_can_be_deleted(client: FlaskClient, worker: ActingWorker) -> None:

@@ -1,6 +1,7 @@
 """Starting jobs from forms, without JavaScript."""
 
 import re
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from flask.testing import FlaskClient
@@ -160,10 +161,16 @@ def test_a_model_can_generate_from_its_page(client: FlaskClient, worker: ActingW
     assert page.fields["model"] == model
     reply = client.post("/jobs/new/image_gan.generate", data=page.fields | {"count": "4", "seed": "3"})
     assert reply.status_code == 303
-    job = client.get("/api/v1" + reply.location).get_json()
+    there = urlsplit(reply.location)
+    assert there.path == f"/models/{model}"
+    job = client.get(f"/api/v1/jobs/{parse_qs(there.query)['from'][0]}").get_json()
     assert job["params"]["count"] == 4
     assert job["params"]["seed"] == 3
-    assert job["name"] in read(client, f"/models/{model}").text
+    page = read(client, reply.location)
+    assert job["name"] in page.text
+    assert (page.fields["count"], page.fields["seed"]) == ("4", "3")  # ready for the next try
+    for setting in (f"model={model}", "count=4", "seed=3"):
+        assert setting in page.html
 
 
 def test_jobs_to_wait_for_are_typed_or_come_with_the_address(client: FlaskClient, dataset: str) -> None:

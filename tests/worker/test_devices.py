@@ -1,5 +1,7 @@
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -103,3 +105,22 @@ def test_lanes_share_a_gpu(tmp_path: Path) -> None:
     assert all(lock.acquire() for lock in locks)
     for lock in locks:
         lock.close()
+
+
+def test_memory_of_a_gpu_is_its_own_and_of_a_cpu_the_machines(monkeypatch: pytest.MonkeyPatch) -> None:
+    @contextmanager
+    def machine() -> Iterator[Any]:
+        yield nvml
+
+    monkeypatch.setattr(devices, "open_nvml", machine)
+    nvml: Any = SimpleNamespace(
+        nvmlDeviceGetHandleByUUID=lambda uuid: uuid,
+        nvmlDeviceGetMemoryInfo=lambda handle: SimpleNamespace(total=80, free=50) if handle == GPU.name else None,
+    )
+    assert devices.memory(GPU) == (80, 50)
+    nvml = SimpleNamespace()  # a driver that has gone: the slot still lives
+    assert devices.memory(GPU) is None
+    nvml = None
+    assert devices.memory(GPU) is None
+    total, free = devices.memory(CPU) or (0, 0)
+    assert 0 < free <= total

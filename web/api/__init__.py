@@ -13,6 +13,7 @@ from web.api import (
     job_details,
     job_parts,
     jobs,
+    model_library,
     models,
     tasks,
     tokens,
@@ -22,7 +23,7 @@ from web.api import (
 from web.api.render import PREFIX, address, answer, api, tagged
 from web.api.routing import Operation, Reply, View, bind, declared, operation
 
-LISTS = ("jobs", "datasets", "models", "tasks", "workers", "queues", "tokens")
+LISTS = ("jobs", "datasets", "models", "tasks", "workers", "queues", "pauses", "tokens")
 
 
 def product_version() -> str:
@@ -57,6 +58,7 @@ VIEWS: tuple[View, ...] = (
     *datasets.VIEWS,
     *uploads.VIEWS,
     *models.VIEWS,
+    *model_library.VIEWS,
     *tasks.VIEWS,
     *artifacts.VIEWS,
     *workers.VIEWS,

@@ -5,9 +5,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from aigc_models.base import Fault
 from aigc_models.data.starters import STARTERS
-from jobs import errors, removal, tables
+from jobs import catalogue, errors, removal, tables
 from jobs import uploads as engine_uploads
-from web import context, failures, schemas, uploads
+from web import context, failures, library_facts, schemas, uploads
 from web.api import artifacts, parsing, shapes
 from web.api.render import answer, api, listing, nothing, tagged
 from web.api.routing import JSON, Reply, operation
@@ -68,7 +68,21 @@ class DatasetQuery(parsing.Page):
     """Which datasets."""
 
     kind: parsing.Text | None = Field(None, max_length=16, description="Only datasets of this kind, such as images.")
+    name: parsing.Text | None = Field(None, max_length=120, description="Only versions of this name.")
     ready: parsing.Flag = Field(False, description="Only datasets that can be used.")
+
+
+class DatasetChange(BaseModel):
+    """What is to be written anew; what is left out stays. What a dataset is made of never changes."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    licence: str | None = Field(
+        None, title="Licence", description="Licence of the data.", max_length=120, pattern=parsing.NO_NUL
+    )
+    notes: str | None = Field(
+        None, title="Notes", description="Where it is from, what to know.", max_length=10_000, pattern=parsing.NO_NUL
+    )
 
 
 class MissingFile(errors.InvalidParams):
@@ -178,7 +192,7 @@ def checked(dataset: tables.Dataset, job: tables.Job) -> Response:
 def list_datasets(query: DatasetQuery) -> Response:
     """List datasets, the newest first."""
     reads = context.repository()
-    page = reads.datasets(query.cursor, query.rows, kind=query.kind, ready_only=query.ready)
+    page = reads.datasets(query.cursor, query.rows, kind=query.kind, ready_only=query.ready, name=query.name)
     return listing(page, schemas.Dataset, _shown)
 
 
@@ -199,6 +213,53 @@ def _shown(row: tables.Dataset) -> schemas.Dataset:
 def get_dataset(dataset_id: str) -> Response:
     """Look at a dataset."""
     return tagged(answer(_shown(context.repository().dataset(dataset_id))))
+
+
+@operation(
+    method="PATCH",
+    path="/datasets/{dataset_id}",
+    tag="datasets",
+    scope="submit",
+    body=DatasetChange,
+    replies={200: Reply("The dataset.", schemas.Dataset)},
+    errors=(errors.NotFound, errors.InvalidParams, MalformedJson, WrongMediaType),
+)
+def change_dataset(dataset_id: str, body: DatasetChange) -> Response:
+    """Write a dataset's licence or notes anew."""
+    changes = body.model_dump(exclude_none=True)
+    catalogue.describe_dataset(context.engine(), context.principal(), dataset_id, changes)
+    audit.info("change %s by %s, request %s", dataset_id, context.principal().owner, context.request_id())
+    return tagged(answer(_shown(context.repository().dataset(dataset_id))))
+
+
+@operation(
+    method="GET",
+    path="/datasets/{dataset_id}/used-by",
+    tag="datasets",
+    headers=("If-None-Match",),
+    replies={200: Reply("What uses it.", library_facts.Users)},
+    errors=(errors.NotFound,),
+)
+def get_dataset_users(dataset_id: str) -> Response:
+    """See which jobs and model versions use this version of a dataset."""
+    row = context.repository().dataset(dataset_id)
+    found = catalogue.users_of_dataset(context.engine(), context.principal(), row.id)
+    return tagged(answer(shapes.users(found)))
+
+
+@operation(
+    method="DELETE",
+    path="/datasets/{dataset_id}/source",
+    tag="datasets",
+    scope="submit",
+    replies={204: Reply("The uploaded file is deleted; the dataset stays.")},
+    errors=(errors.NotFound, errors.DatasetNotReady),
+)
+def delete_source(dataset_id: str) -> Response:
+    """Delete the uploaded file of a dataset that is ready, with the metadata in it; jobs do not need it."""
+    catalogue.drop_source(context.engine(), context.principal(), dataset_id)
+    audit.info("delete source of %s by %s, request %s", dataset_id, context.principal().owner, context.request_id())
+    return nothing()
 
 
 @operation(
@@ -249,4 +310,7 @@ def delete_dataset(dataset_id: str) -> Response:
     return nothing()
 
 
-VIEWS = (create_dataset, list_datasets, get_dataset, get_report, get_preview, delete_dataset)
+VIEWS = (
+    create_dataset, list_datasets, get_dataset, change_dataset, get_dataset_users, delete_source, get_report,
+    get_preview, delete_dataset,
+)  # fmt: skip

@@ -23,6 +23,7 @@ class ModelQuery(parsing.Page):
     """Which model versions."""
 
     family: parsing.Text | None = Field(None, max_length=64, description="Only versions of this family.")
+    name: parsing.Text | None = Field(None, max_length=120, description="Only versions of this name.")
 
 
 class CannotGenerate(errors.AigcError):
@@ -42,8 +43,8 @@ class CannotGenerate(errors.AigcError):
 )
 def list_models(query: ModelQuery) -> Response:
     """List model versions, the newest first."""
-    page = context.repository().models(query.cursor, query.rows, family=query.family)
-    return listing(page, schemas.Model, _shown)
+    page = context.repository().models(query.cursor, query.rows, family=query.family, name=query.name)
+    return listing(page, schemas.Model, shown)
 
 
 @operation(
@@ -55,13 +56,15 @@ def list_models(query: ModelQuery) -> Response:
     errors=(errors.NotFound,),
 )
 def get_model(model_id: str) -> Response:
-    """Look at a model version: its figures, files and lineage."""
-    return tagged(answer(_shown(context.repository().model(model_id))))
+    """Look at a model version: its figures, card, files and lineage. `name@production` is an id, too."""
+    return tagged(answer(shown(context.repository().model(model_id))))
 
 
-def _shown(row: tables.ModelVersion) -> schemas.Model:
-    files = context.repository().artifacts(row.job_id, role="output")
-    return shapes.model(row, [file for file in files if file.name.startswith("model/")])
+def shown(row: tables.ModelVersion) -> schemas.Model:
+    """A model version as the API shows it."""
+    reads = context.repository()
+    files = [file for file in reads.artifacts(row.job_id, role="output") if file.name.startswith("model/")]
+    return shapes.model(row, files, reads.aliases([row.id]).get(row.id, []))
 
 
 @operation(
@@ -104,12 +107,13 @@ def with_model(row: tables.ModelVersion, submission: Submission) -> Submission:
     tag="models",
     scope="submit",
     replies={204: Reply("The model version, its training and its files are deleted.")},
-    errors=(errors.NotFound, errors.ModelInUse),
+    errors=(errors.NotFound, errors.ModelInUse, errors.ModelHasAlias),
 )
 def delete_model(model_id: str) -> Response:
-    """Delete a model version that no job reads, with the job that trained it."""
-    removal.delete_model(context.engine(), context.principal(), model_id)
-    audit.info("delete %s by %s, request %s", model_id, context.principal().owner, context.request_id())
+    """Delete a model version that no job reads and no alias stands for, with the job that trained it."""
+    row = context.repository().model(model_id)
+    removal.delete_model(context.engine(), context.principal(), row.id)
+    audit.info("delete %s by %s, request %s", row.id, context.principal().owner, context.request_id())
     return nothing()
 
 

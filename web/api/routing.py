@@ -32,21 +32,27 @@ class IdKind:
 
     prefix: str
     noun: str
+    or_else: str = ""
 
     @property
     def pattern(self) -> str:
-        """The form of such an id."""
-        return f"{self.prefix}_[0-9a-v]{{26}}"
+        """The form of such an id, or of what may stand in its place."""
+        own = f"{self.prefix}_[0-9a-v]{{26}}"
+        return f"(?:{own}|{self.or_else})" if self.or_else else own
 
+
+NAMED = r"[^@/\s\x00-\x1f\x7f]{1,120}@(?:production|staging)"
 
 IDS: Mapping[str, IdKind] = {
     "job_id": IdKind("job", "job"),
     "dataset_id": IdKind("ds", "dataset"),
-    "model_id": IdKind("mdl", "model"),
+    "model_id": IdKind("mdl", "model", or_else=NAMED),
     "artifact_id": IdKind("art", "artifact"),
     "token_id": IdKind("tok", "token"),
     "delivery_id": IdKind("dlv", "delivery"),
     "upload_id": IdKind("upl", "upload"),
+    "worker_id": IdKind("wrk", "worker"),
+    "pause_id": IdKind("pse", "pause"),
 }
 
 Method = Literal["GET", "POST", "PATCH", "DELETE"]

@@ -7,9 +7,9 @@ from typing import Any
 
 from aigc_models import registry
 from aigc_models.base import Params
-from jobs import tables, webhooks
+from jobs import catalogue, pausing, tables, webhooks
 from jobs.repository import Label, Point, QueueState, Span
-from web import context, failures, job_facts, schemas
+from web import context, failures, job_facts, library_facts, schemas
 from web.api.render import address, api
 from web.problems import told
 from web.translate import say
@@ -220,9 +220,15 @@ def dataset(row: tables.Dataset, state: str, check: tables.Job | None) -> schema
         "web": address(f"/datasets/{row.id}"),
         "preview": f"{base}/preview",
         "report": f"{base}/report",
+        "used_by": f"{base}/used-by",
         "job": api(f"/jobs/{row.job_id}"),
     }
-    source = {"filename": row.source_name, "size": row.source_size, "sha256": row.source_sha256}
+    source = {
+        "filename": row.source_name,
+        "size": row.source_size,
+        "sha256": row.source_sha256,
+        "deleted_at": row.source_dropped_at,
+    }
     return schemas.Dataset.model_validate(
         {
             "id": row.id,
@@ -242,8 +248,8 @@ def dataset(row: tables.Dataset, state: str, check: tables.Job | None) -> schema
     )
 
 
-def model(row: tables.ModelVersion, files: Sequence[tables.Artifact]) -> schemas.Model:
-    """A model version with its files."""
+def model(row: tables.ModelVersion, files: Sequence[tables.Artifact], aliases: Sequence[str]) -> schemas.Model:
+    """A model version with its files and the aliases that stand for it."""
     base = api(f"/models/{row.id}")
     return schemas.Model(
         id=row.id,
@@ -251,11 +257,13 @@ def model(row: tables.ModelVersion, files: Sequence[tables.Artifact]) -> schemas
         version=row.number,
         family=row.family,
         metrics=row.metrics,
+        aliases=list(aliases),  # type: ignore[arg-type]  # the database holds no others
+        card=library_facts.Card.model_validate(row.card),
         job=row.job_id,
         dataset=row.dataset_id,
         size=sum(file.size for file in files),
         files=[
-            schemas.ModelFile(
+            library_facts.ModelFile(
                 name=file.name.removeprefix("model/"),
                 size=file.size,
                 sha256=file.sha256,
@@ -264,17 +272,30 @@ def model(row: tables.ModelVersion, files: Sequence[tables.Artifact]) -> schemas
             for file in files
         ],
         created_at=row.created_at,
-        links=schemas.ModelLinks(
+        links=library_facts.ModelLinks(
             self=base,
             web=address(f"/models/{row.id}"),
             generate=f"{base}/generate",
+            card=f"{base}/card",
+            archive=f"{base}/archive",
+            used_by=f"{base}/used-by",
             job=api(f"/jobs/{row.job_id}"),
         ),
     )
 
 
-def worker(row: tables.WorkerNode, job: str | None) -> schemas.Worker:
-    """A live slot or scheduler, with the caller's job it runs."""
+def users(found: catalogue.Users) -> library_facts.Users:
+    """What stands on a dataset or model version."""
+    return library_facts.Users(
+        count=found.count,
+        jobs=[library_facts.UsedBy(id=job.id, name=job.name) for job in found.jobs],
+        models=[library_facts.UsedBy(id=one.id, name=f"{one.name} v{one.number}") for one in found.models],
+        aliases=list(found.aliases),  # type: ignore[arg-type]
+    )
+
+
+def worker(row: tables.WorkerNode, job: str | None, paused: pausing.Held | None) -> schemas.Worker:
+    """A live slot or scheduler, with the caller's job it runs and what keeps it from taking others."""
     return schemas.Worker(
         id=row.id,
         role=row.role,
@@ -285,7 +306,10 @@ def worker(row: tables.WorkerNode, job: str | None) -> schemas.Worker:
         device_kind=row.device_kind,
         code_version=row.code_version,
         draining=row.draining,
+        paused=paused,
         free_disk=row.free_disk,
+        memory_total=row.memory_total,
+        memory_free=row.memory_free,
         job=job,
         started_at=row.started_at,
         heartbeat_at=row.heartbeat_at,
@@ -301,4 +325,17 @@ def queue(row: QueueState) -> schemas.QueueLength:
         queued=row.queued,
         running=row.running,
         workers=row.workers,
+        paused=row.paused,
+    )
+
+
+def pause(row: tables.LanePause) -> library_facts.Pause:
+    """Something that takes no new jobs."""
+    return library_facts.Pause(
+        id=row.id,
+        queue=f"{row.lane}.{row.device_kind}",
+        host=row.host or None,
+        device=row.device_name or None,
+        paused_at=row.paused_at,
+        paused_by=row.paused_by,
     )

@@ -61,7 +61,11 @@ def _shown(name: str) -> schemas.Task:
 
 def _figure(info: MetricInfo) -> schemas.Figure:
     return schemas.Figure(
-        title=say(info.title), better=info.better, description=say(info.description), baseline=info.baseline
+        title=say(info.title),
+        better=info.better,
+        description=say(info.description),
+        baseline=info.baseline,
+        real=info.real,
     )
 
 

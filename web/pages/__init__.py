@@ -12,6 +12,7 @@ from web.pages import (
     job_actions,
     job_details,
     job_list,
+    model_library,
     models,
     new_job,
     tokens,
@@ -22,7 +23,7 @@ from web.pages import (
 blueprint = Blueprint("pages", __name__)
 frame.init(blueprint)
 for part in (
-    home, job_list, new_job, job, job_actions, job_details, webhook, datasets, models, workers, tokens, help_pages,
-    api_docs,
+    home, job_list, new_job, job, job_actions, job_details, webhook, datasets, models, model_library, workers, tokens,
+    help_pages, api_docs,
 ):  # fmt: skip
     blueprint.register_blueprint(part.blueprint)

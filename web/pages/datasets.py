@@ -11,14 +11,13 @@ from werkzeug.wrappers import Response as BaseResponse
 from aigc_models import registry
 from aigc_models.base import Fault, Params
 from aigc_models.data.starters import STARTERS
-from jobs import removal
+from jobs import catalogue, removal
 from jobs.errors import AigcError, Unavailable
-from jobs.repository import JobFilter
 from jobs.tables import Dataset, Job
 from jobs.uploads import receive_starter
 from web import context, failures, forms, uploads
 from web.auth import audit, scoped
-from web.pages import amounts, live, names, snippets
+from web.pages import amounts, dataset_report, live, names, snippets
 from web.pages.states import Situation, hint, situation
 from web.translate import say
 
@@ -47,8 +46,8 @@ def index() -> str:
 
 @blueprint.get("/datasets/new")
 def new() -> str:
-    """The upload form."""
-    return _form({}, ())
+    """The upload form; for the next version of a dataset with that one's words."""
+    return _form({name: request.args.get(name, "")[:120] for name in ("name", "licence")}, ())
 
 
 @blueprint.post("/datasets/new")
@@ -111,8 +110,10 @@ def part(dataset_id: str) -> Response:
 
 @blueprint.get("/datasets/<dataset_id>/delete")
 def ask_delete(dataset_id: str) -> str:
-    """Ask whether to delete."""
-    return render_template("dataset_confirm.html", dataset=context.repository().dataset(dataset_id))
+    """Ask whether to delete, or say what keeps it from being deleted and what to do first."""
+    dataset = context.repository().dataset(dataset_id)
+    used = catalogue.users_of_dataset(context.engine(), context.principal(), dataset.id)
+    return render_template("dataset_confirm.html", dataset=dataset, used=used)
 
 
 @blueprint.post("/datasets/<dataset_id>/delete")
@@ -122,6 +123,31 @@ def delete(dataset_id: str) -> BaseResponse:
     removal.delete_dataset(context.engine(), context.principal(), dataset_id)
     audit.info("delete %s by %s, request %s", dataset_id, context.principal().owner, context.request_id())
     return redirect(url_for("pages.datasets.index"), 303)
+
+
+@blueprint.post("/datasets/<dataset_id>/about")
+@scoped("submit")
+def describe(dataset_id: str) -> BaseResponse:
+    """Write licence and notes anew."""
+    changes = {"licence": request.form.get("licence", "")[:120], "notes": request.form.get("notes", "")[:10_000]}
+    catalogue.describe_dataset(context.engine(), context.principal(), dataset_id, changes)
+    audit.info("change %s by %s, request %s", dataset_id, context.principal().owner, context.request_id())
+    return redirect(url_for("pages.datasets.show", dataset_id=dataset_id, _anchor="about"), 303)
+
+
+@blueprint.get("/datasets/<dataset_id>/source/delete")
+def ask_drop(dataset_id: str) -> str:
+    """Ask whether to delete the uploaded file."""
+    return render_template("source_confirm.html", dataset=context.repository().dataset(dataset_id))
+
+
+@blueprint.post("/datasets/<dataset_id>/source/delete")
+@scoped("submit")
+def drop(dataset_id: str) -> BaseResponse:
+    """Delete the uploaded file; the dataset stays."""
+    catalogue.drop_source(context.engine(), context.principal(), dataset_id)
+    audit.info("delete source of %s by %s, request %s", dataset_id, context.principal().owner, context.request_id())
+    return redirect(url_for("pages.datasets.show", dataset_id=dataset_id, _anchor="report"), 303)
 
 
 def _form(typed: Mapping[str, str], faults: list[Fault] | tuple[Fault, ...]) -> str:
@@ -149,7 +175,10 @@ def _view(dataset_id: str) -> dict[str, Any]:
     check = situation(reads.job(dataset.job_id), reads)
     state = reads.dataset_state(dataset)
     files = reads.artifacts(dataset.job_id, role="output")
-    users = [job for job in reads.jobs(JobFilter(dataset=dataset.id), None, USED_BY).items if job.id != dataset.job_id]
+    report = dataset.report or {}
+    rows = dataset_report.classes(report)
+    used = catalogue.users_of_dataset(context.engine(), context.principal(), dataset.id)
+    others = catalogue.versions(context.engine(), context.principal(), Dataset, dataset.name)
     return {
         "dataset": dataset,
         "state": state,
@@ -157,10 +186,19 @@ def _view(dataset_id: str) -> dict[str, Any]:
         "check": check,
         "hint": _hint(state, check, dataset),
         "failure": _failure(check.job) if state == "refused" else None,
-        "report": dataset.report or {},
+        "report": report,
+        "classes": rows,
+        "balance": dataset_report.balance(rows),
+        "strips": dataset_report.strips(report, files, dataset.name),
+        "metadata": dataset_report.metadata(report),
+        "formats": dataset_report.kinds(report.get("source_formats")),
+        "colours": dataset_report.kinds(report.get("source_colours"), dataset_report.COLOURS),
+        "sizes": dataset_report.kinds(report.get("source_sizes")),
+        "versions": [(row, CHECKS[reads.dataset_state(row)]) for row in others],
         "preview": next((file for file in files if file.name == "preview.png"), None),
         "files": files,
-        "users": [situation(job, reads) for job in users],
+        "used": used,
+        "users": [situation(job, reads) for job in used.jobs[:USED_BY]],
         "trainings": _trainings(dataset.kind),
         "then": request.args.get("then", ""),
         "live_url": _live_url(dataset) if state == "checking" else "",

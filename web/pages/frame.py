@@ -11,6 +11,7 @@ from flask import Blueprint, Response, request, session, url_for
 from jobs.workers import code_version
 from web import auth, context
 from web.pages import amounts, names, results, states
+from web.pages.problem_texts import TOPICS
 
 STATIC = Path(__file__).parent.parent / "static"
 THEMES = ("auto", "light", "dark")
@@ -28,6 +29,7 @@ def init(blueprint: Blueprint) -> None:
     for name in ("family_title", "operation_title", "task_title", "curve_title", "outcome", "reason"):
         blueprint.add_app_template_filter(getattr(names, name), name)
     blueprint.add_app_template_filter(states.look, "look")
+    blueprint.add_app_template_global(TOPICS.get, "topic_of")
     blueprint.add_app_template_filter(
         lambda row: results.main_figure(row.job.family, row.job.metrics or {}), "main_figure"
     )

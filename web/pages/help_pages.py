@@ -1,9 +1,14 @@
 """Help: where to find what, what the states mean, and one page for each problem code."""
 
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+
 from flask import Blueprint, render_template
 
-from jobs.errors import NotFound
+from jobs.errors import AigcError, NotFound
+from web.pages.problem_examples import EXAMPLES, Example
 from web.pages.problem_texts import GROUPS, TOPICS
+from web.pages.snippets import server
 from web.pages.states import LOOKS
 
 STATES: tuple[tuple[str, str], ...] = (
@@ -37,4 +42,25 @@ def problem(code: str) -> str:
     """One problem."""
     if code not in TOPICS:
         raise NotFound(kind="problem", id=code[:100])
-    return render_template("problem.html", code=code, topic=TOPICS[code])
+    statuses = _statuses().get(code, ())
+    return render_template("problem.html", code=code, topic=TOPICS[code], example=_example(code), statuses=statuses)
+
+
+def _example(code: str) -> Example | None:
+    found = EXAMPLES.get(code)
+    return found and Example(*(text.replace("SERVER", server()) for text in found))
+
+
+def _below(kind: type[AigcError]) -> Iterator[type[AigcError]]:
+    yield kind
+    for child in kind.__subclasses__():
+        yield from _below(child)
+
+
+@cache
+def _statuses() -> Mapping[str, Sequence[int]]:
+    """With which HTTP statuses the API tells of each code; jobs fail with the others."""
+    found: dict[str, set[int]] = {}
+    for kind in _below(AigcError):
+        found.setdefault(kind.code, set()).add(kind.status)
+    return {code: sorted(statuses) for code, statuses in found.items()}

@@ -1,22 +1,21 @@
 """Model versions: the list, and one version's page with its figures, a form to generate with it, files and lineage."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, Response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from aigc_models import registry
-from jobs import removal
-from jobs.errors import NotFound
+from jobs import catalogue, removal
 from jobs.repository import Repository
-from jobs.tables import Artifact, Dataset, Job, ModelVersion
-from web import context, forms
+from jobs.tables import Artifact, Job, ModelVersion
+from web import cards, context, forms
 from web.auth import audit, scoped
-from web.pages import names, results, snippets
-from web.pages.states import situation
+from web.pages import live, model_library, names, results, snippets
+from web.pages.states import Situation, situation
 
 ROWS = 20
 RECENT = 6
@@ -25,23 +24,37 @@ blueprint = Blueprint("models", __name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
+class Listed:
     """A model version in the list."""
 
     row: ModelVersion
     figure: str
     picture: Artifact | None
+    aliases: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A job that used a model version, its picture, and where its settings can be used again."""
+
+    now: Situation
+    picture: Artifact | None
+    again: str
 
 
 @blueprint.get("/models")
 def index() -> str:
     """List model versions, the newest first."""
     reads = context.repository()
-    page = reads.models(request.args.get("cursor") or None, ROWS)
-    cards = [
-        Card(row, results.main_figure(row.family, row.metrics or {}), _picture(reads, row.job_id)) for row in page.items
+    page = reads.models(request.args.get("cursor") or None, ROWS, name=request.args.get("name") or None)
+    held = reads.aliases([row.id for row in page.items])
+    shown = [
+        Listed(
+            row, results.main_figure(row.family, row.metrics or {}), _picture(reads, row.job_id), held.get(row.id, [])
+        )
+        for row in page.items
     ]
-    return render_template("models.html", cards=cards, older=page.next_cursor)
+    return render_template("models.html", cards=shown, older=page.next_cursor)
 
 
 @blueprint.get("/models/<model_id>")
@@ -49,37 +62,58 @@ def show(model_id: str) -> str:
     """One model version."""
     reads = context.repository()
     row = reads.model(model_id)
-    job = reads.job(row.job_id)
+    card = cards.of(row)
     files = results.files(reads.artifacts(row.job_id))
     uses = _uses(row.family)
+    recent = _recent(reads, row)
+    known = model_library.versions(reads, row)
+    last = next((one for one in recent if one.now.job.id == request.args.get("from")), None)
     return render_template(
         "model.html",
         model=row,
-        job=job,
-        dataset=_dataset(reads, row),
+        job=card.job,
+        card=card,
+        dataset=card.dataset,
         figures=results.figures(row.family, row.metrics or {}),
         family=registry.families().get(row.family),
         pictures=files.pictures,
         files=[file for file in files.everything if file.name.startswith("model/")],
-        playground=_playground(row, uses),
+        playground=_playground(row, uses, last.now.job.params if last else {}),
         uses=[(task, names.operation_title(names.split(task)[1]), names.summary(task)) for task in uses],
-        recent=_recent(reads, job, row),
-        snippets=snippets.model(row.id, {"count": 16, "seed": 1}),
+        **_gallery(row, recent),
+        versions=known,
+        promotions=model_library.promotions(row, known),
+        used=catalogue.users_of_model(reads.engine, reads.principal, row.id),
+        snippets=_snippets(row, uses, last.now.job.params if last else {}),
     )
+
+
+@blueprint.get("/models/<model_id>/recent")
+def part(model_id: str) -> Response:
+    """The gallery of what was made with it lately, if it changed."""
+    reads = context.repository()
+    row = reads.model(model_id)
+    recent = _recent(reads, row)
+    tag = live.tag_of(*((one.now.job.id, one.now.job.version, one.now.state, one.now.position) for one in recent))
+    return live.part(tag, lambda: render_template("model_recent.html", model=row, **_gallery(row, recent)))
 
 
 @blueprint.get("/models/<model_id>/delete")
 def ask_delete(model_id: str) -> str:
-    """Ask whether to delete."""
-    return render_template("model_confirm.html", model=context.repository().model(model_id))
+    """Ask whether to delete, or say what keeps it from being deleted and what to do first."""
+    reads = context.repository()
+    row = reads.model(model_id)
+    used = catalogue.users_of_model(reads.engine, reads.principal, row.id)
+    return render_template("model_confirm.html", model=row, used=used)
 
 
 @blueprint.post("/models/<model_id>/delete")
 @scoped("submit")
 def delete(model_id: str) -> BaseResponse:
     """Delete a model version that nothing uses."""
-    removal.delete_model(context.engine(), context.principal(), model_id)
-    audit.info("delete %s by %s, request %s", model_id, context.principal().owner, context.request_id())
+    row = context.repository().model(model_id)
+    removal.delete_model(context.engine(), context.principal(), row.id)
+    audit.info("delete %s by %s, request %s", row.id, context.principal().owner, context.request_id())
     return redirect(url_for("pages.models.index"), 303)
 
 
@@ -93,15 +127,17 @@ def _uses(family: str) -> list[str]:
     return sorted(found, key=lambda task: not task.endswith(".generate"))
 
 
-def _playground(row: ModelVersion, uses: list[str]) -> Mapping[str, Any] | None:
-    task = next((task for task in uses if task.endswith(".generate")), None)
+def _playground(row: ModelVersion, uses: list[str], last: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The form to generate with it, with the settings of the last time."""
+    task = _generation(uses)
     if task is None:
         return None
     params = registry.task(task)
     field = next(
         name for name, own in params.model_json_schema()["properties"].items() if own.get("x-input") == "model"
     )
-    form = forms.build(params, {field: row.id})
+    typed = {name: forms.to_text(value) for name, value in last.items() if name in params.model_fields}
+    form = forms.build(params, {**typed, field: row.id})
     fields = [one for one in form.fields if one.name != field]
     return {
         "task": task,
@@ -114,21 +150,38 @@ def _playground(row: ModelVersion, uses: list[str]) -> Mapping[str, Any] | None:
     }
 
 
-def _recent(reads: Repository, job: Job, row: ModelVersion) -> list[tuple[Any, Artifact | None]]:
+def _generation(uses: list[str]) -> str | None:
+    return next((task for task in uses if task.endswith(".generate")), None)
+
+
+def _snippets(row: ModelVersion, uses: list[str], last: Mapping[str, Any]) -> list[snippets.Snippet]:
+    """How to do the same from code, with what the form holds."""
+    task = _generation(uses)
+    if task is None or not last:
+        return snippets.model(row.id, {"count": 16, "seed": 1})
+    known = forms.defaults(registry.task(task))
+    return snippets.submit(task, {name: value for name, value in last.items() if known.get(name) != value})
+
+
+def _recent(reads: Repository, row: ModelVersion) -> list[Made]:
     """What was made with this version lately, with a picture where there is one."""
-    children = [child for child in reads.children(job.id) if row.id in child.params.values()][:RECENT]
-    return [(situation(child, reads), _picture(reads, child.id)) for child in children]
+    used = catalogue.users_of_model(reads.engine, reads.principal, row.id).jobs[:RECENT]
+    return [Made(situation(job, reads), _picture(reads, job.id), _again(row, job)) for job in used]
+
+
+def _again(row: ModelVersion, job: Job) -> str:
+    """Where the form of this page has a generation's settings again; other tasks have forms of their own."""
+    if job.operation == "generate":
+        return url_for("pages.models.show", model_id=row.id, **{"from": job.id}, _anchor="generate")
+    return url_for("pages.new_job.form", task=f"{job.family}.{job.operation}", **{"from": job.id})
+
+
+def _gallery(row: ModelVersion, recent: list[Made]) -> dict[str, Any]:
+    """The recent results, and where to ask for news of them while some are not done."""
+    moving = any(not one.now.final for one in recent)
+    return {"recent": recent, "live_url": url_for("pages.models.part", model_id=row.id) if moving else ""}
 
 
 def _picture(reads: Repository, job_id: str) -> Artifact | None:
     pictures = results.files(reads.artifacts(job_id, role="output")).pictures
     return next((file for file in pictures if file.name == "samples.png"), pictures[0] if pictures else None)
-
-
-def _dataset(reads: Repository, row: ModelVersion) -> Dataset | None:
-    if row.dataset_id is None:
-        return None
-    try:
-        return reads.dataset(row.dataset_id)
-    except NotFound:
-        return None

@@ -18,6 +18,7 @@ from jobs import durations
 from jobs.errors import AigcError, InvalidParams
 from jobs.repository import JobFilter, Repository
 from jobs.submit import BAD_LIMIT, Submission, submit, validate
+from jobs.tables import ModelVersion
 from web import context, forms
 from web.auth import scoped
 from web.pages import amounts, names, snippets
@@ -106,7 +107,15 @@ def start(task: str) -> Response | BaseResponse:
         made = submit(context.engine(), context.principal(), _submission(page))
     except InvalidParams as error:
         return _page(replace(page, error=error), 422)
-    return redirect(url_for("pages.job.show", job_id=made.job.id), 303)
+    return redirect(_next_page(made.job.id), 303)
+
+
+def _next_page(job_id: str) -> str:
+    """The job's page, or for the form on a model version's page that one, which shows the result as it comes."""
+    model = request.form.get("_model", "")
+    if model:
+        return url_for("pages.models.show", model_id=model, **{"from": job_id}, _anchor="recent")
+    return url_for("pages.job.show", job_id=job_id)
 
 
 @blueprint.get("/jobs/new/<task>/estimate")
@@ -222,9 +231,19 @@ def options(params: type[Params], reads: Repository) -> Mapping[str, Sequence[fo
             found[name] = [forms.Choice(row.id, f"{row.name} v{row.number}") for row in rows]
         elif own.get("x-input") == "model":
             versions = reads.models(None, MOST_OPTIONS, family=own["x-kind"]).items
-            found[name] = [forms.Choice(row.id, f"{row.name} v{row.number}") for row in versions]
-            found[name] = [*found[name], *_trainings(own["x-kind"], reads)]
+            ids = [forms.Choice(row.id, f"{row.name} v{row.number}") for row in versions]
+            found[name] = [*_aliases(versions, reads), *ids, *_trainings(own["x-kind"], reads)]
     return found
+
+
+def _aliases(versions: Sequence[ModelVersion], reads: Repository) -> list[forms.Choice]:
+    """What aliases stand for at this moment; the job takes the version that its alias stands for when it is sent."""
+    held = reads.aliases([row.id for row in versions])
+    return [
+        forms.Choice(f"{row.name}@{alias}", f"{row.name}@{alias} (v{row.number})")
+        for row in versions
+        for alias in held.get(row.id, ())
+    ]
 
 
 def _trainings(family: str, reads: Repository) -> list[forms.Choice]:
@@ -243,7 +262,9 @@ def _trainings(family: str, reads: Repository) -> list[forms.Choice]:
 def _presets(page: Page) -> list[tuple[str, str, str]]:
     """Name, title and sentence of each preset, with the time it would take once the dataset is known."""
     listed = []
-    inputs = {name: value for name, value in page.posted.typed.items() if value.startswith(("ds_", "mdl_"))}
+    inputs = {
+        name: value for name, value in page.posted.typed.items() if value.startswith(("ds_", "mdl_")) or "@" in value
+    }
     for preset in page.params.presets:
         title, sentence = names.PRESETS.get(preset, (forms.in_words(preset), ""))
         cost = cost_of(page.task, inputs, preset)

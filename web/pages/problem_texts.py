@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from web.pages.data_problems import DATA
 from web.pages.request_texts import REQUESTS
 from web.pages.topics import Topic
 
@@ -82,138 +83,6 @@ SETTINGS: Mapping[str, Topic] = {
         ("Start again from the first page.",),
     ),
 }
-DATA: Mapping[str, Topic] = {
-    "invalid-data": Topic(
-        "The data cannot be used",
-        "The data has faults that stop the job.",
-        ("Correct the faults that are listed and upload the file again.",),
-    ),
-    "dataset-refused": Topic(
-        "The file cannot be used",
-        "The check found faults in the file, so no dataset was made of it.",
-        ("Correct the faults that are listed and upload the file again.",),
-    ),
-    "dataset-empty": Topic(
-        "The file is empty", "The file or archive holds nothing.", ("Choose a file with data in it.",)
-    ),
-    "dataset-too-large": Topic(
-        "The data is too large",
-        "Unpacked, the images need more memory than one dataset may.",
-        ("Choose a smaller image size for the import.", "Leave some of the images out."),
-    ),
-    "dataset-not-ready": Topic(
-        "The dataset is not ready",
-        "The dataset is still being checked, or was refused.",
-        ("Wait for the check, or look at the dataset's page.",),
-    ),
-    "dataset-in-use": Topic(
-        "The dataset is in use",
-        "Jobs or models were made from this dataset, so it cannot be deleted.",
-        ("Delete those jobs and models first.",),
-    ),
-    "model-in-use": Topic(
-        "The model version is in use",
-        "Jobs were made with this model version, so it cannot be deleted.",
-        ("Delete those jobs first.",),
-    ),
-    "file-missing": Topic("There is no file", "The form came without a file.", ("Choose a file, then send again.",)),
-    "no-such-file": Topic("There is no such file", "A file was named that does not exist.", ("Check its path.",)),
-    "file-too-large": Topic(
-        "The file is too large",
-        "The upload is larger than this server takes.",
-        ("Upload less, or ask the operator to raise AIGC_MAX_UPLOAD.",),
-    ),
-    "unsupported-file": Topic(
-        "This kind of file cannot be read",
-        "The file's first bytes say that it is something else than a dataset.",
-        ("Upload a ZIP of PNG or JPEG images, a NumPy .npz file, or IDX files.",),
-    ),
-    "truncated-file": Topic(
-        "The file is cut off",
-        "The file ends before its own header says it should.",
-        ("Make or download it again, then upload it again.",),
-    ),
-    "broken-file": Topic("The file is damaged", "The file cannot be unpacked.", ("Make it again, then upload it.",)),
-    "broken-image": Topic(
-        "An image is damaged",
-        "One or more images cannot be decoded; the message names them.",
-        ("Replace or remove them, or turn on Skip broken images.",),
-    ),
-    "image-too-large": Topic(
-        "An image is too large",
-        "Images may have at most 25 megapixels. The size is read from the header before anything is unpacked.",
-        ("Make the image smaller, or leave it out.",),
-    ),
-    "image-too-small": Topic(
-        "An image is too small", "Images need at least 8 pixels on each side.", ("Leave the image out.",)
-    ),
-    "too-few-images": Topic(
-        "There are too few images",
-        "There is not enough left to learn from and to test with.",
-        ("Add more images.",),
-    ),
-    "too-many-files": Topic(
-        "There are too many files", "The archive holds more files than one dataset may.", ("Split the archive.",)
-    ),
-    "no-images": Topic(
-        "There are no images",
-        "The archive holds no PNG or JPEG files, or no array that could be images.",
-        ("Put PNG or JPEG files into it, in one folder for each class if you like.",),
-    ),
-    "mixed-folders": Topic(
-        "Some images lie outside the class folders",
-        "Some images lie in folders and others do not, so their classes are unclear.",
-        ("Put every image into a class folder, or none.",),
-    ),
-    "class-names": Topic(
-        "The class names do not fit",
-        "The number of class names differs from the classes in the file.",
-        ("Give one name for each class, in the order of their numbers.",),
-    ),
-    "labels-missing": Topic(
-        "Labels are missing",
-        "Some of the arrays have labels, others have none.",
-        ("Add the labels, or remove them all.",),
-    ),
-    "labels-count": Topic(
-        "The labels do not fit", "There are more or fewer labels than images.", ("Make both arrays equally long.",)
-    ),
-    "wrong-shape": Topic(
-        "An array has the wrong shape",
-        "Images must be an array of images, height and width, with 1 or 3 channels if there are any.",
-        ("Save the array in one of these shapes.",),
-    ),
-    "wrong-size": Topic("Images have the wrong size", "The sides are too small or too large.", ("Resize the images.",)),
-    "wrong-type": Topic(
-        "An array has the wrong type", "Only plain numbers can be read; Python objects never are.", ("Save numbers.",)
-    ),
-    "wrong-range": Topic(
-        "Values are out of range",
-        "Brightness must be 0 to 255, or 0 to 1.",
-        ("Scale the values, then save the array again.",),
-    ),
-    "not-finite": Topic("Values are not finite", "The array holds NaN or infinity.", ("Remove these values.",)),
-    "unsafe-archive": Topic(
-        "The archive is unsafe",
-        "The archive holds a name that leads out of its folder, or a link. Nothing of it was unpacked.",
-        ("Pack the archive again with plain names.",),
-    ),
-    "archive-bomb": Topic(
-        "The archive unpacks to far too much",
-        "The archive would unpack to more than 1000 times its size. Nothing of it was unpacked.",
-        ("Pack it again without that file.",),
-    ),
-    "reading-too-large": Topic(
-        "Reading the file needs too much memory",
-        "Reading the file was stopped because it took too much memory.",
-        ("Upload less at once, or choose a smaller image size.",),
-    ),
-    "reading-too-slow": Topic(
-        "Reading the file takes too long",
-        "Reading the file was stopped because it took too long.",
-        ("Upload less at once.",),
-    ),
-}
 JOBS: Mapping[str, Topic] = {
     "out-of-memory": Topic(
         "The device ran out of memory",
@@ -271,7 +140,11 @@ JOBS: Mapping[str, Topic] = {
     "job-not-found": Topic(
         "There is no such job", "It was deleted, or the address is mistyped.", ("Look at the list of jobs.",)
     ),
-    "job-already-finished": Topic("The job has already finished", "Only a job that waits or runs can be stopped.", ()),
+    "job-already-finished": Topic(
+        "The job has already finished",
+        "Only a job that waits or runs can be stopped.",
+        ("Nothing to do: its result or its failure is on its page.",),
+    ),
     "job-still-running": Topic(
         "The job is still running", "Only a finished job can be deleted or tried again.", ("Cancel it first.",)
     ),
@@ -290,7 +163,11 @@ JOBS: Mapping[str, Topic] = {
         "Jobs wait for this one, and some of them may use the model version it made.",
         ("Cancel the jobs that wait, or let them run first.",),
     ),
-    "cannot-generate": Topic("This model cannot generate", "The family has no operation that makes new things.", ()),
+    "cannot-generate": Topic(
+        "This model cannot generate",
+        "The family has no operation that makes new things.",
+        ("See on the model's page what else it can do.",),
+    ),
 }
 SERVER: Mapping[str, Topic] = {
     "unauthorized": Topic(
@@ -298,7 +175,11 @@ SERVER: Mapping[str, Topic] = {
         "This server asks for a token.",
         ("Sign in with a token.", "Make one on the server with: aigc token create"),
     ),
-    "forbidden": Topic("Not allowed", "This is not allowed here.", ()),
+    "forbidden": Topic(
+        "Not allowed",
+        "Whoever is signed in here may not do this.",
+        ("Sign in with a token that may do more, or ask an administrator for one.",),
+    ),
     "scope-too-small": Topic(
         "The token does not allow this",
         "The token may only look, or only submit jobs.",

@@ -18,11 +18,12 @@ SPEEDS = frozenset({"images_per_second"})
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One figure with the trivial baseline's beside it."""
+    """One figure with the trivial baseline's and the real data's own beside it."""
 
     title: str
     value: str
     baseline: str
+    real: str
     direction: str
     verdict: Verdict
     description: str
@@ -52,11 +53,11 @@ class Files:
 def figures(family: str, metrics: Mapping[str, Any]) -> list[Figure]:
     """The figures a family explains, then those it does not; baselines stand beside what they belong to."""
     infos = {name: metric_info(family, name) for name in metrics if name not in SPEEDS}
-    beside = {info.baseline for info in infos.values() if info and info.baseline}
+    beside = {name for info in infos.values() if info for name in (info.baseline, info.real) if name}
     explained = [name for name, info in infos.items() if info]
     others = [name for name in infos if name not in explained and name not in beside]
     return [_figure(family, name, metrics) for name in explained if name not in beside] + [
-        Figure(curve_title(family, name), amounts.figure(metrics[name]), "", "", "", "") for name in others
+        Figure(curve_title(family, name), amounts.figure(metrics[name]), "", "", "", "", "") for name in others
     ]
 
 
@@ -64,6 +65,7 @@ def _figure(family: str, name: str, metrics: Mapping[str, Any]) -> Figure:
     info = metric_info(family, name)
     assert info is not None
     value, baseline = metrics.get(name), metrics.get(info.baseline) if info.baseline else None
+    real = metrics.get(info.real) if info.real else None
     verdict: Verdict = ""
     if isinstance(value, int | float) and isinstance(baseline, int | float):
         verdict = "better" if (value < baseline if info.better == "lower" else value > baseline) else "worse"
@@ -71,6 +73,7 @@ def _figure(family: str, name: str, metrics: Mapping[str, Any]) -> Figure:
         title=say(info.title),
         value=amounts.figure(value),
         baseline=amounts.figure(baseline) if baseline is not None else "",
+        real=amounts.figure(real) if real is not None else "",
         direction=say("lower is better") if info.better == "lower" else say("higher is better"),
         verdict=verdict,
         description=say(info.description),

@@ -1,14 +1,65 @@
-"""Workers: who is alive, on what device, with which job; how much waits."""
+"""Workers: who is alive, on what device, with which job; how much waits; and who takes no new jobs."""
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
-from flask import Blueprint, Response, render_template
+from flask import Blueprint, Response, redirect, render_template, url_for
+from werkzeug.wrappers import Response as BaseResponse
 
-from jobs import disk
+from jobs import disk, pausing
+from jobs.repository import QueueState
+from jobs.tables import WorkerNode
 from web import context
+from web.auth import audit, scoped
 from web.pages import amounts, live
+from web.translate import say
 
 blueprint = Blueprint("workers", __name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One process with what it does now, and what keeps it from taking more."""
+
+    node: WorkerNode
+    job: str | None
+    held: pausing.Held | None
+    pausable: bool
+    own_pause: bool
+
+    @property
+    def state(self) -> str:
+        """What it does, in a word; nothing for schedulers."""
+        if self.node.role != "worker":
+            return ""
+        if self.node.draining:
+            return say("stopping")
+        if self.held:
+            return say("pausing") if self.job else say("paused")
+        return say("running") if self.job else say("free")
+
+    @property
+    def tone(self) -> str:
+        """The colour of the state, which never stands alone."""
+        if self.held or self.node.draining:
+            return "wait"
+        return "run" if self.job else "ok"
+
+    @property
+    def why(self) -> str:
+        """What the state means, where the word does not say it."""
+        if self.node.role != "worker" or self.node.draining or not self.held:
+            return ""
+        if self.job:
+            return say("It ends its job and takes no other.")
+        return say("Its whole queue is paused.") if self.held == "queue" else ""
+
+    @property
+    def silent(self) -> str:
+        """How long ago it was heard of."""
+        return amounts.duration(max(0.0, (datetime.now(UTC) - self.node.heartbeat_at).total_seconds()))
 
 
 @blueprint.get("/workers")
@@ -21,22 +72,79 @@ def index() -> str:
 def part() -> Response:
     """The same again, if it changed."""
     view = _view()
-    nodes = [(node.id, node.draining) for node in view["workers"]]
-    tag = live.tag_of(nodes, sorted(view["running"].items()), view["queues"], view["full"], view["waiting_for_room"])
+    slots = [
+        (slot.node.id, slot.node.heartbeat_at, slot.node.draining, slot.node.memory_free, slot.job, slot.held)
+        for slot in view["slots"]
+    ]
+    absent = [row.id for row in view["absent"]]
+    tag = live.tag_of(slots, view["queues"], absent, view["full"], view["waiting_for_room"])
     return live.part(tag, lambda: render_template("workers_live.html", **view))
+
+
+@blueprint.post("/workers/<worker_id>/pause")
+@scoped("admin")
+def pause(worker_id: str) -> BaseResponse:
+    """Let a worker take no new jobs."""
+    return _do("pause", worker_id, lambda: pausing.pause_slot(context.engine(), context.principal(), worker_id))
+
+
+@blueprint.post("/workers/<worker_id>/resume")
+@scoped("admin")
+def resume(worker_id: str) -> BaseResponse:
+    """End a worker's own pause."""
+    return _do("resume", worker_id, lambda: pausing.resume_slot(context.engine(), worker_id))
+
+
+@blueprint.post("/queues/<queue>/pause")
+@scoped("admin")
+def pause_queue(queue: str) -> BaseResponse:
+    """Let every worker of a queue take no new jobs."""
+    return _do("pause", queue, lambda: pausing.pause_queue(context.engine(), context.principal(), queue))
+
+
+@blueprint.post("/queues/<queue>/resume")
+@scoped("admin")
+def resume_queue(queue: str) -> BaseResponse:
+    """End the pause of a queue."""
+    return _do("resume", queue, lambda: pausing.resume_queue(context.engine(), queue))
+
+
+@blueprint.post("/pauses/<pause_id>/end")
+@scoped("admin")
+def end(pause_id: str) -> BaseResponse:
+    """End a pause, also of a worker that does not run."""
+    return _do("resume", pause_id, lambda: pausing.end(context.engine(), pause_id))
+
+
+def _do(what: str, id_: str, act: Callable[[], None]) -> BaseResponse:
+    act()
+    audit.info("%s %s by %s, request %s", what, id_, context.principal().owner, context.request_id())
+    return redirect(url_for("pages.workers.index"), 303)
 
 
 def _view() -> dict[str, Any]:
     reads = context.repository()
-    nodes = reads.workers()
-    queues = [queue for queue in reads.queues() if queue.workers or queue.queued or queue.running]
+    nodes, pauses, running = reads.workers(), reads.pauses, reads.jobs_of_workers()
+    queues = [queue for queue in reads.queues() if queue.workers or queue.queued or queue.running or queue.paused]
     settings = context.settings()
     full = {node.host: amounts.size(node.free_disk or 0) for node in disk.crowded(nodes, settings)}
     return {
-        "workers": nodes,
-        "running": reads.jobs_of_workers(),
+        "slots": [_slot(node, running.get(node.id), pauses) for node in nodes],
         "queues": queues,
+        "unserved": _unserved(queues, nodes),
+        "absent": pauses.absent(nodes),
+        "may_pause": context.principal().scope == "admin",
         "full": sorted(full.items()),
         "needed": amounts.size(settings.min_free_disk),
         "waiting_for_room": reads.waiting_for_room(),
     }
+
+
+def _slot(node: WorkerNode, job: str | None, pauses: pausing.Pauses) -> Slot:
+    return Slot(node, job, pauses.holding(node), bool(node.lane and node.device_name), pauses.of_slot(node))
+
+
+def _unserved(queues: Sequence[QueueState], nodes: Sequence[WorkerNode]) -> list[QueueState]:
+    """Queues in which jobs wait although workers are there, but none for them."""
+    working = any(node.role == "worker" for node in nodes)
+    return [queue for queue in queues if working and queue.queued and not queue.workers]

@@ -1,0 +1,50 @@
+"""How many jobs wait and run in each queue, who serves it, and whether it is paused."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from jobs.dispatch import DEVICE_KINDS, LANES
+from jobs.pausing import Pauses
+from jobs.tables import Job, WorkerNode
+
+COUNT_CAP = 10_000  # counting further would read the whole table for a number nobody reads
+
+
+@dataclass(frozen=True, slots=True)
+class QueueState:
+    """One lane's queue on one kind of device."""
+
+    name: str
+    lane: str
+    device_kind: str
+    queued: int
+    running: int
+    workers: int
+    paused: bool = False
+
+
+def queues(session: Session, nodes: Sequence[WorkerNode], pauses: Pauses) -> list[QueueState]:
+    """Every lane's queue; the counts are of all tenants, as they share the workers."""
+    return [
+        QueueState(
+            f"{lane}.{kind}",
+            lane,
+            kind,
+            count_jobs(session, Job.status == "queued", Job.lane == lane, Job.device_kind == kind),
+            count_jobs(session, Job.status == "running", Job.lane == lane, Job.device_kind == kind),
+            sum((node.lane, node.device_kind) == (lane, kind) for node in nodes),
+            pauses.of_queue(lane, kind),
+        )
+        for lane in LANES
+        for kind in DEVICE_KINDS
+    ]
+
+
+def count_jobs(session: Session, *where: Any) -> int:
+    """How many jobs are like that, counted to 10,000."""
+    some = select(Job.id).where(*where).limit(COUNT_CAP).subquery()
+    return session.scalar(select(func.count()).select_from(some)) or 0
