@@ -1,7 +1,9 @@
 """The list of jobs and a job's page, from waiting to its end."""
 
+import csv
+import io
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from flask.testing import FlaskClient
@@ -43,6 +45,50 @@ def test_filters_are_in_the_address_and_count(client: FlaskClient, worker: Actin
     assert "/jobs?q=one" in page.links
     assert "/jobs?state=failed&q=one" in page.links
     assert "Queued 1" in " ".join(page.text.split())
+
+
+def test_days_filter_and_days_that_are_none_do_not(client: FlaskClient, engine: Engine, dataset: str) -> None:
+    job = new_job(client, dataset, name="of january")
+    new_job(client, dataset, name="of today")
+    with engine.db.begin() as session:
+        session.get_one(Job, job).created_at = datetime(2026, 1, 31, 23, 59, tzinfo=UTC)
+    page = read(client, "/jobs?since=2026-01-31&until=2026-01-31")
+    assert "of january" in page.text
+    assert "of today" not in page.text
+    assert page.fields["since"] == "2026-01-31"
+    assert "/jobs?state=failed&since=2026-01-31&until=2026-01-31" in page.links
+    assert "No job matches." in read(client, "/jobs?until=2026-01-30").text
+    assert "of today" in read(client, "/jobs?since=yesterday").text
+
+
+def test_the_list_can_be_saved_as_it_is_filtered(client: FlaskClient, worker: ActingWorker, dataset: str) -> None:
+    job = new_job(client, dataset, name="=电商(1)")
+    worker.train()
+    new_job(client, dataset, name="other")
+    address = next(link for link in read(client, "/jobs?state=succeeded&q=(1").links if link.startswith("/jobs.csv"))
+    reply = client.get(address)
+    assert reply.headers["Content-Disposition"] == 'attachment; filename="jobs.csv"'
+    text = reply.data.decode("utf-8-sig")  # Excel takes it for another encoding without the mark
+    (row,) = csv.DictReader(io.StringIO(text))
+    assert row["id"] == job
+    assert row["name"] == "'=电商(1)"  # no spreadsheet computes it
+    assert row["task"] == "image_gan.train"
+    assert row["state"] == "succeeded"
+    assert float(row["seconds"]) >= 0
+    assert row["url"] == f"http://localhost/jobs/{job}"
+
+
+def test_the_whole_list_can_be_saved(client: FlaskClient, dataset: str) -> None:
+    ids = [new_job(client, dataset, name=f"row no. {number}") for number in range(101)]
+    rows = list(csv.DictReader(io.StringIO(client.get("/jobs.csv?q=row+no.").text)))
+    assert [row["id"] for row in rows] == list(reversed(ids))
+
+
+def test_seldom_states_can_be_filtered_when_a_job_is_in_them(client: FlaskClient, dataset: str) -> None:
+    job = new_job(client, dataset)
+    assert "/jobs?state=paused" not in read(client, "/jobs").links
+    send(client, f"/jobs/{job}/pause", form=f"/jobs/{job}")
+    assert "/jobs?state=paused" in read(client, "/jobs").links
 
 
 def test_the_list_is_read_page_by_page_and_back(client: FlaskClient, dataset: str) -> None:

@@ -4,7 +4,9 @@ from flask import Blueprint
 
 from web.pages import (
     api_docs,
+    compare,
     datasets,
+    downloads,
     frame,
     help_pages,
     home,
@@ -21,6 +23,7 @@ from web.pages import (
 blueprint = Blueprint("pages", __name__)
 frame.init(blueprint)
 for part in (
-    home, job_list, new_job, job, job_actions, webhook, datasets, models, workers, tokens, help_pages, api_docs
+    home, job_list, compare, new_job, job, job_actions, downloads, webhook, datasets, models, workers, tokens,
+    help_pages, api_docs,
 ):  # fmt: skip
     blueprint.register_blueprint(part.blueprint)
