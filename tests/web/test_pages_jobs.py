@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from aigc_models.base import Fault
 from jobs import workers
 from jobs.engine import Engine
-from jobs.lifecycle import Beat
+from jobs.lifecycle import Beat, Failure
 from jobs.tables import Job
 from tests.web.acting import PNG, ActingWorker, ready_dataset, submit_training
 from tests.web.reading import read, send
@@ -371,3 +371,62 @@ def test_a_waiting_job_says_when_it_starts(client: FlaskClient, worker: ActingWo
     assert re.search(
         r"Waiting for a free worker\. Starts in (about )?\d", read(client, f"/jobs/{new_job(client, dataset)}").text
     )
+
+
+def test_the_log_can_be_searched_and_filtered(client: FlaskClient, worker: ActingWorker, dataset: str) -> None:
+    job = new_job(client, dataset)
+    lease = worker.take("training")
+    lease.beat(Beat(phase="training", step=1, total=9, lines=["Epoch 1: 50% done", "epoch 2", "nothing <b> else"]))
+    page = read(client, f"/jobs/{job}?q=EPOCH")
+    assert log_of(page.html) == ["Epoch 1: 50% done", "epoch 2"]
+    assert page.fields["q"] == "EPOCH"
+    assert page.has("div", **{"data-live": f"/jobs/{job}/live?q=EPOCH"})
+    assert f"/jobs/{job}#log" in page.links
+    assert log_of(client.get(f"/jobs/{job}/live?q=50%25").text) == ["Epoch 1: 50% done"]
+    assert log_of(read(client, f"/jobs/{job}?q=<b>").html) == ["nothing &lt;b&gt; else"]
+    assert "No line matches." in read(client, f"/jobs/{job}?q=5_").text
+    assert "No line matches." in read(client, f"/jobs/{job}?level=warning").text
+    assert len(log_of(read(client, f"/jobs/{job}?level=nonsense").html)) == 3
+
+
+def log_of(html: str) -> list[str]:
+    return re.findall(r'<span id="line-\d+"[^>]*><time[^>]*>[^<]*</time> (.*)\n</span>', html)
+
+
+def test_warnings_are_marked_and_found(client: FlaskClient, worker: ActingWorker, dataset: str) -> None:
+    job = new_job(client, dataset)
+    lease = worker.take("training")
+    lease.beat(Beat(phase="training", step=1, total=9, lines=["as usual"]))
+    lease.fail(Failure("out_of_memory"))  # what is changed for the next attempt is a warning
+    page = read(client, f"/jobs/{job}?level=warning")
+    (line,) = log_of(page.html)
+    assert line.startswith("[warning] ")
+    assert page.has("option", value="warning", selected="")
+
+
+def test_only_the_newest_lines_are_shown(client: FlaskClient, worker: ActingWorker, dataset: str) -> None:
+    job = new_job(client, dataset)
+    lease = worker.take("training")
+    lease.beat(Beat(phase="training", step=1, total=9, lines=[f"line {number}" for number in range(201)]))
+    page = read(client, f"/jobs/{job}")
+    assert "Only the newest 200 lines are shown." in page.text
+    assert log_of(page.html) == [f"line {number}" for number in range(1, 201)]
+
+
+def test_a_wrapped_log_stays_wrapped(client: FlaskClient, dataset: str) -> None:
+    job = new_job(client, dataset)
+    assert read(client, f"/jobs/{job}?wrap=1").has("input", id="log-wrap", checked="")
+    assert not read(client, f"/jobs/{job}").has("input", id="log-wrap", checked="")
+
+
+def test_only_long_jobs_offer_to_call_back(
+    client: FlaskClient, engine: Engine, worker: ActingWorker, dataset: str
+) -> None:
+    job = new_job(client, dataset)
+    lease = worker.take("training")
+    with engine.db.begin() as session:
+        session.get_one(Job, job).started_at -= timedelta(seconds=30)
+    lease.beat(Beat(phase="training", step=90, total=100))
+    assert not read(client, f"/jobs/{job}").has("button", id="notify")
+    lease.beat(Beat(phase="training", step=5, total=100))
+    assert read(client, f"/jobs/{job}").has("button", id="notify", hidden="")

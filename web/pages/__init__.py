@@ -15,6 +15,7 @@ from web.pages import (
     job_list,
     models,
     new_job,
+    report,
     tokens,
     webhook,
     workers,
@@ -23,7 +24,7 @@ from web.pages import (
 blueprint = Blueprint("pages", __name__)
 frame.init(blueprint)
 for part in (
-    home, job_list, compare, new_job, job, job_actions, downloads, webhook, datasets, models, workers, tokens,
+    home, job_list, compare, new_job, job, job_actions, downloads, report, webhook, datasets, models, workers, tokens,
     help_pages, api_docs,
 ):  # fmt: skip
     blueprint.register_blueprint(part.blueprint)
