@@ -45,13 +45,13 @@ class Page(HTMLParser):
         if tag == "select":
             self._select = found.get("name", "")
         if tag not in VOID:
-            silent = tag in SILENT or "mono" in found.get("class", "") or found.get("lang") == "en"
+            silent = tag in SILENT or "mono" in found.get("class", "") or (found.get("lang") == "en" and tag != "html")
             self._open.append((tag, silent))
 
     _select = ""
 
     def handle_endtag(self, tag: str) -> None:
-        while self._open:
+        while self._open and tag not in VOID:
             opened, _ = self._open.pop()
             if opened == tag:
                 break

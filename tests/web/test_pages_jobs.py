@@ -1,7 +1,9 @@
 """The list of jobs and a job's page, from waiting to its end."""
 
+import csv
+import io
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from flask.testing import FlaskClient
@@ -9,7 +11,7 @@ from flask.testing import FlaskClient
 from aigc_models.base import Fault
 from jobs import workers
 from jobs.engine import Engine
-from jobs.lifecycle import Beat
+from jobs.lifecycle import Beat, Failure
 from jobs.tables import Job
 from tests.web.acting import PNG, ActingWorker, ready_dataset, submit_training
 from tests.web.reading import read, send
@@ -43,6 +45,50 @@ def test_filters_are_in_the_address_and_count(client: FlaskClient, worker: Actin
     assert "/jobs?q=one" in page.links
     assert "/jobs?state=failed&q=one" in page.links
     assert "Queued 1" in " ".join(page.text.split())
+
+
+def test_days_filter_and_days_that_are_none_do_not(client: FlaskClient, engine: Engine, dataset: str) -> None:
+    job = new_job(client, dataset, name="of january")
+    new_job(client, dataset, name="of today")
+    with engine.db.begin() as session:
+        session.get_one(Job, job).created_at = datetime(2026, 1, 31, 23, 59, tzinfo=UTC)
+    page = read(client, "/jobs?since=2026-01-31&until=2026-01-31")
+    assert "of january" in page.text
+    assert "of today" not in page.text
+    assert page.fields["since"] == "2026-01-31"
+    assert "/jobs?state=failed&since=2026-01-31&until=2026-01-31" in page.links
+    assert "No job matches." in read(client, "/jobs?until=2026-01-30").text
+    assert "of today" in read(client, "/jobs?since=yesterday").text
+
+
+def test_the_list_can_be_saved_as_it_is_filtered(client: FlaskClient, worker: ActingWorker, dataset: str) -> None:
+    job = new_job(client, dataset, name="=电商(1)")
+    worker.train()
+    new_job(client, dataset, name="other")
+    address = next(link for link in read(client, "/jobs?state=succeeded&q=(1").links if link.startswith("/jobs.csv"))
+    reply = client.get(address)
+    assert reply.headers["Content-Disposition"] == 'attachment; filename="jobs.csv"'
+    text = reply.data.decode("utf-8-sig")  # Excel takes it for another encoding without the mark
+    (row,) = csv.DictReader(io.StringIO(text))
+    assert row["id"] == job
+    assert row["name"] == "'=电商(1)"  # no spreadsheet computes it
+    assert row["task"] == "image_gan.train"
+    assert row["state"] == "succeeded"
+    assert float(row["seconds"]) >= 0
+    assert row["url"] == f"http://localhost/jobs/{job}"
+
+
+def test_the_whole_list_can_be_saved(client: FlaskClient, dataset: str) -> None:
+    ids = [new_job(client, dataset, name=f"row no. {number}") for number in range(101)]
+    rows = list(csv.DictReader(io.StringIO(client.get("/jobs.csv?q=row+no.").text)))
+    assert [row["id"] for row in rows] == list(reversed(ids))
+
+
+def test_seldom_states_can_be_filtered_when_a_job_is_in_them(client: FlaskClient, dataset: str) -> None:
+    job = new_job(client, dataset)
+    assert "/jobs?state=paused" not in read(client, "/jobs").links
+    send(client, f"/jobs/{job}/pause", form=f"/jobs/{job}")
+    assert "/jobs?state=paused" in read(client, "/jobs").links
 
 
 def test_the_list_is_read_page_by_page_and_back(client: FlaskClient, dataset: str) -> None:
@@ -325,3 +371,62 @@ def test_a_waiting_job_says_when_it_starts(client: FlaskClient, worker: ActingWo
     assert re.search(
         r"Waiting for a free worker\. Starts in (about )?\d", read(client, f"/jobs/{new_job(client, dataset)}").text
     )
+
+
+def test_the_log_can_be_searched_and_filtered(client: FlaskClient, worker: ActingWorker, dataset: str) -> None:
+    job = new_job(client, dataset)
+    lease = worker.take("training")
+    lease.beat(Beat(phase="training", step=1, total=9, lines=["Epoch 1: 50% done", "epoch 2", "nothing <b> else"]))
+    page = read(client, f"/jobs/{job}?q=EPOCH")
+    assert log_of(page.html) == ["Epoch 1: 50% done", "epoch 2"]
+    assert page.fields["q"] == "EPOCH"
+    assert page.has("div", **{"data-live": f"/jobs/{job}/live?q=EPOCH"})
+    assert f"/jobs/{job}#log" in page.links
+    assert log_of(client.get(f"/jobs/{job}/live?q=50%25").text) == ["Epoch 1: 50% done"]
+    assert log_of(read(client, f"/jobs/{job}?q=<b>").html) == ["nothing &lt;b&gt; else"]
+    assert "No line matches." in read(client, f"/jobs/{job}?q=5_").text
+    assert "No line matches." in read(client, f"/jobs/{job}?level=warning").text
+    assert len(log_of(read(client, f"/jobs/{job}?level=nonsense").html)) == 3
+
+
+def log_of(html: str) -> list[str]:
+    return re.findall(r'<span id="line-\d+"[^>]*><time[^>]*>[^<]*</time> (.*)\n</span>', html)
+
+
+def test_warnings_are_marked_and_found(client: FlaskClient, worker: ActingWorker, dataset: str) -> None:
+    job = new_job(client, dataset)
+    lease = worker.take("training")
+    lease.beat(Beat(phase="training", step=1, total=9, lines=["as usual"]))
+    lease.fail(Failure("out_of_memory"))  # what is changed for the next attempt is a warning
+    page = read(client, f"/jobs/{job}?level=warning")
+    (line,) = log_of(page.html)
+    assert line.startswith("[warning] ")
+    assert page.has("option", value="warning", selected="")
+
+
+def test_only_the_newest_lines_are_shown(client: FlaskClient, worker: ActingWorker, dataset: str) -> None:
+    job = new_job(client, dataset)
+    lease = worker.take("training")
+    lease.beat(Beat(phase="training", step=1, total=9, lines=[f"line {number}" for number in range(201)]))
+    page = read(client, f"/jobs/{job}")
+    assert "Only the newest 200 lines are shown." in page.text
+    assert log_of(page.html) == [f"line {number}" for number in range(1, 201)]
+
+
+def test_a_wrapped_log_stays_wrapped(client: FlaskClient, dataset: str) -> None:
+    job = new_job(client, dataset)
+    assert read(client, f"/jobs/{job}?wrap=1").has("input", id="log-wrap", checked="")
+    assert not read(client, f"/jobs/{job}").has("input", id="log-wrap", checked="")
+
+
+def test_only_long_jobs_offer_to_call_back(
+    client: FlaskClient, engine: Engine, worker: ActingWorker, dataset: str
+) -> None:
+    job = new_job(client, dataset)
+    lease = worker.take("training")
+    with engine.db.begin() as session:
+        session.get_one(Job, job).started_at -= timedelta(seconds=30)
+    lease.beat(Beat(phase="training", step=90, total=100))
+    assert not read(client, f"/jobs/{job}").has("button", id="notify")
+    lease.beat(Beat(phase="training", step=5, total=100))
+    assert read(client, f"/jobs/{job}").has("button", id="notify", hidden="")

@@ -4,7 +4,9 @@ from flask import Blueprint
 
 from web.pages import (
     api_docs,
+    compare,
     datasets,
+    downloads,
     frame,
     help_pages,
     home,
@@ -15,6 +17,7 @@ from web.pages import (
     model_library,
     models,
     new_job,
+    report,
     tokens,
     webhook,
     workers,
@@ -23,7 +26,8 @@ from web.pages import (
 blueprint = Blueprint("pages", __name__)
 frame.init(blueprint)
 for part in (
-    home, job_list, new_job, job, job_actions, job_details, webhook, datasets, models, model_library, workers, tokens,
+    home, job_list, compare, new_job, job, job_actions, job_details, downloads, report, webhook, datasets, models,
+    model_library, workers, tokens,
     help_pages, api_docs,
 ):  # fmt: skip
     blueprint.register_blueprint(part.blueprint)

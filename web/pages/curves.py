@@ -1,5 +1,6 @@
-"""Curves of a job: which figures go into one chart, a drawing that needs no script, and the numbers as a table."""
+"""Curves of jobs: which figures go into one chart, a drawing that needs no script, and the numbers as a table."""
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import floor, isfinite, log10
@@ -14,6 +15,7 @@ WIDTH, HEIGHT = 560, 260
 LEFT, RIGHT, TOP, BOTTOM = 48, 8, 8, 24
 TABLE_ROWS = 12
 MOST_CHARTS = 4
+TONES = 8
 
 
 class Point(Protocol):
@@ -26,6 +28,22 @@ class Point(Protocol):
     @property
     def values(self) -> Mapping[str, Any]:
         """The figures."""
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One figure by step, in order of the steps, and what its curve is called."""
+
+    name: str
+    title: str
+    points: Sequence[tuple[int, float]]
+
+    def at(self, step: int) -> float | None:
+        """The last figure reported up to a step; None before the first and after the last report."""
+        if not self.points or step > self.points[-1][0]:
+            return None
+        place = bisect_right(self.points, step, key=lambda point: point[0])
+        return self.points[place - 1][1] if place else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,44 +91,67 @@ class _Scale:
 
 def charts(points: Sequence[Point], family: str) -> list[Chart]:
     """The charts of a job; losses share one, every other figure has its own."""
-    names = [name for name in _names(points) if name not in SPEEDS]
+    return [draw(key, title, lines) for key, title, lines in groups(points, family)[:MOST_CHARTS]]
+
+
+def groups(points: Sequence[Point], family: str) -> list[tuple[str, str, list[Series]]]:
+    """Key, title and curves of every chart that can be drawn of a job."""
+    names = [name for name in names_of(points) if name not in SPEEDS]
     losses = [name for name in names if "loss" in name]
-    groups = ([("loss", say("Loss"), losses)] if losses else []) + [
-        (name, curve_title(family, name), [name]) for name in names if name not in losses
+    found = [("loss", say("Loss"), losses)] if losses else []
+    found += [(name, curve_title(family, name), [name]) for name in names if name not in losses]
+    return [
+        (key, title, [series(points, name, curve_title(family, name)) for name in own]) for key, title, own in found
     ]
-    return [_chart(key, title, group, points, family) for key, title, group in groups[:MOST_CHARTS]]
 
 
-def _names(points: Sequence[Point]) -> list[str]:
+def names_of(points: Sequence[Point]) -> list[str]:
+    """The figures that were reported as numbers, in the order they first appeared."""
     seen: dict[str, None] = {}
     for point in points:
-        seen.update(dict.fromkeys(point.values))
+        seen.update(dict.fromkeys(name for name, value in point.values.items() if _is_number(value)))
     return list(seen)
 
 
-def _chart(key: str, title: str, names: Sequence[str], points: Sequence[Point], family: str) -> Chart:
-    own = [point for point in points if any(_is_number(point.values.get(name)) for name in names)]
-    values = [point.values[name] for point in own for name in names if _is_number(point.values.get(name))]
-    x = _Scale(own[0].step, own[-1].step, LEFT, WIDTH - RIGHT)
+def series(points: Sequence[Point], name: str, title: str) -> Series:
+    """One figure out of all."""
+    own = [(point.step, point.values[name]) for point in points if _is_number(point.values.get(name))]
+    return Series(name, title, own)
+
+
+def draw(key: str, title: str, lines: Sequence[Series]) -> Chart:
+    """Draw curves into one chart; each has a tone of its own."""
+    steps = sorted({step for line in lines for step, _ in line.points})
+    values = [value for line in lines for _, value in line.points]
+    x = _Scale(steps[0], steps[-1], LEFT, WIDTH - RIGHT)
     y = _Scale(min(values), max(values), HEIGHT - BOTTOM, TOP)
-    lines = [
-        Line(
-            name=name,
-            title=curve_title(family, name),
-            tone=tone % 4,
-            path=_path(own, name, x, y),
-            last=amounts.figure(next((p.values[name] for p in reversed(own) if name in p.values), None)),
-        )
-        for tone, name in enumerate(names)
-    ]
     return Chart(
         key=key,
         title=title,
-        lines=lines,
+        lines=[
+            Line(
+                name=line.name,
+                title=line.title,
+                tone=tone % TONES,
+                path=_path(line, x, y),
+                last=amounts.figure(line.points[-1][1] if line.points else None),
+            )
+            for tone, line in enumerate(lines)
+        ],
         across=[Tick(x.place(at), amounts.number(at)) for at in ticks(x.low, x.high, whole=True)],
         up=[Tick(y.place(at), f"{at:g}") for at in ticks(y.low, y.high)],
-        rows=_rows(own, names),
+        rows=[
+            (amounts.number(step), [amounts.figure(line.at(step)) for line in lines])
+            for step in thinned(steps, TABLE_ROWS)
+        ],
     )
+
+
+def thinned(steps: Sequence[int], most: int) -> list[int]:
+    """At most so many steps, evenly, with the first and the last."""
+    count = min(most, len(steps))
+    places = sorted({round(index * (len(steps) - 1) / max(1, count - 1)) for index in range(count)})
+    return [steps[place] for place in places]
 
 
 def ticks(low: float, high: float, whole: bool = False) -> list[float]:
@@ -126,25 +167,11 @@ def ticks(low: float, high: float, whole: bool = False) -> list[float]:
     return [round(step * (first + index), 10) for index in range(8) if step * (first + index) <= high]
 
 
-def _path(points: Sequence[Point], name: str, x: _Scale, y: _Scale) -> str:
-    parts, pen = [], "M"
-    for point in points:
-        value = point.values.get(name)
-        if value is None or not _is_number(value):
-            continue
-        parts.append(f"{pen}{x.place(point.step):g} {y.place(value):g}")
-        pen = "L"
-    return "".join(parts)
-
-
-def _rows(points: Sequence[Point], names: Sequence[str]) -> list[tuple[str, list[str]]]:
-    """The numbers, evenly thinned, with the first and the last."""
-    count = min(TABLE_ROWS, len(points))
-    places = sorted({round(index * (len(points) - 1) / max(1, count - 1)) for index in range(count)})
-    chosen = [points[place] for place in places]
-    return [
-        (amounts.number(point.step), [amounts.figure(point.values.get(name)) for name in names]) for point in chosen
-    ]
+def _path(line: Series, x: _Scale, y: _Scale) -> str:
+    return "".join(
+        f"{'L' if place else 'M'}{x.place(step):g} {y.place(value):g}"
+        for place, (step, value) in enumerate(line.points)
+    )
 
 
 def _is_number(value: Any) -> bool:

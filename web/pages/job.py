@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from flask import Blueprint, Response, render_template, stream_with_context, url_for
+from flask import Blueprint, Response, render_template, request, stream_with_context, url_for
 
 from aigc_models import registry
 from aigc_models.base import Params
-from jobs import durations
+from jobs import durations, log_lines
 from jobs.repository import Repository
 from jobs.tables import FINAL, Job, WorkerNode
 from web import context, failures
@@ -18,6 +18,7 @@ from web.translate import say
 LOG_LINES = 200
 EVENTS = 500
 CURVE_POINTS = 300
+LONG = 60  # seconds left for which it is worth to be called back
 
 blueprint = Blueprint("job", __name__)
 
@@ -35,7 +36,7 @@ def part(job_id: str) -> Response:
     """What moves on the page, if it moved: the look-up costs three small reads, the rendering waits for a change."""
     reads = context.repository()
     now = situation(reads.job(job_id), reads, forecast=True)
-    shown = (now.job.version, now.job.last_seq, now.state, now.position, now.starts_in, now.label.values)
+    shown = (now.job.version, now.job.last_seq, now.state, now.position, now.starts_in, now.label.values, _log_wish())
     tag = live.tag_of(*shown, *webhook.mark(now.job))
     return live.part(tag, lambda: render_template("job_live.html", **_view(now, reads)))
 
@@ -68,11 +69,13 @@ def _view(now: Situation, reads: Repository) -> dict[str, Any]:
         "look": look(now.state),
         "hint": hint(now),
         "title": _title(now),
-        "failure": _failure(now),
+        "failure": failure(now),
         "steps": timeline.steps(job, reads.events(job.id, 0, EVENTS, kinds=("state", "phase"))),
         "percent": amounts.percent(job.step, job.total),
         "charts": curves.charts(reads.metrics(job.id, -1, None, CURVE_POINTS), job.family),
-        "log": reads.events(job.id, max(0, job.last_seq - LOG_LINES), LOG_LINES, kinds=("log",)),
+        "log": log_lines.newest(context.engine(), context.principal(), job.id, _log_wish(), LOG_LINES),
+        "log_wish": _log_wish(),
+        "wrap": "wrap" in request.args,
         "files": files,
         "samples": results.spread(files.samples),
         "figures": results.figures(job.family, job.metrics or {}) if job.status == "succeeded" else [],
@@ -80,15 +83,27 @@ def _view(now: Situation, reads: Repository) -> dict[str, Any]:
         "adjusted": results.adjusted(job.adjustments),
         "time_limit": durations.spoken(job.time_limit_seconds) if job.time_limit_seconds else "",
         "attempts": reads.attempts(job.id),
-        "worker": _worker(job, reads),
+        "worker": worker(job, reads),
         "lineage": lineage.of(job, reads),
         "webhook": webhook.of(job),
         "needs": reads.needs(job.id) if job.status == "blocked" else [],
         "can_pause": not now.final and now.state not in ("paused", "pausing", "cancelling", "stalled"),
         "next_task": _next_task(job, params_class),
         "can_retry": job.status in FINAL and params_class is not None and params_class.makes != "dataset",
-        "live_url": "" if now.final else url_for("pages.job.part", job_id=job.id),
+        "live_url": "" if now.final else _live_url(job),
+        "long": (now.eta or 0) > LONG or (now.starts_in is not None and now.starts_in.low > LONG),
     }
+
+
+def _log_wish() -> log_lines.Wanted:
+    """Which lines of the log the address asks for."""
+    asked = request.args
+    return log_lines.Wanted(asked.get("level", "")[:16], asked.get("q", "").strip()[:200])
+
+
+def _live_url(job: Job) -> str:
+    kept: dict[str, Any] = {name: value for name in ("level", "q", "wrap") if (value := request.args.get(name))}
+    return url_for("pages.job.part", job_id=job.id, **kept)
 
 
 def _next_task(job: Job, params_class: type[Params] | None) -> str | None:
@@ -106,7 +121,8 @@ def _title(now: Situation) -> str:
     return f"{say(look(now.state).word)} · {now.job.name}"
 
 
-def _failure(now: Situation) -> Mapping[str, Any] | None:
+def failure(now: Situation) -> Mapping[str, Any] | None:
+    """What went wrong with a job that failed, in words."""
     stored = now.job.failure
     if now.job.status != "failed" or not stored:
         return None
@@ -118,5 +134,6 @@ def _failure(now: Situation) -> Mapping[str, Any] | None:
     return {**known, "faults": faults[1:], "suggestion": suggestion}
 
 
-def _worker(job: Job, reads: Repository) -> WorkerNode | None:
+def worker(job: Job, reads: Repository) -> WorkerNode | None:
+    """The worker that has a job, while it lives."""
     return next((node for node in reads.workers() if node.id == job.worker_id), None) if job.worker_id else None

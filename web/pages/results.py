@@ -11,7 +11,7 @@ from web.pages.names import curve_title, metric_info
 from web.translate import say
 
 Verdict = Literal["better", "worse", ""]
-MOST_SAMPLES = 8
+MOST_SAMPLES = 24
 # How fast it was says nothing of how good it is, and is shown as the job's speed.
 SPEEDS = frozenset({"images_per_second"})
 
@@ -119,8 +119,8 @@ def settings(params_class: Any, params: Mapping[str, Any]) -> list[Setting]:
             continue
         changed = name in schema and value != usual.get(name)
         unit = own.get("x-unit", "") if value is not None else ""
-        shown = f"{_in_words(value)} {say(unit)}".strip()
-        rows.append(Setting(say(own.get("title", name)), name, shown, _in_words(usual.get(name)), changed))
+        text = f"{shown(value)} {say(unit)}".strip()
+        rows.append(Setting(say(own.get("title", name)), name, text, shown(usual.get(name)), changed))
     return sorted(rows, key=lambda row: not row.changed)
 
 
@@ -137,7 +137,8 @@ def adjusted(adjustments: Mapping[str, Any]) -> list[str]:
     return sentences
 
 
-def _in_words(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A value as a page shows it: words for yes and no, a dash for nothing."""
     if isinstance(value, bool):
         return say("Yes") if value else say("No")
     return to_text(value) or "–"

@@ -1,16 +1,20 @@
-// Draws the curves of a job with uPlot in the place of the server's plain drawing, and adds points as they come.
+// Draws curves with uPlot in the place of the server's plain drawing, and adds points as they come. A chart
+// names the jobs whose figures it shows (data-chart) and the figures (data-names): one curve for each of both.
 (() => {
   'use strict';
   const HEIGHT = 260;
-  const DASHES = [[], [7, 4], [2, 3], [10, 3, 2, 3]];
-  const TONES = ['--acc', '--wait', '--ok', '--bad'];
-  const part = document.getElementById('live');
+  const DASHES = [[], [7, 4], [2, 3], [10, 3, 2, 3], [14, 4], [4, 2], [1, 3], [14, 3, 3, 3]];
+  const TONES = ['--acc', '--wait', '--ok', '--bad', '--tone4', '--tone5', '--tone6', '--muted'];
+  const POINTS = 2000;
+  const part = document.getElementById('live') ?? document.querySelector('main');
   if (!part || !window.uPlot) return;
   const charts = new Map();
-  let points = [];
+  const points = new Map();
   let attempt = part.dataset.attempt;
   let pulling = false;
   let again = false;
+  let smooth = 0;
+  let log = false;
 
   // light-dark() must be resolved before it reaches a canvas
   function colour(name) {
@@ -22,21 +26,45 @@
     return found;
   }
 
-  function columns(names) {
-    const own = points.filter((point) => names.some((name) => point.values[name] != null));
-    return [own.map((point) => point.step), ...names.map((name) => own.map((point) => point.values[name] ?? null))];
+  const jobsOf = (box) => box.dataset.chart.split(',');
+  const namesOf = (box) => box.dataset.names.split(',');
+  const boxes = () => [...part.querySelectorAll('[data-chart]')];
+
+  // An average that forgets, without the pull of its start towards zero.
+  function smoothed(values) {
+    if (!smooth) return values;
+    let sum = 0;
+    let weight = 0;
+    return values.map((value) => {
+      if (value == null) return value;
+      sum = sum * smooth + value * (1 - smooth);
+      weight = weight * smooth + (1 - smooth);
+      return sum / weight;
+    });
+  }
+
+  function columns(box) {
+    const names = namesOf(box);
+    const tables = jobsOf(box).map((job) => {
+      const own = (points.get(job) ?? []).filter((point) => names.some((name) => point.values[name] != null));
+      const values = names.map((name) => smoothed(own.map((point) => point.values[name] ?? null)));
+      return [own.map((point) => point.step), ...values];
+    });
+    const joined = tables.length > 1 ? uPlot.join(tables) : tables[0];
+    if (!log) return joined;
+    // a logarithm has no place for zero and less
+    return [joined[0], ...joined.slice(1).map((column) => column.map((value) => (value > 0 ? value : null)))];
   }
 
   function draw(box) {
-    const names = box.dataset.names.split(',');
     const titles = box.dataset.titles.split('|');
     const axis = {
       stroke: colour('--muted'),
       grid: { stroke: colour('--line'), width: 1 },
       ticks: { stroke: colour('--line'), width: 1 },
     };
-    const series = names.map((_, index) => ({
-      label: titles[index],
+    const series = titles.map((label, index) => ({
+      label,
       stroke: colour(TONES[index % TONES.length]),
       dash: DASHES[index % DASHES.length],
       width: 2,
@@ -48,12 +76,12 @@
     const options = {
       width: box.clientWidth,
       height: HEIGHT,
-      scales: { x: { time: false } },
+      scales: { x: { time: false }, y: log ? { distr: 3 } : {} },
       axes: [{ ...axis, label: box.dataset.x, labelSize: 20, size: 36 }, { ...axis, size: 54 }],
       legend: { show: false },
       series: [{ label: box.dataset.x }, ...series],
     };
-    charts.set(box, new uPlot(options, columns(names), box));
+    charts.set(box, new uPlot(options, columns(box), box));
   }
 
   function show() {
@@ -62,8 +90,9 @@
       charts.get(box).destroy();
       charts.delete(box);
     }
-    for (const box of part.querySelectorAll('[data-chart]')) {
-      if (charts.has(box)) charts.get(box).setData(columns(box.dataset.names.split(',')));
+    for (const box of boxes()) {
+      if (!jobsOf(box).some((job) => points.get(job)?.length)) continue;
+      if (charts.has(box)) charts.get(box).setData(columns(box));
       else {
         draw(box);
         sizes.observe(box);
@@ -71,9 +100,21 @@
     }
   }
 
+  async function fetchPoints(job) {
+    const own = points.get(job) ?? [];
+    points.set(job, own);
+    try {
+      const after = own.length ? own.at(-1).step : -1;
+      const reply = await fetch(`/api/v1/jobs/${job}/metrics?after=${after}&max_points=${POINTS}`);
+      if (reply.ok) own.push(...(await reply.json()).data);
+    } catch {
+      // the next change asks again
+    }
+  }
+
   async function pull() {
-    const box = part.querySelector('[data-chart]');
-    if (!box) return;
+    const jobs = new Set(boxes().flatMap(jobsOf));
+    if (!jobs.size) return;
     if (pulling) {
       again = true;
       return;
@@ -82,17 +123,11 @@
     if (part.dataset.attempt !== attempt) {
       // a new attempt goes back to its checkpoint and reports the steps after it again
       attempt = part.dataset.attempt;
-      points = [];
+      points.clear();
     }
-    try {
-      const after = points.length ? points.at(-1).step : -1;
-      const reply = await fetch(`/api/v1/jobs/${box.dataset.chart}/metrics?after=${after}&max_points=2000`);
-      if (reply.ok) points.push(...(await reply.json()).data);
-    } catch {
-      // the next change asks again
-    }
+    await Promise.all([...jobs].map(fetchPoints));
     pulling = false;
-    if (points.length) show();
+    show();
     if (again) {
       again = false;
       pull();
@@ -104,6 +139,12 @@
       const chart = charts.get(target);
       if (chart && chart.width !== target.clientWidth) chart.setSize({ width: target.clientWidth, height: HEIGHT });
     }
+  });
+  document.addEventListener('input', (event) => {
+    if (event.target.matches('[data-smooth]')) smooth = Number(event.target.value) / 100;
+    else if (event.target.matches('[data-log]')) log = event.target.checked;
+    else return;
+    for (const box of charts.keys()) draw(box);
   });
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => [...charts.keys()].forEach(draw));
   document.addEventListener('aigc:updated', pull);

@@ -150,7 +150,7 @@
       else location.assign('/jobs');
       event.preventDefault();
     } else if (event.key === 'n') location.assign('/jobs/new');
-    else if (event.key === '?') location.assign('/docs');
+    else if (event.key === '?') location.assign('/docs#keys');
   });
 
   function refresh() {

@@ -5,6 +5,7 @@
 (() => {
   'use strict';
   const LONGEST = 30000;
+  const HIDDEN = 10000;
   const part = document.getElementById('live');
   if (!part || !part.dataset.live) return;
   const say = document.getElementById('say');
@@ -14,16 +15,17 @@
   let asking = false;
   let toast = null;
 
-  // ---- merging
+  // ---- merging; what the reader opened or asked for is not the server's to change
+  const OWN = new Set(['open', 'data-called']);
   const identity = (node) => (node.nodeType === 1 && node.id ? node.id : null);
   const alike = (a, b) => a.nodeType === b.nodeType && a.nodeName === b.nodeName && identity(a) === identity(b);
 
   function mergeAttributes(old, fresh) {
     for (const { name } of [...old.attributes]) {
-      if (name !== 'open' && !fresh.hasAttribute(name)) old.removeAttribute(name);
+      if (!OWN.has(name) && !fresh.hasAttribute(name)) old.removeAttribute(name);
     }
     for (const { name, value } of fresh.attributes) {
-      if (name !== 'open' && old.getAttribute(name) !== value) old.setAttribute(name, value);
+      if (!OWN.has(name) && old.getAttribute(name) !== value) old.setAttribute(name, value);
     }
   }
 
@@ -67,16 +69,16 @@
     }
   }
 
+  const atEnd = (log) => log.scrollTop + log.clientHeight >= log.scrollHeight - 4;
+
   function update(html) {
     const fresh = new DOMParser().parseFromString(html, 'text/html').getElementById('live');
     if (!fresh) return;
-    const followed = [...part.querySelectorAll('[data-follow]')].map((log) => [
-      log,
-      log.scrollTop + log.clientHeight >= log.scrollHeight - 4,
-    ]);
+    const follow = document.getElementById('log-follow')?.checked ?? true;
+    const followed = [...part.querySelectorAll('[data-follow]')].map((log) => [log, follow && atEnd(log)]);
     const before = part.dataset.state;
     merge(part, fresh);
-    for (const [log, atEnd] of followed) if (atEnd) log.scrollTop = log.scrollHeight;
+    for (const [log, was] of followed) if (was) log.scrollTop = log.scrollHeight;
     if (part.dataset.title) document.title = part.dataset.title;
     if (say && part.dataset.state !== before) say.textContent = part.dataset.word ?? '';
     document.dispatchEvent(new CustomEvent('aigc:updated'));
@@ -98,7 +100,10 @@
 
   function plan(after) {
     clearTimeout(timer);
-    if (part.dataset.live && !document.hidden) timer = setTimeout(ask, after);
+    if (!part.dataset.live) return;
+    // a hidden tab rests, unless its reader wants to be called back
+    if (!document.hidden) timer = setTimeout(ask, after);
+    else if ('called' in part.dataset) timer = setTimeout(ask, Math.max(after, HIDDEN));
   }
 
   async function ask() {
@@ -134,6 +139,10 @@
   }
 
   document.addEventListener('visibilitychange', () => plan(0));
+  document.addEventListener('change', (event) => {
+    if (event.target.id !== 'log-follow' || !event.target.checked) return;
+    for (const log of part.querySelectorAll('[data-follow]')) log.scrollTop = log.scrollHeight;
+  });
   for (const log of part.querySelectorAll('[data-follow]')) log.scrollTop = log.scrollHeight;
   plan(Number(part.dataset.every) || 5000);
 })();

@@ -1,15 +1,13 @@
-// A slider over the samples of a job, step by step; it follows the newest until someone moves it.
+// A slider over samples, step by step; it follows the newest until someone moves it. Without it they are a list.
 (() => {
   'use strict';
-  const part = document.getElementById('live');
-  if (!part) return;
+  const part = document.querySelector('main');
   let slider = null;
   let caption = null;
   let follow = true;
 
-  const shots = () =>
-    [...part.querySelectorAll('[data-shots] figure')].sort((a, b) => step(a) - step(b));
-  const step = (figure) => Number(figure.querySelector('img').dataset.step);
+  // the page lists the newest first, a slider has it at its end
+  const shots = () => [...part.querySelectorAll('[data-shots] > [data-shot]')].reverse();
 
   function build(place) {
     slider = Object.assign(document.createElement('input'), { type: 'range', min: 0, step: 1 });
@@ -29,9 +27,9 @@
   function show() {
     const all = shots();
     const chosen = all[Number(slider.value)];
-    for (const figure of all) figure.hidden = figure !== chosen;
-    caption.textContent = chosen ? String(step(chosen)) : '';
-    slider.setAttribute('aria-valuetext', `${caption.textContent}`);
+    for (const shot of all) shot.hidden = shot !== chosen;
+    caption.textContent = chosen?.dataset.shot ?? '';
+    slider.setAttribute('aria-valuetext', caption.textContent);
   }
 
   function refresh() {
