@@ -8,7 +8,7 @@
 
 from typing import Any
 
-from aigc.async_resources import AsyncArtifact, AsyncDataset, AsyncJob, AsyncModel
+from aigc.async_resources import AsyncArtifact, AsyncDataset, AsyncJob, AsyncModel, AsyncSamples
 from aigc.client import AsyncClient, Client
 from aigc.errors import (
     ApiError,
@@ -23,7 +23,8 @@ from aigc.errors import (
     Unavailable,
     WaitTimeout,
 )
-from aigc.resources import Artifact, Dataset, Job, Model
+from aigc.records import Curves, Event, LogLine
+from aigc.resources import Artifact, Dataset, Job, Listing, Model, Samples
 from aigc.version import __version__
 from aigc.wire import Patience
 
@@ -35,18 +36,24 @@ __all__ = [
     "AsyncDataset",
     "AsyncJob",
     "AsyncModel",
+    "AsyncSamples",
     "Client",
     "Conflict",
+    "Curves",
     "DamagedFile",
     "Dataset",
+    "Event",
     "InvalidParams",
     "Job",
     "JobFailed",
+    "Listing",
+    "LogLine",
     "Model",
     "NotFound",
     "NotReachable",
     "Patience",
     "RateLimited",
+    "Samples",
     "Unauthorized",
     "Unavailable",
     "WaitTimeout",

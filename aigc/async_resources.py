@@ -2,15 +2,19 @@
 
 import os
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+import time
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from aigc import flows, notebook
-from aigc.records import ArtifactRecord, Curves, DatasetRecord, Event, JobRecord, ModelRecord, TaskRecord
+from aigc import downloads, flows, notebook
+from aigc.errors import ApiError, WaitTimeout
+from aigc.records import ArtifactRecord, Curves, DatasetRecord, Event, JobRecord, LogLine, ModelRecord, advanced
 from aigc.resources import Listing
+from aigc.speech import speaking
+from aigc.streaming import NO_STREAM_LEFT, Stream
 from aigc.transport import AsyncTransport
-from aigc.wire import Call, Flow
+from aigc.wire import Call, ConnectionLost, Flow
 
 T = TypeVar("T")
 
@@ -30,6 +34,12 @@ class AsyncApi:
         """Send a request and give its parsed body."""
         return await self.run(self.wire.json(call))
 
+    def succeeded(self, job: Mapping[str, Any]) -> None:
+        """Raise what a job that did not succeed stands for."""
+        connection = self.transport.connection
+        with speaking(connection.language):
+            flows.succeeded(job, connection.url)
+
 
 class AsyncArtifact(ArtifactRecord):
     """One stored file of a job."""
@@ -41,8 +51,8 @@ class AsyncArtifact(ArtifactRecord):
     async def save(self, to: str | os.PathLike[str]) -> Path:
         """Download it to a path (into it, where that is a folder)."""
         path = Path(to)
-        target = path / flows.safe_name(self.name).name if path.is_dir() else path
-        return await self._api.run(flows.content(self._api.wire, self.raw, target))
+        target = path / downloads.safe_name(self.name).name if path.is_dir() else path
+        return await self._api.run(downloads.content(self._api.wire, self.raw, target))
 
     async def read(self) -> bytes:
         """Its bytes."""
@@ -51,11 +61,48 @@ class AsyncArtifact(ArtifactRecord):
 
     async def image(self) -> Any:
         """It as a PIL image (Pillow must be installed)."""
-        import io
+        return notebook.image(await self.read(), self.raw)
 
-        from PIL import Image  # optional
+    async def shown(self) -> Any:
+        """What it holds: a picture as PIL image where Pillow is installed, a text as str, else this file itself."""
+        if notebook.reads(self.media_type):
+            return notebook.content(await self.read(), self.raw)
+        return self
 
-        return Image.open(io.BytesIO(await self.read()))
+
+class AsyncSamples:
+    """What a job showed while it ran, oldest first: ``await (await job.samples())[-1]`` is the newest.
+
+    A picture is a PIL image where Pillow is installed (its ``info`` says step, name and id) and else the
+    file. Each is fetched when it is awaited; ``async for`` gives one after the other.
+
+    Attributes:
+        files: The samples as files, with their steps, sizes and hashes; nothing is fetched for them.
+    """
+
+    def __init__(self, files: Listing[AsyncArtifact]) -> None:
+        self.files = files
+
+    @property
+    def steps(self) -> list[int | None]:
+        """The steps the samples were made at."""
+        return [file.step for file in self.files]
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, index: int) -> Awaitable[Any]:
+        return self.files[index].shown()
+
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        for file in self.files:
+            yield await file.shown()
+
+    def __repr__(self) -> str:
+        return f"<Samples at steps {', '.join(str(step) for step in self.steps)}>"
+
+    def _repr_html_(self) -> str:
+        return notebook.gallery(f"{len(self)} samples", [(file.raw, b"") for file in self.files])
 
 
 class AsyncJob(JobRecord):
@@ -85,7 +132,7 @@ class AsyncJob(JobRecord):
         else:
             self.raw = await self._api.run(flows.wait(self._api.wire, self.id, timeout, None))
         if check:
-            flows.succeeded(self.raw, self._api.transport.connection.url)
+            self._api.succeeded(self.raw)
         return self
 
     async def result(self, timeout: float | None = None) -> Listing[AsyncArtifact]:
@@ -93,9 +140,15 @@ class AsyncJob(JobRecord):
         await self.wait(timeout=timeout)
         return await self.artifacts(role="output")
 
-    def follow(self, timeout: float | None = None) -> "AsyncFollowing":
-        """This job at every look until it has ended: ``async for now in job.follow(): print(now.progress)``."""
-        return AsyncFollowing(self, timeout)
+    def follow(
+        self, timeout: float | None = None, *, interval: float | None = None, stream: bool = False
+    ) -> "AsyncFollowing":
+        """This job at every look until it has ended: ``async for now in job.follow(): print(now.progress)``.
+
+        The server tells every change at once; with ``interval`` it is asked that often (seconds) instead,
+        with ``stream`` it sends the changes over one connection that is kept open.
+        """
+        return AsyncFollowing(self, timeout, interval, stream)
 
     async def events(self, after: int = 0) -> AsyncIterator[Event]:
         """What happened to it after an event, in order, until it has ended; waits for what is still to come."""
@@ -104,9 +157,40 @@ class AsyncJob(JobRecord):
             for raw in await self._api.run(history.next()):
                 yield Event.of(raw)
 
+    async def stream(self, after: int = 0) -> AsyncIterator[Event]:
+        """The same as :meth:`events`, live, over a connection that is kept open, with progress and metrics between.
+
+        Events of the kinds ``progress`` and ``metric`` have the number of the event before them. A connection
+        that ends or breaks is opened again and goes on after the last event (``Last-Event-ID``); where the
+        server has no stream left, it is asked instead.
+        """
+        stream = Stream(self.id, self._api.wire.patience, after)
+        while not stream.ended:
+            pause = 0.0
+            try:
+                async for line in self._api.transport.lines(stream.call()):
+                    event = stream.read(line)
+                    if event is not None:
+                        yield event
+            except (ConnectionLost, ApiError) as error:
+                if isinstance(error, ApiError) and error.code == NO_STREAM_LEFT:
+                    async for event in self.events(stream.after):
+                        yield event
+                    return
+                pause = stream.failed(error)
+            if pause:
+                await self._api.run(flows.sleep(pause))
+            elif not stream.ended and not stream.news and (await self.refresh()).is_final:
+                return  # nothing came, and nothing will
+
     async def deliveries(self, limit: int | None = None) -> list[dict[str, Any]]:
         """What was sent, or is to be sent, to its webhook; the newest first."""
         return await self._api.run(flows.pages(self._api.wire, f"jobs/{self.id}/deliveries", {}, limit))
+
+    async def redeliver(self, delivery_id: str) -> dict[str, Any]:
+        """Send something to its webhook once more; gives the delivery."""
+        delivery: dict[str, Any] = await self._api.json(Call("POST", f"jobs/{self.id}/deliveries/{delivery_id}/retry"))
+        return delivery
 
     async def cancel(self) -> Self:
         """Ask it to stop; a queued job stops at once."""
@@ -137,9 +221,9 @@ class AsyncJob(JobRecord):
         """Delete it and its files; it must have ended."""
         await self._api.json(Call("DELETE", f"jobs/{self.id}"))
 
-    async def samples(self) -> Listing[AsyncArtifact]:
-        """What it showed while it ran, oldest first."""
-        return await self._files(f"jobs/{self.id}/samples", {})
+    async def samples(self) -> AsyncSamples:
+        """What it showed while it ran, oldest first: ``await (await job.samples())[-1]`` is the newest."""
+        return AsyncSamples(await self._files(f"jobs/{self.id}/samples", {}))
 
     async def artifacts(self, role: str | None = None) -> Listing[AsyncArtifact]:
         """Its files, all or those of one role (output, sample, checkpoint)."""
@@ -149,13 +233,18 @@ class AsyncJob(JobRecord):
         """The figures it reported, by step."""
         return Curves(await self._api.run(flows.curves(self._api.wire, self.id, names, max_points)))
 
-    async def logs(self) -> str:
-        """Its log as text."""
-        return str(await self._api.json(Call("GET", f"jobs/{self.id}/logs", headers={"Accept": "text/plain"})))
+    async def logs(self, *, level: str | None = None, search: str | None = None) -> str:
+        """Its log as text: all of it, or the lines of a level or that hold a text."""
+        return await self._api.run(flows.log_text(self._api.wire, self.id, {"level": level, "q": search}))
+
+    async def log_lines(self, after: int = 0, *, level: str | None = None, search: str | None = None) -> list[LogLine]:
+        """The lines of its log after an event, each with time and level."""
+        found = await self._api.run(flows.log_lines(self._api.wire, self.id, after, {"level": level, "q": search}))
+        return [LogLine.of(raw) for raw in found]
 
     async def download(self, folder: str | os.PathLike[str] = ".", pattern: str = "*") -> list[Path]:
         """Save its result files (those whose name fits the pattern) into a folder."""
-        return await self._api.run(flows.download(self._api.wire, self.id, Path(folder), pattern))
+        return await self._api.run(downloads.download(self._api.wire, self.id, Path(folder), pattern))
 
     async def _files(self, path: str, query: Mapping[str, Any]) -> Listing[AsyncArtifact]:
         found = await self._api.run(flows.pages(self._api.wire, path, query, None))
@@ -165,14 +254,30 @@ class AsyncJob(JobRecord):
 class AsyncFollowing:
     """A job seen again and again until it has ended; a context manager, too, where that reads better."""
 
-    def __init__(self, job: AsyncJob, timeout: float | None) -> None:
-        self._job = job
-        self._looks = flows.Looks(job._api.wire, job.id, timeout)
+    def __init__(
+        self, job: AsyncJob, timeout: float | None, interval: float | None = None, stream: bool = False
+    ) -> None:
+        self._job, self._timeout, self._stream = job, timeout, stream
+        self._looks = flows.Looks(job._api.wire, job.id, timeout, interval=interval)
 
     async def __aiter__(self) -> AsyncIterator[AsyncJob]:
+        if self._stream:
+            async for now in self._streamed():
+                yield now
+            return
         while not self._looks.ended:
             self._job.raw = await self._job._api.run(self._looks.next())
             yield self._job
+
+    async def _streamed(self) -> AsyncIterator[AsyncJob]:
+        started = time.monotonic()
+        yield await self._job.refresh()
+        async for event in self._job.stream():
+            now = advanced(self._job.raw, event)
+            self._job.raw = (await self._job.refresh()).raw if now is None else now
+            yield self._job
+            if self._timeout is not None and time.monotonic() - started > self._timeout and not self._job.is_final:
+                raise WaitTimeout(self._job.id, self._timeout)
 
     async def __aenter__(self) -> Self:
         return self
@@ -197,9 +302,12 @@ class AsyncDataset(DatasetRecord):
         """A picture of some of the data, shown by a notebook."""
         with tempfile.TemporaryDirectory(prefix="aigc-") as folder:
             file = {"name": "preview", "content": f"/api/v1/datasets/{self.id}/preview"}
-            return notebook.Picture(
-                (await self._api.run(flows.content(self._api.wire, file, Path(folder) / "p"))).read_bytes()
-            )
+            saved = await self._api.run(downloads.content(self._api.wire, file, Path(folder) / "preview"))
+            return notebook.Picture(saved.read_bytes())
+
+    async def delete(self) -> None:
+        """Delete it and its files; no job and no model may use it."""
+        await self._api.json(Call("DELETE", f"datasets/{self.id}"))
 
 
 class AsyncModel(ModelRecord):
@@ -209,146 +317,19 @@ class AsyncModel(ModelRecord):
         super().__init__(raw)
         self._api = api
 
-    async def generate(self, **settings: Any) -> AsyncJob:
+    async def generate(self, params: Any = None, /, *, name: str | None = None, **settings: Any) -> AsyncJob:
         """Submit a generation with this model."""
-        return await AsyncModels(self._api).generate(self, **settings)
+        body = {"params": flows.settings_of(params, settings), "name": name}
+        return AsyncJob(await self._api.run(flows.generate(self._api.wire, self.id, body)), self._api)
 
     async def download(self, folder: str | os.PathLike[str] = ".") -> list[Path]:
         """Save its files (weights, configuration) into a folder."""
-        return await self._api.run(flows.save_all(self._api.wire, self.raw.get("files") or [], Path(folder)))
+        return await self._api.run(downloads.save_all(self._api.wire, self.raw.get("files") or [], Path(folder)))
 
+    async def export(self, to: str | os.PathLike[str]) -> Path:
+        """Save it as one ZIP: its files, and in ``model.json`` its figures and origin."""
+        return await self._api.run(downloads.export(self._api.wire, self.raw, Path(to)))
 
-class AsyncJobs:
-    """``client.jobs``."""
-
-    def __init__(self, api: AsyncApi) -> None:
-        self._api = api
-
-    async def submit(
-        self, task: str, params: Any = None, /, *, preset: str | None = None, name: str | None = None, **more: Any
-    ) -> AsyncJob:
-        """Submit a job; settings come from ``params`` (mapping, dataclass) and from keywords.
-
-        A setting that takes a model may name the training that makes it. Three keywords are no settings:
-        ``after`` are jobs that must succeed first; ``webhook`` is an address, or
-        ``{"url": ..., "events": ["state", "end"]}``; ``time_limit`` is how many seconds it may run.
-
-        Raises:
-            InvalidParams: A setting cannot be used; all flaws are listed.
-        """
-        body = flows.submission(task, params, more) | {"preset": preset, "name": name}
-        return AsyncJob(await self._api.run(flows.submit(self._api.wire, body)), self._api)
-
-    async def check(
-        self, task: str, params: Any = None, /, *, preset: str | None = None, **settings: Any
-    ) -> Mapping[str, Any]:
-        """Have settings checked; nothing is made. Raises what :meth:`submit` would raise."""
-        body = {"task": task, "params": flows.settings_of(params, settings), "preset": preset}
-        return await self._api.run(flows.submit(self._api.wire, body, check_only=True))
-
-    async def get(self, job_id: str) -> AsyncJob:
-        """One job by its id."""
-        return AsyncJob(await self._api.json(Call("GET", f"jobs/{job_id}")), self._api)
-
-    async def list(self, *, limit: int | None = 20, **filters: Any) -> Listing[AsyncJob]:
-        """The newest jobs; ``limit=None`` gives all. Filters: state, task, q, dataset, created_after, ..."""
-        found = await self._api.run(flows.pages(self._api.wire, "jobs", filters, limit))
-        return Listing(AsyncJob(raw, self._api) for raw in found)
-
-    async def wait(self, job_id: str, *, timeout: float | None = None, progress: bool = False) -> AsyncJob:
-        """Wait until a job has succeeded."""
-        return await (await self.get(job_id)).wait(timeout=timeout, progress=progress)
-
-    async def cancel(self, job_id: str) -> AsyncJob:
-        """Ask a job to stop."""
-        return AsyncJob(await self._api.json(Call("POST", f"jobs/{job_id}/cancel")), self._api)
-
-    async def pause(self, job_id: str) -> AsyncJob:
-        """Hold a job until it is resumed."""
-        return AsyncJob(await self._api.json(Call("POST", f"jobs/{job_id}/pause")), self._api)
-
-    async def resume(self, job_id: str) -> AsyncJob:
-        """Let a paused job go on."""
-        return AsyncJob(await self._api.json(Call("POST", f"jobs/{job_id}/resume")), self._api)
-
-    async def retry(self, job_id: str, *, from_checkpoint: bool = False) -> AsyncJob:
-        """Submit a job again as a new one."""
-        return await (await self.get(job_id)).retry(from_checkpoint=from_checkpoint)
-
-    async def duplicate(
-        self, job_id: str, params: Any = None, /, *, name: str | None = None, **settings: Any
-    ) -> AsyncJob:
-        """Submit a job's settings as a new one; those that are given differ."""
-        return await (await self.get(job_id)).duplicate(params, name=name, **settings)
-
-
-class AsyncDatasets:
-    """``client.datasets``."""
-
-    def __init__(self, api: AsyncApi) -> None:
-        self._api = api
-
-    async def upload(
-        self, path: str | os.PathLike[str], name: str | None = None, *, licence: str = "", notes: str = ""
-    ) -> AsyncDataset:
-        """Upload a file and wait until it has been checked.
-
-        Raises:
-            InvalidParams: The data cannot be used; every flaw names its place.
-        """
-        return await self._add(flows.DatasetFile(path, name, licence, notes))
-
-    async def starter(self, name: str) -> AsyncDataset:
-        """Register a data set that comes with the product; the same one again is the same dataset."""
-        return await self._add(name)
-
-    async def get(self, dataset_id: str) -> AsyncDataset:
-        """One dataset by its id."""
-        return AsyncDataset(await self._api.json(Call("GET", f"datasets/{dataset_id}")), self._api)
-
-    async def list(self, *, limit: int | None = 20, **filters: Any) -> Listing[AsyncDataset]:
-        """The newest datasets; ``limit=None`` gives all."""
-        found = await self._api.run(flows.pages(self._api.wire, "datasets", filters, limit))
-        return Listing(AsyncDataset(raw, self._api) for raw in found)
-
-    async def _add(self, what: flows.DatasetFile | str) -> AsyncDataset:
-        return AsyncDataset(await self._api.run(flows.add_dataset(self._api.wire, what, timeout=600)), self._api)
-
-
-class AsyncModels:
-    """``client.models``."""
-
-    def __init__(self, api: AsyncApi) -> None:
-        self._api = api
-
-    async def get(self, model_id: str) -> AsyncModel:
-        """One model version by its id."""
-        return AsyncModel(await self._api.json(Call("GET", f"models/{model_id}")), self._api)
-
-    async def list(self, *, limit: int | None = 20, **filters: Any) -> Listing[AsyncModel]:
-        """The newest model versions; ``limit=None`` gives all."""
-        found = await self._api.run(flows.pages(self._api.wire, "models", filters, limit))
-        return Listing(AsyncModel(raw, self._api) for raw in found)
-
-    async def generate(
-        self, model: AsyncModel | str, params: Any = None, /, *, name: str | None = None, **settings: Any
-    ) -> AsyncJob:
-        """Submit a generation with a model version."""
-        body = {"params": flows.settings_of(params, settings), "name": name}
-        model_id = model if isinstance(model, str) else model.id
-        return AsyncJob(await self._api.run(flows.generate(self._api.wire, model_id, body)), self._api)
-
-
-class AsyncTasks:
-    """``client.tasks``: what the server can do."""
-
-    def __init__(self, api: AsyncApi) -> None:
-        self._api = api
-
-    async def list(self) -> Listing[TaskRecord]:
-        """All tasks."""
-        return Listing(TaskRecord(raw) for raw in (await self._api.json(Call("GET", "tasks")))["data"])
-
-    async def get(self, name: str) -> TaskRecord:
-        """One task by its name."""
-        return TaskRecord(await self._api.json(Call("GET", f"tasks/{name}")))
+    async def delete(self) -> None:
+        """Delete it, with the job that trained it and its files; no job may use it."""
+        await self._api.json(Call("DELETE", f"models/{self.id}"))

@@ -3,7 +3,7 @@
 from types import TracebackType
 from typing import Any, Self
 
-from aigc import async_resources, resources
+from aigc import async_nouns, async_resources, nouns, resources
 from aigc.address import access_token, server_url
 from aigc.transport import AsyncTransport, Connection, Transport
 from aigc.wire import Call, Patience
@@ -43,10 +43,10 @@ class Client:
         made = connection(url, token, language=language, timeout=timeout, patience=patience or Patience())
         self._api = resources.Api(Transport(made))
         self.url = made.url
-        self.jobs = resources.Jobs(self._api)
-        self.datasets = resources.Datasets(self._api)
-        self.models = resources.Models(self._api)
-        self.tasks = resources.Tasks(self._api)
+        self.jobs = nouns.Jobs(self._api)
+        self.datasets = nouns.Datasets(self._api)
+        self.models = nouns.Models(self._api)
+        self.tasks = nouns.Tasks(self._api)
 
     def get(self, path: str) -> Any:
         """The parsed reply to a GET of any address below ``/api/v1``, or from the root with a leading slash."""
@@ -83,10 +83,10 @@ class AsyncClient:
         made = connection(url, token, language=language, timeout=timeout, patience=patience or Patience())
         self._api = async_resources.AsyncApi(AsyncTransport(made))
         self.url = made.url
-        self.jobs = async_resources.AsyncJobs(self._api)
-        self.datasets = async_resources.AsyncDatasets(self._api)
-        self.models = async_resources.AsyncModels(self._api)
-        self.tasks = async_resources.AsyncTasks(self._api)
+        self.jobs = async_nouns.AsyncJobs(self._api)
+        self.datasets = async_nouns.AsyncDatasets(self._api)
+        self.models = async_nouns.AsyncModels(self._api)
+        self.tasks = async_nouns.AsyncTasks(self._api)
 
     async def get(self, path: str) -> Any:
         """The parsed reply to a GET of any address below ``/api/v1``, or from the root with a leading slash."""

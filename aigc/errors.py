@@ -6,6 +6,8 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urljoin
 
+from aigc.speech import say
+
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
@@ -24,7 +26,11 @@ class Flaw:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What a server says about a refused request (RFC 9457), in the fields a client needs."""
+    """What a server says about a refused request (RFC 9457), in the fields a client needs.
+
+    Attributes:
+        dataset: Id of the dataset that was refused, where an upload was.
+    """
 
     status: int = 0
     code: str = ""
@@ -33,6 +39,7 @@ class Problem:
     errors: Sequence[Flaw] = ()
     request_id: str = ""
     help_url: str = ""
+    dataset: str = ""
 
 
 class ApiError(Exception):
@@ -47,6 +54,7 @@ class ApiError(Exception):
         self.errors = list(problem.errors)
         self.request_id = problem.request_id
         self.help_url = problem.help_url
+        self.dataset = problem.dataset
         sentences = dict.fromkeys(flaw.detail for flaw in self.errors if flaw.detail)
         super().__init__("\n".join(sentences) or self.detail or self.title)
 
@@ -96,7 +104,8 @@ class WaitTimeout(TimeoutError):
 
     def __init__(self, job_id: str, seconds: float) -> None:
         self.job_id = job_id
-        super().__init__(f"The job {job_id} has not finished within {seconds:g} s. It goes on.")
+        sentence = "The job {job} has not finished within {seconds} s. It goes on."
+        super().__init__(say(sentence, job=job_id, seconds=f"{seconds:g}"))
 
 
 _BY_STATUS: Mapping[int, type[ApiError]] = {
@@ -124,10 +133,11 @@ def error_from(status: int, headers: Mapping[str, str], body: Any) -> ApiError:
         status=status,
         code=str(known.get("code") or str(known.get("type") or "").rsplit("/", 1)[-1]),
         title=str(known.get("title") or reason),
-        detail=str(known.get("detail") or f"The server answered {status} {reason}."),
+        detail=str(known.get("detail") or say("The server answered {reason}.", reason=f"{status} {reason}")),
         errors=flaws_from(known.get("errors")),
         request_id=str(known.get("request_id") or headers.get("x-request-id", "")),
         help_url=str(known.get("help_url") or known.get("type") or ""),
+        dataset=str(known.get("dataset") or ""),
     )
     return _BY_STATUS.get(status, ApiError)(problem)
 
@@ -138,8 +148,8 @@ def job_failed(job: Mapping[str, Any], server: str = "") -> JobFailed:
     cancelled = job["state"] == "cancelled"
     problem = Problem(
         code=str(said.get("code") or ("cancelled" if cancelled else "internal")),
-        title=str(said.get("title") or ("The job was cancelled" if cancelled else "The job failed")),
-        detail=str(said.get("detail") or (f"The job {job['id']} was cancelled." if cancelled else "")),
+        title=str(said.get("title") or say("The job was cancelled" if cancelled else "The job failed")),
+        detail=str(said.get("detail") or (say("The job {job} was cancelled.", job=job["id"]) if cancelled else "")),
         errors=flaws_from(said.get("errors")),
         help_url=urljoin(server, str(said.get("help_url") or "")),
     )

@@ -1,18 +1,17 @@
 """What the client does in one or more requests, as flows that either transport can drive."""
 
-import fnmatch
+import json
 import math
 import os
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, is_dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from aigc.address import plain
-from aigc.errors import DamagedFile, InvalidParams, Problem, WaitTimeout, job_failed
+from aigc.errors import InvalidParams, WaitTimeout, job_failed
 from aigc.records import FINAL_STATES, JobRecord
 from aigc.wire import Call, Flow, Patience, Reply, ReplyCache, Sleep, Upload, send
 
@@ -47,11 +46,18 @@ class DatasetFile:
     name: str | None = None
     licence: str = ""
     notes: str = ""
+    params: Mapping[str, Any] | None = None
 
     def fields(self) -> dict[str, str]:
         """The form's fields; empty ones are not sent."""
-        given = {"name": self.name or "", "licence": self.licence, "notes": self.notes}
+        params = json.dumps(plain(self.params)) if self.params else ""
+        given = {"name": self.name or "", "licence": self.licence, "notes": self.notes, "params": params}
         return {name: value for name, value in given.items() if value}
+
+
+def sleep(seconds: float) -> Flow[None]:
+    """Let time pass."""
+    yield Sleep(seconds)
 
 
 def new_key() -> dict[str, str]:
@@ -133,12 +139,14 @@ class Looks:
 
     Attributes:
         patient: Let it hold back its answers until the job has ended; for who needs only that.
+        interval: Seconds between two looks, if it should not hold back its answers at all.
     """
 
     wire: Wire
     job_id: str
     timeout: float | None = None
     patient: bool = False
+    interval: float | None = None
     ended: bool = False
     _started: float = field(default_factory=time.monotonic)
     _pause: float = 0.0
@@ -161,6 +169,9 @@ class Looks:
             self._seen = reply
         job: dict[str, Any] = self._seen.body
         self.ended = job["state"] in FINAL_STATES
+        if self.interval is not None:
+            self._pause = self.interval
+            return job
         held_back = time.monotonic() - asked > SLOWEST_LOOK
         self._pause = FIRST_LOOK if held_back else min(self._pause * 1.5, SLOWEST_LOOK) or FIRST_LOOK
         return job
@@ -168,6 +179,8 @@ class Looks:
     def _call(self) -> Call:
         tag = self._seen.headers.get("etag") if self._seen else None
         longest = LONGEST_HOLD if self.patient else CHANGE_HOLD if tag else 0.0
+        if self.interval is not None:
+            longest = 0.0
         hold = int(min(longest, self._left()))
         headers = {"Prefer": f"wait={hold}"} if hold >= 1 else {}
         if tag and hold and not self.patient:
@@ -210,6 +223,24 @@ class History:
             if not self._over and time.monotonic() - asked < SLOWEST_LOOK:
                 yield Sleep(SLOWEST_LOOK)  # the server has no threads left for waiting
         return found
+
+
+def log_lines(wire: Wire, job_id: str, after: int, wanted: Mapping[str, Any]) -> Flow[list[dict[str, Any]]]:
+    """The lines of a job's log after an event, all pages of them."""
+    found: list[dict[str, Any]] = []
+    while True:
+        query = tuple(_query({"after": after, "limit": PAGE, **wanted}))
+        page = yield from wire.json(Call("GET", f"jobs/{job_id}/logs", query))
+        found += page["data"]
+        if not page.get("has_more") or not page["data"]:
+            return found
+        after = page["data"][-1]["seq"]
+
+
+def log_text(wire: Wire, job_id: str, wanted: Mapping[str, Any]) -> Flow[str]:
+    """A job's log as text."""
+    call = Call("GET", f"jobs/{job_id}/logs", tuple(_query(wanted)), headers={"Accept": "text/plain"})
+    return str((yield from wire.json(call)))
 
 
 def webhook(given: str | Mapping[str, Any] | None) -> Mapping[str, Any] | None:
@@ -274,55 +305,6 @@ def curves(
     query = _query({"names": ",".join(names) if names else None, "max_points": max_points})
     body = yield from wire.json(Call("GET", f"jobs/{job_id}/metrics", tuple(query)))
     return [(int(point["step"]), dict(point["values"])) for point in body["data"]]
-
-
-def content(wire: Wire, artifact: Mapping[str, Any], to: Path) -> Flow[Path]:
-    """Download a file: complete and with the right SHA-256, or not at all.
-
-    Raises:
-        DamagedFile: What arrived is not what the server holds.
-    """
-    to.parent.mkdir(parents=True, exist_ok=True)
-    part = to.with_name(f".{to.name}.{os.getpid()}.part")
-    try:
-        call = Call("GET", _content_path(artifact), headers={"Accept": "*/*"}, save_to=part)
-        digest = yield from wire.json(call)
-        if artifact.get("sha256") and digest != artifact["sha256"]:
-            sentence = f"The file {artifact['name']} arrived damaged. Download it again."
-            raise DamagedFile(Problem(code="damaged-file", title="The file is damaged", detail=sentence))
-        part.replace(to)
-    finally:
-        part.unlink(missing_ok=True)
-    return to
-
-
-def _content_path(artifact: Mapping[str, Any]) -> str:
-    """Where a file's bytes are, on the server we talk to: a token is sent nowhere else."""
-    named = artifact.get("content") or (artifact.get("links") or {}).get("content")
-    return urlsplit(str(named)).path if named else f"artifacts/{artifact['id']}/content"
-
-
-def save_all(wire: Wire, files: Sequence[Mapping[str, Any]], folder: Path) -> Flow[list[Path]]:
-    """Download files into a folder, keeping their sub-folders."""
-    saved: list[Path] = []
-    for file in files:
-        path = yield from content(wire, file, folder / safe_name(file["name"]))
-        saved.append(path)
-    return saved
-
-
-def download(wire: Wire, job_id: str, folder: Path, pattern: str) -> Flow[list[Path]]:
-    """Download a job's results whose name fits a pattern into a folder, keeping their sub-folders."""
-    files = yield from pages(wire, f"jobs/{job_id}/artifacts", {"role": "output"}, None)
-    wanted = [file for file in files if fnmatch.fnmatch(file["name"], pattern)]
-    return (yield from save_all(wire, wanted, folder))
-
-
-def safe_name(name: str) -> PurePosixPath:
-    """A server's file name as a path that cannot leave the folder it is joined to."""
-    cleaned = [part.replace("\0", "").replace(":", "_") for part in name.replace("\\", "/").split("/")]
-    kept = [part for part in cleaned if part not in ("", ".", "..")]
-    return PurePosixPath(*kept) if kept else PurePosixPath("file")
 
 
 def generate(wire: Wire, model_id: str, body: Mapping[str, Any]) -> Flow[dict[str, Any]]:

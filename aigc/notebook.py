@@ -1,8 +1,13 @@
 """How things look in a notebook; every text from the server is escaped."""
 
+import base64
+import io
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
+from importlib.util import find_spec
 from typing import Any
+
+SHOWN_SAMPLES = 6
 
 _CARD = "border:1px solid #8888;border-radius:6px;padding:.6em .8em;max-width:44em"
 _ICONS = {"queued": "◷", "running": "●", "succeeded": "✓", "failed": "✕", "cancelled": "–"}
@@ -13,6 +18,46 @@ class Picture(bytes):
 
     def _repr_png_(self) -> bytes:
         return bytes(self)
+
+
+def is_picture(media_type: str) -> bool:
+    """Whether a browser shows files of this type as a picture, and nothing in them can run."""
+    return media_type in ("image/png", "image/jpeg", "image/gif", "image/webp")
+
+
+def reads(media_type: str) -> bool:
+    """Whether a file of this type can be given as what it holds: a picture where Pillow is installed, a text."""
+    return media_type.startswith("text/") or (is_picture(media_type) and find_spec("PIL") is not None)
+
+
+def content(data: bytes, file: Mapping[str, Any]) -> Any:
+    """What a file holds: a text as str, a picture as PIL image."""
+    if str(file.get("media_type")).startswith("text/"):
+        return data.decode("utf-8", "replace")
+    return image(data, file)
+
+
+def image(data: bytes, file: Mapping[str, Any]) -> Any:
+    """A PIL image (Pillow must be installed) whose ``info`` says which file it is."""
+    from PIL import Image  # optional
+
+    made = Image.open(io.BytesIO(data))
+    made.load()
+    made.info.update({name: file[name] for name in ("id", "name", "step") if file.get(name) is not None})
+    return made
+
+
+def gallery(title: str, files: Iterable[tuple[Mapping[str, Any], bytes]]) -> str:
+    """Pictures beside each other, each with its step; what is no picture is named."""
+    figures = []
+    for file, data in files:
+        words = f"step {file['step']}" if file.get("step") is not None else str(file.get("name") or "")
+        shown = escape(str(file.get("name") or ""))
+        if data:
+            address = f"data:{escape(str(file['media_type']))};base64,{base64.b64encode(data).decode()}"
+            shown = f'<img src="{address}" alt="{shown}" style="max-width:14em">'
+        figures.append(f'<figure style="display:inline-block">{shown}<figcaption>{escape(words)}</figcaption></figure>')
+    return f"<div><div>{escape(title)}</div>{''.join(figures)}</div>"
 
 
 def job_card(raw: Mapping[str, Any]) -> str:

@@ -1,9 +1,15 @@
 """How far a job is, as words and as a bar; the same words in terminal and notebook."""
 
 import math
+import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import Any
+
+from aigc.speech import say
 
 _PHASES = {
     "preparing": "Preparing data",
@@ -28,6 +34,12 @@ _STATES = {
     "cancelled": "Cancelled",
 }
 _UNITS = ((90, 1, "s"), (90 * 60, 60, "min"), (math.inf, 3600, "h"))
+_STARTS = {
+    "s": "starts in about {span} s",
+    "min": "starts in about {span} min",
+    "h": "starts in about {span} h",
+}
+LINE_SECONDS = 10.0
 Show = Callable[[Mapping[str, Any]], None]
 
 
@@ -36,8 +48,8 @@ def headline(job: Mapping[str, Any]) -> str:
     state = str(job["state"])
     phase = (job.get("progress") or {}).get("phase")
     if state == "running" and phase:
-        return _PHASES.get(phase, str(phase).capitalize())
-    return _STATES.get(state, state.replace("_", " ").capitalize())
+        return say(_PHASES.get(phase, str(phase).capitalize()))
+    return say(_STATES.get(state, state.replace("_", " ").capitalize()))
 
 
 def time_left(seconds: float | None) -> str:
@@ -45,19 +57,19 @@ def time_left(seconds: float | None) -> str:
     if seconds is None:
         return ""
     if seconds < 90:
-        return f"about {max(1, round(seconds))} s left"
+        return say("about {count} s left", count=max(1, round(seconds)))
     if seconds < 90 * 60:
-        return f"about {round(seconds / 60)} min left"
-    return f"about {round(seconds / 3600)} h left"
+        return say("about {count} min left", count=round(seconds / 60))
+    return say("about {count} h left", count=round(seconds / 3600))
 
 
 def speed(job: Mapping[str, Any]) -> str:
     """How fast it goes: images a second where it reports that, else steps."""
     images = (job.get("metrics") or {}).get("images_per_second")
     if images:
-        return f"{images:.0f} img/s"
+        return say("{count} img/s", count=f"{images:.0f}")
     rate = (job.get("progress") or {}).get("rate")
-    return f"{rate:.3g} steps/s" if rate else ""
+    return say("{count} steps/s", count=f"{rate:.3g}") if rate else ""
 
 
 def counts(job: Mapping[str, Any]) -> bool:
@@ -80,14 +92,14 @@ def starts(job: Mapping[str, Any]) -> str:
     low, high = float(span["low"]), float(span["high"])
     size, unit = next((size, unit) for below, size, unit in _UNITS if high < below)
     first, last = round(low / size), math.ceil(high / size)
-    return f"starts in about {first} to {last} {unit}" if first < last else f"starts in about {last} {unit}"
+    return say(_STARTS[unit], span=say("{first} to {last}", first=first, last=last) if first < last else last)
 
 
 def _waits(job: Mapping[str, Any]) -> list[str]:
     if job["state"] == "blocked":
         return [str(job["hint"])] if job.get("hint") else []
     place = (job.get("queue") or {}).get("position")
-    return [fact for fact in (f"place {place}" if place else "", starts(job)) if fact]
+    return [fact for fact in (say("place {place}", place=place) if place else "", starts(job)) if fact]
 
 
 def _facts(job: Mapping[str, Any]) -> list[str]:
@@ -101,9 +113,35 @@ def _facts(job: Mapping[str, Any]) -> list[str]:
     return [fact for fact in facts if fact]
 
 
+@dataclass
+class Lines:
+    """Plain progress: at once what is new in words, else a line every ten seconds."""
+
+    write: Callable[[str], None]
+    clock: Callable[[], float] = time.monotonic
+    _last: float = field(default=float("-inf"), repr=False)
+    _headline: str = field(default="", repr=False)
+
+    def show(self, job: Mapping[str, Any]) -> None:
+        """Write a line if it is due."""
+        now, words = self.clock(), headline(job)
+        if words != self._headline or now - self._last >= LINE_SECONDS:
+            self._last, self._headline = now, words
+            self.write(line(job))
+
+
 @contextmanager
 def follow_on_screen(console: Any = None) -> Iterator[Show]:
-    """A live bar; give what is yielded every look at the job."""
+    """A live bar, or plain lines where rich is not installed; give what is yielded every look at the job."""
+    if find_spec("rich") is None:
+        yield Lines(lambda text: print(text, file=sys.stderr, flush=True)).show
+        return
+    with _bar(console) as show:
+        yield show
+
+
+@contextmanager
+def _bar(console: Any) -> Iterator[Show]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
 

@@ -75,6 +75,33 @@ class Event:
         return cls(int(raw["seq"]), str(raw["kind"]), datetime.fromisoformat(raw["at"]), raw["data"])
 
 
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One line of a job's log; ``seq`` is its number among the job's events."""
+
+    seq: int
+    at: datetime
+    level: str
+    message: str
+
+    @classmethod
+    def of(cls, raw: Mapping[str, Any]) -> "LogLine":
+        """From the server's JSON."""
+        return cls(int(raw["seq"]), datetime.fromisoformat(raw["at"]), str(raw["level"]), str(raw["message"]))
+
+    def __str__(self) -> str:
+        return f"{self.at.isoformat()} {self.level:7} {self.message}"
+
+
+def advanced(job: Mapping[str, Any], event: Event) -> Mapping[str, Any] | None:
+    """A job after something that was streamed, where that says it all; None where it must be looked at again."""
+    if event.kind == "progress":
+        return {**job, "progress": event.data}
+    if event.kind == "metric":
+        return {**job, "metrics": {**(job.get("metrics") or {}), **event.data["values"]}}
+    return job if event.kind in ("log", "sample", "checkpoint") else None
+
+
 class JobRecord(Record):
     """One submission: what was asked for, how far it is, what came of it."""
 
@@ -123,6 +150,11 @@ class JobRecord(Record):
     def dataset(self) -> str | None:
         """Id of the dataset it made or reads."""
         return self.raw.get("dataset")
+
+    @property
+    def started_at(self) -> datetime | None:
+        """When it began to run (UTC)."""
+        return moment(self.raw.get("started_at"))
 
     @property
     def finished_at(self) -> datetime | None:

@@ -2,14 +2,18 @@
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, overload
 
-from aigc import flows, notebook
-from aigc.records import ArtifactRecord, Curves, DatasetRecord, Event, JobRecord, ModelRecord, TaskRecord
+from aigc import downloads, flows, notebook
+from aigc.errors import ApiError, WaitTimeout
+from aigc.records import ArtifactRecord, Curves, DatasetRecord, Event, JobRecord, LogLine, ModelRecord, advanced
+from aigc.speech import speaking
+from aigc.streaming import NO_STREAM_LEFT, Stream
 from aigc.transport import Transport
-from aigc.wire import Call, Flow
+from aigc.wire import Call, ConnectionLost, Flow
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -39,6 +43,12 @@ class Api:
         """Send a request and give its parsed body."""
         return self.run(self.wire.json(call))
 
+    def succeeded(self, job: Mapping[str, Any]) -> None:
+        """Raise what a job that did not succeed stands for."""
+        connection = self.transport.connection
+        with speaking(connection.language):
+            flows.succeeded(job, connection.url)
+
 
 class Artifact(ArtifactRecord):
     """One stored file of a job; pictures show themselves in a notebook."""
@@ -50,8 +60,8 @@ class Artifact(ArtifactRecord):
     def save(self, to: str | os.PathLike[str]) -> Path:
         """Download it to a path (into it, where that is a folder)."""
         path = Path(to)
-        target = path / flows.safe_name(self.name).name if path.is_dir() else path
-        return self._api.run(flows.content(self._api.wire, self.raw, target))
+        target = path / downloads.safe_name(self.name).name if path.is_dir() else path
+        return self._api.run(downloads.content(self._api.wire, self.raw, target))
 
     def read(self) -> bytes:
         """Its bytes."""
@@ -60,14 +70,63 @@ class Artifact(ArtifactRecord):
 
     def image(self) -> Any:
         """It as a PIL image (Pillow must be installed)."""
-        import io
+        return notebook.image(self.read(), self.raw)
 
-        from PIL import Image  # optional
-
-        return Image.open(io.BytesIO(self.read()))
+    def shown(self) -> Any:
+        """What it holds: a picture as PIL image where Pillow is installed, a text as str, else this file itself."""
+        if notebook.reads(self.media_type):
+            return notebook.content(self.read(), self.raw)
+        return self
 
     def _repr_png_(self) -> bytes | None:
         return self.read() if self.media_type == "image/png" else None
+
+
+class Samples(Sequence[Any]):
+    """What a job showed while it ran, oldest first: ``job.samples()[-1]`` is the newest picture or text.
+
+    A picture is a PIL image where Pillow is installed (its ``info`` says step, name and id) and else the
+    file, which a notebook shows all the same. Each is fetched when it is first asked for.
+
+    Attributes:
+        files: The samples as files, with their steps, sizes and hashes; nothing is fetched for them.
+    """
+
+    def __init__(self, files: "Listing[Artifact]") -> None:
+        self.files = files
+        self._seen: dict[str, Any] = {}
+
+    @property
+    def steps(self) -> list[int | None]:
+        """The steps the samples were made at."""
+        return [file.step for file in self.files]
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    @overload
+    def __getitem__(self, index: int) -> Any: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Any]: ...
+
+    def __getitem__(self, index: int | slice) -> Any:
+        if isinstance(index, slice):
+            return [self._at(file) for file in self.files[index]]
+        return self._at(self.files[index])
+
+    def _at(self, file: Artifact) -> Any:
+        if file.id not in self._seen:
+            self._seen[file.id] = file.shown()
+        return self._seen[file.id]
+
+    def __repr__(self) -> str:
+        return f"<Samples at steps {', '.join(str(step) for step in self.steps)}>"
+
+    def _repr_html_(self) -> str:
+        newest = self.files[-notebook.SHOWN_SAMPLES :]
+        pictures = [(file.raw, file.read() if notebook.is_picture(file.media_type) else b"") for file in newest]
+        return notebook.gallery(f"{len(self)} samples", pictures)
 
 
 class Job(JobRecord):
@@ -97,7 +156,7 @@ class Job(JobRecord):
         else:
             self.raw = self._api.run(flows.wait(self._api.wire, self.id, timeout, None))
         if check:
-            flows.succeeded(self.raw, self._api.transport.connection.url)
+            self._api.succeeded(self.raw)
         return self
 
     def result(self, timeout: float | None = None) -> Listing[Artifact]:
@@ -105,9 +164,15 @@ class Job(JobRecord):
         self.wait(timeout=timeout)
         return self.artifacts(role="output")
 
-    def follow(self, timeout: float | None = None) -> "Following":
-        """This job at every look until it has ended: ``for now in job.follow(): print(now.progress)``."""
-        return Following(self, timeout)
+    def follow(
+        self, timeout: float | None = None, *, interval: float | None = None, stream: bool = False
+    ) -> "Following":
+        """This job at every look until it has ended: ``for now in job.follow(): print(now.progress)``.
+
+        The server tells every change at once; with ``interval`` it is asked that often (seconds) instead,
+        with ``stream`` it sends the changes over one connection that is kept open.
+        """
+        return Following(self, timeout, interval, stream)
 
     def events(self, after: int = 0) -> Iterator[Event]:
         """What happened to it after an event, in order, until it has ended; waits for what is still to come."""
@@ -115,9 +180,39 @@ class Job(JobRecord):
         while not history.ended:
             yield from map(Event.of, self._api.run(history.next()))
 
+    def stream(self, after: int = 0) -> Iterator[Event]:
+        """The same as :meth:`events`, live, over a connection that is kept open, with progress and metrics between.
+
+        Events of the kinds ``progress`` and ``metric`` have the number of the event before them. A connection
+        that ends or breaks is opened again and goes on after the last event (``Last-Event-ID``); where the
+        server has no stream left, it is asked instead.
+        """
+        stream = Stream(self.id, self._api.wire.patience, after)
+        while not stream.ended:
+            pause = 0.0
+            try:
+                for line in self._api.transport.lines(stream.call()):
+                    event = stream.read(line)
+                    if event is not None:
+                        yield event
+            except (ConnectionLost, ApiError) as error:
+                if isinstance(error, ApiError) and error.code == NO_STREAM_LEFT:
+                    yield from self.events(stream.after)
+                    return
+                pause = stream.failed(error)
+            if pause:
+                self._api.run(flows.sleep(pause))
+            elif not stream.ended and not stream.news and self.refresh().is_final:
+                return  # nothing came, and nothing will
+
     def deliveries(self, limit: int | None = None) -> list[dict[str, Any]]:
         """What was sent, or is to be sent, to its webhook; the newest first."""
         return self._api.run(flows.pages(self._api.wire, f"jobs/{self.id}/deliveries", {}, limit))
+
+    def redeliver(self, delivery_id: str) -> dict[str, Any]:
+        """Send something to its webhook once more; gives the delivery."""
+        delivery: dict[str, Any] = self._api.json(Call("POST", f"jobs/{self.id}/deliveries/{delivery_id}/retry"))
+        return delivery
 
     def cancel(self) -> Self:
         """Ask it to stop; a queued job stops at once."""
@@ -148,9 +243,9 @@ class Job(JobRecord):
         """Delete it and its files; it must have ended."""
         self._api.json(Call("DELETE", f"jobs/{self.id}"))
 
-    def samples(self) -> Listing[Artifact]:
-        """What it showed while it ran, oldest first."""
-        return self._files(f"jobs/{self.id}/samples", {})
+    def samples(self) -> Samples:
+        """What it showed while it ran, oldest first: ``job.samples()[-1]`` is the newest, as picture or text."""
+        return Samples(self._files(f"jobs/{self.id}/samples", {}))
 
     def artifacts(self, role: str | None = None) -> Listing[Artifact]:
         """Its files, all or those of one role (output, sample, checkpoint)."""
@@ -160,13 +255,18 @@ class Job(JobRecord):
         """The figures it reported, by step."""
         return Curves(self._api.run(flows.curves(self._api.wire, self.id, names, max_points)))
 
-    def logs(self) -> str:
-        """Its log as text."""
-        return str(self._api.json(Call("GET", f"jobs/{self.id}/logs", headers={"Accept": "text/plain"})))
+    def logs(self, *, level: str | None = None, search: str | None = None) -> str:
+        """Its log as text: all of it, or the lines of a level or that hold a text."""
+        return self._api.run(flows.log_text(self._api.wire, self.id, {"level": level, "q": search}))
+
+    def log_lines(self, after: int = 0, *, level: str | None = None, search: str | None = None) -> list[LogLine]:
+        """The lines of its log after an event, each with time and level."""
+        found = self._api.run(flows.log_lines(self._api.wire, self.id, after, {"level": level, "q": search}))
+        return [LogLine.of(raw) for raw in found]
 
     def download(self, folder: str | os.PathLike[str] = ".", pattern: str = "*") -> list[Path]:
         """Save its result files (those whose name fits the pattern) into a folder."""
-        return self._api.run(flows.download(self._api.wire, self.id, Path(folder), pattern))
+        return self._api.run(downloads.download(self._api.wire, self.id, Path(folder), pattern))
 
     def _files(self, path: str, query: Mapping[str, Any]) -> Listing[Artifact]:
         found = self._api.run(flows.pages(self._api.wire, path, query, None))
@@ -176,14 +276,27 @@ class Job(JobRecord):
 class Following:
     """A job seen again and again until it has ended; a context manager, too, where that reads better."""
 
-    def __init__(self, job: Job, timeout: float | None) -> None:
-        self._job = job
-        self._looks = flows.Looks(job._api.wire, job.id, timeout)
+    def __init__(self, job: Job, timeout: float | None, interval: float | None = None, stream: bool = False) -> None:
+        self._job, self._timeout, self._stream = job, timeout, stream
+        self._looks = flows.Looks(job._api.wire, job.id, timeout, interval=interval)
 
     def __iter__(self) -> Iterator[Job]:
+        if self._stream:
+            yield from self._streamed()
+            return
         while not self._looks.ended:
             self._job.raw = self._job._api.run(self._looks.next())
             yield self._job
+
+    def _streamed(self) -> Iterator[Job]:
+        started = time.monotonic()
+        yield self._job.refresh()
+        for event in self._job.stream():
+            now = advanced(self._job.raw, event)
+            self._job.raw = self._job.refresh().raw if now is None else now
+            yield self._job
+            if self._timeout is not None and time.monotonic() - started > self._timeout and not self._job.is_final:
+                raise WaitTimeout(self._job.id, self._timeout)
 
     def __enter__(self) -> Self:
         return self
@@ -208,7 +321,12 @@ class Dataset(DatasetRecord):
         """A picture of some of the data, shown by a notebook."""
         with tempfile.TemporaryDirectory(prefix="aigc-") as folder:
             file = {"name": "preview", "content": f"/api/v1/datasets/{self.id}/preview"}
-            return notebook.Picture(self._api.run(flows.content(self._api.wire, file, Path(folder) / "p")).read_bytes())
+            saved = self._api.run(downloads.content(self._api.wire, file, Path(folder) / "preview"))
+            return notebook.Picture(saved.read_bytes())
+
+    def delete(self) -> None:
+        """Delete it and its files; no job and no model may use it."""
+        self._api.json(Call("DELETE", f"datasets/{self.id}"))
 
 
 class Model(ModelRecord):
@@ -218,145 +336,19 @@ class Model(ModelRecord):
         super().__init__(raw)
         self._api = api
 
-    def generate(self, **settings: Any) -> Job:
+    def generate(self, params: Any = None, /, *, name: str | None = None, **settings: Any) -> Job:
         """Submit a generation with this model."""
-        return Models(self._api).generate(self, **settings)
+        body = {"params": flows.settings_of(params, settings), "name": name}
+        return Job(self._api.run(flows.generate(self._api.wire, self.id, body)), self._api)
 
     def download(self, folder: str | os.PathLike[str] = ".") -> list[Path]:
         """Save its files (weights, configuration) into a folder."""
-        return self._api.run(flows.save_all(self._api.wire, self.raw.get("files") or [], Path(folder)))
+        return self._api.run(downloads.save_all(self._api.wire, self.raw.get("files") or [], Path(folder)))
 
+    def export(self, to: str | os.PathLike[str]) -> Path:
+        """Save it as one ZIP: its files, and in ``model.json`` its figures and origin."""
+        return self._api.run(downloads.export(self._api.wire, self.raw, Path(to)))
 
-class Jobs:
-    """``client.jobs``."""
-
-    def __init__(self, api: Api) -> None:
-        self._api = api
-
-    def submit(
-        self, task: str, params: Any = None, /, *, preset: str | None = None, name: str | None = None, **more: Any
-    ) -> Job:
-        """Submit a job; settings come from ``params`` (mapping, dataclass) and from keywords.
-
-        A setting that takes a model may name the training that makes it. Three keywords are no settings:
-        ``after`` are jobs that must succeed first; ``webhook`` is an address, or
-        ``{"url": ..., "events": ["state", "end"]}``; ``time_limit`` is how many seconds it may run.
-
-        Raises:
-            InvalidParams: A setting cannot be used; all flaws are listed.
-        """
-        body = flows.submission(task, params, more) | {"preset": preset, "name": name}
-        return Job(self._api.run(flows.submit(self._api.wire, body)), self._api)
-
-    def check(
-        self, task: str, params: Any = None, /, *, preset: str | None = None, **settings: Any
-    ) -> Mapping[str, Any]:
-        """Have settings checked; nothing is made. Raises what :meth:`submit` would raise."""
-        body = {"task": task, "params": flows.settings_of(params, settings), "preset": preset}
-        return self._api.run(flows.submit(self._api.wire, body, check_only=True))
-
-    def get(self, job_id: str) -> Job:
-        """One job by its id."""
-        return Job(self._api.json(Call("GET", f"jobs/{job_id}")), self._api)
-
-    def list(self, *, limit: int | None = 20, **filters: Any) -> Listing[Job]:
-        """The newest jobs; ``limit=None`` gives all. Filters: state, task, q, dataset, created_after, ..."""
-        found = self._api.run(flows.pages(self._api.wire, "jobs", filters, limit))
-        return Listing(Job(raw, self._api) for raw in found)
-
-    def wait(self, job_id: str, *, timeout: float | None = None, progress: bool = False) -> Job:
-        """Wait until a job has succeeded."""
-        return self.get(job_id).wait(timeout=timeout, progress=progress)
-
-    def cancel(self, job_id: str) -> Job:
-        """Ask a job to stop."""
-        return Job(self._api.json(Call("POST", f"jobs/{job_id}/cancel")), self._api)
-
-    def pause(self, job_id: str) -> Job:
-        """Hold a job until it is resumed."""
-        return Job(self._api.json(Call("POST", f"jobs/{job_id}/pause")), self._api)
-
-    def resume(self, job_id: str) -> Job:
-        """Let a paused job go on."""
-        return Job(self._api.json(Call("POST", f"jobs/{job_id}/resume")), self._api)
-
-    def retry(self, job_id: str, *, from_checkpoint: bool = False) -> Job:
-        """Submit a job again as a new one."""
-        return self.get(job_id).retry(from_checkpoint=from_checkpoint)
-
-    def duplicate(self, job_id: str, params: Any = None, /, *, name: str | None = None, **settings: Any) -> Job:
-        """Submit a job's settings as a new one; those that are given differ."""
-        return self.get(job_id).duplicate(params, name=name, **settings)
-
-
-class Datasets:
-    """``client.datasets``."""
-
-    def __init__(self, api: Api) -> None:
-        self._api = api
-
-    def upload(
-        self, path: str | os.PathLike[str], name: str | None = None, *, licence: str = "", notes: str = ""
-    ) -> Dataset:
-        """Upload a file and wait until it has been checked.
-
-        Raises:
-            InvalidParams: The data cannot be used; every flaw names its place.
-        """
-        return self._add(flows.DatasetFile(path, name, licence, notes))
-
-    def starter(self, name: str) -> Dataset:
-        """Register a data set that comes with the product; the same one again is the same dataset."""
-        return self._add(name)
-
-    def get(self, dataset_id: str) -> Dataset:
-        """One dataset by its id."""
-        return Dataset(self._api.json(Call("GET", f"datasets/{dataset_id}")), self._api)
-
-    def list(self, *, limit: int | None = 20, **filters: Any) -> Listing[Dataset]:
-        """The newest datasets; ``limit=None`` gives all."""
-        found = self._api.run(flows.pages(self._api.wire, "datasets", filters, limit))
-        return Listing(Dataset(raw, self._api) for raw in found)
-
-    def _add(self, what: flows.DatasetFile | str) -> Dataset:
-        return Dataset(self._api.run(flows.add_dataset(self._api.wire, what, timeout=600)), self._api)
-
-
-class Models:
-    """``client.models``."""
-
-    def __init__(self, api: Api) -> None:
-        self._api = api
-
-    def get(self, model_id: str) -> Model:
-        """One model version by its id."""
-        return Model(self._api.json(Call("GET", f"models/{model_id}")), self._api)
-
-    def list(self, *, limit: int | None = 20, **filters: Any) -> Listing[Model]:
-        """The newest model versions; ``limit=None`` gives all."""
-        found = self._api.run(flows.pages(self._api.wire, "models", filters, limit))
-        return Listing(Model(raw, self._api) for raw in found)
-
-    def generate(self, model: Model | str, params: Any = None, /, *, name: str | None = None, **settings: Any) -> Job:
-        """Submit a generation with a model version."""
-        body = {"params": flows.settings_of(params, settings), "name": name}
-        model_id = model if isinstance(model, str) else model.id
-        return Job(self._api.run(flows.generate(self._api.wire, model_id, body)), self._api)
-
-
-class Tasks:
-    """``client.tasks``: what the server can do. Iterating gives every task."""
-
-    def __init__(self, api: Api) -> None:
-        self._api = api
-
-    def list(self) -> Listing[TaskRecord]:
-        """All tasks."""
-        return Listing(TaskRecord(raw) for raw in self._api.json(Call("GET", "tasks"))["data"])
-
-    def get(self, name: str) -> TaskRecord:
-        """One task by its name."""
-        return TaskRecord(self._api.json(Call("GET", f"tasks/{name}")))
-
-    def __iter__(self) -> Iterator[TaskRecord]:
-        return iter(self.list())
+    def delete(self) -> None:
+        """Delete it, with the job that trained it and its files; no job may use it."""
+        self._api.json(Call("DELETE", f"models/{self.id}"))

@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +13,8 @@ import anyio
 import httpx
 
 from aigc.address import is_loopback
-from aigc.errors import error_from
+from aigc.errors import ApiError, error_from
+from aigc.speech import say, speaking
 from aigc.version import __version__
 from aigc.wire import Call, ConnectionLost, Flow, Patience, Reply, ReplyCache, Sleep, send
 
@@ -33,7 +34,8 @@ class Connection:
 
     def __post_init__(self) -> None:
         if not self.url.startswith(("http://", "https://")):
-            raise ValueError(f"{self.url} is no address of a server. Write it as http://127.0.0.1:8000.")
+            sentence = "{url} is no address of a server. Write it as http://127.0.0.1:8000."
+            raise ValueError(say(sentence, url=self.url))
 
     def options(self) -> dict[str, Any]:
         """What httpx's clients are made with. Proxies never stand between us and this machine."""
@@ -64,18 +66,38 @@ class Transport:
 
     def run(self, flow: Flow[T]) -> T:
         """Drive a flow to its result."""
+        with speaking(self.connection.language):
+            try:
+                effect = next(flow)
+                while True:
+                    try:
+                        result = self._perform(effect)
+                    except httpx.TransportError as error:
+                        effect = flow.throw(_lost(self.connection, error))
+                    else:
+                        effect = flow.send(result)
+            except StopIteration as stop:
+                value: T = stop.value
+                return value
+
+    def lines(self, call: Call) -> Iterator[str]:
+        """The lines of a reply as they come, until it ends.
+
+        Raises:
+            ApiError: The server refused.
+            ConnectionLost: The connection broke.
+        """
         try:
-            effect = next(flow)
-            while True:
-                try:
-                    result = self._perform(effect)
-                except httpx.TransportError as error:
-                    effect = flow.throw(_lost(self.connection, error))
-                else:
-                    effect = flow.send(result)
-        except StopIteration as stop:
-            value: T = stop.value
-            return value
+            with (
+                _arguments(call, self.connection) as arguments,
+                self._http.stream(**arguments) as response,
+            ):
+                if response.status_code >= 400:
+                    response.read()
+                    raise _refused(response)
+                yield from response.iter_lines()
+        except httpx.TransportError as error:
+            raise _lost(self.connection, error) from error
 
     def _perform(self, effect: Call | Sleep) -> Reply | None:
         if isinstance(effect, Sleep):
@@ -114,18 +136,37 @@ class AsyncTransport:
 
     async def run(self, flow: Flow[T]) -> T:
         """Drive a flow to its result."""
+        with speaking(self.connection.language):
+            try:
+                effect = next(flow)
+                while True:
+                    try:
+                        result = await self._perform(effect)
+                    except httpx.TransportError as error:
+                        effect = flow.throw(_lost(self.connection, error))
+                    else:
+                        effect = flow.send(result)
+            except StopIteration as stop:
+                value: T = stop.value
+                return value
+
+    async def lines(self, call: Call) -> AsyncIterator[str]:
+        """The lines of a reply as they come, until it ends.
+
+        Raises:
+            ApiError: The server refused.
+            ConnectionLost: The connection broke.
+        """
         try:
-            effect = next(flow)
-            while True:
-                try:
-                    result = await self._perform(effect)
-                except httpx.TransportError as error:
-                    effect = flow.throw(_lost(self.connection, error))
-                else:
-                    effect = flow.send(result)
-        except StopIteration as stop:
-            value: T = stop.value
-            return value
+            with _arguments(call, self.connection) as arguments:
+                async with self._http.stream(**arguments) as response:
+                    if response.status_code >= 400:
+                        await response.aread()
+                        raise _refused(response)
+                    async for line in response.aiter_lines():
+                        yield line
+        except httpx.TransportError as error:
+            raise _lost(self.connection, error) from error
 
     async def _perform(self, effect: Call | Sleep) -> Reply | None:
         if isinstance(effect, Sleep):
@@ -185,11 +226,17 @@ def _reply(response: httpx.Response) -> Reply:
     return Reply(response.status_code, dict(response.headers), body)
 
 
+def _refused(response: httpx.Response) -> ApiError:
+    reply = _reply(response)
+    return error_from(reply.status, reply.headers, reply.body)
+
+
 def _lost(connection: Connection, error: httpx.TransportError) -> ConnectionLost:
     if isinstance(error, httpx.ConnectError):
-        sentence = f"No server answers at {connection.url}. Start one with: aigc up"
+        sentence = say("No server answers at {url}. Start one with: aigc up", url=connection.url)
     elif isinstance(error, httpx.TimeoutException):
-        sentence = f"The server at {connection.url} did not answer in time."
+        sentence = say("The server at {url} did not answer in time.", url=connection.url)
     else:
-        sentence = f"The connection to {connection.url} broke: {error or type(error).__name__}."
+        reason = str(error) or type(error).__name__
+        sentence = say("The connection to {url} broke: {reason}.", url=connection.url, reason=reason)
     return ConnectionLost(sentence)

@@ -1,5 +1,3 @@
-"""The version of what is installed."""
+"""The version of what is installed; both distributions take it from here."""
 
-from importlib.metadata import version
-
-__version__ = version("aigc-foundry")
+__version__ = "0.1.0"

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from aigc.errors import ApiError, NotReachable, Problem, error_from
+from aigc.speech import say
 
 T = TypeVar("T")
 Flow = Generator["Call | Sleep", Any, T]
@@ -124,8 +125,8 @@ def send(call: Call, patience: Patience, cache: ReplyCache) -> Flow[Reply]:
             reply: Reply = yield call
         except ConnectionLost as lost:
             if last:
-                raise _not_reachable(str(lost)) from lost
-            yield Sleep(_backoff(attempt, patience))
+                raise not_reachable(str(lost)) from lost
+            yield Sleep(backoff(attempt, patience))
             continue
         if reply.status == 304 and known is not None:
             return known
@@ -146,11 +147,12 @@ def _pause(reply: Reply, attempt: int, patience: Patience) -> float | None:
     if reply.status not in RETRIED and not in_flight:
         return None
     if wish is None:
-        return _backoff(attempt, patience)
+        return backoff(attempt, patience)
     return wish if wish <= patience.longest_wish else None
 
 
-def _backoff(attempt: int, patience: Patience) -> float:
+def backoff(attempt: int, patience: Patience) -> float:
+    """Seconds to wait after a try that failed: drawn at random, doubled with every try."""
     return random.uniform(0.5, 1.0) * min(patience.cap, patience.base * 2.0**attempt)  # noqa: S311 - jitter
 
 
@@ -169,5 +171,6 @@ def _with_header(call: Call, name: str, value: str) -> Call:
     return replace(call, headers={**call.headers, name: value})
 
 
-def _not_reachable(said: str) -> ApiError:
-    return NotReachable(Problem(code="not-reachable", title="The server cannot be reached", detail=said))
+def not_reachable(said: str) -> ApiError:
+    """The error for a server that did not answer, with what was said about that."""
+    return NotReachable(Problem(code="not-reachable", title=say("The server cannot be reached"), detail=said))

@@ -7,17 +7,18 @@ from collections.abc import Sequence
 
 import click
 
-from aigc.cli.session import EXIT_ERROR, EXIT_INTERRUPTED, Session, report
+from aigc.cli.session import EXIT_ERROR, EXIT_INTERRUPTED, Session, complain, report
 
 _FIELD_LIST = re.compile(r"[a-z_]+(\.[a-z_0-9]+)*(,[a-z_]+(\.[a-z_0-9]+)*)*")
 FIELDS = frozenset(
     {
-        "artifacts", "attempts", "code", "created_at", "data", "dataset", "description", "detail", "error",
-        "family", "field", "fields", "files", "finished_at", "hint", "http_status", "id", "job", "kind", "lane",
-        "licence", "links", "makes", "media_type", "metrics", "model", "name", "next_at", "notes", "object",
-        "operation", "params", "presets", "progress", "queue", "report", "retried_from", "role", "schema",
-        "seed", "seq", "sha256", "size", "snapshot", "source", "started_at", "state", "step", "summary", "task",
-        "title", "version", "webhook",
+        "adjustments", "artifacts", "at", "attempt", "attempts", "code", "created_at", "data", "dataset",
+        "description", "detail", "differs", "error", "expires_at", "family", "field", "fields", "files",
+        "finished_at", "fix", "hint", "http_status", "id", "job", "kind", "lane", "level", "licence",
+        "links", "makes", "media_type", "message", "metrics", "model", "name", "next_at", "notes", "object",
+        "operation", "params", "path", "presets", "progress", "queue", "report", "retried_from", "role",
+        "schema", "seed", "seq", "sha256", "size", "snapshot", "source", "started_at", "state", "step",
+        "summary", "task", "time_limit", "title", "values", "version", "webhook", "well", "what", "worker",
     }
 )  # fmt: skip
 
@@ -29,30 +30,42 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command and return its exit code."""
-    from aigc.cli.root import root
-    from aigc.errors import ApiError
+    from aigc.errors import ApiError, Unauthorized
+    from aigc.speech import speaking
 
     current = Session()
-    try:
-        outcome = root.main(args=join_fields(arguments), prog_name="aigc", standalone_mode=False, obj=current)
-        return outcome if isinstance(outcome, int) else 0
-    except click.exceptions.Exit as ended:
-        return ended.exit_code
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        return EXIT_INTERRUPTED
-    except BrokenPipeError:  # `aigc jobs list | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except ApiError as error:
-        return report(error)
-    except OSError as error:
-        click.echo(f"Error: {error.strerror or error}: {error.filename or ''}".rstrip(": "), err=True)
-        return EXIT_ERROR
-    finally:
-        current.close()
+    with speaking("en"):
+        try:
+            try:
+                return _outcome(arguments, current)
+            except Unauthorized as error:
+                if error.status == 401 and current.ask_token():
+                    return _outcome(arguments, current)
+                return report(error)
+        except click.exceptions.Exit as ended:
+            return ended.exit_code
+        except click.ClickException as error:
+            error.show()
+            return error.exit_code
+        except (click.Abort, KeyboardInterrupt):
+            return EXIT_INTERRUPTED
+        except BrokenPipeError:  # `aigc jobs list | head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        except ApiError as error:
+            return report(error)
+        except OSError as error:
+            complain(f"{error.strerror or error}: {error.filename or ''}".rstrip(": "))
+            return EXIT_ERROR
+        finally:
+            current.close()
+
+
+def _outcome(arguments: Sequence[str], current: Session) -> int:
+    from aigc.cli.root import root
+
+    outcome = root.main(args=join_fields(arguments), prog_name="aigc", standalone_mode=False, obj=current)
+    return outcome if isinstance(outcome, int) else 0
 
 
 def join_fields(arguments: Sequence[str]) -> list[str]:

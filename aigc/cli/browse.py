@@ -7,12 +7,12 @@ from urllib.parse import urljoin
 
 import click
 
-from aigc.cli import naming
+from aigc.cli import completing, naming
 from aigc.cli.session import Command, Session, session
 
 
 @click.command("open", cls=Command)
-@click.argument("thing", metavar="[ID]", required=False)
+@click.argument("thing", metavar="[ID]", required=False, shell_complete=completing.jobs)
 def open_page(thing: str | None) -> None:
     """Open the start page, or the page of a job, dataset or model."""
     browse(session(), _page(session(), thing) if thing else "/")

@@ -9,7 +9,13 @@ from aigc.cli.session import Command
 @click.command(cls=Command)
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
-    """Print a completion script. For bash: eval "$(aigc completion bash)"."""
+    """Print the script that completes commands, options, ids and tasks.
+
+    \b
+    bash:  echo 'eval "$(aigc completion bash)"' >> ~/.bashrc
+    zsh:   echo 'eval "$(aigc completion zsh)"' >> ~/.zshrc
+    fish:  aigc completion fish > ~/.config/fish/completions/aigc.fish
+    """
     from aigc.cli.root import root
 
     script = get_completion_class(shell)

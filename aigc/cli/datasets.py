@@ -1,17 +1,25 @@
-"""``aigc datasets``: bring data in and see what is there."""
+"""``aigc datasets``: bring data in, have it checked, see what is there."""
 
+import contextlib
+import json
 from pathlib import Path
+from typing import Any
 
 import click
 
-from aigc.cli import naming, watching
-from aigc.cli.session import Group, session
+from aigc.cli import completing, naming, settings, watching
+from aigc.cli.session import EXIT_ERROR, Group, complain, confirm_deletion, session
+from aigc.errors import ApiError, InvalidParams, flaws_from
 from aigc.resources import Dataset
+from aigc.speech import say
 
 
 @click.group(cls=Group)
 def datasets() -> None:
-    """Bring data in and see what is there."""
+    """Bring data in, have it checked, see what is there.
+
+    ID may be a whole id, a unique beginning or end of one, a name, or @last.
+    """
 
 
 @datasets.command()
@@ -20,18 +28,19 @@ def datasets() -> None:
 @click.option("--name", help="What to call it.")
 @click.option("--licence", default="", help="Under what terms it may be used.")
 @click.option("--notes", default="", help="Anything to remember about it.")
-def add(path: Path | None, starter: str | None, name: str | None, licence: str, notes: str) -> None:
+@click.option("-p", "pairs", metavar="KEY=VALUE", multiple=True, help="One setting of the import.")
+def add(path: Path | None, starter: str | None, pairs: tuple[str, ...], **about: Any) -> None:
     """Upload a file, have it checked, and print the id of the dataset."""
     if (path is None) == (starter is None):
-        raise click.UsageError("Name a file, or a starter with --starter; not both.")
-    client = session().client
+        raise click.UsageError(say("Name a file, or a starter with --starter; not both."))
     if path is not None:
-        session().say(f"Uploading {path.name} and checking it")
-        made = client.datasets.upload(path, name, licence=licence, notes=notes)
+        made = _upload(path, pairs, **about)
+    elif pairs:
+        raise click.UsageError(say("A starter is imported as it is, so -p has no meaning for it."))
     else:
-        made = client.datasets.starter(str(starter))
+        made = session().client.datasets.starter(str(starter))
     for warning in made.report.get("warnings", []):
-        session().say(f"Note: {warning}")
+        session().say("Note: {words}", words=warning)
     session().show(made.raw, made.id)
 
 
@@ -40,21 +49,86 @@ def add(path: Path | None, starter: str | None, name: str | None, licence: str, 
 def list_(limit: int) -> None:
     """List the newest datasets."""
     found = session().client.datasets.list(limit=limit)
-    rows = [[item.id, f"{item.name} v{item.version}", item.kind, item.state, size(item)] for item in found]
+    rows = [[item.id, f"{item.name} v{item.version}", item.kind, say(item.state), size(item)] for item in found]
     session().table(("id", "name", "kind", "state", "holds"), rows, [item.raw for item in found])
 
 
 @datasets.command()
-@click.argument("dataset_id", metavar="ID")
+@click.argument("dataset_id", metavar="ID", shell_complete=completing.datasets)
 def show(dataset_id: str) -> None:
     """Show one dataset and what its check found."""
     item = naming.dataset(session().client, dataset_id)
+    text = describe(item)
+    session().show(item.raw, "\n".join([*text, *([f"{say('Page')}: {item.web_url}"] if item.web_url else [])]))
+
+
+@datasets.command()
+@click.argument("data", metavar="FILE|ID", shell_complete=completing.datasets)
+@click.option("-p", "pairs", metavar="KEY=VALUE", multiple=True, help="One setting of the import of a file.")
+def check(data: str, pairs: tuple[str, ...]) -> int:
+    """Say whether data can be used, and what is in it; exit with 1 where it cannot.
+
+    A file is uploaded for that and deleted again. Of a dataset, what its check found is told.
+    """
+    path = Path(data).expanduser()
+    if not path.is_file():
+        return _tell_check(naming.dataset(session().client, data))
+    try:
+        made = _upload(path, pairs)
+    except InvalidParams as error:
+        if error.dataset:
+            with contextlib.suppress(ApiError):  # the faults count, not what is left of the file
+                session().client.datasets.delete(error.dataset)
+        raise
+    try:
+        return _tell_check(made)
+    finally:
+        made.delete()
+
+
+@datasets.command()
+@click.argument("dataset_ids", metavar="ID...", nargs=-1, required=True, shell_complete=completing.datasets)
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+def delete(dataset_ids: tuple[str, ...], yes: bool) -> None:
+    """Delete datasets that nothing uses, and their files."""
+    confirm_deletion(dataset_ids, yes=yes)
+    for text in dataset_ids:
+        item = naming.dataset(session().client, text)
+        item.delete()
+        session().show(item.raw, say("{id} deleted", id=item.id))
+
+
+def describe(item: Dataset) -> list[str]:
+    """A dataset and what its check found, as lines."""
     facts = {name: value for name, value in item.report.items() if not isinstance(value, dict)}
-    text = [f"{item.name} v{item.version}  {item.id}", f"{item.kind}, {item.state}", *watching.figures(facts)]
-    session().show(item.raw, "\n".join([*text, *([f"Page: {item.web_url}"] if item.web_url else [])]))
+    return [f"{item.name} v{item.version}  {item.id}", f"{item.kind}, {say(item.state)}", *watching.figures(facts)]
 
 
 def size(item: Dataset) -> str:
     """How much a dataset holds."""
     train, test = item.report.get("train"), item.report.get("test")
     return f"{train} + {test}" if train is not None else ""
+
+
+def _upload(path: Path, pairs: tuple[str, ...], name: str | None = None, **about: str) -> Dataset:
+    session().say("Uploading {name} and checking it", name=path.name)
+    chosen = {key: _value(text) for key, text in settings.split(pairs)}
+    return session().client.datasets.upload(path, name, params=chosen, **about)
+
+
+def _value(text: str) -> Any:
+    """No schema says what an import wants before its file is there: what reads as JSON is that, the rest is text."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _tell_check(item: Dataset) -> int:
+    session().show(item.raw, "\n".join(describe(item)))
+    if item.state != "refused":
+        return 0
+    error = item.raw.get("error") or {}
+    for sentence in [flaw.detail for flaw in flaws_from(error.get("errors"))] or [str(error.get("detail") or "")]:
+        complain(sentence)
+    return EXIT_ERROR

@@ -14,12 +14,14 @@ import click
 from aigc.address import home_directory
 from aigc.cli import up as up_command
 from aigc.cli import watching
+from aigc.cli.processes import need_server
 from aigc.cli.session import EXIT_ERROR, EXIT_INTERRUPTED, Command, Session, report, session
 from aigc.client import Client
 from aigc.errors import ApiError
 from aigc.notebook import number
-from aigc.progress import Show, follow_on_screen
+from aigc.progress import Lines, Show, follow_on_screen
 from aigc.resources import Artifact, Dataset, Job
+from aigc.speech import say
 from aigc.stack.home import StackError
 from aigc.stack.supervisor import Stack, Stopped
 from aigc.version import __version__
@@ -50,11 +52,12 @@ class Demo:
         """Do it all; returns the last line to print."""
         dataset = self.client.datasets.starter(STARTER)
         train, test = dataset.report.get("train"), dataset.report.get("test")
-        self.say(f"Dataset {dataset.name}: {train} pictures to learn from, {test} held out")
+        sentence = "Dataset {name}: {train} pictures to learn from, {test} held out"
+        self.say(say(sentence, name=dataset.name, train=train, test=test))
         training = self._train(dataset)
         self._follow(session, training)
         self._say_figures(training)
-        self.say(f"Generating {SAMPLES} pictures with the new model")
+        self.say(say("Generating {count} pictures with the new model", count=SAMPLES))
         generation = self.client.models.generate(str(training.model), {"count": SAMPLES}, name="demo samples")
         self._follow(session, generation)
         picture = self._save(training, generation)
@@ -65,11 +68,11 @@ class Demo:
         """Start the training, or go on with the one that an interrupted demonstration left."""
         for job in self.client.jobs.list(task=TASK, q=NAME, state=["queued", "running"]):
             if job.name == NAME:
-                self.say(f"Going on with the training of last time: {job.web_url}")
+                self.say(say("Going on with the training of last time: {page}", page=job.web_url))
                 return job
         field = self.client.tasks.get(TASK).inputs("dataset")[0]
         job = self.client.jobs.submit(TASK, {field: dataset.id}, preset="quick", name=NAME)
-        self.say(f"Training an image GAN, preset quick: {job.web_url}")
+        self.say(say("Training an image GAN, preset quick: {page}", page=job.web_url))
         return job
 
     def _follow(self, session: Session, job: Job) -> None:
@@ -77,7 +80,7 @@ class Demo:
             with follow_on_screen(session.console(stderr=True)) as show:
                 self._look(session, job, show)
         else:
-            self._look(session, job, watching.Lines(self.say).show)
+            self._look(session, job, Lines(self.say).show)
         job.wait()  # it has ended: raises where it failed
 
     def _look(self, session: Session, job: Job, show: Show) -> None:
@@ -89,7 +92,7 @@ class Demo:
         watching.keep_looking(session, job, seen)
 
     def _say_figures(self, training: Job) -> None:
-        self.say("Figures on held-out pictures")
+        self.say(say("Figures on held-out pictures"))
         for line in figures(training.last_metrics, self.client.tasks.get(TASK).metrics):
             self.say(f"  {line}")
 
@@ -99,9 +102,9 @@ class Demo:
 
     def _say_pages(self, training: Job, dataset_page: str) -> None:
         model = self.client.models.get(str(training.model))
-        self.say(f"Job      {training.web_url}")
-        self.say(f"Model    {model.web_url}")
-        self.say(f"Dataset  {dataset_page}")
+        pages = {"Job": training.web_url, "Model": model.web_url, "Dataset": dataset_page}
+        for name, page in pages.items():
+            self.say(f"{say(name):<8} {page}")
 
 
 def figures(measured: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -147,6 +150,7 @@ def demo(once: bool, **options: Any) -> int:
     if current.url or os.environ.get("AIGC_URL"):
         home = up_command.wishes(options).home if options["home"] else home_directory()
         return _play_there(current, home)
+    need_server()
     return _play_here(current, Stack(up_command.wishes(options), click.echo), once)
 
 

@@ -1,7 +1,6 @@
 """``aigc jobs``: list, look at, watch, stop, hold, repeat and fetch."""
 
-import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,11 +8,14 @@ from typing import Any
 import click
 
 from aigc import progress
-from aigc.cli import naming, settings, watching
-from aigc.cli.session import EXIT_ERROR, EXIT_USAGE, Group, report, session
+from aigc.cli import completing, naming, settings, watching
+from aigc.cli.comparing import compare
+from aigc.cli.logs import logs
+from aigc.cli.session import EXIT_ERROR, EXIT_USAGE, Group, confirm_deletion, report, session
 from aigc.cli.submit import started
-from aigc.errors import ApiError, InvalidParams
+from aigc.errors import ApiError, InvalidParams, Unauthorized
 from aigc.resources import Job
+from aigc.speech import say
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
@@ -29,7 +31,7 @@ def since(_context: click.Context, _parameter: click.Parameter, value: str | Non
         try:
             moment = datetime.fromisoformat(text).astimezone(UTC)
         except ValueError:
-            raise click.BadParameter(f"{text} is no time. Write 30m, 2h, 3d or 2026-01-31.") from None
+            raise click.BadParameter(say("{text} is no time. Write 30m, 2h, 3d or 2026-01-31.", text=text)) from None
     return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
@@ -43,7 +45,7 @@ def jobs() -> None:
 
 @jobs.command("list")
 @click.option("--state", multiple=True, help="Only jobs in this state; may be given several times.")
-@click.option("--task", help="Only jobs of this task.")
+@click.option("--task", shell_complete=completing.tasks, help="Only jobs of this task.")
 @click.option("--search", "q", help="Only jobs whose name or id holds this text.")
 @click.option(
     "--since", "created_after", metavar="TIME", callback=since, help="Only jobs made since then: 2h, 3d, 2026-01-31."
@@ -57,7 +59,7 @@ def list_(limit: int, **filters: Any) -> None:
 
 
 @jobs.command()
-@click.argument("job_id", metavar="ID")
+@click.argument("job_id", metavar="ID", shell_complete=completing.jobs)
 @click.option("--web", is_flag=True, help="Open its page in the browser instead.")
 def view(job_id: str, web: bool) -> None:
     """Show one job: state, figures, settings, what it made."""
@@ -71,74 +73,59 @@ def view(job_id: str, web: bool) -> None:
 
 
 @jobs.command()
-@click.argument("job_id", metavar="ID")
+@click.argument("job_id", metavar="ID", shell_complete=completing.jobs)
 @click.option("--exit-status", is_flag=True, help="Exit with 3 when the job does not succeed.")
-def watch(job_id: str, exit_status: bool) -> int:
+@click.option(
+    "--interval",
+    metavar="SECONDS",
+    type=click.FloatRange(min=0.1),
+    help="Look this often; else the server tells every change at once.",
+)
+def watch(job_id: str, exit_status: bool, interval: float | None) -> int:
     """Show how a job goes until it has ended. Ctrl-C leaves the job running."""
-    job = watching.watch(session(), naming.job(session().client, job_id))
+    job = watching.watch(session(), naming.job(session().client, job_id), interval)
     code = watching.conclude(session(), job)
     if session().wants_json:
         session().show(job.raw, "")
     return code if exit_status else 0
 
 
-@jobs.command()
-@click.argument("job_id", metavar="ID")
-@click.option("--tail", type=click.IntRange(1), help="Only the last lines.")
-@click.option("--search", help="Only lines that hold this text.")
-def logs(job_id: str, tail: int | None, search: str | None) -> None:
-    """Print a job's log."""
-    lines = naming.job(session().client, job_id).logs().splitlines()
-    kept = [line for line in lines if not search or search.lower() in line.lower()]
-    click.echo("".join(f"{line}\n" for line in (kept[-tail:] if tail else kept)), nl=False)
+jobs.add_command(logs)
+jobs.add_command(compare)
 
 
 @jobs.command()
-@click.argument("job_id", metavar="ID")
-@click.option("-L", "--limit", default=20, show_default=True, type=click.IntRange(1), help="At most this many.")
-def deliveries(job_id: str, limit: int) -> None:
-    """List what was sent, or is to be sent, to a job's webhook."""
-    found = naming.job(session().client, job_id).deliveries(limit)
-    head = ("seq", "state", "attempts", "http_status", "error", "next_at")
-    rows = [["" if raw.get(name) is None else str(raw[name]) for name in head] for raw in found]
-    session().table(("event", "state", "tries", "status", "error", "next try"), rows, found)
-
-
-@jobs.command()
-@click.argument("job_ids", metavar="ID...", nargs=-1, required=True)
+@click.argument("job_ids", metavar="ID...", nargs=-1, required=True, shell_complete=completing.jobs)
 def cancel(job_ids: tuple[str, ...]) -> int:
     """Stop jobs. A queued one is cancelled at once, a running one after its current step."""
 
-    def stop(job: Job) -> str:
-        return f"{job.id} {progress.headline(job.cancel().raw).lower()}"
-
-    return _each(job_ids, stop)
+    return _each(job_ids, Job.cancel)
 
 
 @jobs.command()
-@click.argument("job_ids", metavar="ID...", nargs=-1, required=True)
+@click.argument("job_ids", metavar="ID...", nargs=-1, required=True, shell_complete=completing.jobs)
 def pause(job_ids: tuple[str, ...]) -> int:
     """Hold jobs until they are resumed. A running one is held at its next checkpoint."""
-    return _each(job_ids, lambda job: f"{job.id} {progress.headline(job.pause().raw).lower()}")
+    return _each(job_ids, Job.pause)
 
 
 @jobs.command()
-@click.argument("job_ids", metavar="ID...", nargs=-1, required=True)
+@click.argument("job_ids", metavar="ID...", nargs=-1, required=True, shell_complete=completing.jobs)
 def resume(job_ids: tuple[str, ...]) -> int:
     """Let paused jobs go on where they stopped."""
-    return _each(job_ids, lambda job: f"{job.id} {progress.headline(job.resume().raw).lower()}")
+    return _each(job_ids, Job.resume)
 
 
 @jobs.command()
-@click.argument("job_ids", metavar="ID...", nargs=-1, required=True)
+@click.argument("job_ids", metavar="ID...", nargs=-1, required=True, shell_complete=completing.jobs)
 @click.option("--from-checkpoint", is_flag=True, help="Go on from the last checkpoint, if one was kept.")
 def retry(job_ids: tuple[str, ...], from_checkpoint: bool) -> int:
     """Submit ended jobs again as new ones; prints the new ids."""
-    return _each(job_ids, lambda job: job.retry(from_checkpoint=from_checkpoint).id)
+    return _each(job_ids, lambda job: job.retry(from_checkpoint=from_checkpoint), lambda new: new.id)
 
 
 @jobs.command()
-@click.argument("job_id", metavar="ID")
+@click.argument("job_id", metavar="ID", shell_complete=completing.jobs)
 @click.option("-p", "pairs", metavar="KEY=VALUE", multiple=True, help="One setting that differs.")
 @click.option("--name", help="What to call the new job.")
 @click.option("--watch", is_flag=True, help="Show how it goes until it has ended; exit with 3 if it fails.")
@@ -155,44 +142,51 @@ def duplicate(job_id: str, pairs: tuple[str, ...], name: str | None, watch: bool
 
 
 @jobs.command()
-@click.argument("job_ids", metavar="ID...", nargs=-1, required=True)
+@click.argument("job_ids", metavar="ID...", nargs=-1, required=True, shell_complete=completing.jobs)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 def delete(job_ids: tuple[str, ...], yes: bool) -> int:
     """Delete jobs that have ended, and their files."""
-    if not yes:
-        if not sys.stdin.isatty():
-            raise click.UsageError("Deleting cannot be undone. Say --yes where nobody can be asked.")
-        click.confirm(f"Delete {', '.join(job_ids)} and all files of them?", abort=True, err=True)
+    confirm_deletion(job_ids, yes=yes)
 
-    def remove(job: Job) -> str:
+    def remove(job: Job) -> Job:
         job.delete()
-        return f"{job.id} deleted"
+        return job
 
-    return _each(job_ids, remove)
+    return _each(job_ids, remove, lambda job: say("{id} deleted", id=job.id))
 
 
 @jobs.command()
-@click.argument("job_id", metavar="ID")
+@click.argument("job_id", metavar="ID", shell_complete=completing.jobs)
 @click.option("-o", "--output", default=".", show_default=True, type=click.Path(file_okay=False, path_type=Path))
 @click.option("--pattern", default="*", show_default=True, help="Only files whose name fits: '*.png'.")
 def download(job_id: str, output: Path, pattern: str) -> int:
     """Save a job's result files into a folder; prints their paths."""
     saved = naming.job(session().client, job_id).download(output, pattern)
-    for path in saved:
-        click.echo(path)
+    session().show([str(path) for path in saved], "\n".join(str(path) for path in saved))
     if not saved:
-        session().say(f"No result file of this job fits {pattern}.")
+        session().say("No result file of this job fits {pattern}.", pattern=pattern)
     return 0 if saved else EXIT_ERROR
 
 
-def _each(job_ids: tuple[str, ...], act: Any) -> int:
+def _now(job: Job) -> str:
+    return f"{job.id} {progress.headline(job.raw).lower()}"
+
+
+def _each(job_ids: tuple[str, ...], act: Callable[[Job], Job], tell: Callable[[Job], str] = _now) -> int:
     """Do one thing to every job, go on after a refusal, and give the worst exit code."""
-    worst = 0
+    worst, done = 0, []
     for job_id in job_ids:
         try:
-            click.echo(act(naming.job(session().client, job_id)))
+            done.append(act(naming.job(session().client, job_id)))
+        except Unauthorized:
+            raise
         except ApiError as error:
             worst = max(worst, report(error))
+        else:
+            if not session().wants_json:
+                click.echo(tell(done[-1]))
+    if session().wants_json:
+        session().show([job.raw for job in done], "")
     return worst
 
 
@@ -201,10 +195,10 @@ def age(job: Job) -> str:
     if job.created_at is None:
         return ""
     seconds = (datetime.now(UTC) - job.created_at).total_seconds()
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+    for size, words in ((86400, "{count} d ago"), (3600, "{count} h ago"), (60, "{count} min ago")):
         if seconds >= size:
-            return f"{seconds // size:.0f} {unit} ago"
-    return f"{max(0, seconds):.0f} s ago"
+            return say(words, count=f"{seconds // size:.0f}")
+    return say("{count} s ago", count=f"{max(0, seconds):.0f}")
 
 
 def describe(job: Job) -> str:
@@ -213,8 +207,8 @@ def describe(job: Job) -> str:
     if job.error:
         lines.append(str(job.error.get("detail") or job.error.get("title") or ""))
     if job.last_metrics:
-        lines += ["Figures", *watching.figures(job.last_metrics)]
+        lines += [say("Figures"), *watching.figures(job.last_metrics)]
     if job.params:
-        lines += ["Settings", *watching.figures(job.params)]
-    made: Mapping[str, Any] = {"model": job.model, "dataset": job.dataset, "page": job.web_url}
-    return "\n".join([*lines, *(f"{name.capitalize()}: {value}" for name, value in made.items() if value)])
+        lines += [say("Settings"), *watching.figures(job.params)]
+    made: Mapping[str, Any] = {"Model": job.model, "Dataset": job.dataset, "Page": job.web_url}
+    return "\n".join([*lines, *(f"{say(name)}: {value}" for name, value in made.items() if value)])

@@ -5,16 +5,21 @@ from typing import Any
 
 import click
 
-from aigc.cli import naming, settings, watching
-from aigc.cli.session import EXIT_USAGE, Group, report, session
+from aigc.cli import completing, naming, settings, watching
+from aigc.cli.session import EXIT_USAGE, Group, confirm_deletion, report, session
 from aigc.cli.submit import started
+from aigc.downloads import safe_name
 from aigc.errors import InvalidParams
 from aigc.notebook import number
+from aigc.speech import say
 
 
 @click.group(cls=Group)
 def models() -> None:
-    """See what was trained, and use it."""
+    """See what was trained, and use it.
+
+    ID may be a whole id, a unique beginning or end of one, a name (its newest version), or @last.
+    """
 
 
 @models.command("list")
@@ -31,26 +36,58 @@ def list_(family: str | None, limit: int) -> None:
 
 
 @models.command()
-@click.argument("model_id", metavar="ID")
+@click.argument("model_id", metavar="ID", shell_complete=completing.models)
 def show(model_id: str) -> None:
     """Show one model version."""
     item = naming.model(session().client, model_id)
     text = [f"{item.name} v{item.version}  {item.id}", item.family, *watching.figures(item.metrics)]
     origin = {"Job": item.job, "Dataset": item.dataset, "Page": item.web_url}
-    session().show(item.raw, "\n".join([*text, *(f"{name}: {value}" for name, value in origin.items() if value)]))
+    session().show(item.raw, "\n".join([*text, *(f"{say(name)}: {value}" for name, value in origin.items() if value)]))
 
 
 @models.command()
-@click.argument("model_id", metavar="ID")
+@click.argument("model_id", metavar="ID", shell_complete=completing.models)
 @click.option("-o", "--output", default=".", show_default=True, type=click.Path(file_okay=False, path_type=Path))
 def download(model_id: str, output: Path) -> None:
     """Save a model's files (weights, configuration) into a folder; prints their paths."""
-    for path in naming.model(session().client, model_id).download(output):
-        click.echo(path)
+    saved = [str(path) for path in naming.model(session().client, model_id).download(output)]
+    session().show(saved, "\n".join(saved))
 
 
 @models.command()
-@click.argument("model_id", metavar="ID")
+@click.argument("model_id", metavar="ID", shell_complete=completing.models)
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="The ZIP to write, or a folder for it; default: here."
+)
+@click.option("--force", is_flag=True, help="Write over a file that is there.")
+def export(model_id: str, output: Path | None, force: bool) -> None:
+    """Save a model as one ZIP: weights, configuration, and its figures and origin in model.json.
+
+    Prints the path of the ZIP.
+    """
+    model = naming.model(session().client, model_id)
+    target, name = output or Path(), f"{safe_name(model.name).name}-v{model.version}.zip"
+    target = target / name if target.is_dir() else target
+    if target.exists() and not force:
+        raise click.UsageError(say("{path} is there already. Say --force to write over it.", path=target))
+    model.export(target)
+    session().show({"id": model.id, "path": str(target)}, str(target))
+
+
+@models.command()
+@click.argument("model_ids", metavar="ID...", nargs=-1, required=True, shell_complete=completing.models)
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+def delete(model_ids: tuple[str, ...], yes: bool) -> None:
+    """Delete model versions that no job reads, with the jobs that trained them."""
+    confirm_deletion(model_ids, yes=yes)
+    for text in model_ids:
+        item = naming.model(session().client, text)
+        item.delete()
+        session().show(item.raw, say("{id} deleted", id=item.id))
+
+
+@models.command()
+@click.argument("model_id", metavar="ID", shell_complete=completing.models)
 @click.option("-p", "pairs", metavar="KEY=VALUE", multiple=True, help="One setting, such as -p count=64.")
 @click.option("--name", help="What to call the job.")
 @click.option("--watch", is_flag=True, help="Show how it goes until it has ended; exit with 3 if it fails.")

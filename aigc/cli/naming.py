@@ -9,10 +9,26 @@ import click
 from aigc.client import Client
 from aigc.errors import NotFound, Problem
 from aigc.resources import Dataset, Job, Model
+from aigc.speech import say
 
 Noun = Literal["job", "dataset", "model"]
 LAST = "@last"
 LOOK_BACK = 500
+_NONE: Mapping[Noun, str] = {
+    "job": "There is no job called {text}.",
+    "dataset": "There is no dataset called {text}.",
+    "model": "There is no model version called {text}.",
+}
+_NONE_YET: Mapping[Noun, str] = {
+    "job": "There is no job yet.",
+    "dataset": "There is no dataset yet.",
+    "model": "There is no model version yet.",
+}
+_SEVERAL: Mapping[Noun, str] = {
+    "job": "{text} fits {count} jobs. Write more of the id:",
+    "dataset": "{text} fits {count} datasets. Write more of the id:",
+    "model": "{text} fits {count} model versions. Write more of the id:",
+}
 _ID = re.compile(r"(job|ds|mdl)_[0-9a-z]{26}")
 
 
@@ -56,12 +72,12 @@ def _choose(noun: Noun, text: str, items: Sequence[Mapping[str, Any]]) -> int:
     if len(matches) == 1:
         return matches[0]
     if not matches:
-        sentence = f"There is no {noun} yet." if text == LAST else f"There is no {noun} called {text}."
-        raise NotFound(Problem(404, "not-found", "Not found", sentence))
+        sentence = say(_NONE_YET[noun]) if text == LAST else say(_NONE[noun], text=text)
+        raise NotFound(Problem(404, "not-found", say("Not found"), sentence))
     if noun != "job" and all(items[index].get("name") == text for index in matches):
         return matches[0]  # versions of one thing, newest first
     named = "\n".join(f"  {items[index]['id']}  {items[index].get('name', '')}" for index in matches[:10])
-    raise click.UsageError(f"{text} fits {len(matches)} {noun}s. Write more of the id:\n{named}")
+    raise click.UsageError(say(_SEVERAL[noun], text=text, count=len(matches)) + "\n" + named)
 
 
 def _matches(text: str, items: Sequence[Mapping[str, Any]]) -> list[int]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import click
 
 from aigc.address import home_directory, running_stack
+from aigc.speech import say
 
 PASSED_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False, "help_option_names": []}
 
@@ -19,9 +20,8 @@ passes_on = click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def worker(arguments: tuple[str, ...]) -> None:
     """Run a worker on this machine (--help shows its options)."""
     if importlib.util.find_spec("torch") is None:
-        raise click.ClickException(
-            "PyTorch is not installed here. Install the worker: pip install 'aigc-foundry[worker]'"
-        )
+        sentence = "PyTorch is not installed here. Install the worker: {command}"
+        raise click.ClickException(say(sentence, command="pip install 'aigc-foundry[worker]'"))
     become("worker.launch", arguments)
 
 
@@ -48,8 +48,20 @@ def token(arguments: tuple[str, ...]) -> None:
 
 def become(module: str, arguments: tuple[str, ...]) -> None:
     """Replace this process by a module of the installation."""
+    need_server(module.partition(".")[0])
     command = [sys.executable, "-m", module, *arguments]
     os.execve(sys.executable, command, environment())  # noqa: S606 - the command is ours
+
+
+def need_server(package: str = "jobs") -> None:
+    """Say what to install where only the client is.
+
+    Raises:
+        ClickException: The part is not installed here.
+    """
+    if importlib.util.find_spec(package) is None:
+        sentence = "Only the client is installed here. Install the whole: {command}"
+        raise click.ClickException(say(sentence, command="pip install aigc-foundry"))
 
 
 def environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:

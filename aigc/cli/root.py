@@ -5,6 +5,7 @@ from importlib import import_module
 import click
 
 from aigc.cli.session import Group
+from aigc.speech import say
 from aigc.version import __version__
 
 COMMANDS = {
@@ -15,6 +16,7 @@ COMMANDS = {
     "jobs": "aigc.cli.jobs:jobs",
     "datasets": "aigc.cli.datasets:datasets",
     "models": "aigc.cli.models:models",
+    "webhooks": "aigc.cli.webhooks:webhooks",
     "open": "aigc.cli.browse:open_page",
     "token": "aigc.cli.processes:token",
     "worker": "aigc.cli.processes:worker",
@@ -53,8 +55,12 @@ class Root(Group):
 
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             near = get_close_matches(args[0], COMMANDS, n=1)
-            hint = f" Did you mean {near[0]}?" if near else f" The commands are: {', '.join(COMMANDS)}."
-            raise click.UsageError(f"There is no command called {args[0]}.{hint}", ctx)
+            hint = (
+                say("Did you mean {name}?", name=near[0])
+                if near
+                else say("The commands are: {names}.", names=", ".join(COMMANDS))
+            )
+            raise click.UsageError(f"{say('There is no command called {name}.', name=args[0])} {hint}", ctx)
         return super().resolve_command(ctx, args)
 
 

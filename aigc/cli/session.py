@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
+from aigc.speech import say, speak
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -26,6 +28,7 @@ class Session:
     quiet: bool = False
     color: bool = True
     language: str | None = None
+    token: str | None = None
     _client: "Client | None" = field(default=None, repr=False)
 
     @property
@@ -37,7 +40,7 @@ class Session:
         if self._client is None:
             patience = Patience(retries=3, base=0.2)
             try:
-                self._client = Client(self.url, language=self.language, patience=patience)
+                self._client = Client(self.url, self.token, language=self.language, patience=patience)
             except ValueError as error:
                 raise click.UsageError(str(error)) from error
         return self._client
@@ -46,6 +49,17 @@ class Session:
         """Close the connection, if there is one."""
         if self._client is not None:
             self._client.close()
+            self._client = None
+
+    def ask_token(self) -> bool:
+        """Ask for an access token where a person sits and none was given; gives whether there is one now."""
+        from aigc.address import access_token
+
+        if self.token or access_token() or not (sys.stdin.isatty() and sys.stderr.isatty()):
+            return False
+        self.close()
+        self.token = click.prompt(say("Access token"), hide_input=True, err=True)
+        return True
 
     @property
     def wants_json(self) -> bool:
@@ -59,10 +73,14 @@ class Session:
         colourless = not self.color or bool(os.environ.get("NO_COLOR"))
         return Console(stderr=stderr, no_color=colourless, highlight=False, soft_wrap=True)
 
-    def say(self, message: str) -> None:
-        """Tell the person something on stderr; not with ``-q``."""
+    def say(self, sentence: str, **values: Any) -> None:
+        """Tell the person something in their language, on stderr; not with ``-q``."""
+        self.tell(say(sentence, **values))
+
+    def tell(self, words: str) -> None:
+        """Pass on what is no sentence of ours, such as the server's, on stderr; not with ``-q``."""
         if not self.quiet:
-            click.echo(message, err=True)
+            click.echo(words, err=True)
 
     def show(self, raw: Any, text: str) -> None:
         """Print something: as JSON where asked, else as text."""
@@ -74,7 +92,7 @@ class Session:
             click.echo(self._json(raw))
             return
         if self.quiet:
-            click.echo("".join(f"{item.get('id', '')}\n" for item in raw), nl=False)
+            click.echo("".join(f"{row[0]}\n" for row in rows), nl=False)
             return
         if not sys.stdout.isatty():
             click.echo("".join("\t".join(row) + "\n" for row in rows), nl=False)
@@ -85,7 +103,7 @@ class Session:
 
         made = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
         for name in head:
-            made.add_column(name, overflow="fold")
+            made.add_column(say(name), overflow="fold")
         for row in rows:
             made.add_row(*(Text(cell) for cell in row))
         self.console().print(made)
@@ -101,8 +119,8 @@ class Session:
 def _pick(raw: Mapping[str, Any], wanted: Sequence[str]) -> dict[str, Any]:
     unknown = [name for name in wanted if name.split(".")[0] not in raw]
     if unknown:
-        known = ", ".join(raw)
-        raise click.UsageError(f"There is no field called {', '.join(unknown)}. The fields are: {known}.")
+        sentence = "There is no field called {names}. The fields are: {known}."
+        raise click.UsageError(say(sentence, names=", ".join(unknown), known=", ".join(raw)))
     return {name: _dig(raw, name) for name in wanted}
 
 
@@ -121,18 +139,32 @@ def report(error: Exception) -> int:
     """Say an API error on stderr, sentence by sentence as the server put it, and give the exit code."""
     from aigc import errors
 
-    click.echo(f"Error: {error}", err=True)
+    complain(str(error))
     if isinstance(error, errors.ApiError) and error.help_url.startswith("http"):
-        click.echo(f"Help: {error.help_url}", err=True)
+        click.echo(say("Help: {address}", address=error.help_url), err=True)
     if isinstance(error, errors.ApiError) and error.request_id and error.status >= 500:
-        click.echo(f"Request id: {error.request_id}", err=True)
+        click.echo(say("Request id: {id}", id=error.request_id), err=True)
     if isinstance(error, errors.Unauthorized):
         if error.status == 401:
-            click.echo("Set AIGC_TOKEN, or AIGC_TOKEN_FILE to a file that holds the token.", err=True)
+            click.echo(say("Set AIGC_TOKEN, or AIGC_TOKEN_FILE to a file that holds the token."), err=True)
         return EXIT_AUTH
     if isinstance(error, errors.NotReachable):
         return EXIT_NOT_REACHABLE
     return EXIT_JOB_FAILED if isinstance(error, errors.JobFailed) else EXIT_ERROR
+
+
+def complain(words: str) -> None:
+    """Say on stderr what went wrong."""
+    click.echo(say("Error: {words}", words=words), err=True)
+
+
+def confirm_deletion(ids: Sequence[str], *, yes: bool) -> None:
+    """Ask before something is gone for good; where nobody can be asked, ``--yes`` must be there."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise click.UsageError(say("Deleting cannot be undone. Say --yes where nobody can be asked."))
+    click.confirm(say("Delete {what} and all files of it?", what=", ".join(ids)), abort=True, err=True)
 
 
 Callback = Callable[[click.Context, click.Parameter, Any], None]
@@ -145,6 +177,12 @@ def _into(name: str) -> Callback:
             setattr(root.obj, name, value)
 
     return keep
+
+
+def _spoken(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
+    if value:
+        speak(value)
+        _into("language")(context, parameter, value)
 
 
 def _no_color(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
@@ -175,8 +213,9 @@ def shared_options() -> list[click.Option]:
         click.Option(
             ["--lang", "language"],
             metavar="TAG",
-            help="Language of the server's sentences: en, zh-CN.",
-            callback=_into("language"),
+            help="Language of all messages (else AIGC_LANG): en, zh-CN.",
+            callback=_spoken,
+            envvar="AIGC_LANG",
             **common,
         ),
     ]

@@ -6,12 +6,13 @@ from typing import Any
 
 import click
 
-from aigc.cli import naming, settings, times, watching
+from aigc.cli import completing, naming, settings, times, watching
 from aigc.cli.session import EXIT_USAGE, Command, report, session
 from aigc.client import Client
 from aigc.errors import InvalidParams
 from aigc.records import TaskRecord
 from aigc.resources import Job
+from aigc.speech import say
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +36,14 @@ class Order:
         """The webhook as the server reads it."""
         if self.webhook is None:
             if self.webhook_events:
-                raise click.UsageError("--webhook-events needs --webhook.")
+                raise click.UsageError(say("--webhook-events needs --webhook."))
             return None
         chosen = [kind.strip() for kind in (self.webhook_events or "").split(",") if kind.strip()]
         return {"url": self.webhook, **({"events": chosen} if chosen else {})}
 
 
 @click.command(cls=Command)
-@click.argument("task")
+@click.argument("task", shell_complete=completing.tasks)
 @click.option("--data", metavar="PATH|ID", help="The dataset: a file to upload, or an id or name of one.")
 @click.option("-p", "pairs", metavar="KEY=VALUE", multiple=True, help="One setting; see them with: aigc tasks TASK.")
 @click.option("--params", "file", metavar="FILE|-", help="Settings as a JSON object; -p wins over it.")
@@ -68,7 +69,9 @@ def submit(task: str, **options: Any) -> int:
     try:
         chosen = _settings(client, client.tasks.get(task), order)
         if order.check:
-            client.jobs.check(task, chosen, preset=order.preset)
+            draft = client.jobs.check(task, chosen, preset=order.preset)
+            if session().wants_json:
+                session().show(draft, "")
             session().say("The settings are fine. Nothing was started.")
             return 0
         job = client.jobs.submit(
@@ -90,7 +93,7 @@ def started(job: Job, *, follow: bool) -> int:
     """Print a new job's id; watch it to its end where asked."""
     if not follow:
         session().show(job.raw, job.id)
-        session().say(f"Watch it: aigc jobs watch {job.id}")
+        session().say("Watch it: {command}", command=f"aigc jobs watch {job.id}")
         return 0
     if not session().wants_json:
         click.echo(job.id)
@@ -113,7 +116,7 @@ def _settings(client: Client, task: TaskRecord, order: Order) -> dict[str, Any]:
     if order.data:
         fields = task.inputs("dataset")
         if not fields:
-            raise click.UsageError(f"{task.task} reads no dataset, so --data has no meaning for it.")
+            raise click.UsageError(say("{task} reads no dataset, so --data has no meaning for it.", task=task.task))
         chosen[fields[0]] = dataset_id(client, order.data, check=order.check)
     return chosen
 
@@ -123,9 +126,9 @@ def dataset_id(client: Client, data: str, *, check: bool) -> str:
     path = Path(data).expanduser()
     if not path.is_file():
         if path.suffix and not data.startswith("@"):
-            raise click.UsageError(f"There is no file called {data}.")
+            raise click.UsageError(say("There is no file called {name}.", name=data))
         return naming.dataset(client, data).id
     if check:
-        raise click.UsageError("--check starts nothing, so it uploads nothing. Use the id of a dataset.")
-    session().say(f"Uploading {path.name} and checking it")
+        raise click.UsageError(say("--check starts nothing, so it uploads nothing. Use the id of a dataset."))
+    session().say("Uploading {name} and checking it", name=path.name)
     return client.datasets.upload(path).id

@@ -2,6 +2,8 @@
 
 import click
 
+from aigc.speech import say
+
 UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 
 
@@ -12,5 +14,5 @@ def seconds(_context: click.Context, _parameter: click.Parameter, value: str | N
     text = value.strip()
     number, unit = (text, "s") if text.isdigit() else (text[:-1], text[-1:])
     if not number.isdigit() or unit not in UNITS:
-        raise click.BadParameter(f"{text} is no time. Write 30s, 90m, 2h or 1d.")
+        raise click.BadParameter(say("{text} is no time. Write 30s, 90m, 2h or 1d.", text=text))
     return int(number) * UNITS[unit]

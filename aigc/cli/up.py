@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from aigc.address import home_directory
+from aigc.cli.processes import need_server
 from aigc.cli.session import Command
 from aigc.stack.home import StackError
 from aigc.stack.supervisor import Stack, Stopped, Wishes
@@ -38,6 +39,7 @@ def up(no_open: bool, **options: Any) -> int:
     All state is in one directory. Stop with Ctrl-C: running jobs save their state and go on at
     the next start.
     """
+    need_server()
     stack = Stack(wishes(options), click.echo)
     click.echo(f"AIGC Foundry {__version__}, state in {stack.home.path}")
     with stopped_by_signals(stack):

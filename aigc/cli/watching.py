@@ -3,61 +3,55 @@
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any
 
 import click
 
 from aigc import progress
 from aigc.cli import advice
-from aigc.cli.session import EXIT_JOB_FAILED, Session
+from aigc.cli.session import EXIT_JOB_FAILED, Session, complain
 from aigc.errors import ApiError, Unavailable
 from aigc.notebook import number
 from aigc.resources import Job
+from aigc.speech import say
 
-LINE_SECONDS = 10.0
 RECONNECT_SECONDS = 3.0
 AWAY_SECONDS = 600.0
 
 
-@dataclass
-class Lines:
-    """Plain progress: at once what is new in words, else a line every ten seconds."""
-
-    write: Callable[[str], None]
-    clock: Callable[[], float] = time.monotonic
-    _last: float = field(default=float("-inf"), repr=False)
-    _headline: str = field(default="", repr=False)
-
-    def show(self, job: Mapping[str, Any]) -> None:
-        """Write a line if it is due."""
-        now, headline = self.clock(), progress.headline(job)
-        if headline != self._headline or now - self._last >= LINE_SECONDS:
-            self._last, self._headline = now, headline
-            self.write(progress.line(job))
-
-
-def watch(session: Session, job: Job) -> Job:
+def watch(session: Session, job: Job, interval: float | None = None) -> Job:
     """Show how a job goes until it has ended. A lost connection is tried again.
 
     Ctrl-C ends the watching, never the job.
+
+    Args:
+        session: Where to show it.
+        job: What to watch.
+        interval: Seconds between two looks; without it the server tells every change at once.
     """
     try:
         if session.quiet or session.wants_json:
-            return keep_looking(session, job, lambda _: None)
+            return keep_looking(session, job, lambda _: None, interval)
         if sys.stderr.isatty():
             with progress.follow_on_screen(session.console(stderr=True)) as show:
-                keep_looking(session, job, show)
+                keep_looking(session, job, show, interval)
         else:
-            keep_looking(session, job, Lines(lambda text: click.echo(text, err=True)).show)
+            lines = progress.Lines(lambda text: click.echo(text, err=True))
+            keep_looking(session, job, lines.show, interval)
     except KeyboardInterrupt:
-        click.echo(f"Stopped watching; the job goes on. Cancel it with: aigc jobs cancel {job.id}", err=True)
+        stopped(job)
         raise
     return job
 
 
-def keep_looking(session: Session, job: Job, show: progress.Show) -> Job:
+def stopped(job: Job) -> None:
+    """Say that only the watching has ended."""
+    told = say("Stopped watching; the job goes on. Cancel it with: {command}", command=f"aigc jobs cancel {job.id}")
+    click.echo(told, err=True)
+
+
+def keep_looking(session: Session, job: Job, show: progress.Show, interval: float | None = None) -> Job:
     """Show a job at every look until it has ended, through outages of the server.
 
     Raises:
@@ -72,7 +66,7 @@ def keep_looking(session: Session, job: Job, show: progress.Show) -> Job:
 
     while not job.is_final:
         try:
-            for now in job.follow():
+            for now in job.follow(interval=interval):
                 seen(now.raw)
         except Unavailable:
             if away_since is None:
@@ -88,15 +82,16 @@ def conclude(session: Session, job: Job) -> int:
     """Say how a job ended and give the exit code for it."""
     if job.state == "succeeded":
         for line in figures(job.last_metrics):
-            session.say(line)
-        session.say(f"The job {job.id} succeeded.")
+            session.tell(line)
+        session.say("The job {job} succeeded.", job=job.id)
         return 0
-    said = (job.error or {}).get("detail") or f"The job {job.id} was {job.state}."
-    click.echo(f"Error: {said}", err=True)
-    session.say(f"See its log with: aigc jobs logs {job.id}")
+    said = (job.error or {}).get("detail") or say("The job {job} was cancelled.", job=job.id)
+    complain(str(said))
+    session.say("See its log with: {command}", command=f"aigc jobs logs {job.id}")
     if advice.suggested(job):
         with contextlib.suppress(ApiError):  # the job's end counts, not whether the server still answers
-            session.say(f"Try it with: {advice.command(job, session.client.tasks.get(job.task))}")
+            command = advice.command(job, session.client.tasks.get(job.task))
+            session.say("Try it with: {command}", command=command)
     return EXIT_JOB_FAILED
 
 

@@ -71,7 +71,11 @@ def play(asked: Asked) -> Answer:
     if path == "/tasks":
         return Answer(200, {"data": [TASK], "has_more": False, "next_cursor": None})
     if path.endswith("/logs"):
-        return Answer(200, b"epoch 1\nepoch 2\nsaved\n", {"Content-Type": "text/plain"})
+        at = "2026-01-31T12:00:00+00:00"
+        words = ["epoch 1", "epoch 2", "saved"]
+        found = [word for word in words if "q=" not in asked.path or asked.path.split("q=")[1].lower() in word]
+        lines = [{"seq": words.index(word) + 1, "at": at, "level": "info", "message": word} for word in found]
+        return Answer(200, {"data": lines, "has_more": False, "next_cursor": None})
     if path.startswith("/jobs/"):
         return Answer(200, {**job("succeeded"), "id": path.split("/")[2]})
     return problem(404, f"There is nothing at {path}.")
@@ -294,7 +298,7 @@ def test_deleting_is_not_done_by_accident(server: Scripted, capsys: pytest.Captu
 
 def test_logs_are_cut_and_searched(server: Scripted, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["jobs", "logs", ids(2), "--search", "EPOCH", "--tail", "1"]) == 0
-    assert capsys.readouterr().out == "epoch 2\n"
+    assert capsys.readouterr().out == "2026-01-31T12:00:00+00:00 info    epoch 2\n"
 
 
 def test_a_task_shows_its_settings(server: Scripted, capsys: pytest.CaptureFixture[str]) -> None:

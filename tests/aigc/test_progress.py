@@ -8,7 +8,7 @@ import pytest
 
 from aigc import progress
 from aigc.cli.demo import figures
-from aigc.cli.watching import LINE_SECONDS, Lines
+from aigc.progress import LINE_SECONDS, Lines
 from tests.aigc.scripted import Answer, in_turn, job, serving
 
 

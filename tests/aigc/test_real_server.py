@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 import aigc
 from aigc.cli import run, settings
 from jobs.engine import Engine
-from jobs.tables import Job
+from jobs.tables import Job, WebhookDelivery
 from jobs.webhooks import Webhook, deliveries
 from tests.web.acting import PNG, ActingWorker, picture_zip
 from tests.web.reading import read
@@ -82,8 +82,9 @@ def test_a_training_from_submit_to_files(
     assert job.last_metrics == {"loss": 0.01}
     assert job.dataset == dataset
     assert job.metrics()["loss"][0] == (0, 1.0)
-    assert [sample.step for sample in job.samples()] == [50]
-    assert job.samples()[0]._repr_png_() == PNG
+    assert job.samples().steps == [50]
+    assert job.samples().files[0]._repr_png_() == PNG
+    assert (job.samples()[-1].size, job.samples()[-1].info["step"]) == ((1, 1), 50)
     assert "half way" in job.logs()
     saved = job.download(tmp_path / "all")
     assert {path.name for path in saved} == {"weights.safetensors", "config.json", "samples.png", "report.json"}
@@ -107,15 +108,27 @@ def test_events_to_the_end_and_deliveries(
     assert [seq for seq, _ in seen] == list(range(1, len(seen) + 1))
     assert seen[-1][1] == "end"
     assert [event.seq for event in job.events(after=3)] == [seq for seq, _ in seen[3:]]
-    assert run(["jobs", "deliveries", job.id]) == 0
+    listed = ["webhooks", "deliveries", "list", job.id]
+    assert run(listed) == 0
     assert capsys.readouterr().out == ""
     with engine.db.begin() as session:
         session.get_one(Job, job.id).webhook = Webhook("https://a.example/in", ("end",)).stored()
     deliveries.enqueue(engine)
-    assert run(["jobs", "deliveries", job.id]) == 0
-    assert capsys.readouterr().out.split("\t")[:3] == [str(len(seen)), "pending", "0"]
-    assert run(["jobs", "deliveries", job.id, "--json", "seq,state"]) == 0
+    assert run(listed) == 0
+    delivery, *rest = capsys.readouterr().out.split("\t")
+    assert rest[:3] == [str(len(seen)), "pending", "0"]
+    assert run([*listed, "--json", "seq,state"]) == 0
     assert json.loads(capsys.readouterr().out) == [{"seq": len(seen), "state": "pending"}]
+    again = ["webhooks", "deliveries", "retry", job.id]
+    assert run(again) == 1
+    assert f"No delivery of the job {job.id} was given up." in capsys.readouterr().err
+    assert run([*again, delivery]) == 0
+    assert capsys.readouterr().out == f"{delivery}\n"
+    with engine.db.begin() as session:
+        session.get_one(WebhookDelivery, delivery).state = "failed"
+    assert run(again) == 0
+    assert capsys.readouterr().out == f"{delivery}\n"
+    assert job.deliveries()[0]["state"] == "pending"
 
 
 def test_a_webhook_that_is_not_allowed_is_told_in_the_servers_words(

@@ -1,0 +1,218 @@
+"""Commands on the real application: compare, logs, checks, deletions, export, completion, tokens."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+import threading
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import aigc
+from aigc.cli import FIELDS, run
+from aigc_models.base import Fault
+from jobs import tokens
+from jobs.engine import Engine
+from jobs.principal import Principal
+from tests.aigc.test_real_server import check_soon
+from tests.web.acting import ActingWorker, picture_zip
+from web import schemas
+
+Out = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def server(address: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[aigc.Client]:
+    for name in ("AIGC_TOKEN", "AIGC_TOKEN_FILE", "AIGC_HOME", "AIGC_LANG"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AIGC_URL", address)
+    with aigc.Client(address) as made:
+        yield made
+
+
+@pytest.fixture
+def trained(server: aigc.Client, worker: ActingWorker, dataset: str) -> aigc.Job:
+    """A job that has succeeded."""
+    job = server.jobs.submit("image_gan.train", dataset=dataset, epochs=2, name="first")
+    worker.train()
+    return job.refresh()
+
+
+def printed(capsys: Out) -> Any:
+    return json.loads(capsys.readouterr().out)
+
+
+def test_jobs_are_compared_where_they_differ(server: aigc.Client, trained: aigc.Job, dataset: str, capsys: Out) -> None:
+    other = trained.duplicate(name="second", epochs=3)
+    assert run(["jobs", "compare", "first", "second"]) == 0
+    rows = dict(line.split("\t", 1) for line in capsys.readouterr().out.splitlines())
+    assert rows["params.epochs"] == "2\t3"
+    assert rows["metrics.loss"] == "0.01\t"
+    assert "params.seed" not in rows
+    assert run(["jobs", "compare", "first", "second", "--all"]) == 0
+    assert f"params.dataset\t{dataset}\t{dataset}" in capsys.readouterr().out.splitlines()
+    assert run(["jobs", "compare", "first", "second", "--json"]) == 0
+    (epochs,) = (row for row in printed(capsys) if row["field"] == "params.epochs")
+    assert epochs == {"field": "params.epochs", "differs": True, "values": {trained.id: 2, other.id: 3}}
+    assert run(["jobs", "compare", "first"]) == 2
+    assert run(["jobs", "compare", "first", "first"]) == 0
+    assert "These jobs do not differ." in capsys.readouterr().err
+
+
+def test_a_log_is_filtered_and_followed(server: aigc.Client, worker: ActingWorker, dataset: str, capsys: Out) -> None:
+    job = server.jobs.submit("image_gan.train", dataset=dataset)
+    training = threading.Timer(0.0, worker.train)
+    training.start()
+    assert run(["jobs", "logs", job.id, "-f"]) == 0
+    training.join()
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.split(maxsplit=2)[1:] == ["info", "half way"]
+    for given, found in (["--search", "HALF"], True), (["--level", "error"], False), (["--search", "x"], False):
+        for follow in [], ["-f"]:
+            assert run(["jobs", "logs", job.id, *given, *follow]) == 0
+            assert ("half way" in capsys.readouterr().out) == found
+    assert run(["jobs", "logs", job.id, "--json", "level,message"]) == 0
+    assert printed(capsys) == [{"level": "info", "message": "half way"}]
+    assert job.logs(level="error") == ""
+    assert [one.message for one in job.log_lines(search="way")] == ["half way"]
+
+
+def test_watching_at_an_interval(server: aigc.Client, trained: aigc.Job, capsys: Out) -> None:
+    assert run(["jobs", "watch", trained.id, "--interval", "0.1"]) == 0
+    assert run(["jobs", "watch", trained.id, "--interval", "0"]) == 2
+
+
+def test_a_file_is_checked_and_nothing_of_it_is_kept(
+    server: aigc.Client, worker: ActingWorker, tmp_path: Path, capsys: Out
+) -> None:
+    (tmp_path / "shirts.zip").write_bytes(picture_zip())
+    checking = threading.Timer(0.0, check_soon, [worker])
+    checking.start()
+    assert run(["datasets", "check", "shirts.zip"]) == 0
+    checking.join()
+    assert "images, ready" in capsys.readouterr().out
+    assert server.datasets.list() == []
+
+
+def test_a_refused_file_names_its_faults_wherever_it_is_asked_for(
+    server: aigc.Client, worker: ActingWorker, tmp_path: Path, capsys: Out
+) -> None:
+    (tmp_path / "broken.zip").write_bytes(picture_zip())
+    fault = Fault(
+        "{file} is not an image.", {"file": "shirt/0.png"}, where={"file": "shirt/0.png"}, code="not-an-image"
+    )
+
+    def refuse() -> None:
+        while True:
+            try:
+                worker.fail("generation", "invalid_data", fault)
+            except AssertionError:
+                continue
+            return
+
+    for command in (["datasets", "add", "broken.zip"], ["datasets", "check", "broken.zip"]):
+        refusing = threading.Timer(0.0, refuse)
+        refusing.start()
+        assert run(command) == 1
+        refusing.join()
+        assert "Error: shirt/0.png is not an image." in capsys.readouterr().err
+    (left,) = server.datasets.list()  # of the one that was added; the one that was checked is gone
+    assert run(["datasets", "check", left.id]) == 1
+    told = capsys.readouterr()
+    assert "images, refused" in told.out
+    assert "Error: shirt/0.png is not an image." in told.err
+
+
+def test_datasets_and_models_are_deleted_unless_something_needs_them(
+    server: aigc.Client, worker: ActingWorker, trained: aigc.Job, dataset: str, capsys: Out
+) -> None:
+    assert run(["datasets", "delete", dataset]) == 2
+    assert run(["datasets", "delete", "--yes", dataset]) == 1
+    assert "Error: " in capsys.readouterr().err
+    model = str(trained.model)
+    assert run(["models", "delete", "--yes", model]) == 0
+    assert capsys.readouterr().out == f"{model} deleted\n"
+    assert run(["models", "show", model]) == 1
+    assert run(["datasets", "delete", "--yes", dataset]) == 0
+    assert server.datasets.list() == []
+
+
+def test_a_model_is_exported_as_one_file(server: aigc.Client, trained: aigc.Job, tmp_path: Path, capsys: Out) -> None:
+    assert run(["models", "export", "first"]) == 0
+    path = Path(capsys.readouterr().out.strip())
+    assert path == Path("first-v1.zip")
+    with zipfile.ZipFile(path) as packed:
+        assert set(packed.namelist()) == {"weights.safetensors", "config.json", "model.json"}
+        about = json.loads(packed.read("model.json"))
+        assert packed.read("weights.safetensors") == b"w" * 1000
+    assert (about["id"], about["metrics"], about["job"]) == (trained.model, {"loss": 0.01}, trained.id)
+    first = path.read_bytes()
+    assert run(["models", "export", "first"]) == 2
+    assert "--force" in capsys.readouterr().err
+    assert run(["models", "export", "first", "--force", "-o", str(tmp_path)]) == 0
+    assert path.read_bytes() == first
+    assert [left.name for left in tmp_path.glob(".*.part")] == []
+
+
+def test_json_is_given_by_whatever_acts(server: aigc.Client, dataset: str, tmp_path: Path, capsys: Out) -> None:
+    made = [server.jobs.submit("image_gan.train", dataset=dataset).id for _ in range(2)]
+    assert run(["jobs", "cancel", *made, "--json", "id,state"]) == 0
+    assert printed(capsys) == [{"id": job, "state": "cancelled"} for job in made]
+    assert run(["jobs", "retry", made[0], "--json=retried_from"]) == 0
+    assert printed(capsys) == [{"retried_from": made[0]}]
+    assert run(["submit", "image_gan.train", "-p", f"dataset={dataset}", "--check", "--json=params.epochs"]) == 0
+    assert printed(capsys) == {"params.epochs": server.tasks.get("image_gan.train").fields["epochs"]["default"]}
+
+
+def test_every_field_may_be_named_after_a_bare_json() -> None:
+    shown = (schemas.Job, schemas.Dataset, schemas.Model, schemas.Task, schemas.Delivery, schemas.LogLine)
+    fields = {field.alias or name for model in shown for name, field in model.model_fields.items()}
+    assert sorted(fields - FIELDS) == []
+
+
+def test_a_shell_completes_commands_and_ids(server: aigc.Client, trained: aigc.Job, tmp_path: Path) -> None:
+    """In a real shell: its script is read, and what it offers for a line is asked for."""
+    ask = f"""
+        eval "$(aigc completion bash)"
+        complete -p aigc
+        offered() {{ COMPREPLY=(); COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _aigc_completion aigc; echo "${{COMPREPLY[*]}}"; }}
+        offered aigc jobs com; offered aigc jobs list --sta; offered aigc jobs view {trained.id[:6]}
+        offered aigc submit image_gan.t
+    """
+    command = tmp_path / "bin" / "aigc"
+    command.parent.mkdir()
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m aigc "$@"\n')
+    command.chmod(0o755)
+    environment = {**os.environ, "PYTHONPATH": str(Path(aigc.__file__).parents[1])}
+    environment["PATH"] = f"{command.parent}:{environment['PATH']}"
+    done = subprocess.run(
+        ["bash", "-c", ask], env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+    _, *offers = done.stdout.splitlines()
+    assert offers == ["compare", "--state", trained.id, "image_gan.train"], done.stderr
+
+
+def test_a_token_is_asked_for_where_a_person_sits(server: aigc.Client, engine: Engine, tmp_path: Path) -> None:
+    _, secret = tokens.create(engine, Principal("default", "operator"), "test", "submit")
+    screen, terminal = pty.openpty()
+    environment = {**os.environ, "PYTHONPATH": str(Path(aigc.__file__).parents[1])}
+    command = [sys.executable, "-m", "aigc", "jobs", "list", "--json"]
+    asking = subprocess.Popen(
+        command, env=environment, stdin=terminal, stderr=terminal, stdout=subprocess.PIPE, start_new_session=True
+    )
+    os.close(terminal)
+    shown = b""
+    while b"Access token" not in shown:
+        shown += os.read(screen, 1024)
+    os.write(screen, secret.encode() + b"\n")
+    out, _ = asking.communicate(timeout=60)
+    os.close(screen)
+    assert asking.returncode == 0
+    assert json.loads(out) == []
+    assert secret.encode() not in shown
