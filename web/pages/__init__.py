@@ -5,6 +5,7 @@ from flask import Blueprint
 from web.pages import (
     api_docs,
     datasets,
+    documents,
     frame,
     help_pages,
     home,
@@ -21,6 +22,6 @@ from web.pages import (
 blueprint = Blueprint("pages", __name__)
 frame.init(blueprint)
 for part in (
-    home, job_list, new_job, job, job_actions, webhook, datasets, models, workers, tokens, help_pages, api_docs
+    home, job_list, new_job, job, job_actions, webhook, datasets, models, workers, tokens, help_pages, api_docs, documents
 ):  # fmt: skip
     blueprint.register_blueprint(part.blueprint)
