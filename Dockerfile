@@ -5,6 +5,7 @@ ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_NO_CACHE_DIR=1 AIGC_HOME=/d
 RUN useradd --uid 10001 --create-home aigc && install --directory --owner aigc /data
 WORKDIR /app
 COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY docs docs
 COPY aigc aigc
 COPY aigc_models aigc_models
 COPY jobs jobs

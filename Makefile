@@ -49,10 +49,16 @@ bench-engine: setup-dev ## Jobs a second, latency and submissions beside default
 bench-web: setup-dev ## Memory of the web process, latency of a warm generation
 	@$(PYTHON) -m benchmarks.web
 
+docs: setup-dev ## Build the documentation as a site in build/site; a broken link fails
+	@NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --quiet && echo "Open build/site/index.html"
+
+reference: setup-dev ## Write docs/reference/ anew from the code
+	@$(PYTHON) scripts/write_reference.py
+
 screenshots: setup-dev ## Make the pictures of the documentation from a running stack
 	@$(PYTHON) scripts/screenshots.py
 
 clean: ## Remove caches and build output, keep .venv and data
 	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis test-results
 
-.PHONY: help setup setup-dev demo up test lint format chaos mutations histories bench-images bench-engine bench-web screenshots clean
+.PHONY: help setup setup-dev demo up test lint format chaos mutations histories bench-images bench-engine bench-web docs reference screenshots clean

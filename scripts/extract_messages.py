@@ -25,6 +25,7 @@ from babel.messages.pofile import read_po, write_po  # noqa: E402
 from aigc_models import registry  # noqa: E402
 from aigc_models.data import uploads  # noqa: E402
 from aigc_models.data.starters import STARTERS  # noqa: E402
+from jobs import states as labels  # noqa: E402
 from jobs.errors import AigcError  # noqa: E402
 from web import failures, openapi  # noqa: E402
 from web.pages import api_docs, dataset_report, datasets, help_pages, home, names, problem_texts, states, tokens  # noqa: E402
@@ -90,6 +91,7 @@ def _python() -> Iterator[Message]:
 def _pages() -> Iterator[Message]:
     yield from (look.word for look in states.LOOKS.values())
     yield from states.HINTS.values()
+    yield labels.NO_WORKER  # ends with a command, so it does not read like a sentence
     for table in (names.OPERATIONS, names.VERBS, names.PHASES, names.CURVES, names.OUTCOMES, DELIVERY_STATES):
         yield from table.values()
     yield from (text for pair in names.PRESETS.values() for text in pair)

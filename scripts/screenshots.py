@@ -6,9 +6,10 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
 import aigc
@@ -18,6 +19,8 @@ ROOT = Path(__file__).resolve().parent.parent
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--hide-scrollbars"]
 WIDTH, HEIGHT = 1200, 800
+HEIGHTS = {"home": 900, "job": 1500, "dataset": 1100, "form": 1000, "model": 1200}
+COLOURS = 256  # of a picture; screens of text need no more, and files are a third of the size
 
 
 @dataclass(frozen=True)
@@ -38,23 +41,18 @@ def wanted(url: str) -> list[Shot]:
         trainings = [job for job in client.jobs.list(limit=None, state="succeeded") if job.task.endswith(".train")]
         datasets = [dataset for dataset in client.datasets.list(limit=20) if dataset.state == "ready"]
         models = list(client.models.list(limit=1))
-    shots = [Shot("home", "/"), Shot("jobs", "/jobs"), Shot("jobs-zh", "/jobs", language="zh-CN")]
+    pages = {"home": "/"}
     if trainings:
-        job = f"/jobs/{trainings[0].id}"
-        shots += [
-            Shot("job", job, height=1500),
-            Shot("job-dark", job, scheme="dark", height=1500),
-            Shot("job-zh", job, language="zh-CN", height=1500),
-            Shot("job-phone", job, scheme="dark", width=390, height=1600),
-        ]
+        pages["job"] = f"/jobs/{trainings[0].id}"
     if datasets:
-        shots += [
-            Shot("dataset", f"/datasets/{datasets[0].id}"),
-            Shot("form", f"/jobs/new/image_gan.train?dataset={datasets[0].id}"),
-        ]
+        pages["dataset"] = f"/datasets/{datasets[0].id}"
+        pages["form"] = f"/jobs/new/image_gan.train?dataset={datasets[0].id}"
     if models:
-        shots += [Shot("model", f"/models/{models[0].id}")]
-    return shots
+        pages["model"] = f"/models/{models[0].id}"
+    shots = [Shot(name, path, height=HEIGHTS[name]) for name, path in pages.items()]
+    shots += [Shot(f"{shot.name}-zh", shot.path, "zh-CN", height=shot.height) for shot in shots]
+    in_dark = [replace(shot, name=f"{shot.name}-dark", scheme="dark") for shot in shots if shot.path == pages.get("job")]
+    return shots + in_dark
 
 
 def take(browser: Browser, url: str, shots: Sequence[Shot], out: Path) -> list[Path]:
@@ -77,8 +75,16 @@ def take(browser: Browser, url: str, shots: Sequence[Shot], out: Path) -> list[P
         clip = {"x": 0, "y": 0, "width": shot.width, "height": min(whole, shot.height or whole)}
         page.screenshot(path=path, full_page=True, clip=clip)  # type: ignore[arg-type]
         context.close()
+        shrink(path)
         made.append(path)
     return made
+
+
+def shrink(path: Path) -> None:
+    """Store a picture with a palette."""
+    with Image.open(path) as picture:
+        small = picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+    small.save(path, optimize=True)
 
 
 def main() -> int:

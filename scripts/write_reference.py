@@ -1,44 +1,61 @@
-"""Write the pages of docs/reference/ that follow from the code.
+"""Write the pages of docs/reference/, which follow from the code, in both languages.
 
 .venv/bin/python scripts/write_reference.py
 """
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
-from pydantic_core import PydanticUndefined
-
-from jobs.settings import Settings
-
 ROOT = Path(__file__).resolve().parent.parent
-HEAD = """# Settings
+sys.path.insert(0, str(ROOT))
 
-Environment variables, read once when a process starts. All processes of one installation must agree on them.
-This page is written by `scripts/write_reference.py`.
+from scripts.reference import (  # noqa: E402
+    cli,
+    database,
+    error_codes,
+    http_api,
+    metrics,
+    python_client,
+    settings,
+    states,
+    tasks,
+)
+from scripts.reference.words import LANGUAGES, Words  # noqa: E402
 
-| variable | default | meaning |
-|---|---|---|
-"""
+FOLDER = ROOT / "docs" / "reference"
+WRITERS: dict[str, Callable[[Words], str]] = {
+    "cli": cli.page,
+    "database": database.page,
+    "error-codes": error_codes.page,
+    "http-api": http_api.page,
+    "metrics": metrics.page,
+    "python-client": python_client.page,
+    "settings": settings.page,
+    "states": states.page,
+    "tasks": tasks.page,
+}
 
 
-def settings_page() -> str:
-    """A row for every setting."""
-    rows = []
-    for name, field in Settings.model_fields.items():
-        default = "" if field.default in (None, "", PydanticUndefined) else f"`{field.default}`"
-        if field.default_factory is not None:
-            default = "number of cores"
-        rows.append(f"| `AIGC_{name.upper()}` | {default} | {field.description} |\n")
-    return HEAD + "".join(rows)
+def pages(locale: str) -> tuple[dict[Path, str], list[str]]:
+    """All pages in a language by their files, and the sentences that have no translation."""
+    words = Words(locale)
+    made = {FOLDER / f"{name}{LANGUAGES[locale]}": write(words).rstrip("\n") + "\n" for name, write in WRITERS.items()}
+    return made, list(dict.fromkeys(words.missing))
 
 
-PAGES = {ROOT / "docs" / "reference" / "settings.md": settings_page}
-
-
-def main() -> None:
-    """Write all pages."""
-    for path, page in PAGES.items():
-        path.write_text(page())
+def main() -> int:
+    """Write all pages; name what lacks a translation."""
+    lacking = 0
+    for locale in LANGUAGES:
+        made, missing = pages(locale)
+        for path, text in made.items():
+            path.write_text(text, encoding="utf-8")
+        lacking += len(missing)
+        for sentence in missing:
+            print(f"{locale}: no translation in scripts/reference/zh_Hans.po: {sentence}")
+    return 1 if lacking else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

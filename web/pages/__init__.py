@@ -6,6 +6,7 @@ from web.pages import (
     api_docs,
     compare,
     datasets,
+    documents,
     downloads,
     frame,
     help_pages,
@@ -27,7 +28,6 @@ blueprint = Blueprint("pages", __name__)
 frame.init(blueprint)
 for part in (
     home, job_list, compare, new_job, job, job_actions, job_details, downloads, report, webhook, datasets, models,
-    model_library, workers, tokens,
-    help_pages, api_docs,
+    model_library, workers, tokens, help_pages, api_docs, documents,
 ):  # fmt: skip
     blueprint.register_blueprint(part.blueprint)

@@ -6,10 +6,12 @@ from functools import cache
 from flask import Blueprint, render_template
 
 from jobs.errors import AigcError, NotFound
+from web import documents
 from web.pages.problem_examples import EXAMPLES, Example
 from web.pages.problem_texts import GROUPS, TOPICS
 from web.pages.snippets import server
 from web.pages.states import LOOKS
+from web.translate import language
 
 STATES: tuple[tuple[str, str], ...] = (
     ("queued", "It waits for a free worker."),
@@ -28,7 +30,8 @@ blueprint = Blueprint("help", __name__)
 @blueprint.get("/docs")
 def index() -> str:
     """Where to find what."""
-    return render_template("help.html", states=[(LOOKS[state], sentence) for state, sentence in STATES])
+    states = [(LOOKS[state], sentence) for state, sentence in STATES]
+    return render_template("help.html", states=states, sections=documents.contents(language()))
 
 
 @blueprint.get("/docs/problems")
