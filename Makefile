@@ -50,7 +50,7 @@ bench-images: setup-dev ## Quality and speed of the image families beside public
 bench-engine: setup-dev ## Jobs a second, latency and submissions beside default Celery and bare Flask
 	@$(PYTHON) -m benchmarks.engine
 
-bench-web: setup-dev ## Memory of the web process, latency of a warm generation
+bench-web: setup-dev ## Memory of the web process, pages with 10,000 jobs, 200 readers, a warm generation
 	@$(PYTHON) -m benchmarks.web
 
 screenshots: setup-dev ## Make the pictures of the documentation from a running stack

@@ -115,9 +115,7 @@ def test_every_page_is_accessible_in_chinese(browser: Browser, site: Site) -> No
 @pytest.mark.long
 @pytest.mark.checklist(1, 2, 4, 21)
 @pytest.mark.parametrize("locale", ["en-GB", "zh-CN"])
-def test_every_page_in_every_look(
-    browser: Browser, site: Site, locale: str, record_property: Note
-) -> None:
+def test_every_page_in_every_look(browser: Browser, site: Site, locale: str, record_property: Note) -> None:
     found = Findings()
     with visit(browser, site.url, locale=locale) as window:
         for name, page in opened(window, site):

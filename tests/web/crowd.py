@@ -11,7 +11,11 @@ from jobs.ids import new_id
 from jobs.principal import Principal
 from jobs.tables import Job, JobStatus
 
-TASKS = (("image_gan", "train", "training"), ("image_vae", "train", "training"), ("image_gan", "generate", "generation"))
+TASKS = (
+    ("image_gan", "train", "training"),
+    ("image_vae", "train", "training"),
+    ("image_gan", "generate", "generation"),
+)
 # One of each that runs or waits in five hundred, as in a place where most is done.
 MIX: tuple[JobStatus, ...] = ("succeeded",) * 9 + ("failed",) * 2 + ("cancelled",)
 OPEN_EVERY, OPEN = 50, ("queued", "running", "queued", "paused")
