@@ -54,7 +54,7 @@ class Installation:
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        settings = Settings(home=home, min_free_disk=0)
+        settings = Settings(home=home, min_free_disk=0, lease_seconds=3600)
         self.database = Database(settings.sql_url)
         migrate.upgrade(self.database)
         engine = Engine(settings, self.database, LocalStore(settings.artifacts), NotedDispatcher())

@@ -55,8 +55,10 @@ def refused_form(window: Visit, site: Site) -> Page:
     """The form, sent with faults."""
     page = window.open(site.pages["form"])
     page.get_by_label(page.locator("label[for=f-epochs]").inner_text()).fill("99999")
-    page.locator("main form button.primary").click()
-    page.locator("#problems").wait_for()
+    with page.expect_navigation() as arrived:
+        page.locator("main form button.primary").click()
+    assert arrived.value is not None
+    assert arrived.value.status == 422
     return page
 
 
@@ -64,8 +66,10 @@ def refused_body(window: Visit, site: Site) -> Page:
     """The form, sent with more than the server reads."""
     page = window.open(site.pages["form"])
     page.evaluate("() => { document.querySelector('[name=_key]').value = 'x'.repeat(1.1 * 2 ** 20); }")
-    with page.expect_navigation():
+    with page.expect_navigation() as arrived:
         page.evaluate("() => { document.querySelector('main form').submit(); }")
+    assert arrived.value is not None
+    assert arrived.value.status == 413
     return page
 
 
@@ -81,7 +85,7 @@ REFUSALS: Mapping[str, Callable[[Visit, Site], Page]] = {"422 form": refused_for
 
 
 def opened(window: Visit, site: Site) -> Iterator[tuple[str, Page]]:
-    """Every page, one after the other; the number of cases is what is checked, so none may be left out."""
+    """Every page, one after the other, and those that answer a form."""
     window.expect_status(*EXPECTED)
     for name, path in site.pages.items():
         page = window.open(path)
