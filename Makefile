@@ -40,13 +40,17 @@ mutations: setup-dev ## Take ten guards out of a copy, one at a time; the tests 
 histories: setup-dev ## Random histories and schedules on both databases, 500 of each and 50 steps long
 	@$(PYTHON) -m pytest -q tests/backends --hypothesis-profile long --timeout 3600
 
+check-ux: setup-dev ## The acceptance checklist in a real browser, shell and server; which of its 40 items hold
+	@scripts/setup_browser.sh
+	@$(PYTHON) -m tests.acceptance
+
 bench-images: setup-dev ## Quality and speed of the image families beside public examples
 	@$(PYTHON) -m benchmarks.images
 
 bench-engine: setup-dev ## Jobs a second, latency and submissions beside default Celery and bare Flask
 	@$(PYTHON) -m benchmarks.engine
 
-bench-web: setup-dev ## Memory of the web process, latency of a warm generation
+bench-web: setup-dev ## Memory of the web process, pages with 10,000 jobs, 200 readers, a warm generation
 	@$(PYTHON) -m benchmarks.web
 
 docs: setup-dev ## Build the documentation as a site in build/site; a broken link fails
@@ -61,4 +65,4 @@ screenshots: setup-dev ## Make the pictures of the documentation from a running 
 clean: ## Remove caches and build output, keep .venv and data
 	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis test-results
 
-.PHONY: help setup setup-dev demo up test lint format chaos mutations histories bench-images bench-engine bench-web docs reference screenshots clean
+.PHONY: help setup setup-dev demo up test lint format chaos mutations histories check-ux bench-images bench-engine bench-web docs reference screenshots clean

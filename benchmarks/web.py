@@ -1,9 +1,15 @@
-"""Memory of the web process after serving every page, and latency of a warm generation over HTTP.
+"""The web process: its memory after serving every page, what pages and their readers cost, warm generations.
 
-``python -m benchmarks.web``: the last line is JSON with ``web_rss_mib``, ``torch_in_web``,
-``generate_p50_ms`` and ``generate_p95_ms``. The stack is the real one with its default settings.
+``python -m benchmarks.web``: the last line is JSON. The stack is the real one with its default settings.
+
+- ``web_rss_mib``, ``torch_in_web``; ``generate_p50_ms``, ``generate_p95_ms`` of a warm generation over HTTP.
+- With 10,000 jobs: ``jobs_page_p95_ms`` of a request for the list, ``first_load_kib`` of all it loads.
+- 200 ``pollers`` at 1 Hz on the live part of a running job: ``poll_p99_ms``, ``poll_errors``, ``rss_growth_mib``;
+  ``poll_late`` are requests that the client itself sent too late.
+- ``*_cpu_ms``: processor time of the web process for one request, for machines that do other work, too.
 """
 
+import argparse
 import json
 import re
 import statistics
@@ -16,6 +22,7 @@ from typing import Any
 import httpx
 import psutil
 
+from benchmarks import pages
 from tests.chaos.processes import Stack
 
 RUNS, WARM_UP, IMAGES = 50, 5, 16
@@ -27,6 +34,20 @@ PAGE_LIMIT = 300
 
 def main() -> None:
     """Start the stack, make a model, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", choices=("stack", "pages"), help="one part of it")
+    options = parser.parse_args()
+    result: dict[str, Any] = {}
+    if options.only != "stack":
+        with tempfile.TemporaryDirectory(prefix="aigc-bench-") as directory:
+            result |= pages.measure(Path(directory))
+    if options.only != "pages":
+        result |= _stack()
+    print(json.dumps(result))
+
+
+def _stack() -> dict[str, Any]:
+    """Memory and generations of the whole stack."""
     with (
         tempfile.TemporaryDirectory(prefix="aigc-bench-") as directory,
         Stack(Path(directory), web=True) as stack,
@@ -36,22 +57,21 @@ def main() -> None:
         with httpx.Client(base_url=address, timeout=120, follow_redirects=True) as http:
             model = _model(http)
             latencies = _generations(http, model)
-            pages = _every_page(http)
+            served = _every_page(http)
         processes = [psutil.Process(stack.web.pid), *psutil.Process(stack.web.pid).children(recursive=True)]
         resident = [process.memory_info().rss / 2**20 for process in processes]
         maps = "".join(Path(f"/proc/{process.pid}/maps").read_text() for process in processes)
     quantiles = statistics.quantiles(latencies, n=20)
-    print(f"served {pages} pages; resident MiB of each web process: {[round(size, 1) for size in resident]}")
-    result = {
+    print(f"served {served} pages; resident MiB of each web process: {[round(size, 1) for size in resident]}")
+    return {
         "web_rss_mib": round(max(resident), 1),
         "torch_in_web": "torch" in maps,
         "generate_p50_ms": round(statistics.median(latencies), 1),
         "generate_p95_ms": round(quantiles[18], 1),
         "runs": RUNS,
         "images": IMAGES,
-        "pages": pages,
+        "pages": served,
     }
-    print(json.dumps(result))
 
 
 def _model(http: httpx.Client) -> str:

@@ -104,7 +104,7 @@ class Posted:
 
 def defaults(params: type[Params], preset: str = "") -> dict[str, Any]:
     """What the settings are when nobody changes anything."""
-    schema = params.model_json_schema()["properties"]
+    schema = _schema(params)["properties"]
     values = {name: field["default"] for name, field in schema.items() if field.get("default") is not None}
     return values | dict(params.presets.get(preset, {}))
 
@@ -116,7 +116,7 @@ def first_preset(params: type[Params]) -> str:
 
 def read(params: type[Params], sent: Mapping[str, str]) -> Posted:
     """Read a posted form: only the task's own fields, and only those that were changed."""
-    schema = params.model_json_schema()
+    schema = _schema(params)
     base, preset = sent.get("_base", ""), sent.get("_preset", "")
     typed = {name: sent.get(name, "") for name in schema["properties"]}
     left_alone = defaults(params, base)

@@ -1,13 +1,14 @@
 """A real Chromium, and what is asked of every page: no accessibility fault, no overflow, no foreign host, no error."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Request
+from playwright.sync_api import TimeoutError as Slow
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = [
@@ -35,14 +36,15 @@ class Visit:
 
     context: BrowserContext
     host: str
-    faults: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    foreign: list[str] = field(default_factory=list)
     expected: list[str] = field(default_factory=list)
 
     def open(self, path: str) -> Page:
         """Open a page of the site in a new tab."""
         page = self.context.new_page()
         page.on("console", self._heard)
-        page.on("pageerror", lambda error: self.faults.append(f"{page.url}: {error}"))
+        page.on("pageerror", lambda error: self.errors.append(f"{page.url}: {error}"))
         page.on("request", self._asked)
         page.goto(self.host + path)
         return page
@@ -53,11 +55,11 @@ class Visit:
 
     def _heard(self, message: ConsoleMessage) -> None:
         if message.type == "error" and not any(text in message.text for text in self.expected):
-            self.faults.append(f"{message.location.get('url', '')}: {message.text}")
+            self.errors.append(f"{message.location.get('url', '')}: {message.text}")
 
     def _asked(self, request: Request) -> None:
         if not request.url.startswith((self.host, "data:", "blob:")):
-            self.faults.append(f"request to {request.url}")
+            self.foreign.append(f"request to {request.url}")
 
 
 @contextmanager
@@ -70,7 +72,14 @@ def visit(browser: Browser, host: str, **options: Any) -> Iterator[Visit]:
         yield window
     finally:
         context.close()
-    assert not window.faults, "\n".join(window.faults)
+    faults = window.errors + window.foreign
+    assert not faults, "\n".join(faults)
+
+
+def settled(page: Page) -> Page:
+    """Wait until the page's pictures have come; lists that ask again and again never fall silent."""
+    page.wait_for_function("() => [...document.images].every((image) => image.complete || image.loading === 'lazy')")
+    return page
 
 
 def axe(page: Page) -> list[str]:
@@ -91,7 +100,9 @@ def _axe_source() -> str:
 
 
 def overflow(page: Page) -> int:
-    """Pixels by which a page is wider than the window."""
+    """Pixels by which a page stays wider than the window; charts take a moment to follow it."""
+    with suppress(Slow):
+        page.wait_for_function("() => document.documentElement.scrollWidth <= window.innerWidth", timeout=3_000)
     wide: int = page.evaluate("() => document.documentElement.scrollWidth - window.innerWidth")
     return max(0, wide)
 
@@ -107,3 +118,49 @@ def small_targets(page: Page) -> list[str]:
         .map((el) => el.outerHTML.slice(0, 120))"""
     )
     return found
+
+
+def clipped(page: Page) -> list[str]:
+    """Texts that are cut off because their box does not grow with them."""
+    found: list[str] = page.evaluate(
+        """() => [...document.querySelectorAll('main *, header *, footer *')]
+        .filter((el) => el.checkVisibility() && !el.closest('.vh, svg, pre, .scroll, nav.places') && el.innerText)
+        .filter((el) => getComputedStyle(el).overflow !== 'visible')
+        .filter((el) => el.scrollWidth > el.clientWidth + 1 || el.scrollHeight > el.clientHeight + 1)
+        .map((el) => el.outerHTML.slice(0, 120))"""
+    )
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Where the focus is.
+
+    Attributes:
+        at: Name of the element.
+        text: How it begins.
+        outlined: Whether the focus is seen.
+        covered: Whether something else lies on top of it.
+    """
+
+    at: str
+    text: str
+    outlined: bool
+    covered: bool
+
+
+def stop(page: Page) -> Stop:
+    """What has the focus now."""
+    found = page.evaluate(
+        """() => { const el = document.activeElement; const body = el === document.body;
+        const box = el.getBoundingClientRect();
+        const drawn = [el, el.closest('label')].filter(Boolean).map((one) => getComputedStyle(one))
+            .some((style) => style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2);
+        const x = Math.min(Math.max(box.left + Math.min(box.width / 2, 20), 0), innerWidth - 1);
+        const ys = [box.top + 2, box.top + box.height / 2, box.bottom - 2].filter((y) => y >= 0 && y < innerHeight);
+        const own = (y) => { const top = document.elementFromPoint(x, y);
+            return top && (el.contains(top) || top.contains(el) || el.closest('label')?.contains(top)); };
+        return {at: el.tagName, text: el.innerText?.trim().slice(0, 40) ?? el.name, outlined: body || drawn,
+            covered: !body && !ys.some(own)}; }"""
+    )
+    return Stop(**found)

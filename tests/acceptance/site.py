@@ -10,6 +10,7 @@ from zipfile import ZipFile
 
 import numpy as np
 from PIL import Image
+from pydantic import SecretStr
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from aigc_models.base import Fault
@@ -56,15 +57,20 @@ class Site:
 
     Attributes:
         home: Directory of its state.
+        token: What its visitors must show; nothing where it is open.
         pages: Addresses by what is on them.
     """
 
     home: Path
+    token: str = ""
     port: int = 0
     pages: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.settings = Settings(home=self.home, min_free_disk=0, web_threads=8, retry_seconds=0)
+        shown = SecretStr(self.token) if self.token else None
+        # the played worker never loses a job that a test looks at for long
+        calm = {"retry_seconds": 0, "lease_seconds": 3600}
+        self.settings = Settings(home=self.home, token=shown, min_free_disk=0, web_threads=8, **calm)
         database = Database(self.settings.sql_url)
         migrate.upgrade(database)
         self.engine = Engine(self.settings, database, LocalStore(self.settings.artifacts), NotedDispatcher())
@@ -185,6 +191,8 @@ class Site:
         running, lease = self.training("running-gan")
         self.go(lease, range(10, 250, 10), sample=True)
         queued = self.submit("queued-gan", dataset=dataset)
+        wish = Submission("image_gan.train", {"dataset": dataset}, "quick", "blocked-gan", after=(queued,))
+        blocked = submit(self.engine, SOMEBODY, wish).job.id
         self.pages = {
             "home": "/",
             "jobs": "/jobs",
@@ -197,10 +205,13 @@ class Site:
             "cancelled": f"/jobs/{cancelled}",
             "running": f"/jobs/{running}",
             "queued": f"/jobs/{queued}",
+            "blocked": f"/jobs/{blocked}",
             "made": f"/jobs/{made}",
             "cancel": f"/jobs/{running}/cancel",
             "edit": f"/jobs/{job}/edit",
             "tagged": "/jobs?tag=baseline",
+            "delete": f"/jobs/{failed}/delete",
+            "duplicate": f"/jobs/new/image_gan.train?from={failed}",
             "datasets": "/datasets",
             "upload": "/datasets/new",
             "dataset": f"/datasets/{dataset}",
@@ -214,6 +225,7 @@ class Site:
             "problem": "/docs/problems/diverged",
             "api": "/docs/api",
             "404": "/nope",
+            "422": "/jobs?cursor=abc",
         }
         return self
 

@@ -2,15 +2,14 @@
 
 import re
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, FilePayload, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, FilePayload, Route, expect
 
 from aigc_models.image_gan.params import ImageGanTrain
 from scripts import screenshots
-from tests.acceptance.browsing import axe, launch, overflow, small_targets, visit
+from tests.acceptance.browsing import axe, settled, visit
 from tests.acceptance.site import Site
 from tests.web.acting import picture_zip
 from web.pages.datasets import PIECE
@@ -19,89 +18,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.ma
 
 expect.set_options(timeout=20_000)
 QUICK = ImageGanTrain.presets["quick"]
-VARIANTS = (("light", 1200), ("dark", 390), ("light", 320))
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        found = launch(playwright)
-        yield found
-        found.close()
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    made = Site(tmp_path_factory.mktemp("site"))
-    made.fill()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def own_site(tmp_path: Path) -> Iterator[Site]:
-    """A site of the test's own, for tests that change what others look at."""
-    made = Site(tmp_path)
-    yield made
-    made.close()
-
-
-def settled(page: Page) -> Page:
-    """Wait until the page's pictures have come; lists that ask again and again never fall silent."""
-    page.wait_for_function("() => [...document.images].every((image) => image.complete || image.loading === 'lazy')")
-    return page
-
-
-def test_every_page_is_accessible_and_fits(browser: Browser, site: Site) -> None:
-    problems = []
-    with visit(browser, site.url) as window:
-        window.expect_status(404)
-        for name, path in site.pages.items():
-            page = settled(window.open(path))
-            problems += [f"{name}: small {target}" for target in small_targets(page)]
-            for scheme, width in VARIANTS:
-                page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-                page.set_viewport_size({"width": width, "height": 800})
-                problems += [f"{name} {scheme} {width}: {fault}" for fault in axe(page)]
-                if overflow(page):
-                    problems.append(f"{name} {scheme} {width}: {overflow(page)} px too wide")
-            page.close()
-    assert not problems, "\n".join(problems)
-
-
-def test_every_page_is_accessible_in_chinese(browser: Browser, site: Site) -> None:
-    problems = []
-    with visit(browser, site.url, locale="zh-CN", viewport={"width": 390, "height": 800}) as window:
-        window.expect_status(404)
-        for name, path in site.pages.items():
-            page = settled(window.open(path))
-            assert page.locator("html").get_attribute("lang") == "zh-CN"
-            problems += [f"{name}: {fault}" for fault in axe(page)]
-            if overflow(page):
-                problems.append(f"{name}: {overflow(page)} px too wide")
-            page.close()
-    assert not problems, "\n".join(problems)
-
-
-def test_every_tab_stop_is_seen(browser: Browser, site: Site) -> None:
-    with visit(browser, site.url) as window:
-        page = settled(window.open(site.pages["finished"]))
-        seen = []
-        for _ in range(60):
-            page.keyboard.press("Tab")
-            where = page.evaluate(
-                """() => { const el = document.activeElement; const box = el.getBoundingClientRect();
-                const style = getComputedStyle(el); const bar = document.querySelector('.top').getBoundingClientRect();
-                const outline = style.outlineStyle !== 'none' || el.tagName === 'BODY';
-                const below = el.closest('.top, .skip') || el.tagName === 'BODY' || box.bottom > bar.bottom;
-                return {text: el.textContent.trim().slice(0, 30), outline, hidden: !below}; }"""
-            )
-            seen.append(where)
-        assert seen[0]["text"] == "Skip to main content"
-        assert [one for one in seen if not one["outline"]] == []
-        assert [one for one in seen if one["hidden"]] == []
-
-
+@pytest.mark.checklist(5, 9)
 def test_a_running_job_moves_by_itself_to_its_end(browser: Browser, own_site: Site) -> None:
     job, lease = own_site.training("digits-gan")
     with visit(browser, own_site.url) as window:
@@ -126,6 +45,7 @@ def test_a_running_job_moves_by_itself_to_its_end(browser: Browser, own_site: Si
         assert [url for url in asked if "/live" in url] == []
 
 
+@pytest.mark.checklist(6)
 def test_focus_and_selection_survive_what_moves(browser: Browser, own_site: Site) -> None:
     job, lease = own_site.training("digits-gan")
     own_site.go(lease, range(10, 60, 10))
@@ -145,6 +65,7 @@ def test_focus_and_selection_survive_what_moves(browser: Browser, own_site: Site
         expect(log).to_contain_text("step 100 g_loss=")
 
 
+@pytest.mark.checklist(9)
 def test_a_hidden_tab_does_not_ask(browser: Browser, own_site: Site) -> None:
     job, _ = own_site.training("digits-gan")
     with visit(browser, own_site.url) as window:
@@ -167,6 +88,7 @@ def test_a_hidden_tab_does_not_ask(browser: Browser, own_site: Site) -> None:
             pass
 
 
+@pytest.mark.checklist(10)
 def test_a_lost_server_is_said_and_waited_for(browser: Browser, own_site: Site) -> None:
     job, lease = own_site.training("digits-gan")
     with visit(browser, own_site.url) as window:
@@ -180,6 +102,7 @@ def test_a_lost_server_is_said_and_waited_for(browser: Browser, own_site: Site) 
         expect(page.get_by_text("Connection lost.")).to_have_count(0)
 
 
+@pytest.mark.checklist(12)
 def test_a_bad_form_tells_everything_and_keeps_what_was_typed(browser: Browser, site: Site) -> None:
     with visit(browser, site.url) as window:
         window.expect_status(422)
@@ -213,6 +136,7 @@ def test_presets_come_into_view_and_leave_changed_values_alone(browser: Browser,
         expect(page.get_by_label("Epochs")).to_have_value("4000")
 
 
+@pytest.mark.checklist(13, 14)
 def test_from_the_form_to_the_job_with_one_double_click(browser: Browser, own_site: Site) -> None:
     dataset = own_site.dataset()
     with visit(browser, own_site.url) as window:
@@ -227,6 +151,7 @@ def test_from_the_form_to_the_job_with_one_double_click(browser: Browser, own_si
         expect(page.get_by_label("Name of the job")).to_have_value("clicked twice")
 
 
+@pytest.mark.checklist(15)
 def test_cancel_asks_once(browser: Browser, own_site: Site) -> None:
     job, lease = own_site.training("digits-gan")
     with visit(browser, own_site.url) as window:
@@ -257,6 +182,7 @@ def test_new_jobs_are_announced_and_no_row_jumps(browser: Browser, own_site: Sit
         expect(page.locator("tbody tr").first).to_contain_text("second")
 
 
+@pytest.mark.checklist(16)
 def test_an_upload_goes_to_its_check_and_a_bad_one_says_why(browser: Browser, own_site: Site) -> None:
     with visit(browser, own_site.url) as window:
         window.expect_status(415)
@@ -328,6 +254,7 @@ def test_an_upload_in_pieces_can_be_stopped(browser: Browser, own_site: Site) ->
             route.abort()
 
 
+@pytest.mark.checklist(20)
 def test_samples_and_tabs_work_by_keyboard(browser: Browser, site: Site) -> None:
     with visit(browser, site.url) as window:
         page = window.open(site.pages["finished"])
@@ -361,6 +288,7 @@ def test_keys_lead_to_search_and_new_job_unless_switched_off(browser: Browser, s
         expect(page).to_have_url(re.compile("/docs$"))
 
 
+@pytest.mark.checklist(19)
 def test_the_theme_can_be_forced_and_the_chart_follows(browser: Browser, site: Site) -> None:
     with visit(browser, site.url) as window:
         page = settled(window.open(site.pages["finished"]))
@@ -376,6 +304,7 @@ def test_the_theme_can_be_forced_and_the_chart_follows(browser: Browser, site: S
         page.wait_for_function(bright)
 
 
+@pytest.mark.checklist(20)
 def test_the_numbers_of_a_chart_are_there_without_it(browser: Browser, site: Site) -> None:
     with visit(browser, site.url, java_script_enabled=False) as window:
         page = window.open(site.pages["finished"])
@@ -386,6 +315,7 @@ def test_the_numbers_of_a_chart_are_there_without_it(browser: Browser, site: Sit
             expect(page.locator(f"[data-snippet={panel}]")).to_be_visible()
 
 
+@pytest.mark.checklist(11)
 def test_everything_works_without_javascript(browser: Browser, own_site: Site) -> None:
     dataset = own_site.dataset()
     with visit(browser, own_site.url, java_script_enabled=False) as window:
@@ -410,6 +340,7 @@ def test_everything_works_without_javascript(browser: Browser, own_site: Site) -
         expect(page.locator("#state")).to_contain_text("正在停止")
 
 
+@pytest.mark.checklist(7)
 def test_nine_tabs_of_running_jobs_all_load(browser: Browser, site: Site) -> None:
     with visit(browser, site.url) as window:
         pages = [window.open(site.pages["running"]) for _ in range(9)]
@@ -417,6 +348,7 @@ def test_nine_tabs_of_running_jobs_all_load(browser: Browser, site: Site) -> Non
             expect(page.locator("#state")).to_contain_text("Running")
 
 
+@pytest.mark.checklist(8)
 def test_parallel_polls_do_not_disturb_each_other(site: Site) -> None:
     """Many readers of one part get the same tag: nothing that changes by itself is in it."""
     tags: set[str] = set()

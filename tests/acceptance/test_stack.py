@@ -151,6 +151,7 @@ def test_a_wrong_setting_is_told_before_anything_starts(up: Up, dataset: str) ->
     assert up.run("jobs", "list", "-q", "-L", "100") == before
 
 
+@pytest.mark.checklist(15)
 def test_cancelling_a_running_job(up: Up, dataset: str) -> None:
     job = up.run("submit", "image_gan.train", "--data", dataset, "-p", "epochs=5000", "--name", "endless")
     up.run("jobs", "cancel", job)

@@ -31,6 +31,7 @@ def headings(page: Path) -> list[int]:
     return [len(line) - len(line.lstrip("#")) for line in prose.splitlines() if line.startswith("#")]
 
 
+@pytest.mark.checklist(40)
 def test_both_languages_have_the_same_parts() -> None:
     assert headings(README) == headings(CHINESE)
     for language in ("bash", "python", "text"):
@@ -66,6 +67,7 @@ def write_pictures(path: Path) -> None:
             archive.writestr(f"{'shoes' if number % 2 else 'shirts'}/{number}.png", png(photo[None]))
 
 
+@pytest.mark.checklist(40)
 @pytest.mark.stack
 @pytest.mark.timeout(300)
 def test_the_commands_on_own_pictures_work(up: Up, tmp_path: Path) -> None:
@@ -77,6 +79,7 @@ def test_the_commands_on_own_pictures_work(up: Up, tmp_path: Path) -> None:
         _run(up, tmp_path, sys.executable, "-m", "aigc", *arguments)
 
 
+@pytest.mark.checklist(40)
 @pytest.mark.stack
 @pytest.mark.timeout(300)
 def test_the_python_lines_work(up: Up, tmp_path: Path) -> None:
@@ -85,6 +88,7 @@ def test_the_python_lines_work(up: Up, tmp_path: Path) -> None:
     _run(up, tmp_path, sys.executable, "-c", lines)
 
 
+@pytest.mark.checklist(40)
 @pytest.mark.stack
 def test_the_curl_line_submits_a_job(up: Up, tmp_path: Path) -> None:
     dataset = up.run("datasets", "list", "--json", "id").split('"')[3]

@@ -22,6 +22,7 @@ def content(files: dict[str, str], name: str) -> str:
     return f"/api/v1/artifacts/{files[name]}/content"
 
 
+@pytest.mark.checklist(34)
 def test_whole_file_with_its_checksum(client: FlaskClient, files: dict[str, str]) -> None:
     reply = client.get(content(files, "model/weights.safetensors"))
     assert reply.data == b"w" * 1000
@@ -38,6 +39,7 @@ def test_only_pictures_open_in_the_browser(client: FlaskClient, files: dict[str,
     assert client.get(content(files, "report.json")).headers["Content-Disposition"].startswith("attachment")
 
 
+@pytest.mark.checklist(34)
 @pytest.mark.parametrize(
     ("asked", "status", "size", "range_"),
     [
@@ -64,6 +66,7 @@ def test_known_bytes_are_not_sent_again(client: FlaskClient, files: dict[str, st
     assert (reply.status_code, reply.data) == (304, b"")
 
 
+@pytest.mark.checklist(34)
 def test_another_type_than_asked_for(client: FlaskClient, files: dict[str, str]) -> None:
     reply = client.get(content(files, "samples.png"), headers={"Accept": "application/json"})
     assert (reply.status_code, reply.get_json()["code"]) == (406, "not-acceptable")

@@ -53,6 +53,7 @@ def test_upload_waits_for_the_check(app: Flask, worker: ActingWorker) -> None:
     assert reply.headers["Preference-Applied"] == "wait=20"
 
 
+@pytest.mark.checklist(16)
 def test_a_refused_file_lists_its_faults(app: Flask, client: FlaskClient, worker: ActingWorker) -> None:
     fault = Fault("The image {file} is cut off.", {"file": "a.png"}, where={"file": "a.png"}, code="broken-image")
 

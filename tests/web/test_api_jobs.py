@@ -24,6 +24,7 @@ def pointers(body: Any) -> list[str]:
     return [error.get("pointer") for error in body["errors"]]
 
 
+@pytest.mark.checklist(25)
 def test_submit_is_accepted_with_its_address(client: FlaskClient, dataset: str) -> None:
     reply = submit_training(client, dataset, name="clothes")
     assert reply.status_code == 202
@@ -40,6 +41,7 @@ def test_submit_is_accepted_with_its_address(client: FlaskClient, dataset: str) 
     assert reply.get_json()["queue"] == {"name": "training.cpu", "position": 1, "starts_in_seconds": None}
 
 
+@pytest.mark.checklist(29, 31)
 def test_submit_tells_every_fault_with_its_place_and_a_guess(client: FlaskClient, dataset: str) -> None:
     params = {"dataset": dataset, "epocs": 5, "epochs": 0, "batch_size": "8"}
     reply = client.post("/api/v1/jobs", json={"task": "image_gan.train", "params": params})
@@ -57,6 +59,7 @@ def test_a_preset_lies_beneath_the_params(client: FlaskClient, dataset: str) -> 
     assert {name: reply.get_json()["params"][name] for name in quick} == dict(quick)
 
 
+@pytest.mark.checklist(29)
 @pytest.mark.parametrize(
     ("data", "content_type", "status", "code"),
     [
@@ -95,6 +98,7 @@ def test_inputs_that_do_not_exist_or_do_not_fit(client: FlaskClient) -> None:
     assert client.post("/api/v1/jobs", json=body).status_code == 422
 
 
+@pytest.mark.checklist(30)
 def test_validate_only_creates_nothing(client: FlaskClient, dataset: str) -> None:
     body = {"task": "image_gan.train", "params": {"dataset": dataset, "epochs": 3}}
     reply = client.post("/api/v1/jobs?validate_only=true", json=body)
@@ -105,6 +109,7 @@ def test_validate_only_creates_nothing(client: FlaskClient, dataset: str) -> Non
     assert client.get("/api/v1/jobs?task=image_gan.train").get_json()["data"] == []
 
 
+@pytest.mark.checklist(26)
 def test_the_same_key_gives_the_same_job(app: Flask, client: FlaskClient, dataset: str) -> None:
     body = {"task": "image_gan.train", "params": {"dataset": dataset}}
     headers = {"Idempotency-Key": "once"}
@@ -143,6 +148,7 @@ def test_cancel_after_sets_the_deadline(client: FlaskClient, dataset: str) -> No
     assert job["expires_at"] > job["created_at"]
 
 
+@pytest.mark.checklist(27)
 def test_etag_changes_with_the_job(client: FlaskClient, dataset: str, worker: ActingWorker) -> None:
     job = submit_training(client, dataset).get_json()["id"]
     first = client.get(f"/api/v1/jobs/{job}")
@@ -159,6 +165,7 @@ def test_etag_changes_with_the_job(client: FlaskClient, dataset: str, worker: Ac
     assert changed.get_json()["metrics"] == {"loss": 0.01}
 
 
+@pytest.mark.checklist(30)
 def test_waiting_ends_with_the_job(app: Flask, client: FlaskClient, dataset: str, worker: ActingWorker) -> None:
     body = {"task": "image_gan.train", "params": {"dataset": dataset}}
 
@@ -177,6 +184,7 @@ def test_waiting_ends_with_the_job(app: Flask, client: FlaskClient, dataset: str
     assert reply.headers["Preference-Applied"] == "wait=20"
 
 
+@pytest.mark.checklist(30)
 def test_waiting_gives_up_in_time(client: FlaskClient, dataset: str) -> None:
     body = {"task": "image_gan.train", "params": {"dataset": dataset}}
     reply = client.post("/api/v1/jobs", json=body, headers={"Prefer": "respond-async, wait=1"})
@@ -208,6 +216,7 @@ def test_a_change_that_has_come_already_is_not_waited_for(
     assert (changed.status_code, changed.get_json()["state"]) == (200, "running")
 
 
+@pytest.mark.checklist(28)
 def test_lists_are_walked_once_while_new_jobs_arrive(client: FlaskClient, dataset: str) -> None:
     made = [submit_training(client, dataset).get_json()["id"] for _ in range(7)]
     seen: list[str] = []
@@ -265,6 +274,7 @@ def test_unknown_jobs(client: FlaskClient, job: str, part: str) -> None:
     assert reply.get_json()["code"] in ("job-not-found", "not-found")
 
 
+@pytest.mark.checklist(32)
 def test_cancel(client: FlaskClient, dataset: str, worker: ActingWorker) -> None:
     queued = submit_training(client, dataset).get_json()["id"]
     assert client.post(f"/api/v1/jobs/{queued}/cancel").status_code == 200

@@ -29,12 +29,14 @@ def test_tags(asked: str, tag: str | None) -> None:
     assert i18n.tag_of(asked) == tag
 
 
+@pytest.mark.checklist(18)
 def test_the_browser_decides_at_first(client: FlaskClient) -> None:
     assert read(client, "/jobs", Accept_Language="zh-CN,zh;q=0.9").has("html", lang="zh-CN")
     assert read(client, "/jobs", Accept_Language="fr, zh-TW;q=0.5").has("html", lang="zh-CN")
     assert read(client, "/jobs", Accept_Language="fr").has("html", lang="en")
 
 
+@pytest.mark.checklist(18)
 def test_a_choice_is_remembered_and_wins(client: FlaskClient) -> None:
     assert read(client, "/jobs?lang=zh").has("html", lang="zh-CN")
     assert read(client, "/jobs").has("html", lang="zh-CN")
@@ -63,6 +65,7 @@ def test_api_errors_speak_the_readers_language(client: FlaskClient) -> None:
     assert reply.get_json()["errors"][0]["detail"] == "缺少数据集。请选择一个值。"
 
 
+@pytest.mark.checklist(18)
 def test_every_sentence_is_translated() -> None:
     """Run as its own process: collecting imports the whole web package's declarations anew."""
     command = [sys.executable, str(ROOT / "scripts" / "extract_messages.py"), "--check"]
@@ -78,6 +81,7 @@ def test_gaps_are_the_same_in_every_language() -> None:
             assert set(gap.findall(said)) == set(gap.findall(text)), text
 
 
+@pytest.mark.checklist(18)
 def test_no_english_is_left_on_pages(client: FlaskClient, worker: ActingWorker) -> None:
     dataset = ready_dataset(client, worker)
     running = str(submit_training(client, dataset).get_json()["id"])

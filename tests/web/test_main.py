@@ -121,6 +121,7 @@ def test_no_control_socket_is_left_behind(server: Server) -> None:
     assert len([link for link in links if link.startswith("socket:")]) == 1  # the one it listens on
 
 
+@pytest.mark.checklist(33)
 def test_events_stream_in_order_and_go_on_where_they_were(http_client: httpx.Client, engine: Engine) -> None:
     worker = ActingWorker(engine)
     job = new_job(http_client, worker)
@@ -134,6 +135,7 @@ def test_events_stream_in_order_and_go_on_where_they_were(http_client: httpx.Cli
     assert [int(line[4:]) for line in rest.splitlines() if line.startswith("id: ")] == ids[3:]
 
 
+@pytest.mark.checklist(33)
 def test_streams_are_capped_and_others_still_served(server: Server, http_client: httpx.Client, engine: Engine) -> None:
     worker = ActingWorker(engine)
     job = new_job(http_client, worker)
@@ -204,6 +206,7 @@ def test_ranges_of_a_large_file(http_client: httpx.Client, engine: Engine) -> No
     assert (part.status_code, part.content) == (206, data[2**20 : 2 * 2**20])
 
 
+@pytest.mark.checklist(33)
 def test_stopping_ends_open_streams(tmp_path: Path, empty_database: Path) -> None:
     own = new_home(tmp_path, empty_database)
     settings = Settings(home=own, min_free_disk=0)

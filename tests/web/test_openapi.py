@@ -69,12 +69,14 @@ def all_codes() -> set[str]:
     return {kind.code for kind in below(errors.AigcError)} | {slug(code) for code in REASONS}
 
 
+@pytest.mark.checklist(29)
 def test_every_code_has_its_help_page(client: FlaskClient) -> None:
     assert all(error for _, what in operations() for error in what.all_errors)
     missing = [code for code in sorted(all_codes()) if client.get(f"/docs/problems/{code}").status_code != 200]
     assert missing == []
 
 
+@pytest.mark.checklist(35)
 def test_the_server_keeps_to_it(tmp_path: Path, empty_database: Path) -> None:
     # Bounded by the number of cases: a limit of time would test less, or nothing, on a busy machine.
     verdict = fuzz(new_home(tmp_path, empty_database), 90, "--max-examples", "1", "--phases", "fuzzing")

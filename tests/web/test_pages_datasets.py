@@ -2,6 +2,7 @@
 
 import io
 
+import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
@@ -48,6 +49,7 @@ def test_settings_of_the_import_reach_it(client: FlaskClient) -> None:
     assert (params["image_size"], params["colour"], params["skip_broken"]) == (32, "grey", True)
 
 
+@pytest.mark.checklist(16)
 def test_faulty_uploads_say_what_is_wrong_and_keep_what_was_typed(client: FlaskClient) -> None:
     for data, filename, sentence in (
         (b"", "empty.zip", "The file empty.zip is empty (0 bytes)."),
@@ -85,6 +87,7 @@ def test_wrong_settings_of_the_import_are_said_beside_them(client: FlaskClient) 
     assert '<a href="#f-image_size">Image size must be 8 or more.</a>' in reply.text or "#f-image_size" in reply.text
 
 
+@pytest.mark.checklist(16)
 def test_a_refused_dataset_lists_every_fault_with_its_file(client: FlaskClient, worker: ActingWorker) -> None:
     reply = upload(client, picture_zip())
     sentence = "The image {file} is cut off or damaged. Replace it or leave it out."

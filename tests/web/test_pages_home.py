@@ -85,6 +85,7 @@ def test_every_page_has_the_frame(client: FlaskClient) -> None:
     assert len(page.ids) == len(set(page.ids))
 
 
+@pytest.mark.checklist(19)
 def test_the_theme_is_remembered(client: FlaskClient) -> None:
     assert not read(client, "/").has("html", **{"data-theme": "dark"})
     assert read(client, "/?theme=dark").has("html", **{"data-theme": "dark"})
@@ -144,6 +145,7 @@ def test_every_problem_has_a_page(client: FlaskClient) -> None:
         assert topic.title in read(client, f"/docs/problems/{code}").texts
 
 
+@pytest.mark.checklist(29)
 def test_no_code_is_without_a_page() -> None:
     known = {error.code for error in _errors(AigcError)} | {failures.slug(code) for code in failures.REASONS}
     assert known | set(_fault_codes()) <= set(TOPICS)

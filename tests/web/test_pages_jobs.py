@@ -33,6 +33,7 @@ def test_an_empty_list_says_how_to_begin(client: FlaskClient) -> None:
     assert "Clear filters" in page.text
 
 
+@pytest.mark.checklist(23)
 def test_filters_are_in_the_address_and_count(client: FlaskClient, worker: ActingWorker, dataset: str) -> None:
     new_job(client, dataset, name="first one")
     worker.train()
@@ -141,6 +142,7 @@ def page_id(html: str) -> str:
     return found[1]
 
 
+@pytest.mark.checklist(24)
 def test_a_job_without_a_worker_says_what_to_start(client: FlaskClient, engine: Engine, worker: ActingWorker) -> None:
     job = new_job(client, ready_dataset(client, worker))
     workers.leave(engine, worker.id)
@@ -170,6 +172,7 @@ def test_a_running_job_shows_where_it_is(client: FlaskClient, worker: ActingWork
     assert "model (when finished)" in page.text
 
 
+@pytest.mark.checklist(8)
 def test_the_moving_part_is_sent_only_when_it_changed(client: FlaskClient, worker: ActingWorker, dataset: str) -> None:
     job = new_job(client, dataset)
     lease = worker.take("training")
@@ -223,6 +226,7 @@ def test_a_failed_job_says_why_and_what_helps(client: FlaskClient, worker: Actin
     assert page.has("li", **{"class": "bad"})
 
 
+@pytest.mark.checklist(14)
 def test_retry_starts_at_once_and_links_back(client: FlaskClient, worker: ActingWorker, dataset: str) -> None:
     job = new_job(client, dataset, name="digits")
     worker.fail("training", "diverged")
@@ -340,6 +344,7 @@ def test_a_waiting_job_links_to_what_it_waits_for(client: FlaskClient, worker: A
     assert f"/jobs/{first}" in page.links
 
 
+@pytest.mark.checklist(15)
 def test_a_cancelled_job_goes_on_from_its_checkpoint(client: FlaskClient, worker: ActingWorker, dataset: str) -> None:
     job = new_job(client, dataset)
     lease = worker.take("training")

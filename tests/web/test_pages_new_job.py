@@ -65,6 +65,7 @@ def test_the_preset_works_without_javascript(client: FlaskClient, dataset: str) 
     assert client.get("/api/v1" + reply.location).get_json()["params"]["epochs"] == QUICK["epochs"]
 
 
+@pytest.mark.checklist(13)
 def test_a_double_click_makes_one_job_and_a_change_another(client: FlaskClient, dataset: str) -> None:
     sent = filled(client, f"{FORM}?dataset={dataset}")
     first, second = client.post(FORM, data=sent), client.post(FORM, data=sent)
@@ -74,6 +75,7 @@ def test_a_double_click_makes_one_job_and_a_change_another(client: FlaskClient, 
     assert third.location != first.location
 
 
+@pytest.mark.checklist(12)
 def test_faults_are_listed_beside_their_fields_and_values_stay(client: FlaskClient, dataset: str) -> None:
     sent = filled(client, f"{FORM}?dataset={dataset}", epochs="0", learning_rate="fast", seed="-1", _name="kept")
     reply = client.post(FORM, data=sent)
@@ -116,6 +118,7 @@ def test_checking_starts_nothing(client: FlaskClient, dataset: str) -> None:
     assert client.get("/api/v1/jobs?task=image_gan.train").get_json()["data"] == []
 
 
+@pytest.mark.checklist(14)
 def test_duplicating_brings_the_same_values(client: FlaskClient, dataset: str) -> None:
     made = submit_training(client, dataset, preset="quick", name="first").get_json()
     page = read(client, f"{FORM}?from={made['id']}")

@@ -78,6 +78,7 @@ def test_forms_need_their_token(client: FlaskClient) -> None:
     assert "reload" in reply.text.lower()
 
 
+@pytest.mark.checklist(21)
 @pytest.mark.parametrize("path", ["/healthz", "/api/v1/jobs", "/api/v1/nope", "/nowhere", "/openapi.json"])
 def test_headers_of_every_reply(client: FlaskClient, path: str) -> None:
     headers = client.get(path).headers

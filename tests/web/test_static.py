@@ -4,6 +4,7 @@ import hashlib
 import re
 from pathlib import Path
 
+import pytest
 from flask.testing import FlaskClient
 
 import web
@@ -27,6 +28,7 @@ def test_vendored_files_are_the_published_ones() -> None:
     assert {str(Path(name).parent / "LICENSE") for name in listed} <= set(listed)
 
 
+@pytest.mark.checklist(21)
 def test_templates_hold_no_inline_code_or_style() -> None:
     for path in (WEB / "templates").rglob("*.html"):
         text = path.read_text()
@@ -34,6 +36,7 @@ def test_templates_hold_no_inline_code_or_style() -> None:
         assert not re.search(r"\sstyle=|<style|\son\w+=\"|javascript:", text), path.name
 
 
+@pytest.mark.checklist(21)
 def test_no_address_of_another_host_is_loaded() -> None:
     for path in (WEB / "templates").rglob("*.html"):
         assert not re.search(r"(src|href)=\"(https?:)?//", path.read_text()), path.name
@@ -43,6 +46,7 @@ def test_no_address_of_another_host_is_loaded() -> None:
         assert "http" not in path.read_text().replace("http-equiv", ""), path.name
 
 
+@pytest.mark.checklist(22)
 def test_the_first_load_is_small(client: FlaskClient, worker: ActingWorker) -> None:
     dataset = ready_dataset(client, worker)
     submit_training(client, dataset)

@@ -37,8 +37,7 @@ def submit(task: str, params: Mapping[str, Any], preset: str = "") -> list[Snipp
         Snippet(
             "curl",
             "curl",
-            f"curl -X POST {server()}{PREFIX}/jobs \\\n  -H 'Content-Type: application/json' \\\n"
-            f'  -H "Idempotency-Key: $(uuidgen)" \\\n{_token()}'
+            f"curl -X POST {server()}{PREFIX}/jobs \\\n  -H 'Content-Type: application/json' \\\n{_token()}"
             f"  -d {shlex.quote(json.dumps(body, ensure_ascii=False, indent=2))}",
         ),
         Snippet(
