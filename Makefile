@@ -17,10 +17,10 @@ setup-dev: ## Make .venv with what tests and benchmarks need, too
 	@scripts/setup.sh dev
 
 demo: setup ## Start the stack, train on real pictures, show the samples (ONCE=1: then stop)
-	@$(VENV)/bin/aigc demo $(if $(ONCE),--once)
+	@$(VENV)/bin/aigc demo $(if $(ONCE),--once) || [ $$? -eq 130 ] # Ctrl-C is how one leaves it
 
 up: setup ## Start the stack and stay
-	@$(VENV)/bin/aigc up
+	@$(VENV)/bin/aigc up || [ $$? -eq 130 ]
 
 test: setup-dev ## Set up and pass the tests, saying how long each part took
 	@scripts/test.sh

@@ -118,7 +118,8 @@ class Repository:
     def eta(self, job: Job) -> float | None:
         """Seconds a running job still needs, or None while nobody can tell.
 
-        Reckoned from the row alone, up to its last step: the same row always gives the same figure.
+        Reckoned from the row alone, up to its last step: the same row always gives the same figure. A step
+        to come takes as long as half one of the attempt so far, half one of lately.
         """
         if job.status != "running" or not job.total or job.progress_at is None or job.started_at is None:
             return None
@@ -128,7 +129,9 @@ class Repository:
         done, elapsed = job.step - first, job.progress_at - began
         if done <= 0 or (done < ETA_SHARE * job.total and elapsed < ETA_AFTER):
             return None
-        return round(elapsed.total_seconds() / done * max(0, job.total - job.step), 1)
+        usual = elapsed.total_seconds() / done
+        lately = 1 / job.rate if job.rate else usual
+        return round((usual + lately) / 2 * max(0, job.total - job.step), 1)
 
     def events(
         self, job_id: str, after: int = 0, limit: int = 100, kinds: Sequence[str] | None = None

@@ -24,9 +24,9 @@ for stamp in "$venv/.installed-dev" "$venv/.installed-$kind"; do
 done
 
 started=$SECONDS
-if [ ! -x "$venv/bin/python" ]; then
+if ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then # also when making it was interrupted
     echo "Making $venv with $($python --version)"
-    "$python" -m venv "$venv"
+    "$python" -m venv --clear "$venv"
 fi
 pip() { "$venv/bin/python" -m pip --disable-pip-version-check "$@"; }
 echo "Installing (about a minute; PyTorch is the large part)"

@@ -256,6 +256,13 @@ class TestEta:
         lease.beat(Beat(step=100, total=500))
         assert self.eta(actor, job.id) == 80.0  # the same row reads the same at any time
 
+    def test_it_follows_the_speed_of_lately(self, actor: Actor, clock: Clock) -> None:
+        job = actor.train()
+        lease = actor.lease()
+        clock.advance(20)
+        lease.beat(Beat(step=100, total=500, rate=2.5))
+        assert self.eta(actor, job.id) == (80 + 160) / 2
+
     def test_it_is_absent_rather_than_wrong(self, actor: Actor, clock: Clock) -> None:
         job = actor.train()
         lease = actor.lease()

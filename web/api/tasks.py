@@ -38,7 +38,7 @@ def list_tasks() -> Response:
 def get_task(task: str) -> Response:
     """Look at one task's settings and presets."""
     if task not in registry.tasks():
-        raise errors.NotFound(kind="task", id=task[:100])
+        raise errors.NotFound(errors.UnknownTask.__doc__ or "", task=task[:100], tasks=", ".join(registry.tasks()))
     return tagged(answer(_shown(task)))
 
 
