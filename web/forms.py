@@ -18,7 +18,7 @@ from web.translate import say, say_fault
 
 Kind = Literal["dataset", "model", "choice", "flag", "number", "text", "long"]
 LONG_TEXT = 500
-BESIDE = frozenset({"time_limit"})  # fields that every job's form has beside the task's own
+BESIDE = frozenset({"time_limit", "name", "after", "webhook"})  # fields that every job's form has beside the task's own
 UNSET = object()
 
 

@@ -5,20 +5,20 @@ from collections.abc import Iterator
 from typing import Any
 
 import aigc
-from aigc import resources
+from aigc import nouns
 from scripts.reference.words import Words, code, first_sentence, table
 
 ABOUT = (
     "What `import aigc` gives. `AsyncClient` has the same names to await. This page is written by "
     "`scripts/write_reference.py`."
 )
-THINGS = (aigc.Client, resources.Jobs, resources.Datasets, resources.Models, resources.Tasks)
+THINGS = (aigc.Client, nouns.Jobs, nouns.Datasets, nouns.Models, nouns.Tasks)
 HANDED_OUT = (aigc.Job, aigc.Dataset, aigc.Model, aigc.Artifact)
 PLACES = {
-    resources.Jobs: "client.jobs",
-    resources.Datasets: "client.datasets",
-    resources.Models: "client.models",
-    resources.Tasks: "client.tasks",
+    nouns.Jobs: "client.jobs",
+    nouns.Datasets: "client.datasets",
+    nouns.Models: "client.models",
+    nouns.Tasks: "client.tasks",
 }
 
 

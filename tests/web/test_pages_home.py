@@ -46,6 +46,13 @@ def test_the_example_starts_on_a_checked_dataset_in_one_click(client: FlaskClien
     assert "fashion-mnist-image-gan" in read(client, "/").text
 
 
+def test_home_says_how_long_an_example_takes_once_its_data_is_known(client: FlaskClient, worker: ActingWorker) -> None:
+    assert "on this machine" not in read(client, "/").text.replace("on your own data, on this machine", "")
+    client.post("/api/v1/datasets", json={"starter": "fashion-mnist"}, headers={"Prefer": "wait=0"})
+    worker.check_dataset()
+    assert re.search(r"about \d+ (s|min) with sample data on this machine", read(client, "/").text)
+
+
 def test_the_example_leads_to_the_check_while_that_takes_long(
     client: FlaskClient, worker: ActingWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:

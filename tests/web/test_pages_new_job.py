@@ -1,14 +1,21 @@
 """Starting jobs from forms, without JavaScript."""
 
+import json
 import re
+from datetime import timedelta
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from flask.testing import FlaskClient
 
 from aigc_models.image_gan.params import ImageGanTrain
+from jobs.artifacts import LocalStore
+from jobs.engine import Engine
+from jobs.settings import Settings
+from jobs.tables import Job
 from tests.web.acting import ActingWorker, ready_dataset, submit_training
-from tests.web.reading import read, token
+from tests.web.reading import Page, read, token
 
 QUICK = ImageGanTrain.presets["quick"]
 FORM = "/jobs/new/image_gan.train"
@@ -181,11 +188,128 @@ def test_jobs_to_wait_for_are_typed_or_come_with_the_address(client: FlaskClient
         "id"
     ]
     page = read(client, f"{FORM}?dataset={dataset}&after={first}")
-    assert page.fields["_after"] == first
-    wrong = client.post(FORM, data=page.fields | {"_after": f"{first}, job_nonsense"})
+    assert page.has("input", type="checkbox", name="_after", value=first, checked="")
+    assert page.fields["_after"] == ""  # the other ids
+    wrong = client.post(FORM, data=page.fields | {"_after": [first, "job_nonsense"]})
     assert wrong.status_code == 422
     assert "There is no job called job_nonsense. It may have been deleted." in wrong.text
-    assert f"{first}, job_nonsense" in wrong.text
+    assert Page(wrong.text).fields["_after"] == "job_nonsense"
+    assert Page(wrong.text).has("input", type="checkbox", name="_after", value=first, checked="")
     made = client.post(FORM, data=page.fields | {"_after": f" {first} , {first}"})
     job = client.get(f"/api/v1{made.location}").get_json()
     assert (job["state"], job["snapshot"]["after"]) == ("blocked", [first])
+
+
+def text_of(html: str) -> dict[str, Any]:
+    found = re.search(r"<textarea[^>]*name=\"_json\"[^>]*>(.*?)</textarea>", html, re.DOTALL)
+    assert found
+    body: dict[str, Any] = json.loads(found[1].replace("&#34;", '"'))
+    return body
+
+
+def sent_as_json(client: FlaskClient, text: str, **more: str) -> Any:
+    return client.post(FORM, data={"csrf_token": token(client.get(FORM).text), "_key": "k", "_json": text, **more})
+
+
+def test_the_form_is_there_as_json_too(client: FlaskClient, dataset: str) -> None:
+    page = read(client, f"{FORM}?dataset={dataset}&preset=quick&epochs=3")
+    body = text_of(page.html)
+    assert body == {"task": "image_gan.train", "params": {"dataset": dataset, "epochs": 3}, "preset": "quick"}
+    reply = sent_as_json(client, json.dumps(body | {"name": "from text", "time_limit": 7200}))
+    job = client.get("/api/v1" + reply.location).get_json()
+    assert job["name"] == "from text"
+    assert job["params"]["epochs"] == 3
+    assert job["params"]["width"] == QUICK["width"]
+    assert sent_as_json(client, json.dumps({"params": {"dataset": dataset}})).status_code == 303  # the page's task
+
+
+def test_json_can_be_checked_and_shows_in_the_form(client: FlaskClient, dataset: str) -> None:
+    text = json.dumps({"params": {"dataset": dataset, "epochs": 5}, "time_limit": 7200, "name": "typed"})
+    reply = sent_as_json(client, text, _action="check")
+    assert reply.status_code == 200
+    page = Page(reply.text)
+    assert "The settings are fine" in page.text
+    assert page.fields["epochs"] == "5"
+    assert page.fields["_time_limit"] == "2 h"
+    assert page.fields["_name"] == "typed"
+    assert page.has("button", id="tab-json", **{"aria-selected": "true"})
+    assert client.get("/api/v1/jobs?task=image_gan.train").get_json()["data"] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("{", "The text is not JSON: "),
+        ("[]", "The body must be a JSON object."),
+        ('{"task": "image_vae.train"}', "The JSON is for the task image_vae.train, but this page is for"),
+        ('{"params": {"epochs": 0}}', "Epochs must be between 1 and 10000."),
+        ('{"epochs": 3}', "There is no setting called epochs."),
+        ('{"after": ["job_06h160jiudoir2gfmma7hcv4mk"]}', "Dataset is missing."),
+        ('{"time_limit": "soon"}', "Time limit must be a whole number"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_the_json_is_said_and_the_text_stays(client: FlaskClient, text: str, sentence: str) -> None:
+    reply = sent_as_json(client, text)
+    assert reply.status_code == 422
+    page = Page(reply.text)
+    assert sentence in page.text
+    assert "#f-json" in page.links
+    assert page.has("button", id="tab-json", **{"aria-selected": "true"})
+    assert f">{text}</textarea>" in reply.text.replace("&#34;", '"')
+
+
+def test_both_sides_follow_each_other(client: FlaskClient, dataset: str) -> None:
+    sent = filled(client, f"{FORM}?dataset={dataset}", _name="mine", _time_limit="2h", _preset="quick")
+    found = client.post(f"{FORM}/estimate", data=sent).get_json()
+    body = json.loads(found["json"])
+    assert (body["name"], body["time_limit"], body["preset"]) == ("mine", 7200, "quick")
+    assert "--name mine" in found["snippets"]["cli"]
+    assert "--time-limit 7200s" in found["snippets"]["cli"]
+    assert "time_limit=7200" in found["snippets"]["python"]
+    other = {"csrf_token": sent["csrf_token"], "_json": json.dumps(body | {"params": {"dataset": dataset, "seed": 9}})}
+    found = client.post(f"{FORM}/estimate", data=other).get_json()
+    assert found["fields"]["seed"] == "9"
+    assert found["fields"]["epochs"] == str(QUICK["epochs"])
+    assert found["fields"]["_time_limit"] == "2 h"
+    assert found["faults"] == []
+    found = client.post(f"{FORM}/estimate", data=other | {"_json": "{"}).get_json()
+    assert found["faults"][0].startswith("The text is not JSON")
+
+
+def test_the_estimate_is_set_right_by_what_jobs_took_here(
+    client: FlaskClient, engine: Engine, worker: ActingWorker, dataset: str
+) -> None:
+    typed = filled(client, f"{FORM}?dataset={dataset}", epochs="3")
+    before = client.post(f"{FORM}/estimate", data=typed).get_json()["estimate"][0][1]
+    for _ in range(3):
+        submit_training(client, dataset, params={"dataset": dataset, "epochs": 3})
+        job = worker.train()
+        with engine.db.begin() as session:
+            row = session.get_one(Job, job)
+            row.started_at = row.finished_at - timedelta(hours=2) if row.finished_at else None
+    found = client.post(f"{FORM}/estimate", data=typed).get_json()["estimate"]
+    assert found[0] == ["Time", "about 2 h (as 3 jobs took here)"]
+    assert "took here" not in before
+    twice = client.post(f"{FORM}/estimate", data=typed | {"epochs": "6000"}).get_json()["estimate"]
+    assert twice[0][1] != found[0][1]  # longer jobs take longer
+
+
+def test_webhooks_are_offered_where_the_operator_allows_them(settings: Settings, engine: Engine) -> None:
+    from web import create_app
+
+    allowed = settings.model_copy(update={"webhook_hosts": "hooks.example.com"})
+    app = create_app(allowed, Engine(allowed, engine.db, LocalStore(allowed.artifacts), engine.dispatcher))
+    client = app.test_client()
+    dataset = ready_dataset(client, ActingWorker(engine))
+    page = read(client, f"{FORM}?dataset={dataset}")
+    assert page.has("input", id="f-webhook", name="_webhook", type="url")
+    made = client.post(FORM, data=page.fields | {"_webhook": "https://hooks.example.com/x"})
+    assert client.get(f"/api/v1{made.location}").get_json()["webhook"]["url"] == "https://hooks.example.com/x"
+    wrong = client.post(FORM, data=page.fields | {"_webhook": "https://elsewhere.example.com/x"})
+    assert wrong.status_code == 422
+    assert "#f-webhook" in Page(wrong.text).links
+    assert "Webhooks to elsewhere.example.com are not allowed." in wrong.text
+
+
+def test_webhooks_are_not_offered_where_they_are_off(client: FlaskClient, dataset: str) -> None:
+    assert not read(client, f"{FORM}?dataset={dataset}").has("input", id="f-webhook")

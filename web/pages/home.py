@@ -9,15 +9,19 @@ from werkzeug.wrappers import Response
 
 from aigc_models import registry
 from aigc_models.data.starters import STARTERS
+from jobs.repository import Repository
 from jobs.submit import Submission, submit
 from jobs.tables import FINAL
 from jobs.uploads import receive_starter
 from web import context
 from web.auth import scoped
+from web.pages import amounts
+from web.pages.estimates import Estimates
 from web.pages.states import Situation, situation
 from web.waiting import watch
 
 LATEST = 5
+RECENT_DATASETS = 50
 IMPORT_PATIENCE = 15.0
 
 blueprint = Blueprint("home", __name__)
@@ -68,7 +72,20 @@ def index() -> str:
     """Say what can be made and show the latest jobs."""
     reads = context.repository()
     latest: list[Situation] = [situation(job, reads) for job in reads.jobs(limit=LATEST).items]
-    return render_template("home.html", uses=uses(), latest=latest)
+    return render_template("home.html", uses=uses(), latest=latest, times=_times(reads))
+
+
+def _times(reads: Repository) -> Mapping[str, str]:
+    """How long each example would take on this machine, once its data has been looked at."""
+    ready = {row.name: row.id for row in reads.datasets(limit=RECENT_DATASETS, ready_only=True).items}
+    times = {}
+    for use in uses():
+        dataset = ready.get(STARTERS[use.starter].name)
+        field = next(name for name, info in _inputs(use.task).items() if info == "dataset")
+        cost = Estimates(use.task, reads).of({field: dataset}, "quick") if dataset else None
+        if cost is not None:
+            times[use.task] = amounts.about(cost.seconds)
+    return times
 
 
 @blueprint.post("/try/<task>")

@@ -12,27 +12,30 @@ from flask import Blueprint, Response, abort, jsonify, redirect, render_template
 from werkzeug.wrappers import Response as BaseResponse
 
 from aigc_models import registry
-from aigc_models.base import Estimate, Fault, Params
+from aigc_models.base import Fault, Params
 from aigc_models.faults import decode_text
-from jobs import durations
+from jobs import durations, webhooks
 from jobs.errors import AigcError, InvalidParams
 from jobs.repository import JobFilter, Repository
 from jobs.submit import BAD_LIMIT, Submission, submit, validate
 from jobs.tables import ModelVersion
 from web import context, forms
 from web.auth import scoped
-from web.pages import amounts, names, snippets
-from web.translate import say
+from web.pages import amounts, json_text, names, snippets
+from web.pages.estimates import Estimates
+from web.translate import say, say_fault
 
 MOST_OPTIONS = 100
 MOST_TRAININGS = 20
+MOST_UNFINISHED = 8
+UNFINISHED = ("blocked", "queued", "running", "paused")
 
 blueprint = Blueprint("new_job", __name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What a form's page is rendered from."""
+    """What a form's page is rendered from; ``text`` is JSON that was typed in the place of the form's fields."""
 
     task: str
     params: type[Params]
@@ -43,6 +46,9 @@ class Page:
     key: str = ""
     time_limit: str = ""
     after: str = ""
+    webhook: str = ""
+    events: Sequence[str] = ()
+    text: str | None = None
     error: AigcError | None = None
     checked: bool = False
 
@@ -101,8 +107,10 @@ def start(task: str) -> Response | BaseResponse:
     page = _posted(task)
     try:
         if request.form.get("_action") == "check":
+            if page.error is not None:
+                raise page.error
             validate(task, page.posted.params, page.posted.preset or None)
-            _time_limit(page)
+            _submission(page)
             return _page(replace(page, checked=True), 200)
         made = submit(context.engine(), context.principal(), _submission(page))
     except InvalidParams as error:
@@ -118,14 +126,18 @@ def _next_page(job_id: str) -> str:
     return url_for("pages.job.show", job_id=job_id)
 
 
-@blueprint.get("/jobs/new/<task>/estimate")
+@blueprint.route("/jobs/new/<task>/estimate", methods=["GET", "POST"])
 def estimate(task: str) -> Response:
-    """What the settings in a form would cost, and how to submit them from code; asked while someone types."""
-    params = _params(task)
-    posted = forms.read(params, request.args)
+    """What the settings in a form would cost, and the same as JSON and code; asked while someone types."""
+    page = _posted(task)
+    body = _body(page)
+    cost = Estimates(task, context.repository()).of(page.posted.params, page.posted.preset)
     return jsonify(
-        estimate=_cost_text(task, posted.params, posted.preset),
-        snippets={one.key: one.text for one in snippets.submit(task, posted.params, posted.preset)},
+        estimate=cost.rows() if cost else [],
+        snippets={one.key: one.text for one in snippets.submit(body)},
+        json=json_text.written(body),
+        fields=_fields(page),
+        faults=[say_fault(fault) for fault in page.error.faults] if page.error else [],
     )
 
 
@@ -138,21 +150,80 @@ def _params(task: str) -> type[Params]:
 
 def _posted(task: str) -> Page:
     params = _params(task)
-    posted = forms.read(params, request.form)
-    return Page(
+    # Not both: what stands in the address is what the form began with.
+    sent = request.form if request.method == "POST" else request.args
+    posted = forms.read(params, sent)
+    text = sent.get("_json")
+    page = Page(
         task,
         params,
         posted,
         base=posted.preset,
-        source=request.form.get("_from", ""),
-        name=request.form.get("_name", "").strip(),
-        key=request.form.get("_key", ""),
-        time_limit=request.form.get("_time_limit", "").strip(),
-        after=request.form.get("_after", "").strip(),
+        source=sent.get("_from", ""),
+        name=sent.get("_name", "").strip(),
+        key=sent.get("_key", ""),
+        time_limit=sent.get("_time_limit", "").strip(),
+        after=" ".join(dict.fromkeys(" ".join(sent.getlist("_after")).replace(",", " ").split())),
+        webhook=sent.get("_webhook", "").strip(),
+        text=text,
+    )
+    return page if text is None else _from_text(page, text)
+
+
+def _from_text(page: Page, text: str) -> Page:
+    """The same page with what the JSON says in its fields, so that both sides of the form show it."""
+    try:
+        body = json_text.read(text, page.task)
+    except InvalidParams as error:
+        return replace(page, posted=forms.Posted({}, {}, ""), error=error)
+    typed = {name: forms.to_text(value) for name, value in body.params.items() if name in page.params.model_fields}
+    preset = body.preset or ""
+    return replace(
+        page,
+        posted=forms.Posted(body.params, typed, preset),
+        base=preset,
+        name=body.name or "",
+        time_limit=durations.spoken(body.time_limit) if body.time_limit else "",
+        after=" ".join(body.after),
+        webhook=body.webhook.url if body.webhook else "",
+        events=body.webhook.events if body.webhook and "events" in body.webhook.model_fields_set else (),
     )
 
 
+def _body(page: Page) -> dict[str, Any]:
+    """What the API takes for the same job."""
+    limit = durations.parse(page.time_limit) if page.time_limit else None
+    return {
+        name: value
+        for name, value in (
+            ("task", page.task),
+            ("params", dict(page.posted.params)),
+            ("preset", page.posted.preset),
+            ("name", page.name),
+            ("time_limit", int(limit.total_seconds()) if limit else None),
+            ("after", page.after.split()),
+            ("webhook", _webhook(page)),
+        )
+        if value or name == "params"
+    }
+
+
+def _webhook(page: Page) -> dict[str, Any] | None:
+    events = {"events": list(page.events)} if page.events else {}
+    return {"url": page.webhook, **events} if page.webhook else None
+
+
+def _fields(page: Page) -> dict[str, str]:
+    """What the form's fields show for a page, by name."""
+    start = forms.defaults(page.params, page.posted.preset)
+    own = {name: page.posted.typed.get(name, forms.to_text(start.get(name))) for name in page.params.model_fields}
+    beside = {"_preset": page.posted.preset, "_name": page.name, "_time_limit": page.time_limit}
+    return own | beside | {"_after": page.after, "_webhook": page.webhook}
+
+
 def _submission(page: Page) -> Submission:
+    if page.error is not None:
+        raise page.error
     return Submission(
         task=page.task,
         params=page.posted.params,
@@ -160,8 +231,13 @@ def _submission(page: Page) -> Submission:
         name=page.name or None,
         idempotency_key=_key(page),
         time_limit=_time_limit(page),
-        after=_after(page),
+        after=page.after.split(),
+        webhook=_accepted(page) if page.webhook else None,
     )
+
+
+def _accepted(page: Page) -> webhooks.Webhook:
+    return webhooks.accept(context.settings(), page.webhook, page.events or webhooks.DEFAULT_EVENTS, snippets.server())
 
 
 def _time_limit(page: Page) -> timedelta | None:
@@ -177,17 +253,11 @@ def _time_limit(page: Page) -> timedelta | None:
     return found
 
 
-def _after(page: Page) -> tuple[str, ...]:
-    """Ids of the jobs to wait for, as typed: apart by blanks or commas."""
-    return tuple(dict.fromkeys(page.after.replace(",", " ").split()))
-
-
 def _key(page: Page) -> str | None:
     """The form's own token with its content: a double click makes one job, going back and changing a value another."""
     if not page.key:
         return None
-    asked = [page.task, page.posted.params, page.posted.preset, page.name, page.time_limit, page.after]
-    content = json.dumps(asked, sort_keys=True)
+    content = json.dumps(_body(page), sort_keys=True)
     return f"{page.key[:64]}-{sha256(content.encode()).hexdigest()[:16]}"
 
 
@@ -204,21 +274,26 @@ def _render(page: Page) -> str:
         faults=page.error.faults if page.error else (),
         options=options(page.params, reads),
     )
-    shown = page.posted.params
+    estimates = Estimates(page.task, reads)
+    cost = estimates.of(page.posted.params, page.posted.preset)
+    body = _body(page)
     return render_template(
         "new_form.html",
         page=page,
         form=made,
+        problems=_problems(page, made),
         title=names.task_title(page.task),
         summary=names.summary(page.task),
         verb=names.verb(page.task.partition(".")[2]),
-        presets=_presets(page),
+        presets=_presets(page, estimates),
         key=page.key or uuid4().hex,
-        cost=_cost_text(page.task, shown, page.posted.preset),
-        snippets=snippets.submit(page.task, shown, page.posted.preset),
-        name_fault=_fault_of("/name", page.error),
-        limit_fault=_fault_of("/time_limit", page.error),
-        after_fault=_fault_of("/after", page.error),
+        cost=cost.rows() if cost else [],
+        snippets=snippets.submit(body),
+        text=json_text.written(body) if page.text is None else page.text,
+        unfinished=_unfinished(page, reads),
+        others=_others(page, reads),
+        takes_webhooks=bool(context.settings().webhook_hosts.strip()) or bool(page.webhook),
+        **{f"{name}_fault": _fault_of(f"/{name}", page.error) for name in ("name", "time_limit", "after", "webhook")},
     )
 
 
@@ -246,12 +321,33 @@ def _aliases(versions: Sequence[ModelVersion], reads: Repository) -> list[forms.
     ]
 
 
+def _unfinished(page: Page, reads: Repository) -> list[forms.Choice]:
+    """Jobs that a new one may wait for, the newest first."""
+    chosen = page.after.split()
+    rows = reads.jobs(JobFilter(states=UNFINISHED), limit=MOST_UNFINISHED).items
+    return [forms.Choice(job.id, job.name, job.id in chosen) for job in rows]
+
+
+def _others(page: Page, reads: Repository) -> str:
+    """Ids to wait for that are not among the unfinished jobs shown."""
+    listed = {one.value for one in _unfinished(page, reads)}
+    return " ".join(id_ for id_ in page.after.split() if id_ not in listed)
+
+
+def _problems(page: Page, made: forms.Form) -> list[forms.Problem]:
+    """The lines of the error summary; what was typed as JSON is mended there."""
+    found = list(made.problems)
+    if not found and page.error is not None:
+        found = [forms.Problem(say(page.error.message, page.error.values), "#main")]
+    return found if page.text is None else [replace(one, target="#f-json") for one in found]
+
+
 def _trainings(family: str, reads: Repository) -> list[forms.Choice]:
     """Unfinished trainings of a family: a job may wait for the model version that one of them makes."""
     tasks = registry.families()[family].operations.items() if family in registry.families() else ()
     found = list[forms.Choice]()
     for name in (name for name, params in tasks if params.makes == "model"):
-        wanted = JobFilter(states=("blocked", "queued", "running", "paused"), task=f"{family}.{name}")
+        wanted = JobFilter(states=UNFINISHED, task=f"{family}.{name}")
         found += [
             forms.Choice(job.id, say("{name} (when it is trained)", {"name": job.name}))
             for job in reads.jobs(wanted, limit=MOST_TRAININGS).items
@@ -259,7 +355,7 @@ def _trainings(family: str, reads: Repository) -> list[forms.Choice]:
     return found
 
 
-def _presets(page: Page) -> list[tuple[str, str, str]]:
+def _presets(page: Page, estimates: Estimates) -> list[tuple[str, str, str]]:
     """Name, title and sentence of each preset, with the time it would take once the dataset is known."""
     listed = []
     inputs = {
@@ -267,39 +363,9 @@ def _presets(page: Page) -> list[tuple[str, str, str]]:
     }
     for preset in page.params.presets:
         title, sentence = names.PRESETS.get(preset, (forms.in_words(preset), ""))
-        cost = cost_of(page.task, inputs, preset)
+        cost = estimates.of(inputs, preset)
         listed.append((preset, say(title), amounts.about(cost.seconds) if cost else say(sentence)))
     return listed
-
-
-def cost_of(task: str, params: Mapping[str, Any], preset: str) -> Estimate | None:
-    """What a job would cost; None while its settings are wrong or its dataset is not chosen."""
-    try:
-        checked = validate(task, params, preset or None)
-        report = _report(checked)
-    except AigcError:
-        return None
-    return checked.estimate(report, context.settings().cpu_threads) if report else None
-
-
-def _report(params: Params) -> Mapping[str, Any]:
-    for name, info in type(params).model_fields.items():
-        extra = info.json_schema_extra
-        if isinstance(extra, Mapping) and extra.get("x-input") == "dataset":
-            chosen = getattr(params, name)
-            return context.repository().dataset(chosen).report if chosen else {}
-    return {}
-
-
-def _cost_text(task: str, params: Mapping[str, Any], preset: str) -> list[tuple[str, str]]:
-    cost = cost_of(task, params, preset)
-    if cost is None:
-        return []
-    return [
-        (say("Time"), amounts.about(cost.seconds)),
-        (say("Memory"), amounts.size(int(cost.memory_mib * 2**20))),
-        (say("Parameters"), amounts.number(cost.parameters)),
-    ]
 
 
 def _fault_of(field: str, error: AigcError | None) -> str:

@@ -26,13 +26,15 @@ def server() -> str:
     return request.host_url.rstrip("/")
 
 
-def submit(task: str, params: Mapping[str, Any], preset: str = "") -> list[Snippet]:
-    """Make a job with these settings."""
-    body: dict[str, Any] = {"task": task, "params": dict(params)} | ({"preset": preset} if preset else {})
-    keywords = "".join(f",\n    {name}={value!r}" for name, value in params.items())
-    keywords = (f',\n    preset="{preset}"' if preset else "") + keywords
-    options = "".join(f" \\\n  -p {shlex.quote(f'{name}={_plain(value)}')}" for name, value in params.items())
-    options = (f" --preset {preset}" if preset else "") + options
+def submit(body: Mapping[str, Any]) -> list[Snippet]:
+    """Make a job from a body as the API takes it."""
+    task, params = body["task"], body.get("params", {})
+    beside = {name: value for name, value in body.items() if name not in ("task", "params") and value}
+    if beside.get("webhook"):
+        beside["webhook"] = beside["webhook"]["url"]
+    keywords = "".join(f",\n    {name}={value!r}" for name, value in (*beside.items(), *params.items()))
+    options = "".join(f" \\\n  {option}" for option in _options(beside))
+    options += "".join(f" \\\n  -p {shlex.quote(f'{name}={_plain(value)}')}" for name, value in params.items())
     return [
         Snippet(
             "curl",
@@ -48,6 +50,14 @@ def submit(task: str, params: Mapping[str, Any], preset: str = "") -> list[Snipp
         ),
         Snippet("cli", "CLI", f"aigc submit {task}{options} --watch"),
     ]
+
+
+def _options(beside: Mapping[str, Any]) -> list[str]:
+    """What stands beside the settings, as options of the command."""
+    found = [f"--{name} {shlex.quote(str(beside[name]))}" for name in ("preset", "name", "webhook") if beside.get(name)]
+    if beside.get("time_limit"):
+        found.append(f"--time-limit {beside['time_limit']}s")
+    return found + [f"--after {shlex.quote(id_)}" for id_ in beside.get("after", ())]
 
 
 def job(job_id: str) -> list[Snippet]:

@@ -4,10 +4,12 @@
   const form = document.querySelector('form[data-estimate]');
   if (!form) return;
   const QUIET = 300;
-  const PRIVATE = new Set(['csrf_token', '_key', '_from', '_name']);
+  const PRIVATE = new Set(['_key', '_from']);
   // a field called dataset hides form.dataset
   const address = form.getAttribute('data-estimate');
   const base = form.querySelector('[name=_base]');
+  const text = document.getElementById('f-json');
+  const fault = document.getElementById('e-json');
   let timer = 0;
   let asked = 0;
 
@@ -29,16 +31,21 @@
     base.value = preset;
   }
 
-  async function ask() {
+  // Both sides show the same job: what is typed on one of them is put into the other.
+  async function ask(side) {
     const turn = ++asked;
-    const query = new URLSearchParams();
-    for (const [name, value] of new FormData(form)) {
-      if (typeof value === 'string' && !PRIVATE.has(name)) query.append(name, value);
+    const body = new URLSearchParams();
+    for (const [name, value] of new FormData(side)) {
+      if (typeof value === 'string' && !PRIVATE.has(name)) body.append(name, value);
     }
     try {
-      const reply = await fetch(`${address}?${query}`);
+      const reply = await fetch(address, { method: 'POST', body });
       if (!reply.ok || turn !== asked) return;
       const found = await reply.json();
+      if (fault) fault.textContent = found.faults.join(' ');
+      if (found.faults.length) return;
+      if (side !== form) fill(found.fields);
+      else if (text) text.value = found.json;
       show(found.estimate);
       for (const [key, text] of Object.entries(found.snippets)) {
         const place = document.querySelector(`[data-snippet="${key}"]`);
@@ -49,26 +56,42 @@
     }
   }
 
+  function fill(fields) {
+    const wanted = new Set(fields._after.split(' ').filter(Boolean));
+    const boxes = [...form.querySelectorAll('input[type=checkbox][name=_after]')];
+    for (const box of boxes) box.checked = wanted.has(box.value);
+    const others = [...wanted].filter((id) => !boxes.some((box) => box.value === id)).join(' ');
+    for (const [name, value] of Object.entries({ ...fields, _after: others })) {
+      for (const control of form.querySelectorAll(`[name="${name}"]`)) {
+        if (control.type === 'radio') control.checked = control.value === value;
+        else if (control.name !== '_after' || control.type !== 'checkbox') put(control, value);
+      }
+    }
+    base.value = fields._preset;
+  }
+
   function show(costs) {
-    const place = form.querySelector('[data-costs]');
-    if (!place) return;
-    place.replaceChildren(
-      ...costs.map(([label, value]) => {
-        const item = document.createElement('span');
-        const figure = document.createElement('b');
-        figure.textContent = value;
-        item.append(`${label}: `, figure);
-        return item;
-      }),
-    );
+    for (const place of document.querySelectorAll('[data-costs]')) {
+      place.replaceChildren(
+        ...costs.map(([label, value]) => {
+          const item = document.createElement('span');
+          const figure = document.createElement('b');
+          figure.textContent = value;
+          item.append(`${label}: `, figure);
+          return item;
+        }),
+      );
+    }
   }
 
   for (const control of controls()) control.dataset.start = valueOf(control);
   form.addEventListener('change', (event) => {
     if (event.target.name === '_preset') choose(event.target.value);
   });
-  form.addEventListener('input', () => {
-    clearTimeout(timer);
-    timer = setTimeout(ask, QUIET);
-  });
+  for (const side of new Set([form, text?.form].filter(Boolean))) {
+    side.addEventListener('input', () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => ask(side), QUIET);
+    });
+  }
 })();

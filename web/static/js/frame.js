@@ -59,7 +59,7 @@
       }
     };
     list.hidden = false;
-    pick(tabs[0]);
+    pick(tabs.find((tab) => tab.getAttribute('aria-selected') === 'true') ?? tabs[0]);
     list.addEventListener('click', (event) => tabs.includes(event.target) && pick(event.target));
     list.addEventListener('keydown', (event) => {
       const at = tabs.indexOf(document.activeElement);
