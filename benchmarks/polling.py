@@ -18,7 +18,8 @@ from dataclasses import asdict, dataclass, field
 from urllib.parse import urlsplit
 
 HEAD_ENDS = b"\r\n\r\n"
-PATIENCE = 10.0
+PATIENCE, LATE = 10.0, 0.5
+LOST = -1
 
 
 @dataclass(slots=True)
@@ -27,7 +28,6 @@ class Poller:
 
     host: str
     path: str
-    due: float
     link: socket.socket | None = None
     tag: str = ""
     asked: float = 0.0
@@ -45,14 +45,14 @@ class Poller:
         return self.link
 
     def take(self) -> int:
-        """Read what has come; the status once the reply is whole, 0 before, -1 where the connection was lost."""
+        """Read what has come; the status once the reply is whole, 0 before, LOST without a connection."""
         assert self.link is not None
         try:
             chunk = self.link.recv(1 << 16)
         except OSError:
             chunk = b""
         if not chunk:
-            return -1
+            return LOST
         self.received += chunk
         head, found, body = bytes(self.received).partition(HEAD_ENDS)
         if not found:
@@ -89,43 +89,61 @@ class Polls:
     statuses: dict[str, int]
 
 
-def poll(url: str, paths: Sequence[str], pollers: int, seconds: float) -> Polls:
-    """Let each poller ask once a second for some time."""
-    parts = urlsplit(url)
-    address, host = (parts.hostname or "127.0.0.1", parts.port or 80), parts.netloc
-    began = time.perf_counter()
-    every = [Poller(host, paths[n % len(paths)], began + n / pollers) for n in range(pollers)]
-    waiting = [(one.due, n) for n, one in enumerate(every)]
-    heapq.heapify(waiting)
-    times, statuses, late = list[float](), Counter[int](), 0
-    with selectors.DefaultSelector() as selector:
-        while waiting or selector.get_map():
+class Round:
+    """All pollers, for some time."""
+
+    def __init__(self, url: str, paths: Sequence[str], pollers: int) -> None:
+        parts = urlsplit(url)
+        self.address = (parts.hostname or "127.0.0.1", parts.port or 80)
+        self.began = time.perf_counter()
+        self.waiting = [
+            (self.began + number / pollers, number, Poller(parts.netloc, paths[number % len(paths)]))
+            for number in range(pollers)
+        ]
+        self.selector = selectors.DefaultSelector()
+        self.times, self.statuses, self.late = list[float](), Counter[int](), 0
+
+    def run(self, seconds: float) -> Polls:
+        """Ask until the time is over and everything is answered."""
+        while self.waiting or self.selector.get_map():
+            self._ask_what_is_due()
+            pause = self.waiting[0][0] - time.perf_counter() if self.waiting else 1.0
+            for key, _ in self.selector.select(min(1.0, max(0.0, pause))):
+                if status := key.data[2].take():
+                    self._answered(key.data, status, seconds)
             now = time.perf_counter()
-            while waiting and waiting[0][0] <= now:
-                one = every[heapq.heappop(waiting)[1]]
-                late += now - one.due > 0.5
-                selector.register(one.ask(address), selectors.EVENT_READ, one)
-            pause = waiting[0][0] - now if waiting else PATIENCE
-            ready = selector.select(min(PATIENCE, max(0.0, pause)))
-            lost = [key.data for key in selector.get_map().values() if now - key.data.asked > PATIENCE]
-            for one, status in [*((key.data, key.data.take()) for key, _ in ready), *((one, -1) for one in lost)]:
-                if status == 0 or one.link is None:
-                    continue
-                selector.unregister(one.link)
-                statuses[status] += 1
-                if status > 0:
-                    times.append(time.perf_counter() - one.asked)
-                else:
-                    one.hang_up()
-                one.due = max(one.due + 1, time.perf_counter())
-                if one.due < began + seconds:
-                    heapq.heappush(waiting, (one.due, every.index(one)))
-        for one in every:
-            one.hang_up()
-    cuts = statistics.quantiles(times, n=100)
-    wrong = sum(count for status, count in statuses.items() if status not in (200, 304))
-    told = {str(status): count for status, count in sorted(statuses.items())}
-    return Polls(len(times), 1000 * cuts[49], 1000 * cuts[98], wrong, late, told)
+            for turn in [key.data for key in self.selector.get_map().values()]:
+                if now - turn[2].asked > PATIENCE:
+                    self._answered(turn, LOST, seconds)
+        return self._told()
+
+    def _ask_what_is_due(self) -> None:
+        while self.waiting and self.waiting[0][0] <= time.perf_counter():
+            turn = heapq.heappop(self.waiting)
+            self.late += time.perf_counter() - turn[0] > LATE
+            self.selector.register(turn[2].ask(self.address), selectors.EVENT_READ, turn)
+
+    def _answered(self, turn: tuple[float, int, Poller], status: int, seconds: float) -> None:
+        due, number, poller = turn
+        assert poller.link is not None
+        self.selector.unregister(poller.link)
+        self.statuses[status] += 1
+        now = time.perf_counter()
+        if status == LOST:
+            poller.hang_up()
+        else:
+            self.times.append(now - poller.asked)
+        due = max(due + 1, now)
+        if due < self.began + seconds:
+            heapq.heappush(self.waiting, (due, number, poller))
+        else:
+            poller.hang_up()
+
+    def _told(self) -> Polls:
+        cuts = statistics.quantiles(self.times, n=100)
+        wrong = sum(count for status, count in self.statuses.items() if status not in (200, 304))
+        told = {str(status): count for status, count in sorted(self.statuses.items())}
+        return Polls(len(self.times), 1000 * cuts[49], 1000 * cuts[98], wrong, self.late, told)
 
 
 def main() -> None:
@@ -136,7 +154,7 @@ def main() -> None:
     parser.add_argument("--pollers", type=int, default=200)
     parser.add_argument("--seconds", type=float, default=20.0)
     options = parser.parse_args()
-    print(json.dumps(asdict(poll(options.address, options.paths, options.pollers, options.seconds))))
+    print(json.dumps(asdict(Round(options.address, options.paths, options.pollers).run(options.seconds))))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from flask import Flask
 from jobs.engine import Engine, open_engine
 from jobs.settings import Settings
 from web import api, auth, context, health, i18n, openapi, pages, problems, security, sessions, uploads, wakeups
+from web.pages import live
 
 JSON_BODY = 2**20
 FORM_PARTS = 1_000
@@ -37,6 +38,7 @@ def create_app(settings: Settings, engine: Engine | None = None) -> Flask:
     for blueprint in (api.blueprint(), health.blueprint, openapi.blueprint, pages.blueprint):
         app.register_blueprint(blueprint)
     security.exempt_api(app)
+    live.init_app(app)
     return app
 
 

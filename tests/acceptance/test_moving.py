@@ -25,7 +25,8 @@ TEXTS = """() => { const walker = document.createTreeWalker(document.body, NodeF
 
 # Whether the chart holds a pixel of what a colour's name means at this moment.
 DRAWN_IN = """(name) => { const probe = document.createElement('i'); probe.style.color = `var(${name})`;
-    document.body.append(probe); const colour = getComputedStyle(probe).color.match(/\\d+/g).map(Number); probe.remove();
+    document.body.append(probe); const colour = getComputedStyle(probe).color.match(/\\d+/g).map(Number);
+    probe.remove();
     const canvas = document.querySelector('.chart canvas');
     const data = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
     for (let i = 0; i < data.length; i += 4) if (data[i + 3] === 255 && colour.every((one, j) => one === data[i + j]))

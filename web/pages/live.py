@@ -1,11 +1,59 @@
-"""Parts of pages that the browser asks for again and again: rendered only when their tag has changed."""
+"""Parts of pages that the browser asks for again and again: rendered only when their tag has changed.
 
-from collections.abc import Callable
+When it has, everyone who looks at the same asks within a second: they share what the first of them got.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
 from hashlib import sha256
+from secrets import token_hex
+from threading import Lock
+from time import monotonic
 
-from flask import Response, request
+from flask import Flask, Response, current_app, g, request
+from flask_wtf.csrf import generate_csrf
 
+from web import context
 from web.translate import language
+
+KEPT, LONGEST, FRESH = 32, 65_536, 2.0
+
+
+@dataclass
+class Rendered:
+    """The parts rendered in the last two seconds, by who may see them, address and tag.
+
+    The form tokens in them are the reader's own: in what is kept, a mark that nobody can guess stands for them.
+    """
+
+    clock: Callable[[], float] = monotonic
+    _mark: str = field(default_factory=lambda: token_hex(16))
+    _parts: OrderedDict[Hashable, tuple[float, str]] = field(default_factory=OrderedDict)
+    _lock: Lock = field(default_factory=Lock)
+
+    def get(self, key: Hashable) -> str | None:
+        """A part with the token of this request, or None where none is fresh."""
+        with self._lock:
+            at, html = self._parts.get(key, (0.0, ""))
+        if not html or self.clock() - at > FRESH:
+            return None
+        return html.replace(self._mark, generate_csrf()) if self._mark in html else html
+
+    def keep(self, key: Hashable, html: str) -> None:
+        """Keep what this request rendered, in the place of the oldest."""
+        token = g.get("csrf_token")
+        kept = html.replace(token, self._mark) if token else html
+        with self._lock:
+            self._parts[key] = (self.clock(), kept if len(kept) <= LONGEST else "")
+            self._parts.move_to_end(key)
+            while len(self._parts) > KEPT:
+                self._parts.popitem(last=False)
+
+
+def init_app(app: Flask) -> None:
+    """Give the application its store of rendered parts."""
+    app.extensions["aigc_rendered"] = Rendered()
 
 
 def tag_of(*parts: object) -> str:
@@ -16,11 +64,21 @@ def tag_of(*parts: object) -> str:
 
 def part(tag: str, render: Callable[[], str]) -> Response:
     """The part, or 304 for a browser that has it. Clocks stay out of parts: they tick in the browser."""
-    reply = (
-        Response(status=304)
-        if tag in request.if_none_match
-        else Response(render(), content_type="text/html; charset=utf-8")
-    )
+    if tag in request.if_none_match:
+        reply = Response(status=304)
+    else:
+        reply = Response(_html(tag, render), content_type="text/html; charset=utf-8")
     reply.set_etag(tag)
     reply.headers["Cache-Control"] = "private, no-store"
     return reply
+
+
+def _html(tag: str, render: Callable[[], str]) -> str:
+    rendered: Rendered = current_app.extensions["aigc_rendered"]
+    key = (context.principal(), request.full_path, tag)
+    # Who comes without a tag has just loaded the page: what is kept may be older than that.
+    html = rendered.get(key) if request.if_none_match else None
+    if html is None:
+        html = render()
+        rendered.keep(key, html)
+    return html
