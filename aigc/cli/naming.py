@@ -1,4 +1,4 @@
-"""Finding what a person means: an id, a part of one, a name, or ``@last``."""
+"""Finding what a person means: an id, a part of one, a name, ``name@production``, or ``@last``."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -30,6 +30,7 @@ _SEVERAL: Mapping[Noun, str] = {
     "model": "{text} fits {count} model versions. Write more of the id:",
 }
 _ID = re.compile(r"(job|ds|mdl)_[0-9a-z]{26}")
+_ALIASED = re.compile(r"[^@/\s]+@(production|staging)")
 
 
 class _Named(Protocol):
@@ -60,8 +61,8 @@ def dataset(client: Client, text: str) -> Dataset:
 
 
 def model(client: Client, text: str) -> Model:
-    """The model version a person means; of several of one name, the newest."""
-    if _ID.fullmatch(text):
+    """The model version a person means; of several of one name, the newest, or the one that an alias stands for."""
+    if _ID.fullmatch(text) or _ALIASED.fullmatch(text):
         return client.models.get(text)
     found = client.models.list(limit=1 if text == LAST else LOOK_BACK)
     return found[_choose("model", text, [item.raw for item in found])]

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.exc import OperationalError
 
-from jobs import dumping, migrate, workers
+from jobs import aliases, catalogue, dumping, migrate, pausing, workers
 from jobs.backup import backup
 from jobs.backup_format import MANIFEST, Manifest
 from jobs.db import Database
@@ -18,6 +18,7 @@ from jobs.engine import Engine
 from jobs.errors import JobNotFound, LeaseLost
 from jobs.lifecycle import Beat, Failure, Lease, request_cancel
 from jobs.operating import Refused
+from jobs.repository import Repository
 from jobs.restore import _fence, main, restore
 from jobs.storage_lock import keeping
 from jobs.tables import Job, SchemaInfo
@@ -81,6 +82,23 @@ def test_a_zombie_of_the_attempt_that_ran_during_the_backup(actor: Actor, state:
     assert_writes_nothing(actor, zombie)
     actor.finish(claim)
     assert_writes_nothing(actor, zombie)
+    assert verify(actor.engine, deep=True).sound
+
+
+def test_aliases_cards_and_pauses_come_back(actor: Actor, state: Path) -> None:
+    first = actor.model()
+    aliases.promote(actor.engine, actor.principal, first, "production")
+    catalogue.write_card(actor.engine, actor.principal, first, {"limits": "small"})
+    pausing.pause_queue(actor.engine, actor.principal, "training.gpu")
+    backup(actor.engine, state)
+    aliases.demote(actor.engine, actor.principal, first, "production")
+    catalogue.write_card(actor.engine, actor.principal, first, {"limits": "other"})
+    pausing.resume_queue(actor.engine, "training.gpu")
+    restore(actor.engine, state, force=True)
+    reads = Repository(actor.engine, actor.principal)
+    name = reads.model(first).name
+    assert reads.model(f"{name}@production").card == {"limits": "small"}
+    assert reads.pauses.of_queue("training", "gpu")
     assert verify(actor.engine, deep=True).sound
 
 

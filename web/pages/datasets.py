@@ -13,6 +13,7 @@ from aigc_models.base import Fault, Params
 from aigc_models.data.starters import STARTERS
 from jobs import catalogue, removal
 from jobs.errors import AigcError, Unavailable
+from jobs.naming import slug
 from jobs.tables import Dataset, Job
 from jobs.uploads import receive_starter
 from web import context, failures, forms, uploads
@@ -159,9 +160,18 @@ def _form(typed: Mapping[str, str], faults: list[Fault] | tuple[Fault, ...]) -> 
         limit=amounts.size(context.settings().max_upload),
         piece=PIECE,
         starters=STARTERS.values(),
+        next_number=_next_number(typed.get("name", "")),
         file_faults=[say(fault.message, fault.values) for fault in faults if fault.pointer in ("", "/file")],
         snippets=snippets.dataset(),
     )
+
+
+def _next_number(name: str) -> int:
+    """Which version an upload under a name would be; 0 where it would be the first."""
+    if not name.strip():
+        return 0
+    known = catalogue.versions(context.engine(), context.principal(), Dataset, slug(name))
+    return known[0].number + 1 if known else 0
 
 
 def _refused(typed: Mapping[str, str], faults: list[Fault], status: int = 422) -> Response:
