@@ -47,6 +47,8 @@ def wanted(url: str) -> list[Shot]:
             Shot("job-zh", job, language="zh-CN", height=1500),
             Shot("job-phone", job, scheme="dark", width=390, height=1600),
         ]
+    if len(trainings) > 1:
+        shots.append(Shot("compare", f"/jobs/compare?ids={trainings[0].id},{trainings[1].id}"))
     if datasets:
         shots += [
             Shot("dataset", f"/datasets/{datasets[0].id}"),
