@@ -44,6 +44,8 @@ def wanted(url: str) -> list[Shot]:
     pages = {"home": "/"}
     if trainings:
         pages["job"] = f"/jobs/{trainings[0].id}"
+    if len(trainings) > 1:
+        pages["compare"] = f"/jobs/compare?ids={trainings[0].id},{trainings[1].id}"
     if datasets:
         pages["dataset"] = f"/datasets/{datasets[0].id}"
         pages["form"] = f"/jobs/new/image_gan.train?dataset={datasets[0].id}"

@@ -129,9 +129,9 @@ def test_presets_come_into_view_and_leave_changed_values_alone(browser: Browser,
         expect(page.get_by_label("Batch size")).to_have_value("96")
         expect(page.locator("[data-snippet=curl]")).to_contain_text('"batch_size": 96')
         expect(page.locator("[data-snippet=curl]")).to_contain_text('"preset": "quick"')
-        before = page.locator("[data-costs]").inner_text()
+        before = page.locator("#side-form [data-costs]").inner_text()
         page.get_by_label("Epochs").fill("4000")
-        expect(page.locator("[data-costs]")).not_to_have_text(before)
+        expect(page.locator("#side-form [data-costs]")).not_to_have_text(before)
         page.get_by_label("Balanced").check()
         expect(page.get_by_label("Epochs")).to_have_value("4000")
 
@@ -258,7 +258,7 @@ def test_an_upload_in_pieces_can_be_stopped(browser: Browser, own_site: Site) ->
 def test_samples_and_tabs_work_by_keyboard(browser: Browser, site: Site) -> None:
     with visit(browser, site.url) as window:
         page = window.open(site.pages["finished"])
-        slider = page.get_by_role("slider")
+        slider = page.get_by_role("slider", name="Step")
         expect(page.locator("[data-shots] figure:visible")).to_have_count(1)
         last = page.locator("[data-shots] figure:visible img").get_attribute("alt")
         slider.focus()

@@ -19,9 +19,9 @@ from jobs.errors import AigcError, InvalidParams
 from jobs.repository import JobFilter, Repository
 from jobs.submit import BAD_LIMIT, Submission, submit, validate
 from jobs.tables import ModelVersion
-from web import context, forms
+from web import context, forms, json_text
 from web.auth import scoped
-from web.pages import amounts, json_text, names, snippets
+from web.pages import amounts, names, snippets
 from web.pages.estimates import Estimates
 from web.translate import say, say_fault
 

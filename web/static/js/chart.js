@@ -141,8 +141,10 @@
     }
   });
   document.addEventListener('input', (event) => {
-    if (event.target.matches('[data-smooth]')) smooth = Number(event.target.value) / 100;
-    else if (event.target.matches('[data-log]')) log = event.target.checked;
+    if (event.target.matches('[data-smooth]')) {
+      smooth = Number(event.target.value) / 100;
+      event.target.nextElementSibling.textContent = smooth ? `${event.target.value} %` : '';
+    } else if (event.target.matches('[data-log]')) log = event.target.checked;
     else return;
     for (const box of charts.keys()) draw(box);
   });
