@@ -68,7 +68,16 @@ CLIENT = {
     "client": ("Client",),
     "nouns": ("Jobs", "Datasets", "Models", "Tasks"),
     "resources": ("Job", "Samples", "Artifact", "Dataset", "Model"),
-    "records": ("JobRecord", "DatasetRecord", "ModelRecord", "ArtifactRecord", "TaskRecord", "Curves", "Event", "LogLine"),
+    "records": (
+        "JobRecord",
+        "DatasetRecord",
+        "ModelRecord",
+        "ArtifactRecord",
+        "TaskRecord",
+        "Curves",
+        "Event",
+        "LogLine",
+    ),
     "wire": ("Patience",),
     "errors": (
         *("ApiError", "Flaw", "NotFound", "InvalidParams", "Conflict", "RateLimited", "Unavailable"),
@@ -142,11 +151,11 @@ def client_page() -> str:
     for module, names in CLIENT.items():
         tree = ast.parse((ROOT / "aigc" / f"{module}.py").read_text(encoding="utf-8"))
         classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
-        parts += [_class(classes[name], module) for name in names]
+        parts += [_class(classes[name]) for name in names]
     return "".join(parts).rstrip() + "\n"
 
 
-def _class(node: ast.ClassDef, module: str) -> str:
+def _class(node: ast.ClassDef) -> str:
     title = f"{BASES[node.name]}: what it knows" if node.name in BASES else node.name
     lines = [f"## {title}\n\n{_words(node)}\n"]
     for item in node.body:
