@@ -293,7 +293,10 @@ class Following:
         yield self._job.refresh()
         for event in self._job.stream():
             now = advanced(self._job.raw, event)
-            self._job.raw = self._job.refresh().raw if now is None else now
+            if now is None:
+                self._job.refresh()
+            else:
+                self._job.raw = now
             yield self._job
             if self._timeout is not None and time.monotonic() - started > self._timeout and not self._job.is_final:
                 raise WaitTimeout(self._job.id, self._timeout)

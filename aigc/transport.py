@@ -232,11 +232,10 @@ def _refused(response: httpx.Response) -> ApiError:
 
 
 def _lost(connection: Connection, error: httpx.TransportError) -> ConnectionLost:
-    if isinstance(error, httpx.ConnectError):
-        sentence = say("No server answers at {url}. Start one with: aigc up", url=connection.url)
-    elif isinstance(error, httpx.TimeoutException):
-        sentence = say("The server at {url} did not answer in time.", url=connection.url)
-    else:
+    with speaking(connection.language):
+        if isinstance(error, httpx.ConnectError):
+            return ConnectionLost(say("No server answers at {url}. Start one with: aigc up", url=connection.url))
+        if isinstance(error, httpx.TimeoutException):
+            return ConnectionLost(say("The server at {url} did not answer in time.", url=connection.url))
         reason = str(error) or type(error).__name__
-        sentence = say("The connection to {url} broke: {reason}.", url=connection.url, reason=reason)
-    return ConnectionLost(sentence)
+        return ConnectionLost(say("The connection to {url} broke: {reason}.", url=connection.url, reason=reason))

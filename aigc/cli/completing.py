@@ -9,7 +9,7 @@ from aigc.client import Client
 from aigc.errors import ApiError
 from aigc.wire import Patience
 
-SECONDS, MOST = 2.0, 50
+SECONDS, MOST = 5.0, 50
 Offer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
 

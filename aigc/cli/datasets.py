@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from aigc.cli import completing, naming, settings, watching
+from aigc.cli.acting import deleted, each
 from aigc.cli.session import EXIT_ERROR, Group, complain, confirm_deletion, session
 from aigc.errors import ApiError, InvalidParams, flaws_from
 from aigc.resources import Dataset
@@ -89,13 +90,15 @@ def check(data: str, pairs: tuple[str, ...]) -> int:
 @datasets.command()
 @click.argument("dataset_ids", metavar="ID...", nargs=-1, required=True, shell_complete=completing.datasets)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
-def delete(dataset_ids: tuple[str, ...], yes: bool) -> None:
+def delete(dataset_ids: tuple[str, ...], yes: bool) -> int:
     """Delete datasets that nothing uses, and their files."""
     confirm_deletion(dataset_ids, yes=yes)
-    for text in dataset_ids:
-        item = naming.dataset(session().client, text)
-        item.delete()
-        session().show(item.raw, say("{id} deleted", id=item.id))
+
+    def remove(dataset: Dataset) -> Dataset:
+        dataset.delete()
+        return dataset
+
+    return each(dataset_ids, naming.dataset, remove, deleted)
 
 
 def describe(item: Dataset) -> list[str]:

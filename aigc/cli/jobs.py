@@ -1,6 +1,6 @@
 """``aigc jobs``: list, look at, watch, stop, hold, repeat and fetch."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,11 +9,12 @@ import click
 
 from aigc import progress
 from aigc.cli import completing, naming, settings, watching
+from aigc.cli.acting import deleted, each
 from aigc.cli.comparing import compare
 from aigc.cli.logs import logs
 from aigc.cli.session import EXIT_ERROR, EXIT_USAGE, Group, confirm_deletion, report, session
 from aigc.cli.submit import started
-from aigc.errors import ApiError, InvalidParams, Unauthorized
+from aigc.errors import InvalidParams
 from aigc.resources import Job
 from aigc.speech import say
 
@@ -99,21 +100,21 @@ jobs.add_command(compare)
 def cancel(job_ids: tuple[str, ...]) -> int:
     """Stop jobs. A queued one is cancelled at once, a running one after its current step."""
 
-    return _each(job_ids, Job.cancel)
+    return each(job_ids, naming.job, Job.cancel, _now)
 
 
 @jobs.command()
 @click.argument("job_ids", metavar="ID...", nargs=-1, required=True, shell_complete=completing.jobs)
 def pause(job_ids: tuple[str, ...]) -> int:
     """Hold jobs until they are resumed. A running one is held at its next checkpoint."""
-    return _each(job_ids, Job.pause)
+    return each(job_ids, naming.job, Job.pause, _now)
 
 
 @jobs.command()
 @click.argument("job_ids", metavar="ID...", nargs=-1, required=True, shell_complete=completing.jobs)
 def resume(job_ids: tuple[str, ...]) -> int:
     """Let paused jobs go on where they stopped."""
-    return _each(job_ids, Job.resume)
+    return each(job_ids, naming.job, Job.resume, _now)
 
 
 @jobs.command()
@@ -121,7 +122,7 @@ def resume(job_ids: tuple[str, ...]) -> int:
 @click.option("--from-checkpoint", is_flag=True, help="Go on from the last checkpoint, if one was kept.")
 def retry(job_ids: tuple[str, ...], from_checkpoint: bool) -> int:
     """Submit ended jobs again as new ones; prints the new ids."""
-    return _each(job_ids, lambda job: job.retry(from_checkpoint=from_checkpoint), lambda new: new.id)
+    return each(job_ids, naming.job, lambda job: job.retry(from_checkpoint=from_checkpoint), lambda new: new.id)
 
 
 @jobs.command()
@@ -152,7 +153,7 @@ def delete(job_ids: tuple[str, ...], yes: bool) -> int:
         job.delete()
         return job
 
-    return _each(job_ids, remove, lambda job: say("{id} deleted", id=job.id))
+    return each(job_ids, naming.job, remove, deleted)
 
 
 @jobs.command()
@@ -170,24 +171,6 @@ def download(job_id: str, output: Path, pattern: str) -> int:
 
 def _now(job: Job) -> str:
     return f"{job.id} {progress.headline(job.raw).lower()}"
-
-
-def _each(job_ids: tuple[str, ...], act: Callable[[Job], Job], tell: Callable[[Job], str] = _now) -> int:
-    """Do one thing to every job, go on after a refusal, and give the worst exit code."""
-    worst, done = 0, []
-    for job_id in job_ids:
-        try:
-            done.append(act(naming.job(session().client, job_id)))
-        except Unauthorized:
-            raise
-        except ApiError as error:
-            worst = max(worst, report(error))
-        else:
-            if not session().wants_json:
-                click.echo(tell(done[-1]))
-    if session().wants_json:
-        session().show([job.raw for job in done], "")
-    return worst
 
 
 def age(job: Job) -> str:

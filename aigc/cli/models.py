@@ -6,11 +6,13 @@ from typing import Any
 import click
 
 from aigc.cli import completing, naming, settings, watching
+from aigc.cli.acting import deleted, each
 from aigc.cli.session import EXIT_USAGE, Group, confirm_deletion, report, session
 from aigc.cli.submit import started
 from aigc.downloads import safe_name
 from aigc.errors import InvalidParams
 from aigc.notebook import number
+from aigc.resources import Model
 from aigc.speech import say
 
 
@@ -77,13 +79,15 @@ def export(model_id: str, output: Path | None, force: bool) -> None:
 @models.command()
 @click.argument("model_ids", metavar="ID...", nargs=-1, required=True, shell_complete=completing.models)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
-def delete(model_ids: tuple[str, ...], yes: bool) -> None:
+def delete(model_ids: tuple[str, ...], yes: bool) -> int:
     """Delete model versions that no job reads, with the jobs that trained them."""
     confirm_deletion(model_ids, yes=yes)
-    for text in model_ids:
-        item = naming.model(session().client, text)
-        item.delete()
-        session().show(item.raw, say("{id} deleted", id=item.id))
+
+    def remove(model: Model) -> Model:
+        model.delete()
+        return model
+
+    return each(model_ids, naming.model, remove, deleted)
 
 
 @models.command()

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from queue import Queue
 
@@ -50,9 +51,9 @@ class Up:
                 return line
             assert line, f"ended without {text!r}:\n" + "\n".join(read)
 
-    def run(self, *arguments: str, code: int = 0) -> str:
+    def run(self, *arguments: str, code: int = 0, **environ: str) -> str:
         """One call of the command against this stack; gives its stdout."""
-        environment = {**os.environ, "AIGC_URL": self.url}
+        environment = {**os.environ, "AIGC_URL": self.url, **environ}
         command = [sys.executable, "-m", "aigc", *arguments]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, check=False)
         assert done.returncode == code, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
@@ -157,6 +158,35 @@ def test_cancelling_a_running_job(up: Up, dataset: str) -> None:
     up.run("jobs", "cancel", job)
     up.run("jobs", "watch", job, "--exit-status", code=3)
     assert json.loads(up.run("jobs", "view", job, "--json=state"))["state"] == "cancelled"
+
+
+def test_ctrl_c_in_watch_leaves_the_job_running(up: Up, dataset: str) -> None:
+    job = up.run("submit", "image_gan.train", "--data", dataset, "-p", "epochs=5000", "--name", "watched")
+    command = [sys.executable, "-m", "aigc", "jobs", "watch", job, "--url", up.url]
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a shell's background ignores Ctrl-C
+    watching = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=heard)
+    assert watching.stderr is not None
+    while "Training" not in (line := watching.stderr.readline()):
+        assert line
+    watching.send_signal(signal.SIGINT)
+    _, told = watching.communicate(timeout=60)
+    assert watching.returncode == 130
+    assert f"Stopped watching; the job goes on. Cancel it with: aigc jobs cancel {job}" in told
+    assert json.loads(up.run("jobs", "view", job, "--json=state"))["state"] == "running"
+    up.run("jobs", "cancel", job)
+    up.run("jobs", "watch", job, "--exit-status", code=3)
+
+
+def test_the_doctor_is_content_and_names_a_broker_that_is_gone(up: Up) -> None:
+    home = {"AIGC_HOME": str(up.home)}
+    found = json.loads(up.run("doctor", "--json", **home))
+    assert [finding["what"] for finding in found if not finding["well"]] == []
+    told = up.run("doctor", code=1, **home, AIGC_REDIS_URL="redis://127.0.0.1:9/0")
+    assert "✕ Broker: no answer at redis://127.0.0.1:9/0\n    Fix: Start everything with: aigc up" in told
+    database = "postgresql+psycopg://nobody@127.0.0.1:9/none"
+    told = up.run("doctor", code=1, **home, AIGC_DATABASE_URL=database)
+    assert "✕ Database: postgresql does not answer" in told
+    assert "Fix: Start the database, or correct AIGC_DATABASE_URL." in told
 
 
 def test_a_second_stack_on_the_same_home_is_refused(up: Up) -> None:

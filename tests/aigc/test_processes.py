@@ -1,14 +1,16 @@
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from aigc.cli import run
+from aigc.cli import doctor, run
 from aigc.cli.processes import environment
 from tests.aigc.scripted import Answer, in_turn, serving
+from tests.servers import Valkey
 
 
 @pytest.fixture(autouse=True)
@@ -34,6 +36,67 @@ def test_the_doctor_names_what_does_not_run_and_the_fix(capsys: pytest.CaptureFi
     assert "✕ Database: SQLite: there is no database file yet\n    Fix: Run: aigc migrate" in told
     assert "✕ Broker: no answer at" in told
     assert "Fix: Start everything with: aigc up" in told
+
+
+def test_the_doctor_names_a_stopped_redis_and_the_fix(
+    valkey: Valkey, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AIGC_REDIS_URL", valkey.url)
+    assert command("migrate").returncode == 0
+    with serving(in_turn(Answer(200, {"status": "ok", "parts": {}}))) as server:
+        run(["doctor", "--url", server.url])
+        assert "✓ Broker: answers" in capsys.readouterr().out
+        valkey.stop()
+        assert run(["doctor", "--url", server.url]) == 1
+    told = capsys.readouterr().out
+    assert "✓ Database" in told
+    assert f"✕ Broker: no answer at {valkey.url}\n    Fix: Start everything with: aigc up" in told
+
+
+def test_the_doctor_names_a_stopped_database_and_the_fix(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AIGC_DATABASE_URL", "postgresql+psycopg://nobody@127.0.0.1:9/none")
+    with serving(in_turn(Answer(200, {"status": "degraded", "parts": {"broker": "down", "database": "ok"}}))) as server:
+        assert run(["doctor", "--url", server.url]) == 1
+    told = capsys.readouterr().out
+    assert "✕ Database: postgresql does not answer" in told
+    assert "    Fix: Start the database, or correct AIGC_DATABASE_URL." in told
+    assert f"✕ Server: {server.url} answers, but these parts do not work: broker\n    Fix: " in told
+
+
+def test_the_doctor_looks_at_the_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        monkeypatch.setenv("AIGC_PORT", str(taken.getsockname()[1]))
+        assert not doctor.port().well
+        assert "AIGC_PORT" in doctor.port().fix
+    assert doctor.port().well
+    monkeypatch.setenv("AIGC_HOST", "203.0.113.1")
+    assert not doctor.port().well
+
+
+@pytest.mark.parametrize(
+    ("script", "torch", "well", "words"),
+    [
+        ("echo 'NVIDIA L4, 23034 MiB'", "2.13.0+cu130", True, "NVIDIA L4"),
+        ("echo 'NVIDIA L4, 23034 MiB'", "2.13.0+cpu", False, "built for CPUs"),
+        ("echo 'Failed to initialize NVML: Driver/library version mismatch'; exit 18", "", False, "version mismatch"),
+        ("exit 9", "", False, "does not answer"),
+    ],
+)
+def test_the_doctor_looks_at_the_gpu(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: str, torch: str, well: bool, words: str
+) -> None:
+    driver = tmp_path / "nvidia-smi"
+    driver.write_text(f"#!/bin/sh\n{script}\n")
+    driver.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(doctor, "_torch", lambda: torch)
+    found = doctor.gpu()
+    assert (found.well, bool(found.fix)) == (well, not well)
+    assert words in found.detail
+    driver.unlink()
+    assert doctor.gpu().well  # a machine without one is no fault
 
 
 def test_the_doctor_speaks_json(capsys: pytest.CaptureFixture[str]) -> None:
