@@ -51,7 +51,9 @@ def wanted(url: str) -> list[Shot]:
         pages["model"] = f"/models/{models[0].id}"
     shots = [Shot(name, path, height=HEIGHTS[name]) for name, path in pages.items()]
     shots += [Shot(f"{shot.name}-zh", shot.path, "zh-CN", height=shot.height) for shot in shots]
-    in_dark = [replace(shot, name=f"{shot.name}-dark", scheme="dark") for shot in shots if shot.path == pages.get("job")]
+    in_dark = [
+        replace(shot, name=f"{shot.name}-dark", scheme="dark") for shot in shots if shot.path == pages.get("job")
+    ]
     return shots + in_dark
 
 

@@ -5,7 +5,10 @@ import re
 HAN = "\u4e00-\u9fff"
 MARKS = {",": "，", ";": "；", ":": "：", "?": "？", "!": "！"}
 _BESIDE = f"{HAN}，；：？！（）。、“”《》"
-_KEPT = re.compile(r"(^ *```.*?^ *```$|`[^`\n]*`|\]\([^)\s]*\)|<https?:[^>]*>|https?://[^\s)，；。]+|--[\w-]+=[\w,]+)", re.MULTILINE | re.DOTALL)
+_KEPT = re.compile(
+    r"(^ *```.*?^ *```$|`[^`\n]*`|\]\([^)\s]*\)|<https?:[^>]*>|https?://[^\s)，；。]+|--[\w-]+=[\w,]+)",
+    re.MULTILINE | re.DOTALL,
+)
 _MARK = re.compile(r"([,;:?!]) ?")
 _PARENTHESES = re.compile(r"\(([^()]*)\)")
 
@@ -24,7 +27,9 @@ def punctuate(text: str) -> str:
 
 def half_width(text: str) -> list[str]:
     """The lines whose marks are not as they should be."""
-    return [before for before, after in zip(text.split("\n"), punctuate(text).split("\n"), strict=True) if before != after]
+    return [
+        before for before, after in zip(text.split("\n"), punctuate(text).split("\n"), strict=True) if before != after
+    ]
 
 
 def _marked(text: str) -> str:

@@ -149,4 +149,6 @@ def _arguments(parser: argparse.ArgumentParser, t: Words) -> str:
 
 
 def _takes(action: argparse.Action) -> str:
-    return "{" + ",".join(map(str, action.choices)) + "}" if action.choices else str(action.metavar or action.dest.upper())
+    return (
+        "{" + ",".join(map(str, action.choices)) + "}" if action.choices else str(action.metavar or action.dest.upper())
+    )

@@ -39,7 +39,12 @@ def page(t: Words) -> str:
         parts.append(f"## {t(name)}\n\n" + table(head, rows))
     assert set(FAILURE_CODES) == set(REASONS), "a failure is not explained"
     rows = [
-        (code(slug(one)), t(REASONS[one].title), t("yes") if REASONS[one].retryable else t("no"), t(REASONS[one].detail))
+        (
+            code(slug(one)),
+            t(REASONS[one].title),
+            t("yes") if REASONS[one].retryable else t("no"),
+            t(REASONS[one].detail),
+        )
         for one in FAILURE_CODES
     ]
     head = (t("code"), t("title"), t("the same settings may work later"), t("what a user reads"))

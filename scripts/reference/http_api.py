@@ -27,7 +27,13 @@ def _operation(one: Operation, common: set[str], t: Words) -> str:
     text = f"### {one.verb} {one.path}\n\n{t.text(one.summary, one.description)} {scope}\n\n"
     if one.rows:
         rows = [
-            (code(row.name), row.place, row.kind.replace(" | ", ", ").replace('"', "`"), t("required") if row.required else "", t(row.description))
+            (
+                code(row.name),
+                row.place,
+                row.kind.replace(" | ", ", ").replace('"', "`"),
+                t("required") if row.required else "",
+                t(row.description),
+            )
             for row in one.rows
         ]
         text += table((t("name"), t("in"), t("type"), "", t("meaning")), rows)

@@ -30,10 +30,7 @@ def page(t: Words) -> str:
     assert set(STATUSES) == set(get_args(JobStatus))
     assert set(LOOKS) == {*STATUSES, *DERIVED}, "a state is not explained"
     meanings = {**HINTS, **dict(help_pages.STATES)}
-    rows = [
-        (code(status), t(LOOKS[status].word), t(meanings[status]), t.listed(_after(status)))
-        for status in STATUSES
-    ]
+    rows = [(code(status), t(LOOKS[status].word), t(meanings[status]), t.listed(_after(status))) for status in STATUSES]
     derived = [
         (code(state), t(LOOKS[state].word), code(status), t(sentence)) for state, (status, sentence) in DERIVED.items()
     ]

@@ -5,6 +5,7 @@
 hand: its words are compared with docker-compose.yml.
 """
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,7 +24,7 @@ def write(directory: Path) -> None:
         "aigc": f'if [ "$1" = up ]; then exec {sys.executable} {__file__} up; fi\nexec {sys.executable} -m aigc "$@"',
         "python": f'exec {sys.executable} "$@"',
         "docker": f'exec {sys.executable} {__file__} docker "$@"',
-        "make": f'exec /usr/bin/env -u MAKEFLAGS $(PATH=/usr/local/bin:/usr/bin:/bin command -v make) -n -C {ROOT} "$@"',
+        "make": f'exec {shutil.which("make")} -n -C {ROOT} "$@"',
     }
     for name, text in scripts.items():
         file = directory / name

@@ -26,7 +26,10 @@ TRAIN = "aigc submit image_gan.train --data shoes -p epochs=1 -p width=4 --watch
 BEFORE = {
     ("tutorials/first-image-generator.md", 2): "aigc datasets add --starter fashion-mnist >/dev/null",
     ("how-to/tune-unstable-training.md", 0): TRAIN,
-    ("how-to/chain-jobs.md", 2): "aigc jobs pause @last; aigc jobs resume @last; aigc submit image_vae.train --data shoes",
+    (
+        "how-to/chain-jobs.md",
+        2,
+    ): "aigc jobs pause @last; aigc jobs resume @last; aigc submit image_vae.train --data shoes",
     ("how-to/chain-jobs.md", 3): "aigc jobs cancel @last; aigc jobs watch @last || true",
     ("how-to/monitor-and-alert.md", 0): TRAIN,
     ("explanation/why-polling.md", 0): TRAIN,
@@ -75,7 +78,9 @@ class Reader:
         }
         return {**os.environ, **QUICK, **own} | ({} if apart else {"AIGC_URL": self.up.url})
 
-    def run(self, code: str, *, apart: bool = False, program: tuple[str, ...] = ("bash", "-euo", "pipefail", "-c")) -> str:
+    def run(
+        self, code: str, *, apart: bool = False, program: tuple[str, ...] = ("bash", "-euo", "pipefail", "-c")
+    ) -> str:
         """Run a block of code."""
         done = subprocess.run(
             [*program, code],
@@ -93,10 +98,14 @@ class Reader:
         """A block with real values in the place of examples."""
         for long, short in TINY.items():
             code = code.replace(long, short)
-        job, dataset = (self.up.run(noun, "list", "-L", "1", "--json=id").split('"')[3] for noun in ("jobs", "datasets"))
+        job, dataset = (
+            self.up.run(noun, "list", "-L", "1", "--json=id").split('"')[3] for noun in ("jobs", "datasets")
+        )
         code = re.sub(r"job_(…|[0-9a-z]{26})", job, code).replace("ds_…", dataset)
         code = code.replace("http://127.0.0.1:8000", self.up.url)
-        return code.replace("/mnt/backups", str(self.directory)).replace("/srv/new", str(self.directory / f"new{number}"))
+        return code.replace("/mnt/backups", str(self.directory)).replace(
+            "/srv/new", str(self.directory / f"new{number}")
+        )
 
 
 def write_pictures(path: Path) -> None:

@@ -80,9 +80,12 @@ def test_the_table_of_contents_names_every_page() -> None:
 
 
 def test_every_picture_is_shown_and_is_made_by_a_script() -> None:
-    files = {path for path in (DOCS / "images").iterdir()}
+    files = set((DOCS / "images").iterdir())
     shown = {
-        (page.parent / link).resolve() for page in ALL for link in LINK.findall(page.read_text("utf-8")) if "images/" in link
+        (page.parent / link).resolve()
+        for page in ALL
+        for link in LINK.findall(page.read_text("utf-8"))
+        if "images/" in link
     }
     assert files == shown
     made = {f"{base}{end}.png" for base in screenshots.HEIGHTS for end in ("", "-zh", "-dark", "-zh-dark")}
@@ -93,7 +96,9 @@ def test_every_picture_is_shown_and_is_made_by_a_script() -> None:
 def test_make_knows_the_targets_that_are_named() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for page in ALL:
-        named = {target for code in blocks(page, "bash") for target in re.findall(r"^make ([a-z-]+)", code, re.MULTILINE)}
+        named = {
+            target for code in blocks(page, "bash") for target in re.findall(r"^make ([a-z-]+)", code, re.MULTILINE)
+        }
         named |= set(re.findall(r"`make ([a-z-]+)", page.read_text("utf-8")))
         assert named <= targets, name(page)
 
@@ -121,7 +126,9 @@ def test_the_site_can_be_built_and_asks_no_other_host(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     pages = sorted(site.rglob("*.html"))
     assert len(pages) > 2 * len(CHINESE)
-    loads = re.compile(r"<(?:script|link|img|iframe|source|video|audio)\b[^>]*?(?:src|href|srcset)=\"?(https?:)?//[^\" >]+")
+    loads = re.compile(
+        r"<(?:script|link|img|iframe|source|video|audio)\b[^>]*?(?:src|href|srcset)=\"?(https?:)?//[^\" >]+"
+    )
     for page in pages:
         found = [one[0] for one in loads.finditer(page.read_text("utf-8")) if 'rel="canonical"' not in one[0]]
         assert found == [], page
