@@ -1,6 +1,7 @@
 """What the commands of the documentation find on their path where the real thing would be too much for a test.
 
-``aigc``, ``python`` and ``curl`` are the real ones; ``aigc up`` is stopped as soon as it is up.
+``aigc``, ``python`` and ``curl`` are the real ones; ``aigc up`` is stopped as soon as it is up, and
+``curl`` fails where the server refuses, unless the page is about being refused.
 ``make`` says what it would do, which fails for a target that is not there. ``docker`` is not at
 hand: its words are compared with docker-compose.yml.
 """
@@ -23,6 +24,8 @@ def write(directory: Path) -> None:
     scripts = {
         "aigc": f'if [ "$1" = up ]; then exec {sys.executable} {__file__} up; fi\nexec {sys.executable} -m aigc "$@"',
         "python": f'exec {sys.executable} "$@"',
+        "curl": f'case "$*" in *other.example*) set -- "$@";; *) set -- --fail-with-body "$@";; esac\n'
+        f'exec {shutil.which("curl")} "$@"',
         "docker": f'exec {sys.executable} {__file__} docker "$@"',
         "make": f'exec {shutil.which("make")} -n -C {ROOT} "$@"',
     }

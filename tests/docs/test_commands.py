@@ -22,16 +22,30 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 PAGES = [page for page in (README, *ENGLISH) if blocks(page, "bash")]
 PYTHON = [page for page in (README, *ENGLISH) if blocks(page, "python")]
 TRAIN = "aigc submit image_gan.train --data shoes -p epochs=1 -p width=4 --watch"
+LONG = "-p epochs=9999 -p width=4"
+# A training that was cancelled after a checkpoint; it is the newest job then.
+CUT_OFF = """
+client = aigc.Client()
+job = client.jobs.submit("image_gan.train", dataset=client.datasets.list(limit=1)[0], epochs=9999, width=4)
+next(event for event in job.events() if event.kind == "checkpoint")
+job.cancel()
+job.wait(check=False)
+"""
+END_ALL = """
+import aigc
+for job in aigc.Client().jobs.list(limit=None):
+    if not job.finished:
+        job.cancel()
+        job.wait(check=False)
+"""
 # What a reader of the page has done before: before the first block, or before the block of this number.
 BEFORE = {
-    ("tutorials/first-image-generator.md", 2): "aigc datasets add --starter fashion-mnist >/dev/null",
     ("how-to/tune-unstable-training.md", 0): TRAIN,
-    (
-        "how-to/chain-jobs.md",
-        2,
-    ): "aigc jobs pause @last; aigc jobs resume @last; aigc submit image_vae.train --data shoes",
-    ("how-to/chain-jobs.md", 3): "aigc jobs cancel @last; aigc jobs watch @last || true",
+    ("how-to/chain-jobs.md", 2): f"aigc submit image_gan.train --data shoes {LONG} --name long\n"
+    f"aigc submit image_gan.train --data shoes {LONG} --after long",
+    ("how-to/chain-jobs.md", 3): f"aigc jobs cancel @last\naigc jobs cancel long\npython -c 'import aigc{CUT_OFF}'",
     ("how-to/monitor-and-alert.md", 0): TRAIN,
+    ("explanation/evaluation.md", 0): TRAIN,
     ("explanation/why-polling.md", 0): TRAIN,
 }
 # These pages work on the database itself, so each has an installation of its own, which is not running.
@@ -98,9 +112,8 @@ class Reader:
         """A block with real values in the place of examples."""
         for long, short in TINY.items():
             code = code.replace(long, short)
-        job, dataset = (
-            self.up.run(noun, "list", "-L", "1", "--json=id").split('"')[3] for noun in ("jobs", "datasets")
-        )
+        job = self.up.run("jobs", "list", "--state", "succeeded", "-L", "1", "--json=id").split('"')[3]
+        dataset = self.up.run("datasets", "list", "-L", "1", "--json=id").split('"')[3]
         code = re.sub(r"job_(…|[0-9a-z]{26})", job, code).replace("ds_…", dataset)
         code = code.replace("http://127.0.0.1:8000", self.up.url)
         return code.replace("/mnt/backups", str(self.directory)).replace(
@@ -134,10 +147,11 @@ def shoes(up: Up, tmp_path_factory: pytest.TempPathFactory) -> None:
 
 
 @pytest.fixture
-def reader(tmp_path: Path, up: Up, shoes: None) -> Reader:
+def reader(tmp_path: Path, up: Up, shoes: None) -> Iterator[Reader]:
     made = Reader(tmp_path, up)
     made.prepare()
-    return made
+    yield made
+    made.run(END_ALL, program=(sys.executable, "-c"))  # the next page finds a free worker
 
 
 @pytest.mark.parametrize("page", PAGES, ids=key)
@@ -156,10 +170,7 @@ def test_the_commands_of_a_page_work(page: Path, reader: Reader) -> None:
 
 @pytest.mark.parametrize("page", [page for page in PYTHON if key(page) != FAMILY], ids=key)
 def test_the_python_of_a_page_works(page: Path, reader: Reader) -> None:
-    have = (
-        "import aigc\nclient = aigc.Client()\ndataset = client.datasets.list(limit=1)[0]\n"
-        'job = training = client.jobs.list(limit=1, state="succeeded", task="image_gan.train")[0]\n'
-    )
+    have = f"import aigc\n{CUT_OFF}dataset = client.datasets.get(job.dataset)\n"
     code = "\n".join(reader.filled(block, number) for number, block in enumerate(blocks(page, "python")))
     reader.run(have + code, program=(sys.executable, "-c"))
 
