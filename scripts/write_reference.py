@@ -21,6 +21,7 @@ from scripts.reference import (  # noqa: E402
     states,
     tasks,
 )
+from scripts.reference.chinese import punctuate  # noqa: E402
 from scripts.reference.words import LANGUAGES, Words  # noqa: E402
 
 FOLDER = ROOT / "docs" / "reference"
@@ -40,7 +41,10 @@ WRITERS: dict[str, Callable[[Words], str]] = {
 def pages(locale: str) -> tuple[dict[Path, str], list[str]]:
     """All pages in a language by their files, and the sentences that have no translation."""
     words = Words(locale)
-    made = {FOLDER / f"{name}{LANGUAGES[locale]}": write(words).rstrip("\n") + "\n" for name, write in WRITERS.items()}
+    made = {}
+    for name, write in WRITERS.items():
+        text = write(words).rstrip("\n") + "\n"
+        made[FOLDER / f"{name}{LANGUAGES[locale]}"] = text if locale == "en" else punctuate(text)
     return made, list(dict.fromkeys(words.missing))
 
 

@@ -16,7 +16,7 @@ import web
 SUFFIXES: Mapping[str, str] = {"en": ".md", "zh-CN": ".zh.md"}
 ADDRESS = "/docs/"
 IMAGES = "images"
-_ENTRY = re.compile(r"^- \[(?P<title>[^]]+)\]\((?P<path>[\w/.-]+?)(\.zh)?\.md\)(:\s*|:)?(?P<sentence>.*)$")
+_ENTRY = re.compile(r"^- \[(?P<title>[^]]+)\]\((?P<path>[\w/.-]+?)(\.zh)?\.md\)[:\uff1a]? ?(?P<sentence>.*)$")
 
 
 @dataclass(frozen=True, slots=True)

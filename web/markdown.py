@@ -1,5 +1,6 @@
 """Markdown to HTML that keeps to the rules of the pages: no foreign markup, tables and code reachable by keyboard."""
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -41,7 +42,7 @@ def _render(path: str, text: str, words: tuple[str, str, str]) -> Rendered:
     parser = _parser()
     tokens = parser.parse(text)
     title, headings = "", []
-    for opening, inline in zip(tokens, tokens[1:], strict=False):
+    for opening, inline in itertools.pairwise(tokens):
         if opening.type == "heading_open":
             words_of = _text(inline)
             opening.attrSet("id", documents.slug(words_of))

@@ -370,6 +370,6 @@ def test_parallel_polls_do_not_disturb_each_other(site: Site) -> None:
 
 def test_the_pictures_of_the_documentation_can_be_made(browser: Browser, site: Site, tmp_path: Path) -> None:
     shots = screenshots.wanted(site.url)
-    assert {"home", "job", "job-dark", "job-zh", "form", "dataset", "model"} <= {shot.name for shot in shots}
+    assert {"home", "job", "job-dark", "job-zh-dark", "form", "dataset-zh", "model"} <= {shot.name for shot in shots}
     for path in screenshots.take(browser, site.url, shots, tmp_path):
         assert path.stat().st_size > 10_000, path.name

@@ -65,6 +65,12 @@ def new_job(client: httpx.Client, worker: ActingWorker) -> str:
     return job
 
 
+def test_a_proxy_tells_that_the_reader_came_over_tls(http_client: httpx.Client) -> None:
+    for scheme, secure in (("https", True), ("http", False)):
+        reply = http_client.get("/docs?lang=zh", headers={"X-Forwarded-Proto": scheme})
+        assert ("Secure" in reply.headers["Set-Cookie"]) is secure
+
+
 def run(home: Path, *code: str, **variables: str) -> subprocess.CompletedProcess[str]:
     arguments = [sys.executable, *(code or ("-m", "web"))]
     env = environment(home, **variables)

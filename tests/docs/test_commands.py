@@ -1,0 +1,194 @@
+"""Every command in README and documentation is run as it is written, page by page, on tiny data."""
+
+import os
+import re
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+from tests.acceptance.site import photos, png
+from tests.acceptance.test_stack import QUICK, Up, start, stop
+from tests.docs import stand_ins
+from tests.docs.reading import ENGLISH, README, ROOT, blocks, name
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
+
+PAGES = [page for page in (README, *ENGLISH) if blocks(page, "bash")]
+PYTHON = [page for page in (README, *ENGLISH) if blocks(page, "python")]
+TRAIN = "aigc submit image_gan.train --data shoes -p epochs=1 -p width=4 --watch"
+LONG = "-p epochs=9999 -p width=4"
+# A training that was cancelled after a checkpoint; it is the newest job then.
+CUT_OFF = """
+client = aigc.Client()
+job = client.jobs.submit("image_gan.train", dataset=client.datasets.list(limit=1)[0], epochs=9999, width=4)
+next(event for event in job.events() if event.kind == "checkpoint")
+job.cancel()
+job.wait(check=False)
+"""
+END_ALL = """
+import aigc
+for job in aigc.Client().jobs.list(limit=None):
+    if not job.finished:
+        job.cancel()
+        job.wait(check=False)
+"""
+# What a reader of the page has done before: before the first block, or before the block of this number.
+BEFORE = {
+    ("how-to/tune-unstable-training.md", 0): TRAIN,
+    ("how-to/chain-jobs.md", 2): f"aigc submit image_gan.train --data shoes {LONG} --name long\n"
+    f"aigc submit image_gan.train --data shoes {LONG} --after long",
+    ("how-to/chain-jobs.md", 3): f"aigc jobs cancel @last\naigc jobs cancel long\npython -c 'import aigc{CUT_OFF}'",
+    ("how-to/monitor-and-alert.md", 0): TRAIN,
+    ("explanation/evaluation.md", 0): TRAIN,
+    ("explanation/why-polling.md", 0): TRAIN,
+}
+# These pages work on the database itself, so each has an installation of its own, which is not running.
+APART = {"how-to/back-up-and-restore.md", "how-to/upgrade.md", "how-to/behind-a-proxy.md"}
+# 5,000 pictures take a minute: the tutorial's training is done on the reader's own 80 here.
+TINY = {"--data fashion-mnist --preset quick": "--data shoes -p epochs=1 -p width=4"}
+FAMILY = "how-to/add-a-family.md"
+MODEL = '''
+"""The smallest training there is."""
+
+
+def train(params, run):
+    run.phase("training")
+    run.report(params.epochs, params.epochs)
+    return {"domain_fid": 1.0, "domain_fid_baseline": 2.0}
+'''
+
+
+def key(page: Path) -> str:
+    return name(page).removeprefix("docs/")
+
+
+@dataclass
+class Reader:
+    """Somebody with a shell, the product and some pictures, who follows a page."""
+
+    directory: Path
+    up: Up
+
+    def prepare(self) -> None:
+        """Lay out what the pages take for granted."""
+        stand_ins.write(self.directory / ".venv" / "bin")
+        (self.directory / "scripts").mkdir()
+        (self.directory / "scripts" / "make_env.sh").write_text((ROOT / "scripts" / "make_env.sh").read_text())
+        (self.directory / "scripts" / "make_env.sh").chmod(0o755)
+        for file in ("pictures.zip", "photos.zip", "shirts.zip"):
+            write_pictures(self.directory / file)
+
+    def environment(self, apart: bool) -> dict[str, str]:
+        own = {
+            "PATH": f"{self.directory / '.venv' / 'bin'}:{os.environ['PATH']}",
+            "PYTHONPATH": f"{ROOT}:{self.directory}",
+            "AIGC_HOME": str(self.directory / "home" if apart else self.up.home),
+        }
+        return {**os.environ, **QUICK, **own} | ({} if apart else {"AIGC_URL": self.up.url})
+
+    def run(
+        self, code: str, *, apart: bool = False, program: tuple[str, ...] = ("bash", "-euo", "pipefail", "-c")
+    ) -> str:
+        """Run a block of code."""
+        done = subprocess.run(
+            [*program, code],
+            env=self.environment(apart),
+            cwd=self.directory,
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+        assert done.returncode == 0, f"{code}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def filled(self, code: str, number: int) -> str:
+        """A block with real values in the place of examples."""
+        for long, short in TINY.items():
+            code = code.replace(long, short)
+        job = self.up.run("jobs", "list", "--state", "succeeded", "-L", "1", "--json=id").split('"')[3]
+        dataset = self.up.run("datasets", "list", "-L", "1", "--json=id").split('"')[3]
+        code = re.sub(r"job_(…|[0-9a-z]{26})", job, code).replace("ds_…", dataset)
+        code = code.replace("http://127.0.0.1:8000", self.up.url)
+        return code.replace("/mnt/backups", str(self.directory)).replace(
+            "/srv/new", str(self.directory / f"new{number}")
+        )
+
+
+def write_pictures(path: Path) -> None:
+    """A person's own pictures: photos of clothes in two folders."""
+    with ZipFile(path, "w") as archive:
+        for number, photo in enumerate(photos(80)):
+            archive.writestr(f"{'shoes' if number % 2 else 'shirts'}/{number}.png", png(photo[None]))
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIGC_WEBHOOK_HOSTS", "hooks.example.org")
+        started = start(tmp_path_factory.mktemp("docs") / "home")
+    yield started
+    stop(started)
+
+
+@pytest.fixture(scope="module")
+def shoes(up: Up, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The dataset and the model version that pages speak of."""
+    file = tmp_path_factory.mktemp("pictures") / "pictures.zip"
+    write_pictures(file)
+    up.run("datasets", "add", str(file), "--name", "shoes")
+    up.run(*TRAIN.split()[1:])
+
+
+@pytest.fixture
+def reader(tmp_path: Path, up: Up, shoes: None) -> Iterator[Reader]:
+    made = Reader(tmp_path, up)
+    made.prepare()
+    yield made
+    made.run(END_ALL, program=(sys.executable, "-c"))  # the next page finds a free worker
+
+
+@pytest.mark.parametrize("page", PAGES, ids=key)
+def test_the_commands_of_a_page_work(page: Path, reader: Reader) -> None:
+    apart = key(page) in APART
+    if apart:
+        reader.run("aigc migrate", apart=True)
+    if key(page) == FAMILY:
+        write_family(page, reader.directory)
+    for number, code in enumerate(blocks(page, "bash")):
+        before = BEFORE.get((key(page), number))
+        if before:
+            reader.run(before)
+        reader.run(reader.filled(textwrap.dedent(code), number), apart=apart)
+
+
+@pytest.mark.parametrize("page", [page for page in PYTHON if key(page) != FAMILY], ids=key)
+def test_the_python_of_a_page_works(page: Path, reader: Reader) -> None:
+    have = f"import aigc\n{CUT_OFF}dataset = client.datasets.get(job.dataset)\n"
+    code = "\n".join(reader.filled(block, number) for number, block in enumerate(blocks(page, "python")))
+    reader.run(have + code, program=(sys.executable, "-c"))
+
+
+def write_family(page: Path, directory: Path) -> None:
+    """The page's family as a package that is installed beside, with the smallest model there is."""
+    params, work = blocks(page, "python")
+    compile(work, "model.py", "exec")
+    package = directory / "my_package" / "my_family"
+    package.mkdir(parents=True)
+    (package / "params.py").write_text(params)
+    (package / "model.py").write_text(MODEL)
+    (package / "__init__.py").touch()
+    (package.parent / "__init__.py").touch()
+    (toml,) = blocks(page, "toml")
+    (group,) = re.findall(r"entry-points\.\"(.*)\"", toml)
+    (entry,) = re.findall(r'^(\w+) = "(.*)"$', toml, re.MULTILINE)
+    info = directory / "my_package-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: my-package\nVersion: 1\n")
+    (info / "entry_points.txt").write_text(f"[{group}]\n{entry[0]} = {entry[1]}\n")
