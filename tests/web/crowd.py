@@ -16,7 +16,7 @@ TASKS = (
     ("image_vae", "train", "training"),
     ("image_gan", "generate", "generation"),
 )
-# One of each that runs or waits in five hundred, as in a place where most is done.
+# Two in a hundred wait, run or are held; the rest is done.
 MIX: tuple[str, ...] = ("succeeded",) * 9 + ("failed",) * 2 + ("cancelled",)
 OPEN_EVERY, OPEN = 50, ("queued", "running", "queued", "paused")
 AT_ONCE = 500
