@@ -10,10 +10,13 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from html import unescape
+from itertools import count
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import httpx
@@ -68,6 +71,25 @@ class Installation:
         """Let the running job go on."""
         points = [(step, {"loss": 1 / (1 + step)}) for step in range(max(0, until - 10 * POINTS), until, 10)]
         self.lease.beat(Beat(phase="training", step=until, total=100_000, points=points, lines=[f"step {until}"]))
+
+    @contextmanager
+    def moving(self) -> Iterator[None]:
+        """Let the running job report once a second while the block runs, as a worker does."""
+        ended, until = Event(), POINTS * 10
+
+        def work() -> None:
+            for number in count(1):
+                if ended.wait(1.0):
+                    return
+                self.step(until + 10 * number)
+
+        thread = Thread(target=work)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
 
 
 def measure(directory: Path) -> dict[str, Any]:
@@ -136,7 +158,7 @@ def first_load(http: httpx.Client, path: str) -> int:
 
 
 def readers(server: Server, web: psutil.Process, installation: Installation) -> dict[str, Any]:
-    """Many readers of a job that stands still, then of one that moves once a second.
+    """Many readers of a job that stands still, then of one that moves once a second; both are one and the same job.
 
     Memory is compared between the end of a first short round, when every thread has worked, and the end.
     """
@@ -146,14 +168,17 @@ def readers(server: Server, web: psutil.Process, installation: Installation) -> 
     calm = _poll(server.url, [live], 40)
     share = (_cpu(web) - cpu) / (time.perf_counter() - began)
     grown = _resident(web) - small
-    print(f"{POLLERS} readers, nothing new: {calm}")
+    with installation.moving():
+        busy = _poll(server.url, [live], 20)
+    print(f"{POLLERS} readers, nothing new: {calm}\n{POLLERS} readers, news every second: {busy}")
     return {
         "pollers": POLLERS,
         "poll_p50_ms": round(calm.p50_ms, 1),
         "poll_p99_ms": round(calm.p99_ms, 1),
-        "poll_errors": calm.errors,
+        "poll_errors": calm.errors + busy.errors,
         "poll_late": calm.late,
         "poll_cpu_ms": round(1000 * share / POLLERS, 2),
+        "poll_moving_p99_ms": round(busy.p99_ms, 1),
         "rss_growth_mib": round(grown, 1),
     }
 

@@ -68,9 +68,14 @@ class Site:
 
     def __post_init__(self) -> None:
         shown = SecretStr(self.token) if self.token else None
-        # the played worker never loses a job that a test looks at for long
-        calm = {"retry_seconds": 0, "lease_seconds": 3600}
-        self.settings = Settings(home=self.home, token=shown, min_free_disk=0, web_threads=8, **calm)
+        self.settings = Settings(
+            home=self.home,
+            token=shown,
+            min_free_disk=0,
+            web_threads=8,
+            retry_seconds=0,
+            lease_seconds=3600,  # the played worker never loses a job that a test looks at for long
+        )
         database = Database(self.settings.sql_url)
         migrate.upgrade(database)
         self.engine = Engine(self.settings, database, LocalStore(self.settings.artifacts), NotedDispatcher())

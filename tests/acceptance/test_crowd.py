@@ -45,7 +45,6 @@ def statements(site: Site, path: str) -> list[tuple[str, Any]]:
 
     event.listen(site.engine.db.engine, "before_cursor_execute", note)
     try:
-        assert site.server is not None
         assert site.server.app.test_client().get(path).status_code == 200  # type: ignore[union-attr]
     finally:
         event.remove(site.engine.db.engine, "before_cursor_execute", note)

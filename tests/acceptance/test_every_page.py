@@ -128,6 +128,7 @@ def test_every_page_in_every_look(browser: Browser, site: Site, locale: str, rec
     assert not found.lines, "\n".join(found.lines)
 
 
+@pytest.mark.long
 @pytest.mark.checklist(1)
 def test_a_site_without_anything(browser: Browser, own_site: Site, record_property: Note) -> None:
     found = Findings()

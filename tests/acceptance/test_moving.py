@@ -52,6 +52,7 @@ def test_a_change_is_seen_at_the_second_look(browser: Browser, own_site: Site) -
         assert page.title().startswith("50 % ")
 
 
+@pytest.mark.long
 @pytest.mark.checklist(7)
 def test_nine_tabs_of_a_running_job_all_move(browser: Browser, own_site: Site) -> None:
     job, lease = own_site.training("digits-gan")
@@ -111,6 +112,7 @@ def test_duplicate_has_every_value_and_retry_starts_at_once(browser: Browser, ow
     assert again.params == retried.params == params
 
 
+@pytest.mark.long
 @pytest.mark.checklist(18)
 def test_the_language_switch_persists(browser: Browser, site: Site) -> None:
     with visit(browser, site.url) as window:

@@ -27,7 +27,7 @@ def pasted(site: Site, directory: Path, *command: str) -> Mapping[str, Any]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AIGC_")}
     environment |= {"AIGC_URL": site.url, "PYTHONPATH": str(ROOT), "PATH": f"{directory}:{os.environ['PATH']}"}
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as made:
-        lease = None
+        lease: Lease | None = None
         while lease is None:
             claimed = claim(site.engine, WorkerIdentity(site.worker.id, "training", "cpu"))
             lease = Lease(site.engine, claimed) if claimed else None

@@ -75,7 +75,7 @@ def part(tag: str, render: Callable[[], str]) -> Response:
 
 def _html(tag: str, render: Callable[[], str]) -> str:
     rendered: Rendered = current_app.extensions["aigc_rendered"]
-    key = (context.principal(), request.full_path, tag)
+    key = (context.principal(), request.host, request.full_path, tag)
     # Who comes without a tag has just loaded the page: what is kept may be older than that.
     html = rendered.get(key) if request.if_none_match else None
     if html is None:
