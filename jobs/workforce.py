@@ -44,6 +44,12 @@ def queues(session: Session, nodes: Sequence[WorkerNode], pauses: Pauses) -> lis
     ]
 
 
+def busy(session: Session) -> set[str]:
+    """Ids of the workers that run a job, of whatever tenant."""
+    running = select(Job.worker_id).where(Job.status == "running", Job.worker_id.is_not(None))
+    return {worker for worker in session.scalars(running) if worker}
+
+
 def count_jobs(session: Session, *where: Any) -> int:
     """How many jobs are like that, counted to 10,000."""
     some = select(Job.id).where(*where).limit(COUNT_CAP).subquery()

@@ -25,9 +25,10 @@ class ClassRow:
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """Some pictures of a class in one file."""
+    """Some pictures of a class in one file; ``count`` of them lie side by side, unless they are of no class."""
 
     file: Artifact
+    count: int
     alt: str
     caption: str
 
@@ -76,8 +77,8 @@ def strips(report: Mapping[str, Any], files: Sequence[Artifact], dataset: str) -
 def _strip(file: Artifact, name: str, count: int, dataset: str) -> Strip:
     if not name:
         alt = plural("{count} image of {dataset}", "{count} images of {dataset}", count, dataset=dataset)
-        return Strip(file, alt, "")
-    return Strip(file, plural("{count} image of {name}", "{count} images of {name}", count, name=name), name)
+        return Strip(file, count, alt, "")
+    return Strip(file, count, plural("{count} image of {name}", "{count} images of {name}", count, name=name), name)
 
 
 def metadata(report: Mapping[str, Any]) -> Metadata | None:

@@ -8,7 +8,7 @@ from typing import Any
 from flask import Blueprint, Response, redirect, render_template, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from jobs import disk, pausing
+from jobs import disk, pausing, workforce
 from jobs.repository import QueueState
 from jobs.tables import WorkerNode
 from web import context
@@ -21,10 +21,14 @@ blueprint = Blueprint("workers", __name__)
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One process with what it does now, and what keeps it from taking more."""
+    """One process with what it does now, and what keeps it from taking more.
+
+    ``job`` is known if it is the reader's; a worker is busy with other tenants' jobs, too.
+    """
 
     node: WorkerNode
     job: str | None
+    busy: bool
     held: pausing.Held | None
     pausable: bool
     own_pause: bool
@@ -37,22 +41,22 @@ class Slot:
         if self.node.draining:
             return say("stopping")
         if self.held:
-            return say("pausing") if self.job else say("paused")
-        return say("running") if self.job else say("free")
+            return say("pausing") if self.busy else say("paused")
+        return say("running") if self.busy else say("free")
 
     @property
     def tone(self) -> str:
         """The colour of the state, which never stands alone."""
         if self.held or self.node.draining:
             return "wait"
-        return "run" if self.job else "ok"
+        return "run" if self.busy else "ok"
 
     @property
     def why(self) -> str:
         """What the state means, where the word does not say it."""
         if self.node.role != "worker" or self.node.draining or not self.held:
             return ""
-        if self.job:
+        if self.busy:
             return say("It ends its job and takes no other.")
         return say("Its whole queue is paused.") if self.held == "queue" else ""
 
@@ -73,7 +77,15 @@ def part() -> Response:
     """The same again, if it changed."""
     view = _view()
     slots = [
-        (slot.node.id, slot.node.heartbeat_at, slot.node.draining, slot.node.memory_free, slot.job, slot.held)
+        (
+            slot.node.id,
+            slot.node.heartbeat_at,
+            slot.node.draining,
+            slot.node.memory_free,
+            slot.job,
+            slot.busy,
+            slot.held,
+        )
         for slot in view["slots"]
     ]
     absent = [row.id for row in view["absent"]]
@@ -125,11 +137,13 @@ def _do(what: str, id_: str, act: Callable[[], None]) -> BaseResponse:
 def _view() -> dict[str, Any]:
     reads = context.repository()
     nodes, pauses, running = reads.workers(), reads.pauses, reads.jobs_of_workers()
+    with reads.engine.db.read() as session:
+        busy = workforce.busy(session)
     queues = [queue for queue in reads.queues() if queue.workers or queue.queued or queue.running or queue.paused]
     settings = context.settings()
     full = {node.host: amounts.size(node.free_disk or 0) for node in disk.crowded(nodes, settings)}
     return {
-        "slots": [_slot(node, running.get(node.id), pauses) for node in nodes],
+        "slots": [_slot(node, running.get(node.id), node.id in busy, pauses) for node in nodes],
         "queues": queues,
         "unserved": _unserved(queues, nodes),
         "absent": pauses.absent(nodes),
@@ -140,8 +154,8 @@ def _view() -> dict[str, Any]:
     }
 
 
-def _slot(node: WorkerNode, job: str | None, pauses: pausing.Pauses) -> Slot:
-    return Slot(node, job, pauses.holding(node), bool(node.lane and node.device_name), pauses.of_slot(node))
+def _slot(node: WorkerNode, job: str | None, busy: bool, pauses: pausing.Pauses) -> Slot:
+    return Slot(node, job, busy, pauses.holding(node), bool(node.lane and node.device_name), pauses.of_slot(node))
 
 
 def _unserved(queues: Sequence[QueueState], nodes: Sequence[WorkerNode]) -> list[QueueState]:
