@@ -160,7 +160,8 @@ def _snippets(row: ModelVersion, uses: list[str], last: Mapping[str, Any]) -> li
     if task is None or not last:
         return snippets.model(row.id, {"count": 16, "seed": 1})
     known = forms.defaults(registry.task(task))
-    return snippets.submit(task, {name: value for name, value in last.items() if known.get(name) != value})
+    changed = {name: value for name, value in last.items() if known.get(name) != value}
+    return snippets.submit({"task": task, "params": changed})
 
 
 def _recent(reads: Repository, row: ModelVersion) -> list[Made]:
