@@ -33,7 +33,7 @@ class Details:
 
 def split(typed: str) -> list[str]:
     """Tags as people type them: in one line, with commas between."""
-    return [part for part in BETWEEN.split(typed) if part.strip()]
+    return [part.strip() for part in BETWEEN.split(typed) if part.strip()]
 
 
 def unique(tags: Sequence[str]) -> list[str] | None:
@@ -49,10 +49,10 @@ def faults(said: Details) -> list[Fault]:
         found.append(Fault(sentence, {"longest": LONGEST}, "/name", code="invalid-name"))
     tags = said.tags or ()
     for place, tag in enumerate(tags):
-        if COMMA.search(tag) or not is_printable(tag) or len(tag.strip()) > LONGEST_TAG:
+        if COMMA.search(tag) or not is_printable(tag) or len(tag) > LONGEST_TAG:
             sentence = "A tag must have 1 to {longest} printable characters and no comma."
             found.append(Fault(sentence, {"longest": LONGEST_TAG}, f"/tags/{place}", code="invalid-tag"))
-    if len(unique(tags) or ()) > MOST_TAGS:
+    if len(tags) > MOST_TAGS:
         sentence = "A job can have at most {most} tags."
         found.append(Fault(sentence, {"most": MOST_TAGS}, "/tags", code="too-many-tags"))
     if said.notes is not None and (len(said.notes) > LONGEST_NOTES or "\0" in said.notes):

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import Session
 
+from aigc_models.base import Fault
 from jobs import aliases
 from jobs.engine import Engine
 from jobs.errors import (
@@ -20,7 +21,7 @@ from jobs.errors import (
 from jobs.principal import Principal
 from jobs.tables import FINAL, Dataset, Job, JobDependency, JobInput, ModelVersion
 
-MOST_USERS = 50
+MOST_NAMED = 100
 
 
 def delete_job(engine: Engine, principal: Principal, job_id: str) -> None:
@@ -94,16 +95,22 @@ def _delete(session: Session, job_id: str) -> None:
 
 def _let_go(session: Session, job_id: str) -> None:
     """Nothing may wait for it; that others once did is kept in their snapshots."""
-    waits = select(func.count()).select_from(JobDependency).join(Job, Job.id == JobDependency.job_id)
-    count = session.scalar(waits.where(JobDependency.needs_id == job_id, Job.status.in_(("blocked", "paused")))) or 0
-    if count:
-        raise JobNeeded(count=count)
+    waits = select(Job.id, Job.name).join(JobDependency, Job.id == JobDependency.job_id)
+    waits = waits.where(JobDependency.needs_id == job_id, Job.status.in_(("blocked", "paused")))
+    _refuse(session, waits, JobNeeded, "The job {name} waits for it. Cancel that first.")
     session.execute(delete(JobDependency).where(JobDependency.needs_id == job_id))
 
 
 def _refuse_if_read(session: Session, reads: Any, error: type[AigcError], name: str) -> None:
-    count = session.scalar(select(func.count()).select_from(JobInput).where(reads)) or 0
+    readers = select(Job.id, Job.name).join(JobInput, Job.id == JobInput.job_id).where(reads)
+    _refuse(session, readers, error, "It is used by the job {name}. Delete that first.", name=name)
+
+
+def _refuse(session: Session, jobs: Select[Any], error: type[AigcError], sentence: str, **values: Any) -> None:
+    """Refuse if there are such jobs, naming them."""
+    count = session.scalar(select(func.count()).select_from(jobs.subquery())) or 0
     if count:
-        users = select(Job.id, Job.name).join(JobInput, JobInput.job_id == Job.id).where(reads)
-        named = session.execute(users.order_by(Job.id.desc()).limit(MOST_USERS))
-        raise error(name=name, count=count, users=[{"id": row.id, "name": row.name} for row in named])
+        named = session.execute(jobs.order_by(Job.id).limit(MOST_NAMED)).all()
+        faults = [Fault(sentence, {"name": job.name}, where={"job": job.id}, code=error.code) for job in named]
+        users = [{"id": job.id, "name": job.name} for job in named]
+        raise error(faults=faults, count=count, users=users, **values)

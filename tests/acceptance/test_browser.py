@@ -239,8 +239,7 @@ def test_a_large_upload_goes_on_after_a_lost_connection(browser: Browser, own_si
 
 def test_an_upload_in_pieces_can_be_stopped(browser: Browser, own_site: Site) -> None:
     with visit(browser, own_site.url) as window:
-        stuck: list[Route] = []
-        window.context.route("**/api/v1/uploads/*", stuck.append)
+        window.context.route("**/api/v1/uploads/*", hold_all_but_deletes)
         page = window.open("/datasets/new")
         large: FilePayload = {"name": "large.zip", "mimeType": "application/zip", "buffer": bytes(PIECE + 1)}
         page.get_by_label("File").set_input_files(large)
@@ -250,8 +249,12 @@ def test_an_upload_in_pieces_can_be_stopped(browser: Browser, own_site: Site) ->
             page.get_by_role("button", name="Stop the upload").click()
         expect(page.get_by_role("button", name="Upload and check")).to_be_enabled()
         assert page.evaluate("localStorage.length") == 0
-        for route in stuck:
-            route.abort()
+
+
+def hold_all_but_deletes(route: Route) -> None:
+    """As a line does on which nothing comes back."""
+    if route.request.method == "DELETE":
+        route.continue_()
 
 
 @pytest.mark.checklist(20)

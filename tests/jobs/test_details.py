@@ -86,7 +86,7 @@ def test_what_cannot_be_kept(actor: Actor, said: Details, code: str, pointer: st
 
 
 def test_tags_as_they_are_typed() -> None:
-    assert details.split("a, b,c,d、e\nf, ,") == ["a", " b", "c", "d", "e", "f"]
+    assert details.split("a, b,c,d、e\nf, ,") == ["a", "b", "c", "d", "e", "f"]
 
 
 def test_of_two_changes_the_later_one_is_told(actor: Actor) -> None:

@@ -38,8 +38,9 @@ def test_what_others_stand_on_stays(actor: Actor) -> None:
     model = actor.model()
     training = Repository(actor.engine, actor.principal).model(model).job_id
     reader = actor.submit("image_vae.generate", {"model": model})
-    with pytest.raises(ModelInUse, match="used by 1 jobs"):
+    with pytest.raises(ModelInUse, match="used by 1 jobs") as caught:
         delete_job(actor.engine, actor.principal, training)
+    assert [fault.where for fault in caught.value.faults] == [{"job": reader.id}]
     with pytest.raises(ModelInUse):
         delete_model(actor.engine, actor.principal, model)
     with pytest.raises(DatasetInUse):

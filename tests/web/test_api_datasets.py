@@ -195,6 +195,13 @@ def test_a_used_dataset_stays(client: FlaskClient, worker: ActingWorker) -> None
     job = submit_training(client, dataset).get_json()["id"]
     used = client.delete(f"/api/v1/datasets/{dataset}")
     assert (used.status_code, used.get_json()["code"]) == (409, "dataset-in-use")
+    assert used.get_json()["detail"] == "The dataset is used by 1 jobs or models. Delete those first."
+    told = {
+        "detail": "It is used by the job digits-image-gan. Delete that first.",
+        "where": {"job": job},
+        "code": "dataset-in-use",
+    }
+    assert used.get_json()["errors"] == [told]
     client.post(f"/api/v1/jobs/{job}/cancel")
     client.delete(f"/api/v1/jobs/{job}")
     assert client.delete(f"/api/v1/datasets/{dataset}").status_code == 204

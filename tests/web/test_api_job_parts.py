@@ -5,7 +5,6 @@ import hashlib
 import pytest
 from flask.testing import FlaskClient
 
-from jobs.engine import Engine
 from jobs.lifecycle import Beat, Failure
 from tests.web.acting import PNG, ActingWorker, ready_dataset, submit_training
 
@@ -99,9 +98,10 @@ def test_the_text_of_the_log_in_parts(client: FlaskClient, worker: ActingWorker,
     assert client.get(f"/api/v1/jobs/{job}/logs", headers=changed).status_code == 200
 
 
-def test_levels_of_the_log(client: FlaskClient, engine: Engine, worker: ActingWorker, job: str) -> None:
+def test_levels_of_the_log(client: FlaskClient, worker: ActingWorker, job: str) -> None:
     lease = worker.take("training")
     lease.beat(Beat(lines=["said"]))
+    lease.checkpoint(1, worker.keep({"state": b"state"}))
     lease.fail(Failure("diverged"))  # tried again with half the learning rate, which the log says as a warning
 
     def levels(query: str) -> set[str]:
