@@ -97,7 +97,7 @@ class Estimates:
             if isinstance(extra, Mapping) and extra.get("x-input") == "dataset":
                 chosen = str(getattr(params, name) or "")
                 if chosen and chosen not in self._reports:
-                    self._reports[chosen] = self._reads.dataset(chosen).report
+                    self._reports[chosen] = self._reads.dataset(chosen).report or {}
                 return self._reports.get(chosen, {})
         return {}
 

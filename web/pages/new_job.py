@@ -291,7 +291,7 @@ def _render(page: Page) -> str:
         snippets=snippets.submit(body),
         text=json_text.written(body) if page.text is None else page.text,
         unfinished=_unfinished(page, reads),
-        others=_others(page, reads),
+        other_ids=_other_ids(page, reads),
         takes_webhooks=bool(context.settings().webhook_hosts.strip()) or bool(page.webhook),
         **{f"{name}_fault": _fault_of(f"/{name}", page.error) for name in ("name", "time_limit", "after", "webhook")},
     )
@@ -328,7 +328,7 @@ def _unfinished(page: Page, reads: Repository) -> list[forms.Choice]:
     return [forms.Choice(job.id, job.name, job.id in chosen) for job in rows]
 
 
-def _others(page: Page, reads: Repository) -> str:
+def _other_ids(page: Page, reads: Repository) -> str:
     """Ids to wait for that are not among the unfinished jobs shown."""
     listed = {one.value for one in _unfinished(page, reads)}
     return " ".join(id_ for id_ in page.after.split() if id_ not in listed)
