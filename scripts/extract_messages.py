@@ -112,6 +112,8 @@ def _pages() -> Iterator[Message]:
         "task",
         "starter",
         "delivery",
+        "page",
+        "problem",
     )
     for name, topics in problem_texts.GROUPS:
         yield name
