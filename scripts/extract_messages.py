@@ -120,6 +120,8 @@ def _pages() -> Iterator[Message]:
         "queue",
         "pause",
         "alias",
+        "page",
+        "problem",
     )
     for name, topics in problem_texts.GROUPS:
         yield name

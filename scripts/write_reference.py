@@ -41,7 +41,7 @@ WRITERS: dict[str, Callable[[Words], str]] = {
 def pages(locale: str) -> tuple[dict[Path, str], list[str]]:
     """All pages in a language by their files, and the sentences that have no translation."""
     words = Words(locale)
-    made = {}
+    made: dict[Path, str] = {}
     for name, write in WRITERS.items():
         text = write(words).rstrip("\n") + "\n"
         made[FOLDER / f"{name}{LANGUAGES[locale]}"] = text if locale == "en" else punctuate(text)

@@ -41,7 +41,7 @@ def render(source: documents.Source) -> Rendered:
 def _render(path: str, text: str, words: tuple[str, str, str]) -> Rendered:
     parser = _parser()
     tokens = parser.parse(text)
-    title, headings = "", []
+    title, headings = "", list[tuple[str, str]]()
     for opening, inline in itertools.pairwise(tokens):
         if opening.type == "heading_open":
             words_of = _text(inline)

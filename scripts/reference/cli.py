@@ -44,8 +44,6 @@ class _Found(Exception):
 
 def page(t: Words) -> str:
     """The options of all commands, then a section for each."""
-    said = root.get_help_option_names(click.Context(root))
-    assert "--help" in said
     rows = [_option(option, t) for option in root.params if isinstance(option, click.Option)]
     head = (t("option"), t("meaning"))
     parts = [

@@ -1,6 +1,6 @@
 """Every table and column, from the classes."""
 
-from sqlalchemy import CheckConstraint, Column, Table, UniqueConstraint
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Table, UniqueConstraint
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateColumn
 
@@ -39,9 +39,9 @@ def _facts(column: Column[object], t: Words) -> str:
     return "; ".join(facts) if t.locale == "en" else "；".join(facts)
 
 
-def sorted_keys(column: Column[object]) -> list[object]:
+def sorted_keys(column: Column[object]) -> list[ForeignKey]:
     """Foreign keys of a column, in a stable order."""
-    return sorted(column.foreign_keys, key=lambda key: key.target_fullname)  # type: ignore[arg-type]
+    return sorted(column.foreign_keys, key=lambda key: key.target_fullname)
 
 
 def _rules(one: Table, t: Words) -> str:

@@ -31,7 +31,7 @@ def page(t: Words) -> str:
         rows = [(code(call), t(said)) for call, said in _members(kind)]
         parts.append(table((t("call"), t("what it does")), rows))
     errors = [getattr(aigc, name) for name in aigc.__all__ if _is_error(getattr(aigc, name))]
-    rows = [(code(kind.__name__), code(kind.__base__.__name__), t(first_sentence(kind.__doc__))) for kind in errors]
+    rows = [(code(kind.__name__), code(kind.__mro__[1].__name__), t(first_sentence(kind.__doc__))) for kind in errors]
     parts.append(f"## {t('Errors')}\n\n" + table((t("error"), t("is a"), t("when")), rows))
     return "".join(parts)
 

@@ -34,7 +34,7 @@ job.wait(check=False)
 END_ALL = """
 import aigc
 for job in aigc.Client().jobs.list(limit=None):
-    if not job.finished:
+    if not job.is_final:
         job.cancel()
         job.wait(check=False)
 """
