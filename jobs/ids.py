@@ -5,7 +5,7 @@ from typing import Literal
 
 from uuid_utils import uuid7
 
-Prefix = Literal["job", "ds", "mdl", "art", "tok", "wrk", "att", "dlv"]
+Prefix = Literal["job", "ds", "mdl", "art", "tok", "wrk", "att", "dlv", "pse"]
 
 
 def new_id(prefix: Prefix) -> str:
