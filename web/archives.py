@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
-from typing import BinaryIO
+from typing import IO, BinaryIO, cast
 
 from jobs.artifacts import CHUNK
 from jobs.tables import Artifact, ModelVersion
@@ -64,7 +64,7 @@ class Archive:
         sink = _Sink()
         texts: list[tuple[str, int, BinaryIO]] = [(name, len(text), BytesIO(text)) for name, text in self.texts]
         try:
-            with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as packing:  # type: ignore[call-overload]
+            with zipfile.ZipFile(cast("IO[bytes]", sink), "w", zipfile.ZIP_STORED) as packing:
                 for name, size, content in (*texts, *opened):
                     entry = zipfile.ZipInfo(f"{self.folder}/{name}", EARLIEST)
                     entry.external_attr = 0o644 << 16

@@ -7,6 +7,7 @@ from flask.testing import FlaskClient
 
 from jobs import pausing, workers
 from jobs.engine import Engine
+from jobs.errors import AigcError, Forbidden, InvalidParams, Unavailable
 from jobs.principal import Principal
 from jobs.workers import DeviceState
 from tests.web.acting import DATASET_FILES, PNG, ActingWorker, picture_zip, ready_dataset, submit_training, upload
@@ -251,9 +252,9 @@ def test_every_problem_has_cause_remedy_and_example(client: FlaskClient) -> None
 @pytest.mark.parametrize("language", ["en", "zh-CN"])
 @pytest.mark.parametrize("status", [403, 404, 413, 422, 429, 500, 503])
 def test_every_error_has_a_page_with_cause_remedy_and_request(client: FlaskClient, status: int, language: str) -> None:
-    errors: dict[int, type[problems.AigcError]] = {
-        403: problems.Forbidden, 404: problems.UnknownAddress, 413: problems.BodyTooLarge,
-        422: problems.InvalidParams, 429: problems.TooManyRequests, 500: problems.Internal, 503: problems.Unavailable,
+    errors: dict[int, type[AigcError]] = {
+        403: Forbidden, 404: problems.UnknownAddress, 413: problems.BodyTooLarge,
+        422: InvalidParams, 429: problems.TooManyRequests, 500: problems.Internal, 503: Unavailable,
     }  # fmt: skip
     app = client.application
     with app.test_request_context("/somewhere", headers={"Accept-Language": language, "X-Request-Id": "req-7"}):
