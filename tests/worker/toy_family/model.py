@@ -129,7 +129,7 @@ def kill_parent(run: Run) -> None:
     """Take the worker along, once it has written down what was said."""
     print("these are my last words", file=sys.stderr, flush=True)
     printed = run.out_dir.parent / "printed"
-    while "last words" not in printed.read_text():
+    while not printed.is_file() or "last words" not in printed.read_text():
         time.sleep(0.005)
         run.report(0, 1)
     os.kill(os.getppid(), signal.SIGKILL)
