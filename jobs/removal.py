@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Select, delete, func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from aigc_models.base import Fault
@@ -106,7 +106,7 @@ def _refuse_if_read(session: Session, reads: Any, error: type[AigcError], name: 
     _refuse(session, readers, error, "It is used by the job {name}. Delete that first.", name=name)
 
 
-def _refuse(session: Session, jobs: Select[Any], error: type[AigcError], sentence: str, **values: Any) -> None:
+def _refuse(session: Session, jobs: Any, error: type[AigcError], sentence: str, **values: Any) -> None:
     """Refuse if there are such jobs, naming them."""
     count = session.scalar(select(func.count()).select_from(jobs.subquery())) or 0
     if count:

@@ -1,5 +1,7 @@
 """Every table and column, from the classes."""
 
+from typing import Any
+
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Table, UniqueConstraint
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateColumn
@@ -28,7 +30,8 @@ def page(t: Words) -> str:
 
 
 def _type(column: Column[object]) -> str:
-    return str(CreateColumn(column).compile(dialect=postgresql.dialect())).split(maxsplit=1)[1].split(" NOT NULL")[0]
+    made: Any = CreateColumn(column)
+    return str(made.compile(dialect=postgresql.dialect())).split(maxsplit=1)[1].split(" NOT NULL")[0]
 
 
 def _facts(column: Column[object], t: Words) -> str:

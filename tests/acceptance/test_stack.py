@@ -178,10 +178,10 @@ def test_ctrl_c_in_watch_leaves_the_job_running(up: Up, dataset: str) -> None:
 
 
 def test_the_doctor_is_content_and_names_a_broker_that_is_gone(up: Up) -> None:
-    home = {"AIGC_HOME": str(up.home)}
-    found = json.loads(up.run("doctor", "--json", **home))
+    home = str(up.home)
+    found = json.loads(up.run("doctor", "--json", AIGC_HOME=home))
     assert [finding["what"] for finding in found if not finding["well"]] == []
-    told = up.run("doctor", code=1, **home, AIGC_REDIS_URL="redis://127.0.0.1:9/0")
+    told = up.run("doctor", code=1, AIGC_HOME=home, AIGC_REDIS_URL="redis://127.0.0.1:9/0")
     assert "✕ Broker: no answer at redis://127.0.0.1:9/0\n    Fix: Start everything with: aigc up" in told
     database = "postgresql+psycopg://nobody@127.0.0.1:9/none"
     told = up.run("doctor", code=1, **home, AIGC_DATABASE_URL=database)

@@ -430,7 +430,9 @@ def test_only_long_jobs_offer_to_call_back(
     job = new_job(client, dataset)
     lease = worker.take("training")
     with engine.db.begin() as session:
-        session.get_one(Job, job).started_at -= timedelta(seconds=30)
+        row = session.get_one(Job, job)
+        assert row.started_at is not None
+        row.started_at = row.started_at - timedelta(seconds=30)
     lease.beat(Beat(phase="training", step=90, total=100))
     assert not read(client, f"/jobs/{job}").has("button", id="notify")
     lease.beat(Beat(phase="training", step=5, total=100))

@@ -257,7 +257,7 @@ def model(row: tables.ModelVersion, files: Sequence[tables.Artifact], aliases: S
         version=row.number,
         family=row.family,
         metrics=row.metrics,
-        aliases=list(aliases),  # type: ignore[arg-type]  # the database holds no others
+        aliases=list(aliases),
         card=library_facts.Card.model_validate(row.card),
         job=row.job_id,
         dataset=row.dataset_id,
@@ -290,7 +290,7 @@ def users(found: catalogue.Users) -> library_facts.Users:
         count=found.count,
         jobs=[library_facts.UsedBy(id=job.id, name=job.name) for job in found.jobs],
         models=[library_facts.UsedBy(id=one.id, name=f"{one.name} v{one.number}") for one in found.models],
-        aliases=list(found.aliases),  # type: ignore[arg-type]
+        aliases=list(found.aliases),
     )
 
 

@@ -173,8 +173,8 @@ def _recent(reads: Repository, row: ModelVersion) -> list[Made]:
 def _again(row: ModelVersion, job: Job) -> str:
     """Where the form of this page has a generation's settings again; other tasks have forms of their own."""
     if job.operation == "generate":
-        return url_for("pages.models.show", model_id=row.id, **{"from": job.id}, _anchor="generate")
-    return url_for("pages.new_job.form", task=f"{job.family}.{job.operation}", **{"from": job.id})
+        return url_for("pages.models.show", model_id=row.id, _anchor="generate", **names.source(job.id))
+    return url_for("pages.new_job.form", task=f"{job.family}.{job.operation}", **names.source(job.id))
 
 
 def _gallery(row: ModelVersion, recent: list[Made]) -> dict[str, Any]:

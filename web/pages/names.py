@@ -1,6 +1,7 @@
 """What families, operations, phases and figures are called."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from aigc_models import registry
 from aigc_models.base import MetricInfo
@@ -117,3 +118,8 @@ def reason(code: str) -> str:
     """What a failure code is called."""
     known = failures.REASONS.get(code)
     return say(known.title) if known else code
+
+
+def source(job_id: str) -> dict[str, Any]:
+    """The query that fills a form with a job's settings; its name, ``from``, cannot be a keyword."""
+    return {"from": job_id}

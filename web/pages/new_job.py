@@ -122,7 +122,7 @@ def _next_page(job_id: str) -> str:
     """The job's page, or for the form on a model version's page that one, which shows the result as it comes."""
     model = request.form.get("_model", "")
     if model:
-        return url_for("pages.models.show", model_id=model, **{"from": job_id}, _anchor="recent")
+        return url_for("pages.models.show", model_id=model, _anchor="recent", **names.source(job_id))
     return url_for("pages.job.show", job_id=job_id)
 
 
