@@ -17,6 +17,9 @@ ABOUT = (
 )
 
 
+_POSTGRESQL: Any = postgresql.dialect()  # type: ignore[no-untyped-call]
+
+
 def page(t: Words) -> str:
     """A section for every table, in the order in which they refer to each other."""
     said = {mapper.local_table: mapper.class_.__doc__ for mapper in Base.registry.mappers}
@@ -31,7 +34,7 @@ def page(t: Words) -> str:
 
 def _type(column: Column[object]) -> str:
     made: Any = CreateColumn(column)
-    return str(made.compile(dialect=postgresql.dialect())).split(maxsplit=1)[1].split(" NOT NULL")[0]
+    return str(made.compile(dialect=_POSTGRESQL)).split(maxsplit=1)[1].split(" NOT NULL")[0]
 
 
 def _facts(column: Column[object], t: Words) -> str:

@@ -184,7 +184,7 @@ def test_the_doctor_is_content_and_names_a_broker_that_is_gone(up: Up) -> None:
     told = up.run("doctor", code=1, AIGC_HOME=home, AIGC_REDIS_URL="redis://127.0.0.1:9/0")
     assert "✕ Broker: no answer at redis://127.0.0.1:9/0\n    Fix: Start everything with: aigc up" in told
     database = "postgresql+psycopg://nobody@127.0.0.1:9/none"
-    told = up.run("doctor", code=1, **home, AIGC_DATABASE_URL=database)
+    told = up.run("doctor", code=1, AIGC_HOME=home, AIGC_DATABASE_URL=database)
     assert "✕ Database: postgresql does not answer" in told
     assert "Fix: Start the database, or correct AIGC_DATABASE_URL." in told
 
