@@ -22,6 +22,7 @@ from web.pages import (
 blueprint = Blueprint("pages", __name__)
 frame.init(blueprint)
 for part in (
-    home, job_list, new_job, job, job_actions, webhook, datasets, models, workers, tokens, help_pages, api_docs, documents
+    home, job_list, new_job, job, job_actions, webhook, datasets, models, workers, tokens, help_pages, api_docs,
+    documents,
 ):  # fmt: skip
     blueprint.register_blueprint(part.blueprint)
