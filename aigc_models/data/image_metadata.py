@@ -27,7 +27,7 @@ _TECHNICAL = frozenset(
 
 
 def look(image: Image.Image) -> set[str]:
-    """Which kinds of metadata an image carries, by :mod:`aigc_models.data.image_kinds`; damaged ones count, too."""
+    """Which kinds of metadata (:mod:`aigc_models.data.image_kinds`) an image carries; damaged ones count as there."""
     found = {name.lower() for name in map(str, image.info)} - _TECHNICAL
     try:
         exif = image.getexif()
