@@ -108,7 +108,9 @@ def refused(faults: list[Fault]) -> InvalidParams:
     """The error of some faults: with the first one's own sentence, unless there are several to list."""
     codes = {fault.code for fault in faults}
     error = ERRORS.get(codes.pop(), InvalidParams) if len(codes) == 1 else InvalidParams
-    return error("" if error is InvalidParams else faults[0].message, faults=faults, **faults[0].values)
+    if error is InvalidParams:  # its own sentence has no gaps; whoever tells it gives a single fault's instead
+        return error(faults=faults)
+    return error(faults[0].message, faults=faults, **faults[0].values)
 
 
 def input_fields(params: type[Params]) -> dict[str, Mapping[str, Any]]:
