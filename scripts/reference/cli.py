@@ -86,7 +86,7 @@ def _own(command: click.Command) -> list[click.Option]:
 
 
 def _about(command: click.Command, t: Words) -> str:
-    paragraphs = (command.help or "").split("\n\n")
+    paragraphs = (command.help or "").replace("\b", "").split("\n\n")
     return "".join(f"{t(first_sentence(paragraph))}\n\n" for paragraph in paragraphs)
 
 
