@@ -12,9 +12,9 @@ ABOUT = (
     "What `import aigc` gives. `AsyncClient` has the same names to await. This page is written by "
     "`scripts/write_reference.py`."
 )
-THINGS = (aigc.Client, resources.Jobs, resources.Datasets, resources.Models, resources.Tasks)
-HANDED_OUT = (aigc.Job, aigc.Dataset, aigc.Model, aigc.Artifact)
-PLACES = {
+THINGS: tuple[type, ...] = (aigc.Client, resources.Jobs, resources.Datasets, resources.Models, resources.Tasks)
+HANDED_OUT: tuple[type, ...] = (aigc.Job, aigc.Dataset, aigc.Model, aigc.Artifact)
+PLACES: dict[type, str] = {
     resources.Jobs: "client.jobs",
     resources.Datasets: "client.datasets",
     resources.Models: "client.models",
@@ -31,8 +31,8 @@ def page(t: Words) -> str:
         rows = [(code(call), t(said)) for call, said in _members(kind)]
         parts.append(table((t("call"), t("what it does")), rows))
     errors = [getattr(aigc, name) for name in aigc.__all__ if _is_error(getattr(aigc, name))]
-    rows = [(code(kind.__name__), code(kind.__mro__[1].__name__), t(first_sentence(kind.__doc__))) for kind in errors]
-    parts.append(f"## {t('Errors')}\n\n" + table((t("error"), t("is a"), t("when")), rows))
+    raised = [(code(kind.__name__), code(kind.__mro__[1].__name__), t(first_sentence(kind.__doc__))) for kind in errors]
+    parts.append(f"## {t('Errors')}\n\n" + table((t("error"), t("is a"), t("when")), raised))
     return "".join(parts)
 
 
