@@ -1,7 +1,5 @@
 """Every table and column, from the classes."""
 
-from typing import Any
-
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Table, UniqueConstraint
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateColumn
@@ -17,9 +15,6 @@ ABOUT = (
 )
 
 
-_POSTGRESQL: Any = postgresql.dialect()  # type: ignore[no-untyped-call]
-
-
 def page(t: Words) -> str:
     """A section for every table, in the order in which they refer to each other."""
     said = {mapper.local_table: mapper.class_.__doc__ for mapper in Base.registry.mappers}
@@ -33,8 +28,7 @@ def page(t: Words) -> str:
 
 
 def _type(column: Column[object]) -> str:
-    made: Any = CreateColumn(column)
-    return str(made.compile(dialect=_POSTGRESQL)).split(maxsplit=1)[1].split(" NOT NULL")[0]
+    return str(CreateColumn(column).compile(dialect=postgresql.dialect()))  # type: ignore[no-untyped-call].split(maxsplit=1)[1].split(" NOT NULL")[0]
 
 
 def _facts(column: Column[object], t: Words) -> str:

@@ -1,7 +1,7 @@
 """Every class and method that ``import aigc`` gives, from their signatures and docstrings."""
 
 import inspect
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import aigc
@@ -12,9 +12,9 @@ ABOUT = (
     "What `import aigc` gives. `AsyncClient` has the same names to await. This page is written by "
     "`scripts/write_reference.py`."
 )
-THINGS = (aigc.Client, nouns.Jobs, nouns.Datasets, nouns.Models, nouns.Tasks)
-HANDED_OUT = (aigc.Job, aigc.Dataset, aigc.Model, aigc.Artifact)
-PLACES: dict[type[Any], str] = {
+THINGS: tuple[type, ...] = (aigc.Client, nouns.Jobs, nouns.Datasets, nouns.Models, nouns.Tasks)
+HANDED_OUT: tuple[type, ...] = (aigc.Job, aigc.Dataset, aigc.Model, aigc.Artifact)
+PLACES: dict[type, str] = {
     nouns.Jobs: "client.jobs",
     nouns.Datasets: "client.datasets",
     nouns.Models: "client.models",
@@ -25,15 +25,14 @@ PLACES: dict[type[Any], str] = {
 def page(t: Words) -> str:
     """What a client has, what it hands out, what it raises."""
     parts = [f"# {t('Python client')}\n\n{t(ABOUT)}\n\n"]
-    every: Iterable[type[Any]] = (*THINGS, *HANDED_OUT)
-    for kind in every:
+    for kind in (*THINGS, *HANDED_OUT):
         said = first_sentence(kind.__doc__)
         parts.append(f"## {PLACES.get(kind, kind.__name__)}\n\n" + ("" if said.endswith("`.") else f"{t(said)}\n\n"))
         rows = [(code(call), t(said)) for call, said in _members(kind)]
         parts.append(table((t("call"), t("what it does")), rows))
     errors = [getattr(aigc, name) for name in aigc.__all__ if _is_error(getattr(aigc, name))]
-    flaws = [(code(kind.__name__), code(kind.__mro__[1].__name__), t(first_sentence(kind.__doc__))) for kind in errors]
-    parts.append(f"## {t('Errors')}\n\n" + table((t("error"), t("is a"), t("when")), flaws))
+    raised = [(code(kind.__name__), code(kind.__mro__[1].__name__), t(first_sentence(kind.__doc__))) for kind in errors]
+    parts.append(f"## {t('Errors')}\n\n" + table((t("error"), t("is a"), t("when")), raised))
     return "".join(parts)
 
 
