@@ -31,7 +31,7 @@ from web import documents
 
 BOTH = [README, *(page for page in ENGLISH if not is_record(page))]
 ALL = [*sorted(ROOT.glob("*.md")), *ENGLISH, *CHINESE]
-OTHER_VARIABLES = {"AIGC_URL", "AIGC_TOKEN_FILE"}  # of the command and the client
+OTHER_VARIABLES = {"AIGC_URL", "AIGC_TOKEN_FILE", "AIGC_LANG"}  # of the command and the client
 
 
 @pytest.mark.parametrize("page", BOTH, ids=name)
