@@ -37,7 +37,9 @@ REQUESTS: Mapping[str, Topic] = {
         ("Read it again, then repeat the change.",),
     ),
     "range-not-satisfiable": Topic(
-        "The range lies outside the file", "The Range header asks for bytes that the file does not have.", ()
+        "The range lies outside the file",
+        "The Range header asks for bytes that the file does not have.",
+        ("Ask for its size first, or leave the header out.",),
     ),
     "upload-moved": Topic(
         "The upload is at another place",
