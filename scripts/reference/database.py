@@ -28,7 +28,8 @@ def page(t: Words) -> str:
 
 
 def _type(column: Column[object]) -> str:
-    return str(CreateColumn(column).compile(dialect=postgresql.dialect()))  # type: ignore[no-untyped-call].split(maxsplit=1)[1].split(" NOT NULL")[0]
+    made = str(CreateColumn(column).compile(dialect=postgresql.dialect()))  # type: ignore[no-untyped-call]
+    return made.split(maxsplit=1)[1].split(" NOT NULL")[0]
 
 
 def _facts(column: Column[object], t: Words) -> str:
