@@ -160,6 +160,7 @@ def test_cancelling_a_running_job(up: Up, dataset: str) -> None:
     assert json.loads(up.run("jobs", "view", job, "--json=state"))["state"] == "cancelled"
 
 
+@pytest.mark.checklist(37)
 def test_ctrl_c_in_watch_leaves_the_job_running(up: Up, dataset: str) -> None:
     job = up.run("submit", "image_gan.train", "--data", dataset, "-p", "epochs=5000", "--name", "watched")
     command = [sys.executable, "-m", "aigc", "jobs", "watch", job, "--url", up.url]
@@ -177,6 +178,7 @@ def test_ctrl_c_in_watch_leaves_the_job_running(up: Up, dataset: str) -> None:
     up.run("jobs", "watch", job, "--exit-status", code=3)
 
 
+@pytest.mark.checklist(38)
 def test_the_doctor_is_content_and_names_a_broker_that_is_gone(up: Up) -> None:
     home = str(up.home)
     found = json.loads(up.run("doctor", "--json", AIGC_HOME=home))

@@ -225,6 +225,7 @@ def test_watch_alone_tells_the_outcome_only_when_asked(monkeypatch: pytest.Monke
         assert run(["jobs", "watch", ids(1), "--exit-status"]) == 3
 
 
+@pytest.mark.checklist(37)
 def test_json_is_json_wherever_the_option_stands(server: Scripted, capsys: pytest.CaptureFixture[str]) -> None:
     for given in (["--json", "jobs", "list"], ["jobs", "list", "--json"]):
         assert run(given) == 0
@@ -245,6 +246,7 @@ def test_a_bare_json_option_takes_only_fields() -> None:
     assert not FIELDS & set(COMMANDS)
 
 
+@pytest.mark.checklist(37)
 def test_a_list_in_a_pipe_is_tab_separated(server: Scripted, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["jobs", "list", "--state", "running", "--since", "2h", "-L", "3"]) == 0
     first = capsys.readouterr().out.splitlines()[0].split("\t")
@@ -310,6 +312,7 @@ def test_a_task_shows_its_settings(server: Scripted, capsys: pytest.CaptureFixtu
     assert "quick: epochs=3" in told
 
 
+@pytest.mark.checklist(37)
 def test_no_server_exits_with_5(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     with serving(in_turn(Answer())) as gone:
         pass
@@ -318,12 +321,14 @@ def test_no_server_exits_with_5(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     assert run(["jobs", "list", "--url", "127.0.0.1"]) == 2
 
 
+@pytest.mark.checklist(37)
 def test_a_missing_token_exits_with_4(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     with serving(in_turn(problem(401, "A token is needed."))) as closed:
         assert run(["jobs", "list", "--url", closed.url]) == 4
     assert "AIGC_TOKEN" in capsys.readouterr().err
 
 
+@pytest.mark.checklist(37)
 def test_ctrl_c_leaves_the_job(tmp_path: Path) -> None:
     """In a real process: the first line of progress is there, Ctrl-C, 130, nothing was sent but looks."""
     looking: Play = in_turn(Answer(200, job("running")))

@@ -192,11 +192,13 @@ def same(asked: list[str]) -> None:
     assert detail in page
 
 
+@pytest.mark.checklist(39)
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: "-".join(map(str, vars(fault).values()))[:40])
 def test_a_fault_is_told_alike_everywhere(surfaces: Surfaces, fault: Setting | File | Act | Missing) -> None:
     same(fault.ask(surfaces))
 
 
+@pytest.mark.checklist(39)
 @pytest.mark.parametrize("surfaces", ["zh-CN"], indirect=True)
 def test_it_is_told_alike_in_chinese(surfaces: Surfaces) -> None:
     for fault in (FAULTS[0], FAULTS[6], FAULTS[8]):

@@ -38,6 +38,7 @@ def test_the_doctor_names_what_does_not_run_and_the_fix(capsys: pytest.CaptureFi
     assert "Fix: Start everything with: aigc up" in told
 
 
+@pytest.mark.checklist(38)
 def test_the_doctor_names_a_stopped_redis_and_the_fix(
     valkey: Valkey, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -53,6 +54,7 @@ def test_the_doctor_names_a_stopped_redis_and_the_fix(
     assert f"✕ Broker: no answer at {valkey.url}\n    Fix: Start everything with: aigc up" in told
 
 
+@pytest.mark.checklist(38)
 def test_the_doctor_names_a_stopped_database_and_the_fix(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -154,6 +154,7 @@ def reader(tmp_path: Path, up: Up, shoes: None) -> Iterator[Reader]:
     made.run(END_ALL, program=(sys.executable, "-c"))  # the next page finds a free worker
 
 
+@pytest.mark.checklist(40)
 @pytest.mark.parametrize("page", PAGES, ids=key)
 def test_the_commands_of_a_page_work(page: Path, reader: Reader) -> None:
     apart = key(page) in APART
@@ -168,6 +169,7 @@ def test_the_commands_of_a_page_work(page: Path, reader: Reader) -> None:
         reader.run(reader.filled(textwrap.dedent(code), number), apart=apart)
 
 
+@pytest.mark.checklist(40)
 @pytest.mark.parametrize("page", [page for page in PYTHON if key(page) != FAMILY], ids=key)
 def test_the_python_of_a_page_works(page: Path, reader: Reader) -> None:
     have = f"import aigc\n{CUT_OFF}dataset = client.datasets.get(job.dataset)\n"

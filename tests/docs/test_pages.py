@@ -34,6 +34,7 @@ ALL = [*sorted(ROOT.glob("*.md")), *ENGLISH, *CHINESE]
 OTHER_VARIABLES = {"AIGC_URL", "AIGC_TOKEN_FILE", "AIGC_LANG"}  # of the command and the client
 
 
+@pytest.mark.checklist(40)
 @pytest.mark.parametrize("page", BOTH, ids=name)
 def test_both_languages_have_the_same_parts(page: Path) -> None:
     other = chinese(page)
