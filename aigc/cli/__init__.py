@@ -73,6 +73,8 @@ def join_fields(arguments: Sequence[str]) -> list[str]:
 
     So that neither ``aigc --json jobs list`` nor ``aigc jobs view --json @last`` loses an argument.
     """
+    from aigc.cli.root import COMMANDS
+
     joined: list[str] = []
     rest = list(arguments)
     while rest:
@@ -81,9 +83,10 @@ def join_fields(arguments: Sequence[str]) -> list[str]:
             return [*joined, argument, *rest]
         if argument == "--json":
             follows = rest[0] if rest else ""
-            named = bool(_FIELD_LIST.fullmatch(follows)) and all(
-                name.split(".")[0] in FIELDS for name in follows.split(",")
+            fields = (
+                bool(_FIELD_LIST.fullmatch(follows)) and {name.split(".")[0] for name in follows.split(",")} <= FIELDS
             )
-            argument = f"--json={rest.pop(0) if named else '*'}"
+            in_command = any(not each.startswith("-") for each in joined)  # `worker` is a field and a command
+            argument = f"--json={rest.pop(0) if fields and (in_command or follows not in COMMANDS) else '*'}"
         joined.append(argument)
     return joined

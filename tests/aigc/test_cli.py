@@ -243,7 +243,9 @@ def test_a_bare_json_option_takes_only_fields() -> None:
     assert join_fields(["x", "--json", "id,state"]) == ["x", "--json=id,state"]
     assert join_fields(["x", "--", "--json", "id"]) == ["x", "--", "--json", "id"]
     assert join_fields(["x", "--json=id"]) == ["x", "--json=id"]
-    assert not FIELDS & set(COMMANDS)
+    assert {"worker"} == FIELDS & set(COMMANDS)
+    assert join_fields(["--json", "worker"]) == ["--json=*", "worker"]
+    assert join_fields(["jobs", "view", "--json", "worker"]) == ["jobs", "view", "--json=worker"]
 
 
 @pytest.mark.checklist(37)

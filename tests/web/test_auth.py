@@ -126,9 +126,11 @@ def test_other_tenants_see_nothing(client: FlaskClient, engine: Engine) -> None:
     own = bearer(made_token(engine, "admin"))
     for _, what in operations():
         for name in re.findall(r"\{(\w+)\}", what.path):
-            if name in {"task", "worker_id", "pause_id", "queue"}:  # workers are shared by all tenants
+            if name in {"task", "alias", "worker_id", "pause_id", "queue"}:  # workers are shared by all tenants
                 continue
-            path = PREFIX + what.path.format_map({"token_id": token, "task": "image_gan.train", **ids})
+            path = PREFIX + what.path.format_map(
+                {**ids, "token_id": token, "task": "image_gan.train", "alias": "production"}
+            )
             caller = own if name == "token_id" else stranger
             body: Any = {"alias": "production"} if path.endswith("/promote") else {} if what.body else None
             piece = (what.method, name) == ("PATCH", "upload_id")
