@@ -159,7 +159,8 @@ def _reach(point: str) -> None:
 def _freeze(directory: Path) -> None:
     with _gate.closed():
         (directory / FROZEN / str(os.getpid())).write_text(f"{_current_lease}\n")
-        os.kill(os.getpid(), signal.SIGSTOP)
+        # To this thread, which then goes no step further; another one might take its time to stop the process.
+        signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
 
 
 def _append(path: Path, what: str, lease: str) -> None:
