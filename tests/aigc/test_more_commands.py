@@ -185,7 +185,7 @@ def test_a_shell_completes_commands_and_ids(server: aigc.Client, trained: aigc.J
             COMPREPLY=() COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
             _aigc_completion aigc; echo "${{COMPREPLY[*]}}"
         }}
-        offered aigc jobs com; offered aigc jobs list --sta; offered aigc jobs view {trained.id[:6]}
+        offered aigc jobs com; offered aigc jobs list --sta; offered aigc jobs view {trained.id[:-2]}
         offered aigc submit image_gan.t
     """
     command = tmp_path / "bin" / "aigc"

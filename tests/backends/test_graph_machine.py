@@ -7,7 +7,7 @@ from hypothesis.stateful import invariant, precondition, rule, run_state_machine
 from sqlalchemy import select
 
 from jobs import graph
-from jobs.errors import JobAlreadyFinished, JobCancelling, JobPausing, LeaseLost, NeededJobFailed
+from jobs.errors import JobAlreadyFinished, JobCancelling, JobPausing, NeededJobFailed
 from jobs.lifecycle import request_pause, resume
 from jobs.tables import FINAL, JobDependency
 from tests.backends.test_state_machine import Expected, Histories
@@ -19,7 +19,6 @@ class Graphs(Histories):
     def __init__(self) -> None:
         super().__init__()
         self.needs: dict[str, str] = {}
-        self.pausing: set[str] = set()
 
     @precondition(lambda self: not self.jobs)
     @rule()
@@ -50,30 +49,16 @@ class Graphs(Histories):
             return
         request_pause(self.actor.engine, self.actor.principal, id_)
         if job.status == "running":
-            self.pausing.add(id_)
+            job.pause = True
         else:
-            self.pausing.discard(id_)
-            job.status = "paused"
-
-    @rule(data=st.data())
-    def stop_at_a_checkpoint(self, data: st.DataObject) -> None:
-        if job := self._held(data):
-            assert job.holder is not None
-            id_ = job.holder.claim.job_id
-            if id_ not in self.pausing:
-                with pytest.raises(LeaseLost):
-                    job.holder.paused()
-                return
-            job.holder.paused()
-            self.pausing.remove(id_)
-            job.leave("cancelled" if job.cancel else "paused")
+            job.status, job.pause = "paused", False
 
     @precondition(lambda self: self.jobs)
     @rule(data=st.data())
     def go_on(self, data: st.DataObject) -> None:
         id_ = data.draw(st.sampled_from(sorted(self.jobs)))
         job = self.jobs[id_]
-        if job.status in FINAL or (job.status == "running" and (job.cancel or id_ in self.pausing)):
+        if job.status in FINAL or (job.status == "running" and (job.cancel or job.pause)):
             with pytest.raises((JobAlreadyFinished, JobCancelling, JobPausing)):
                 resume(self.actor.engine, self.actor.principal, id_)
             return
