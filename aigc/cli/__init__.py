@@ -12,7 +12,8 @@ from aigc.cli.session import EXIT_ERROR, EXIT_INTERRUPTED, Session, complain, re
 _FIELD_LIST = re.compile(r"[a-z_]+(\.[a-z_0-9]+)*(,[a-z_]+(\.[a-z_0-9]+)*)*")
 FIELDS = frozenset(
     {
-        "adjustments", "aliases", "artifacts", "at", "attempt", "attempts", "card", "code", "created_at", "data", "dataset",
+        "adjustments", "aliases", "artifacts", "at", "attempt", "attempts", "card", "code", "created_at", "data",
+        "dataset",
         "description", "detail", "differs", "error", "expires_at", "family", "field", "fields", "files",
         "finished_at", "fix", "hint", "http_status", "id", "job", "kind", "lane", "level", "licence",
         "links", "makes", "media_type", "message", "metrics", "model", "name", "next_at", "notes", "object",
