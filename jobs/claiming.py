@@ -120,10 +120,11 @@ def claim_several(engine: Engine, worker: WorkerIdentity, warm: frozenset[str], 
             while run.jobs:
                 taken = take(engine, session, run.jobs, worker, now)
                 passed += set(run.jobs) - {job.id for job in taken}  # another worker was faster, or is just taking it
+                if not taken:  # all are gone, or a pause has come: look anew
+                    break
                 jobs += taken
-                if taken:
-                    pass_turns(engine, session, jobs, now)
-                if not (run.more and len(jobs) < most) or (jobs and jobs[-1].attempt > 1):
+                pass_turns(engine, session, jobs, now)
+                if not run.more or len(jobs) >= most or jobs[-1].attempt > 1:
                     break
                 run = pick(session, wanted, now, most - len(jobs), passed)
             if jobs:

@@ -2,16 +2,18 @@
 
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select, update
 
+from jobs import claiming, pausing, picking
 from jobs.artifacts import NewFile
 from jobs.claiming import Claim, WorkerIdentity, claim_several
 from jobs.errors import BlobMissing
 from jobs.lifecycle import Beat, Lease
 from jobs.maintenance import reap
-from jobs.picking import NEVER
+from jobs.picking import NEVER, Run
 from jobs.tables import Artifact, Dataset, Job, Metric, OwnerTurn
 from jobs.together import Success, succeed_together
 from tests.conftest import Clock
@@ -114,6 +116,22 @@ def test_what_was_tried_before_is_the_last_of_its_burst(actor: Actor, model: str
     Lease(actor.engine, once).release("drain")
     assert [each.job_id for each in take(actor, 32)] == [first]
     assert [each.job_id for each in take(actor, 32)] == [second, third]
+
+
+def test_a_pause_that_comes_between_the_look_and_the_claim_ends_the_claim(
+    actor: Actor, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draws(actor, model, 5)
+    looks = []
+
+    def pick(*asked: Any) -> Run:
+        looks.append(picking.pick(*asked))
+        pausing.pause_queue(actor.engine, actor.principal, "generation.cpu")
+        return looks[-1]
+
+    monkeypatch.setattr(claiming, "pick", pick)
+    assert take(actor, 2) == []
+    assert [(len(run.jobs), run.more) for run in looks] == [(2, True)]
 
 
 def test_ends_are_written_together_and_a_lost_lease_hurts_nobody(actor: Actor, model: str, clock: Clock) -> None:
