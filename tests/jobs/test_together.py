@@ -1,18 +1,20 @@
 """Several jobs claimed and ended in one transaction, each as if it were alone."""
 
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import select, update
 
-from jobs import claiming, pausing, picking
+from jobs import beats, claiming, pausing, picking
 from jobs.artifacts import NewFile
 from jobs.claiming import Claim, WorkerIdentity, claim_several
 from jobs.errors import BlobMissing
 from jobs.lifecycle import Beat, Lease
 from jobs.maintenance import reap
+from jobs.moves import NotAsExpected, apply_each
 from jobs.picking import NEVER, Run
 from jobs.tables import Artifact, Dataset, Job, Metric, OwnerTurn
 from jobs.together import Success, succeed_together
@@ -148,6 +150,30 @@ def test_ends_are_written_together_and_a_lost_lease_hurts_nobody(actor: Actor, m
     assert [event.kind for event in actor.events(first.claim.job_id)] == ["state", "state", "phase", "log", "end"]
     assert [event.kind for event in actor.events(lost.claim.job_id)] == ["state", "state", "state"]
     assert [actor.attempts(lease.claim.job_id)[0].outcome for lease in leases] == ["succeeded", "lost", "succeeded"]
+
+
+def test_a_job_that_another_worker_runs_by_now_is_left_to_it(actor: Actor, model: str, clock: Clock) -> None:
+    draws(actor, model, 2)
+    lost, kept = leases = [Lease(actor.engine, each) for each in take(actor, 32)]
+    clock.advance(40)
+    kept.beat()
+    assert reap(actor.engine) == 1
+    (other,) = take(actor, 1)
+    assert succeed_together(actor.engine, [Success(lease, {"x": 1.0}, []) for lease in leases]) == [False, True]
+    row = actor.job(lost.claim.job_id)
+    assert (row.status, row.lease_id, row.metrics) == ("running", other.lease_id, {})
+    assert [attempt.outcome for attempt in actor.attempts(row.id)] == ["lost", None]
+
+
+def test_a_move_whose_guard_does_not_hold_undoes_all(actor: Actor, model: str, clock: Clock) -> None:
+    draws(actor, model, 2)
+    one, two = (Lease(actor.engine, each) for each in take(actor, 32))
+    rows = [actor.job(lease.claim.job_id) for lease in (one, two)]
+    plain = beats.success(actor.engine.settings, beats.NOTHING, {}, {}, clock())
+    moves = [replace(plain, bound={**plain.bound, "lease": lease}) for lease in (one.claim.lease_id, "another")]
+    with pytest.raises(NotAsExpected), actor.engine.db.begin() as session:
+        apply_each(session, rows, moves, clock())
+    assert [actor.job(row.id).status for row in rows] == ["running", "running"]
 
 
 def test_what_cannot_be_written_leaves_nothing_of_the_others(actor: Actor, model: str) -> None:
