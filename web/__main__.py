@@ -68,9 +68,14 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
 
 def _settle(app: Flask) -> None:
-    """Compile every page before the first reader asks, and give back the memory compiling took."""
+    """Make what is made once before the first reader asks, and give back the memory making it took."""
+    from web import openapi
+    from web.pages import api_docs
+
     for name in app.jinja_env.list_templates(extensions=["html"]):
         app.jinja_env.get_template(name)
+    openapi.as_json()
+    api_docs.groups()
     gc.collect()
     gc.freeze()
     with contextlib.suppress(AttributeError, OSError):  # only glibc keeps what is freed

@@ -51,7 +51,7 @@ def index() -> str:
 @lru_cache(maxsize=1)
 def groups() -> Mapping[str, Sequence[Operation]]:
     """All operations by their tag."""
-    described = openapi.document()
+    described = json.loads(openapi.as_json())
     found: dict[str, list[Operation]] = defaultdict(list)
     for path, verbs in described["paths"].items():
         for verb, what in verbs.items():
