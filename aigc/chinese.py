@@ -108,7 +108,9 @@ _DATA = {
     "Uploading {name} and checking it": "正在上传并检查 {name}",
     "Note: {words}": "注意:{words}",
     "Name a file, or a starter with --starter; not both.": "请给出一个文件,或用 --starter 给出一个示例数据集,二者选一。",
-    "A starter is imported as it is, so -p has no meaning for it.": "示例数据集按原样导入,-p 对它没有意义。",
+    "A starter is imported as it is, so -p and --kind have no meaning for it.": (
+        "示例数据集按原样导入，-p 和 --kind 对它没有意义。"
+    ),
     "{id} deleted": "{id} 已删除",
     "Delete {what} and all files of it?": "删除 {what} 及其全部文件?",
     "Deleting cannot be undone. Say --yes where nobody can be asked.": "删除后无法恢复。无法询问时请加上 --yes。",

@@ -3,7 +3,7 @@
 import contextlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import click
 
@@ -11,6 +11,7 @@ from aigc.cli import completing, naming, settings, watching
 from aigc.cli.acting import deleted, each
 from aigc.cli.session import EXIT_ERROR, Group, complain, confirm_deletion, session
 from aigc.errors import ApiError, InvalidParams, flaws_from
+from aigc.flows import About
 from aigc.resources import Dataset
 from aigc.speech import say
 
@@ -26,6 +27,7 @@ def datasets() -> None:
 @datasets.command()
 @click.argument("path", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False)
 @click.option("--starter", help="Register a dataset that comes with the product instead, such as fashion-mnist.")
+@click.option("--kind", default="", help="What it becomes: images, table or interactions; else its content decides.")
 @click.option("--name", help="What to call it.")
 @click.option("--licence", default="", help="Under what terms it may be used.")
 @click.option("--notes", default="", help="Anything to remember about it.")
@@ -36,8 +38,8 @@ def add(path: Path | None, starter: str | None, pairs: tuple[str, ...], **about:
         raise click.UsageError(say("Name a file, or a starter with --starter; not both."))
     if path is not None:
         made = _upload(path, pairs, **about)
-    elif pairs:
-        raise click.UsageError(say("A starter is imported as it is, so -p has no meaning for it."))
+    elif pairs or about["kind"]:
+        raise click.UsageError(say("A starter is imported as it is, so -p and --kind have no meaning for it."))
     else:
         made = session().client.datasets.starter(str(starter))
     for warning in made.report.get("warnings", []):
@@ -65,8 +67,9 @@ def show(dataset_id: str) -> None:
 
 @datasets.command()
 @click.argument("data", metavar="FILE|ID", shell_complete=completing.datasets)
+@click.option("--kind", default="", help="What a file becomes: images, table or interactions.")
 @click.option("-p", "pairs", metavar="KEY=VALUE", multiple=True, help="One setting of the import of a file.")
-def check(data: str, pairs: tuple[str, ...]) -> int:
+def check(data: str, kind: str, pairs: tuple[str, ...]) -> int:
     """Say whether data can be used, and what is in it; exit with 1 where it cannot.
 
     A file is uploaded for that and deleted again. Of a dataset, what its check found is told.
@@ -75,7 +78,7 @@ def check(data: str, pairs: tuple[str, ...]) -> int:
     if not path.is_file():
         return _tell_check(naming.dataset(session().client, data))
     try:
-        made = _upload(path, pairs)
+        made = _upload(path, pairs, kind=kind)
     except InvalidParams as error:
         if error.dataset:
             with contextlib.suppress(ApiError):  # the faults count, not what is left of the file
@@ -116,7 +119,7 @@ def size(item: Dataset) -> str:
 def _upload(path: Path, pairs: tuple[str, ...], name: str | None = None, **about: str) -> Dataset:
     session().say("Uploading {name} and checking it", name=path.name)
     chosen = {key: _value(text) for key, text in settings.split(pairs)}
-    return session().client.datasets.upload(path, name, params=chosen, **about)
+    return session().client.datasets.upload(path, name, params=chosen, **cast(About, about))
 
 
 def _value(text: str) -> Any:
