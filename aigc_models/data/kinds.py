@@ -27,7 +27,7 @@ class Kind:
         wanted: What to upload, to go on after "Upload".
         about: A sentence for the form on what to bring.
         counted: How many things one holds, for one and for several.
-        ready: A sentence on the two parts, with ``{train}`` and ``{test}``.
+        ready: A sentence on what a ready one holds, with the names of figures of its report in the gaps.
     """
 
     name: str
@@ -69,12 +69,13 @@ TABLE = Kind(
 INTERACTIONS = Kind(
     name="interactions",
     title="Interactions",
-    takes=("text", "parquet"),
-    suffixes=(".csv", ".tsv", ".txt", ".gz", ".parquet"),
-    wanted="a CSV file of users and items, packed with gzip if you like",
-    about="A CSV file of who dealt with what: a user and an item in each line, a time and a rating if there are any.",
-    counted=("{count} interaction", "{count} interactions"),
-    ready="{train} interactions to learn from, {test} kept for testing.",
+    takes=("text", "tables", "parquet"),
+    suffixes=(".csv", ".tsv", ".txt", ".gz", ".zip", ".parquet"),
+    wanted="a CSV file of users and items, packed with gzip if you like, or a ZIP of it and a file of titles",
+    about="A CSV file of who dealt with what: a user and an item in each line, a time and a rating if there are any; "
+    "or a ZIP of such a file and one with the title of each item.",
+    counted=("{count} event", "{count} events"),
+    ready="{events} events of {users} users with {items} items.",
 )
 
 # Where a file could be of two kinds and nobody says which, it becomes the first that takes it.
@@ -114,7 +115,13 @@ def precheck(path: Path, filename: str, kind: str = "") -> str:
 
 ANYTHING = "a ZIP of PNG or JPEG images, a CSV file or a Parquet file"
 HOLDS: Mapping[Contents, str] = MappingProxyType(
-    {"pictures": "pictures", "arrays": "arrays of numbers", "text": "text", "parquet": "a Parquet table"}
+    {
+        "pictures": "pictures",
+        "arrays": "arrays of numbers",
+        "text": "text",
+        "tables": "packed tables",
+        "parquet": "a Parquet table",
+    }
 )
 
 

@@ -20,7 +20,7 @@ DELIMITERS = ",;\t|"
 MAX_RATIO = 1000
 _RATIO_FREE = 2**20  # a megabyte of blank labels packs 1000:1 and harms nobody
 
-Contents = Literal["pictures", "arrays", "text", "parquet"]
+Contents = Literal["pictures", "arrays", "text", "tables", "parquet"]
 
 _HEAD = 4096
 _MOST_NULS = 0.1  # of a text's bytes; a few are a fault with a place, many are no text
@@ -42,7 +42,8 @@ _KNOWN = (
     (b"MZ", "a Windows program"),
     (b"SQLite format 3", "an SQLite database"),
 )
-_PACKED_TABLES = frozenset({".csv", ".tsv", ".parquet"})
+_PACKED_TABLES = frozenset({".csv", ".tsv", ".tab", ".dat", ".parquet"})
+_ENOUGH_TABLES = 2
 _OFFICE = {"xl/": "an Excel file (.xlsx)", "word/": "a Word file (.docx)", "ppt/": "a PowerPoint file (.pptx)"}
 
 
@@ -64,8 +65,7 @@ def look(path: Path, filename: str, wanted: str, *, is_table: bool = False) -> C
     with path.open("rb") as stream:
         head = stream.read(_HEAD)
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        _check_archive(path, filename, wanted)
-        return "pictures"
+        return _check_archive(path, filename, wanted, is_table=is_table)
     if head.startswith(b"\x1f\x8b"):
         head = _open_gzip(path, filename)
         if is_idx(head) and prod(idx_shape(head)) > MAX_UNPACKED:
@@ -144,12 +144,13 @@ def _check_idx_length(head: bytes, size: int, filename: str) -> None:
         raise _refuse("truncated-file", sentence, filename, size=size, need=need)
 
 
-def _check_archive(path: Path, filename: str, wanted: str) -> None:
+def _check_archive(path: Path, filename: str, wanted: str, *, is_table: bool) -> Contents:
     entries = read_directory(path, filename)
     faults: list[Fault] = []
+    tables: list[str] = []
     packed = unpacked = names = 0
     useful = False
-    office = table = ""
+    office = ""
     for entry in entries:
         names += 1
         packed += entry.packed
@@ -158,7 +159,8 @@ def _check_archive(path: Path, filename: str, wanted: str) -> None:
         if fault is not None and len(faults) < 100:
             faults.append(fault)
         useful = useful or is_candidate(entry.name)
-        table = table or (entry.name if PurePosixPath(entry.name.lower()).suffix in _PACKED_TABLES else "")
+        if is_table_name(entry.name) and len(tables) < _ENOUGH_TABLES:
+            tables.append(entry.name)
         office = office or next((kind for start, kind in _OFFICE.items() if entry.name.startswith(start)), "")
     if faults:
         raise InputError(faults)
@@ -167,8 +169,17 @@ def _check_archive(path: Path, filename: str, wanted: str) -> None:
         raise _bomb(filename, unpacked)
     if not names:
         raise _refuse("dataset-empty", "The archive {file} holds no files. Put images into it.", filename)
+    if tables and (is_table or (not useful and len(tables) > 1)):
+        return "tables"
     if not useful:
-        raise _nothing_useful(filename, office, table, wanted)
+        raise _nothing_useful(filename, office, next(iter(tables), ""), wanted)
+    return "pictures"
+
+
+def is_table_name(name: str) -> bool:
+    """Whether an archive's entry is a table, judged by its name."""
+    path = PurePosixPath(name.lower())
+    return not name.endswith("/") and not is_clutter(name) and path.suffix in _PACKED_TABLES
 
 
 def _nothing_useful(filename: str, office: str, table: str, wanted: str) -> InputError:
