@@ -191,11 +191,12 @@ def by_time(data: Interactions, test_share: float) -> Parts:
 def by_share(data: Interactions, test_share: float, seed: int) -> Parts:
     """Of each user a share drawn at random tests, and of the rest a tenth validates.
 
-    A user with ``n`` events keeps ``round((1 - test_share) n)`` of them, as stratified splits commonly do.
+    A user with ``n`` events keeps ``round((1 - test_share) n)`` of them, as stratified splits commonly do; one of
+    three or more of these validates at least.
     """
     lengths, places = np.diff(data.starts), _drawn_places(data, seed)
     kept = np.rint((1 - test_share) * lengths).astype(np.int64)
-    learnt = np.where(kept > 1, np.minimum(np.ceil(0.9 * kept).astype(np.int64), kept), kept)
+    learnt = kept - np.where(kept > 2, np.maximum(np.floor(0.1 * kept).astype(np.int64), 1), 0)
     parts = np.zeros(len(data), np.int8)
     parts[places >= learnt[data.users]] = VALIDATION
     parts[places >= kept[data.users]] = TEST
