@@ -180,11 +180,13 @@ def by_time(data: Interactions, test_share: float) -> Parts:
     if len(data) == 0 or np.isnan(data.times).any():
         sentence = "The events have no times, so they cannot be split by time. Choose another split."
         raise InputError(Fault(sentence, pointer="/split", code="no-times"))
-    in_order = np.sort(data.times)
-    first = [in_order[min(round(len(data) * (1 - share)), len(data) - 1)] for share in (2 * test_share, test_share)]
+    in_order, wanted = np.sort(data.times), max(round(len(data) * test_share), 1)
+    test = in_order[len(data) - wanted]
+    before = in_order[in_order < test]
     parts = np.zeros(len(data), np.int8)
-    parts[data.times >= first[0]] = VALIDATION
-    parts[data.times >= first[1]] = TEST
+    if len(before):
+        parts[data.times >= before[len(before) - max(min(wanted, len(before) // 2), 1)]] = VALIDATION
+    parts[data.times >= test] = TEST
     return parts
 
 
