@@ -60,8 +60,11 @@ def _from_numbers(cells: "pd.Series[str]", numbers: "pd.Series[float]") -> Times
     middle = float(np.nanmedian(np.abs(values))) if np.isfinite(values).any() else 0.0
     for least, factor in _SCALES:
         if middle >= least:
-            return Times(values / factor, {1e3: "milliseconds", 1e6: "microseconds", 1e9: "nanoseconds"}[factor])
-    return Times(values, "numbers" if middle < _SMALL else "seconds")
+            return Times(
+                (values / factor).astype(np.float64),
+                {1e3: "milliseconds", 1e6: "microseconds", 1e9: "nanoseconds"}[factor],
+            )
+    return Times(values.astype(np.float64), "numbers" if middle < _SMALL else "seconds")
 
 
 def _from_dates(cells: "pd.Series[str]") -> Times:

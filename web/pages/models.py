@@ -169,9 +169,7 @@ def _snippets(row: ModelVersion, uses: list[str], last: Mapping[str, Any]) -> li
 def _recent(reads: Repository, row: ModelVersion) -> list[Made]:
     """What was made with this version lately, with a picture where there is one."""
     used = catalogue.users_of_model(reads.engine, reads.principal, row.id).jobs[:RECENT]
-    return [
-        Made(situation(job, reads), _picture(reads, job.id), _again(row, job), _advice(reads, job)) for job in used
-    ]
+    return [Made(situation(job, reads), _picture(reads, job.id), _again(row, job), _advice(reads, job)) for job in used]
 
 
 def _advice(reads: Repository, job: Job) -> recommendations.Shown | None:

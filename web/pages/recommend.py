@@ -6,9 +6,8 @@ Either way the job that "Recommend" makes is an ordinary one.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from itertools import islice
-from typing import Any, BinaryIO
+from typing import Any
 from uuid import uuid4
 
 from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
@@ -16,19 +15,16 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from aigc_models import registry
 from aigc_models.base import Params
-from aigc_models.data.recommended import CATALOGUE, Item, find_items, parse_catalogue
-from jobs.engine import Engine
+from aigc_models.data.recommended import Item, find_items
 from jobs.errors import InvalidParams
-from jobs.repository import Repository
 from jobs.submit import Submission, submit
 from jobs.tables import ModelVersion
-from web import context, forms
+from web import context, forms, recommended_files
 from web.auth import scoped
 
 OPERATION = "recommend"
 USER, HISTORY = "user", "history"
 FOUND, MOST_PICKED = 12, 200
-LARGEST = 64 * 2**20
 
 blueprint = Blueprint("recommend", __name__)
 
@@ -84,7 +80,7 @@ def start(model_id: str) -> Response | BaseResponse | str:
     try:
         made = submit(context.engine(), context.principal(), _submission(row, asked))
     except InvalidParams as error:
-        page = _page(row, _with_faults(row, asked, error))
+        page = _page(row, _with_faults(asked, error))
         return Response(page, status=422, content_type="text/html; charset=utf-8")
     return redirect(url_for("pages.job.show", job_id=made.job.id), 303)
 
@@ -94,7 +90,7 @@ def items(model_id: str) -> str:
     """Items that fit what is being typed, as a part of the form."""
     row = context.repository().model(model_id)
     wish = request.args.get("find", "")[:200]
-    found = _found(_catalogue(context.repository(), row), wish, request.args.getlist("item"))
+    found = _found(recommended_files.catalogue(row), wish, request.args.getlist("item"))
     return render_template("recommend_found.html", asked={"found": found, "wish": wish})
 
 
@@ -115,7 +111,7 @@ def _fresh(row: ModelVersion) -> Asked:
     task = f"{row.family}.{OPERATION}"
     params = registry.task(task)
     sent = request.form if request.method == "POST" else request.args
-    catalogue = _catalogue(context.repository(), row)
+    catalogue = recommended_files.catalogue(row)
     ids = list(dict.fromkeys(sent.getlist("item")))[:MOST_PICKED]
     known = {one.item: one for one in catalogue}
     wish = sent.get("find", "").strip()[:200]
@@ -162,7 +158,7 @@ def _history(params: type[Params], ids: Sequence[str]) -> Any:
     return list(ids) if "array" in kinds else "\n".join(ids)
 
 
-def _with_faults(row: ModelVersion, asked: Asked, error: InvalidParams) -> Asked:
+def _with_faults(asked: Asked, error: InvalidParams) -> Asked:
     params = registry.task(asked.task)
     typed = {name: request.form[name] for name in params.model_fields if name in request.form}
     form = forms.build(params, typed, faults=error.faults)
@@ -183,23 +179,3 @@ def _page(row: ModelVersion, asked: Asked) -> str:
 def _found(catalogue: Sequence[Item], wish: str, picked: Sequence[str]) -> list[Item]:
     left = (one for one in find_items(catalogue, wish) if one.item not in picked)
     return list(islice(left, FOUND))
-
-
-def _catalogue(reads: Repository, row: ModelVersion) -> Sequence[Item]:
-    """The model version's items, the most popular first; none where it has no list of them."""
-    name = f"model/{CATALOGUE}"
-    file = next((file for file in reads.artifacts(row.job_id, role="output") if file.name == name), None)
-    if file is None or file.size > LARGEST:
-        return ()
-    return _read(context.engine(), file.sha256)
-
-
-@lru_cache(maxsize=4)
-def _read(engine: Engine, sha256: str) -> Sequence[Item]:
-    """Bytes of one hash never change, so what was read of them is good for ever."""
-    stream: BinaryIO
-    try:
-        with engine.store.open(sha256) as stream:
-            return tuple(parse_catalogue(stream.read()))
-    except (FileNotFoundError, ValueError):
-        return ()

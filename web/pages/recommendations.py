@@ -5,22 +5,13 @@ from dataclasses import dataclass
 
 from flask import request
 
-from aigc_models.data.recommended import (
-    BULK,
-    LISTS,
-    Item,
-    Recommendations,
-    RecommendationList,
-    Recommended,
-    parse_recommendations,
-)
+from aigc_models.data.recommended import BULK, Item, RecommendationList, Recommendations, Recommended
 from jobs.tables import Artifact
-from web import context
+from web import recommended_files
 from web.i18n import plural
 from web.pages import amounts
 from web.translate import say
 
-LARGEST = 32 * 2**20
 PER_PAGE, MOST_HISTORY, MOST_REASONS, MOST_UNKNOWN = 10, 12, 3, 10
 
 
@@ -73,7 +64,7 @@ class View:
 
 def of(files: Sequence[Artifact]) -> View | None:
     """What the address asks for of a job's recommendations; None where the job made none."""
-    found = read(files)
+    found = recommended_files.lists(files)
     if found is None:
         return None
     wish = request.args.get("who", "").strip()[:200]
@@ -93,21 +84,9 @@ def of(files: Sequence[Artifact]) -> View | None:
     )
 
 
-def read(files: Sequence[Artifact]) -> Recommendations | None:
-    """The lists a job wrote; None where there are none, or they cannot be read."""
-    file = next((file for file in files if file.name == LISTS and file.role == "output"), None)
-    if file is None or file.size > LARGEST:
-        return None
-    try:
-        with context.engine().store.open(file.sha256) as stream:
-            return parse_recommendations(stream.read())
-    except (FileNotFoundError, ValueError):
-        return None
-
-
 def first(files: Sequence[Artifact]) -> Shown | None:
     """The first list, for a page that shows several jobs."""
-    found = read(files)
+    found = recommended_files.lists(files)
     return shown(found.lists[0]) if found and found.lists else None
 
 
