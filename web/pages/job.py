@@ -11,7 +11,20 @@ from jobs import durations, log_lines
 from jobs.repository import Repository
 from jobs.tables import FINAL, Job, WorkerNode
 from web import context, failures
-from web.pages import amounts, curves, lineage, live, recommend, recommendations, results, snippets, timeline, webhook
+from web.pages import (
+    amounts,
+    curves,
+    lineage,
+    live,
+    names,
+    ranking,
+    recommend,
+    recommendations,
+    results,
+    snippets,
+    timeline,
+    webhook,
+)
 from web.pages.states import Situation, hint, look, situation
 from web.translate import say
 
@@ -77,6 +90,7 @@ def _view(now: Situation, reads: Repository) -> dict[str, Any]:
         "log_wish": _log_wish(),
         "wrap": "wrap" in request.args,
         "files": files,
+        "ranking": ranking.of(names.family_title(job.family), job.metrics or {}) if job.status == "succeeded" else None,
         "advice": recommendations.of(files.everything) if job.status == "succeeded" else None,
         "samples": results.spread(files.samples),
         "figures": results.figures(job.family, job.metrics or {}) if job.status == "succeeded" else [],

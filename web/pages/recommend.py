@@ -23,7 +23,7 @@ from web import context, forms, recommended_files
 from web.auth import scoped
 
 OPERATION = "recommend"
-USER, HISTORY = "user", "history"
+USER, HISTORY = "users", "history"
 FOUND, MOST_PICKED = 12, 200
 
 blueprint = Blueprint("recommend", __name__)
@@ -126,7 +126,7 @@ def _fresh(row: ModelVersion) -> Asked:
         wish=wish,
         main=[one for one in fields if not one.advanced],
         more=[one for one in fields if one.advanced],
-        user=sent.get(USER, "").strip()[:200],
+        user=sent.get(USER, "").strip()[:2000],
         takes_user=USER in params.model_fields,
         key=uuid4().hex,
     )
