@@ -3,6 +3,7 @@
 from typing import ClassVar, Literal
 
 from aigc_models.base import Family, Lane, Makes, Params, setting
+from aigc_models.dataset.table_params import DatasetImportTable
 
 
 class DatasetImportImages(Params):
@@ -55,5 +56,5 @@ FAMILY = Family(
     title="Datasets",
     summary="Checks an upload and stores it as a dataset that models can learn from.",
     paper="",
-    operations={"import_images": DatasetImportImages},
+    operations={"import_images": DatasetImportImages, "import_table": DatasetImportTable},
 )
