@@ -97,13 +97,11 @@ class Work:
 
     def _tell_bad(self, name: str, typed: Typed, texts: Sequence[str], codes: NDArray[np.int64]) -> None:
         bad = np.isin(codes, np.flatnonzero(np.isin(np.array(texts, object), np.array(list(typed.bad), object))))
-        if self.forgiving:
-            codes[bad] = -1
-            return
-        for index in np.flatnonzero(bad).tolist():
+        for index in np.flatnonzero(bad).tolist() if not self.forgiving else ():
             where = {"row": self.rows.number(index), "column": name, "value": cut(texts[codes[index]])}
             sentence = _SENTENCES[typed.column.type]
             self.faults.add(sentence, "bad-cell", where, format=typed.column.format)
+        codes[bad] = -1
 
     def _seen(self, typed: Typed, found: Spellings, cells: Sequence[str]) -> Seen:
         stray = typed.strays[0] if typed.strays else ""

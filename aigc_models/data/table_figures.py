@@ -1,6 +1,6 @@
 """What a report says of each column: how much is missing, how its values are spread, which are the most frequent."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from heapq import nlargest
 from typing import Any
 
@@ -44,7 +44,7 @@ def _examples(texts: Sequence[str], codes: NDArray[np.int64]) -> list[str]:
     return [texts[place][:_SHOWN] for place in list(places)[:EXAMPLES]]
 
 
-def _spread(values: NDArray[np.float64], weights: NDArray[np.int64], *, whole: bool) -> Mapping[str, Any]:
+def _spread(values: NDArray[np.float64], weights: NDArray[np.int64], *, whole: bool) -> dict[str, Any]:
     order = np.argsort(values)
     values, weights = values[order], weights[order]
     total = int(weights.sum())

@@ -97,6 +97,7 @@ def read_numbers(spellings: Sequence[str], mark: DecimalMark = "auto", *, europe
 
 
 def _style(sample: Sequence[str], mark: DecimalMark, *, european: bool) -> Style:
+    styles: tuple[Style, ...]
     if mark != "auto":
         styles = _POINTS if mark == "point" else _COMMAS
     else:

@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -120,7 +120,7 @@ def infer(name: str, found: Spellings, rules: TypeRules) -> tuple[Typed, Spellin
         kind: ColumnType = "constant" if not texts or found.present == found.rows else "categorical"
         return coded(Column(name, kind, missing=missing), texts), found
     if len(texts) == 2 and frozenset(text.strip().lower() for text in texts) in _PAIRS:
-        return coded(Column(name, "boolean", missing=missing), sorted(texts)), found
+        return coded(Column(name, "boolean", missing=missing), texts, sorted(texts)), found
     numeric = without_marks(found)
     if numeric.counts:
         measured = _measured(name, numeric, rules)
@@ -166,7 +166,7 @@ def _worded(name: str, found: Spellings, rules: TypeRules) -> Typed:
         return Typed(Column(name, "identifier", missing=missing), strays=strays)
     few = len(texts) <= MOST_CATEGORIES and (len(texts) <= 20 or len(texts) <= 0.5 * found.present)
     if few and length <= 2 * _LONG and (len(texts) < found.present or len(texts) <= 20):
-        return Typed(*_coded_parts(Column(name, "categorical", missing=missing), texts), strays=strays)
+        return replace(coded(Column(name, "categorical", missing=missing), texts), strays=strays)
     if short and len(texts) == found.present:
         return Typed(Column(name, "identifier", missing=missing), strays=strays)
     return Typed(Column(name, "text", missing=missing), strays=strays)
@@ -197,14 +197,12 @@ def _dated(name: str, found: Spellings, dates: Dates) -> Typed:
     )
 
 
-def _coded_parts(column: Column, categories: Sequence[str]) -> tuple[Column, NDArray[np.int32]]:
-    made = Column(**{name: getattr(column, name) for name in ("name", "type", "missing")}, categories=tuple(categories))
-    return made, np.arange(len(categories), dtype=np.int32)
-
-
-def coded(column: Column, categories: Sequence[str]) -> Typed:
-    """A column whose cells stand for the place of their spelling among the categories."""
-    return Typed(*_coded_parts(column, categories))
+def coded(column: Column, texts: Sequence[str], categories: Sequence[str] | None = None) -> Typed:
+    """A column whose cells stand for the place of their spelling among the categories, which are all if left out."""
+    categories = texts if categories is None else categories
+    places = {text: place for place, text in enumerate(categories)}
+    values = np.array([places.get(text, -1) for text in texts], np.int32)
+    return Typed(replace(column, categories=tuple(categories)), values)
 
 
 def convert(name: str, found: Spellings, wish: Wish, rules: TypeRules) -> tuple[Typed, Spellings]:
@@ -214,10 +212,9 @@ def convert(name: str, found: Spellings, wish: Wish, rules: TypeRules) -> tuple[
     if wish.type in ("categorical", "boolean", "constant"):
         most = {"categorical": len(found.counts), "boolean": 2, "constant": 1}[wish.type]
         texts = found.texts
-        typed = coded(
-            Column(name, wish.type, missing=_usual(found)), sorted(texts) if wish.type == "boolean" else texts
-        )
-        return (typed if len(texts) <= most else Typed(typed.column, typed.values, bad=texts[most:])), found
+        order = sorted(texts[:2]) if wish.type == "boolean" else texts[:most]
+        typed = coded(Column(name, wish.type, missing=_usual(found)), texts, order)
+        return replace(typed, bad=texts[most:]), found
     found = without_marks(found)
     texts = found.texts
     if wish.type == "datetime":
