@@ -1,5 +1,6 @@
 """Operations of the pseudo family ``dataset``."""
 
 from aigc_models.data.image_import import import_images
+from aigc_models.data.table_import import import_table
 
-__all__ = ["import_images"]
+__all__ = ["import_images", "import_table"]
