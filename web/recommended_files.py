@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 from aigc_models.data.recommended import (
     CATALOGUE,
@@ -11,7 +12,6 @@ from aigc_models.data.recommended import (
     parse_catalogue,
     parse_recommendations,
 )
-from jobs.artifacts import ArtifactStore
 from jobs.tables import Artifact, ModelVersion
 from web import context
 
@@ -41,8 +41,8 @@ def _named(files: Sequence[Artifact], name: str) -> Artifact | None:
 
 
 @lru_cache(maxsize=4)
-def _items(store: ArtifactStore, sha256: str) -> Sequence[Item]:
-    """Bytes of one hash never change, so what was read of them is good for ever."""
+def _items(store: Any, sha256: str) -> Sequence[Item]:
+    """Bytes of one hash never change, so what was read of them is good for ever. The store is hashed by identity."""
     try:
         with store.open(sha256) as stream:
             return tuple(parse_catalogue(stream.read()))

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from web.pages import amounts
 from web.translate import say
@@ -82,5 +82,5 @@ def _shown(value: Any) -> str:
     return f"{value:.4f}" if _is_number(value) else "–"
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: Any) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
