@@ -50,6 +50,7 @@ class EventFile:
         name: What the file is called.
         first_row: Number of the first row of cells as a person counts, a header being row 1.
         skipped: Numbers of rows that are not among the cells, in order.
+        unreadable: Rows left out because they have too few or too many cells.
         encoding: How its letters are written; empty where that has no meaning.
         delimiter: What stands between its cells; empty where that has no meaning.
     """
@@ -59,6 +60,7 @@ class EventFile:
     name: str = ""
     first_row: int = 2
     skipped: Sequence[int] = ()
+    unreadable: int = 0
     encoding: str = ""
     delimiter: str = ""
 
@@ -158,7 +160,7 @@ def read_events(source: EventFile, roles: Mapping[Role, int], rules: Rules, titl
     ratings = _ratings(columns.get("rating"), roles, faults)
     if not rules.skip_broken:
         faults.refuse()
-    left = Left(broken=int(faults.broken.sum()))
+    left = Left(broken=int(faults.broken.sum()) + source.unreadable)
     frame = pd.DataFrame(
         {
             "user": columns["user"],
