@@ -167,7 +167,7 @@ def _worded(name: str, found: Spellings, rules: TypeRules) -> Typed:
     few = len(texts) <= MOST_CATEGORIES and (len(texts) <= 20 or len(texts) <= 0.5 * found.present)
     if few and length <= 2 * _LONG and (len(texts) < found.present or len(texts) <= 20):
         return replace(coded(Column(name, "categorical", missing=missing), texts), strays=strays)
-    if short and len(texts) == found.present:
+    if short and (len(texts) == found.present or sum(" " in text.strip() for text in texts[:500]) < 25):
         return Typed(Column(name, "identifier", missing=missing), strays=strays)
     return Typed(Column(name, "text", missing=missing), strays=strays)
 
