@@ -144,11 +144,11 @@ def test_settings_name_columns_by_header_case_or_number() -> None:
     columns, sample = ["A", "b", "c"], [["x"], ["y"], ["z"]]
     assert choose(columns, {"user": "a", "item": "3"}, sample) == {"user": 0, "item": 2}
     for settings, pointer, code in (
-        ({"user": "d", "item": "b"}, "/user_column", "no-such-column"),
+        ({"user": "d", "item": "b"}, "/user_column", "unknown-column"),
         ({"user": "A"}, "/item_column", "column-unclear"),
         ({}, "/user_column", "column-unclear"),
         ({"user": "A", "item": "A"}, "/item_column", "column-twice"),
-        ({"user": "A", "item": "4"}, "/item_column", "no-such-column"),
+        ({"user": "A", "item": "4"}, "/item_column", "unknown-column"),
     ):
         with pytest.raises(InputError) as caught:
             choose(columns, settings, sample)  # type: ignore[arg-type]  # the keys are roles
@@ -264,9 +264,9 @@ def test_faults_name_row_column_and_value(bring: Import) -> None:
     rows[9] = "u1,,1700000000,3"
     faults = faults_of(bring, csv("user,item,time,rating", rows))
     assert [(fault.code, fault.where["row"], fault.where["column"], fault.where["value"]) for fault in faults] == [
-        ("no-time", 4, "time", "soon"),
+        ("bad-cell", 4, "time", "soon"),
         ("cell-missing", 7, "user", ""),
-        ("no-number", 9, "rating", "good"),
+        ("bad-cell", 9, "rating", "good"),
         ("cell-missing", 11, "item", ""),
     ]
     assert "Row 4, column time: soon is no time." in str(faults[0])
