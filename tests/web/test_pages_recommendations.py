@@ -133,7 +133,8 @@ def test_a_list_shows_titles_scores_and_reasons(client: FlaskClient, worker: Act
     page = read(client, f"/jobs/{job}")
     for words in (
         "1 list, made by SASRec · 2 items were not allowed", "Somebody new", "Had before", "Burr coffee grinder",
-        "3.25",         "because you viewed Espresso machine, C01", "The model does not know: X99", "<b>Running socks</b>",
+        "3.25", "because you viewed Espresso machine, C01", "The model does not know: X99",
+        "<b>Running socks</b>",
         "The model does not know these users: nobody", "Download all as CSV",
     ):  # fmt: skip
         assert words in page.text, words
