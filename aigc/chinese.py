@@ -49,6 +49,12 @@ _HEADS = {
     "made": "创建于",
     "kind": "类型",
     "holds": "内容",
+    "user": "用户",
+    "rank": "名次",
+    "item": "项目",
+    "title": "标题",
+    "score": "得分",
+    "because": "依据",
     "family": "模型族",
     "figures": "指标",
     "lane": "队列",
@@ -113,6 +119,7 @@ _DATA = {
     ),
     "MovieLens 100K: 100,000 ratings of 1,682 films by 943 people": "MovieLens 100K：943 人对 1,682 部影片的 100,000 条评分",
     "- {words}": "- {words}",
+    "The model does not know: {names}": "模型不认识：{names}",
     "The data belongs to the GroupLens research group of the University of Minnesota.": (
         "数据归明尼苏达大学 GroupLens 研究组所有。"
     ),
@@ -130,12 +137,9 @@ _DATA = {
     "The package {name} came without a file that can be read.": "软件包 {name} 里没有可以读取的文件。",
     "The package {name} arrived damaged. Try it again.": "软件包 {name} 传输时损坏了。请再试一次。",
     "Fetching needs pip, which is not installed here: {command}": "获取数据需要 pip，这里没有安装：{command}",
-    (
-        "The package {name} could not be fetched: {reason} See whether the registry that pip is set up for can be "
-        "reached (pip config list), or lay the package into a folder and set PIP_FIND_LINKS to it."
-    ): (
-        "无法获取软件包 {name}：{reason} 请查看 pip 所设置的软件源能否访问（pip config list），"
-        "或把软件包放进一个文件夹，并让 PIP_FIND_LINKS 指向它。"
+    "The package {name} could not be fetched: {reason}": "无法获取软件包 {name}：{reason}",
+    "See whether pip's registry can be reached (pip config list), or set PIP_FIND_LINKS to a folder with the package.": (
+        "请查看 pip 所设置的软件源能否访问（pip config list），或让 PIP_FIND_LINKS 指向含有该软件包的文件夹。"
     ),
     "there was no answer in time": "没有及时得到响应",
     "The package does not hold the file {path}.": "软件包里没有文件 {path}。",
