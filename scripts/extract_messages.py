@@ -28,7 +28,19 @@ from aigc_models.data.starters import STARTERS  # noqa: E402
 from jobs import states as labels  # noqa: E402
 from jobs.errors import AigcError  # noqa: E402
 from web import failures, openapi  # noqa: E402
-from web.pages import api_docs, dataset_report, datasets, help_pages, home, names, problem_texts, states, tokens  # noqa: E402
+from web.pages import (  # noqa: E402
+    api_docs,
+    dataset_report,
+    datasets,
+    help_pages,
+    home,
+    interaction_report,
+    names,
+    problem_texts,
+    ranking,
+    states,
+    tokens,
+)
 from web.pages.webhook import STATES as DELIVERY_STATES  # noqa: E402
 
 TRANSLATIONS = ROOT / "web" / "translations"
@@ -99,6 +111,10 @@ def _pages() -> Iterator[Message]:
         yield from (use.title, use.sentence, use.about)
     yield from (word for word, _icon, _tone in datasets.CHECKS.values())
     yield from dataset_report.COLOURS.values()
+    for table in (interaction_report.UNITS, interaction_report.ROLES, interaction_report.DELIMITERS):
+        yield from table.values()
+    yield from interaction_report.PERSONAL.values()
+    yield from (text for pair in ranking.BASELINES.values() for text in pair)
     yield from (text for _scope, *pair in tokens.SCOPES for text in pair)
     yield from (sentence for _state, sentence in help_pages.STATES)
     yield from (

@@ -15,7 +15,7 @@ from aigc_models import registry
 from jobs import durations, log_lines
 from jobs.tables import Artifact, Job
 from web import context
-from web.pages import curves, frame, job, lineage, results, snippets, timeline
+from web.pages import curves, frame, job, lineage, names, ranking, recommendations, results, snippets, timeline
 from web.pages.states import hint, look, situation
 
 SHEET = frame.STATIC / "css" / "report.css"
@@ -50,6 +50,8 @@ def show(job_id: str) -> Response:
         hint=hint(now),
         failure=job.failure(now),
         figures=results.figures(row.family, row.metrics or {}) if row.status == "succeeded" else [],
+        ranking=ranking.of(names.family_title(row.family), row.metrics or {}),
+        advice=recommendations.of(files.everything) if row.status == "succeeded" else None,
         pictures=list(_pictures(files.pictures)),
         samples=list(_pictures(results.spread(files.samples, MOST_SAMPLES))),
         charts=curves.charts(reads.metrics(row.id, -1, None, POINTS), row.family),
