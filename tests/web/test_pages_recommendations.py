@@ -29,7 +29,8 @@ def test_a_dataset_of_interactions_shows_what_was_found(client: FlaskClient, wor
     page = read(client, f"/datasets/{dataset}")
     for words in (
         "120 events of 12 users with 6 items.", "50 %", "5 with a title", "items.csv", "utf-8, comma", "500 or more",
-        "Most popular items", "Espresso machine", "anna@example.org", "1 items have no title",
+        "2024-01-01 00:00 UTC – 2024-02-01 00:00 UTC", "Most popular items", "Espresso machine",
+        "anna@example.org", "1 items have no title",
         "The users look like e-mail addresses.",
     ):  # fmt: skip
         assert words in page.text, words
