@@ -38,7 +38,7 @@ class DatasetImportTable(Params):
         title="Account column",
         description="The column that says to whom a row belongs; rows of one account are kept for testing together or "
         "not at all.",
-        max_length=1_000,
+        max_length=300,
     )
     test_percent: int = setting(
         20,
