@@ -28,6 +28,7 @@ def test_a_broken_table_names_its_faults_and_a_good_one_its_rows(
     with visit(browser, own_site.url) as window:
         page = window.open("/datasets/new")
         page.get_by_role("link", name="Table", exact=True).click()
+        page.get_by_text("More settings").click()
         page.get_by_label("Column types").fill("price=continuous")
         broken = people().replace(b",Kiel,0,", b",Kiel,0,now,", 1).replace(b"\n3,", b"\n3,x,", 1)
         send_table(page, broken)
@@ -36,6 +37,7 @@ def test_a_broken_table_names_its_faults_and_a_good_one_its_rows(
         expect(page.get_by_text("Row 5 has 10 cells, but there are 9 columns.")).to_be_visible()
 
         page.get_by_role("link", name="Upload again").click()
+        page.get_by_text("More settings").click()
         page.get_by_label("Column types").fill("city=integer")
         send_table(page, people())
         read_next(own_site, people(), tmp_path / "typed")
