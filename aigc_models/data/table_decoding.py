@@ -8,7 +8,7 @@ what lies on disk meanwhile), ``out`` (the run's directory) and ``params`` (the 
 import json
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,23 +17,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aigc_models.base import InputError
+from aigc_models.data.column_words import split as split_words
 from aigc_models.data.reading import Beat
 from aigc_models.data.sandbox import confine, extend_time
 from aigc_models.data.table_checks import Seen, check, has_formulas
 from aigc_models.data.table_faults import TableFaults, cut
 from aigc_models.data.table_figures import figures
 from aigc_models.data.table_personal import find_personal, mask_text, stand_ins
-from aigc_models.data.table_rows import Rows
+from aigc_models.data.table_rows import Rows, Spool
 from aigc_models.data.table_source import Reading, Source, read_source
 from aigc_models.data.table_split import content_hash, split
 from aigc_models.data.table_typing import MISSING, Spellings, Typed, TypeRules, convert, infer, spell
 from aigc_models.data.table_wishes import Wishes, read_wishes
-from aigc_models.data.table_wishes import split as split_list
 from aigc_models.data.tables import CODED, NUMERIC, Cells, Column, save_arrays, stored_cells
 
 RESULT = "result.json"
 PREVIEW = "preview.json"
 PREVIEW_ROWS = 20
+SPOOL = "cells.spool"
 _SENTENCES = {
     "integer": "Row {row}, column {column}: {value} is not a whole number. Use a form like 12.",
     "continuous": "Row {row}, column {column}: {value} is not a number. Use a form like 12.90.",
@@ -45,13 +46,17 @@ _SENTENCES = {
 
 @dataclass(slots=True)
 class Work:
-    """A table whose columns are read one after the other, and what was made of them so far."""
+    """A table whose columns are read one after the other, and what was made of them so far.
+
+    ``forgiving`` takes cells that do not fit their column as missing; ``breathe`` says that the work goes on.
+    """
 
     wishes: Wishes
     rules: TypeRules
     rows: Rows
     is_test: NDArray[np.bool_]
     forgiving: bool
+    breathe: Callable[[], None]
     faults: TableFaults = field(default_factory=TableFaults)
     arrays: dict[str, Cells] = field(default_factory=dict)
     columns: list[Column] = field(default_factory=list)
@@ -62,11 +67,13 @@ class Work:
     def read(self, name: str, cells: list[str]) -> None:
         """Read one column."""
         found = spell(cells, self.rules)
+        self.breathe()
         masked = name in self.wishes.mask
         if masked:
             cells, found = self._masked(name, cells, found)
         wish = self.wishes.types.get(name)
         typed, found = convert(name, found, wish, self.rules) if wish else infer(name, found, self.rules)
+        self.breathe()
         texts = found.texts
         codes = _codes(cells, texts, found)
         if typed.bad:
@@ -75,13 +82,14 @@ class Work:
         personal = "" if masked or _cannot_be(typed) else find_personal(name, texts, is_text=is_text)
         column = replace(typed.column, personal=personal)
         values = _cells(typed, texts, codes)
+        self.breathe()
         place = len(self.columns)
         self.arrays |= stored_cells(f"train.{place}", column, values[~self.is_test])
         self.arrays |= stored_cells(f"test.{place}", column, values[self.is_test])
         self.columns.append(column)
         self.told.append(figures(typed, found, codes) | {"masked": masked})
         self.preview.append(cells[:PREVIEW_ROWS])
-        self.seen.append(self._seen(typed, found, cells))
+        self.seen.append(self._seen(typed, found, cells, int((codes < 0).sum())))
 
     def _masked(self, name: str, cells: list[str], found: Spellings) -> tuple[list[str], Spellings]:
         typed, _ = infer(name, found, self.rules)
@@ -103,10 +111,9 @@ class Work:
             self.faults.add(sentence, "bad-cell", where, format=typed.column.format)
         codes[bad] = -1
 
-    def _seen(self, typed: Typed, found: Spellings, cells: Sequence[str]) -> Seen:
+    def _seen(self, typed: Typed, found: Spellings, cells: Sequence[str], missing: int) -> Seen:
         stray = typed.strays[0] if typed.strays else ""
         row = self.rows.number(cells.index(stray)) if stray else 0
-        missing = found.rows - found.present
         return Seen(typed.column, missing, found.rows, stray, row, typed.either, has_formulas(typed, found))
 
 
@@ -140,18 +147,25 @@ def read_upload(request: dict[str, Any], beat: Beat) -> dict[str, Any]:
     """
     params, file, out = request["params"], Path(request["file"]), Path(request["out"])
     size = max(1, file.stat().st_size)
-    reading = Reading(params, read_wishes(params), TableFaults(), lambda read: beat(min(read, size), 2 * size))
-    source = read_source(file, Path(request["work"]), reading)
-    rows = source.rows
-    content = content_hash(rows, params)
-    missing = MISSING | set(split_list(params["missing_values"]))
-    rules = TypeRules(missing, params["decimal_mark"], european=source.facts.get("delimiter") == ";")
-    is_test = split(rows, params["test_percent"], content)
-    work = Work(reading.wishes, rules, rows, is_test, params["skip_broken"])
-    for place, name in enumerate(rows.names):
-        work.read(name, source.spool.column(place))
-        beat(size + size * (place + 1) // len(rows.names), 2 * size)
-    source.spool.close()
+    with Spool(Path(request["work"]) / SPOOL) as spool:
+        wishes, tell = read_wishes(params), lambda read: beat(min(read, size), 2 * size)
+        reading = Reading(params, wishes, spool, TableFaults(), tell)
+        source = read_source(file, reading)
+        rows = source.rows
+        content = content_hash(rows, params)
+        missing = MISSING | set(split_words(params["missing_values"]))
+        rules = TypeRules(missing, params["decimal_mark"], european=source.facts.get("delimiter") == ";")
+        read = 0
+
+        def breathe() -> None:
+            beat(size + size * read // len(rows.names), 2 * size)
+
+        is_test = split(rows, params["test_percent"], content)
+        work = Work(wishes, rules, rows, is_test, params["skip_broken"], breathe)
+        for place, name in enumerate(rows.names):
+            work.read(name, spool.column(place))
+            read = place + 1
+            breathe()
     work.faults.refuse()
     report = _report(work, source, reading.faults.count) | {"hash": content}
     save_arrays(work.arrays, work.columns, report, out / "dataset")
