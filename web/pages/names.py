@@ -18,6 +18,7 @@ OPERATIONS: Mapping[str, str] = {
     "traverse": "Traversal",
     "recommend": "Recommendation",
     "import_images": "Import of images",
+    "import_table": "Import of a table",
     "import_interactions": "Import of interactions",
 }
 VERBS: Mapping[str, str] = {
