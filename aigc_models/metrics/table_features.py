@@ -1,0 +1,104 @@
+"""Tables as matrices that classifiers learn from: one recipe for trees, one for linear models."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
+from aigc_models.data.tables import CODED, Cells, Column, Table
+from aigc_models.metrics.table_rows import Numbers, is_missing
+
+# Categories that trees tell apart in one column, and linear models; the rarer ones share a number.
+TREE_CATEGORIES, LINEAR_CATEGORIES = 250, 30
+
+
+@dataclass(frozen=True, slots=True)
+class Encoder:
+    """Turns cells into features, learnt from a reference table so that both sides are treated alike."""
+
+    columns: tuple[Column, ...]
+    lookups: tuple[NDArray[np.int64], ...]
+    centres: Numbers
+    scales: Numbers
+
+    @classmethod
+    def fit(cls, reference: Table, without: str | None = None) -> "Encoder":
+        """Learn from rows, leaving out one column."""
+        columns = tuple(column for column in reference.columns if column.name != without)
+        cells = [reference.cells[column.name] for column in columns]
+        lookups = tuple(_by_frequency(column, values) for column, values in zip(columns, cells, strict=True))
+        middle = [_centre(column, values) for column, values in zip(columns, cells, strict=True)]
+        centres = np.array([centre for centre, _ in middle])
+        return cls(columns, lookups, centres, np.array([scale for _, scale in middle]))
+
+    def for_trees(self, table: Table) -> Numbers:
+        """Numbers as they are, categories by falling frequency, NaN for missing cells. Shape: (N, D)."""
+        found = np.empty((len(table), len(self.columns)))
+        for place, column in enumerate(self.columns):
+            values = table.cells[column.name]
+            found[:, place] = self._codes(place, values, TREE_CATEGORIES) if column.type in CODED else values
+        return found
+
+    @property
+    def categorical(self) -> list[bool]:
+        """Which features of :meth:`for_trees` are categories."""
+        return [column.type in CODED for column in self.columns]
+
+    def for_lines(self, table: Table) -> Numbers:
+        """Standardised numbers with a mark for missing ones, and a mark for every common category. Shape: (N, F)."""
+        parts = [np.empty((len(table), 0))]
+        for place, column in enumerate(self.columns):
+            values = table.cells[column.name]
+            if column.type in CODED:
+                width = min(len(self.lookups[place]), LINEAR_CATEGORIES) + 2
+                codes = np.nan_to_num(self._codes(place, values, LINEAR_CATEGORIES), nan=width - 1).astype(np.int64)
+                parts.append(np.eye(width)[codes])
+            else:
+                gaps = is_missing(column, values)
+                scaled = np.clip((values - self.centres[place]) / self.scales[place], -5, 5)
+                parts.append(np.stack([np.where(gaps, 0.0, scaled), gaps], 1))
+        return np.concatenate(parts, 1)
+
+    def _codes(self, place: int, values: Cells, most: int) -> Numbers:
+        lookup = self.lookups[place]
+        places = np.full(max(len(lookup), int(values.max(initial=-1)) + 1), len(lookup))
+        places[: len(lookup)] = lookup
+        codes = np.minimum(places[values], most).astype(np.float64) if len(places) else np.zeros(len(values))
+        codes[values < 0] = np.nan
+        return codes
+
+
+def _by_frequency(column: Column, values: Cells) -> NDArray[np.int64]:
+    """The place of every code in the order of falling frequency."""
+    if column.type not in CODED:
+        return np.empty(0, np.int64)
+    size = max(len(column.categories), int(values.max(initial=-1)) + 1)
+    order = np.argsort(-np.bincount(values[values >= 0], minlength=size), kind="stable")
+    places = np.empty(size, np.int64)
+    places[order] = np.arange(size)
+    return places
+
+
+def _centre(column: Column, values: Cells) -> tuple[float, float]:
+    present = values[~is_missing(column, values)]
+    if column.type in CODED or not len(present):
+        return 0.0, 1.0
+    return float(present.mean()), float(present.std()) or 1.0
+
+
+def boosted_classifier(encoder: Encoder, seed: int) -> Any:
+    """The one recipe of gradient boosting for categories that every figure uses."""
+    return HistGradientBoostingClassifier(**_recipe(encoder.categorical, seed))
+
+
+def boosted_regressor(encoder: Encoder, seed: int) -> Any:
+    """The same for numbers."""
+    return HistGradientBoostingRegressor(**_recipe(encoder.categorical, seed))
+
+
+def _recipe(categorical: Sequence[bool], seed: int) -> dict[str, Any]:
+    marked = list(categorical) if any(categorical) else None
+    return {"max_iter": 100, "early_stopping": False, "categorical_features": marked, "random_state": seed}
