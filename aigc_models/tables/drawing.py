@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from aigc_models.base import Fault, InputError
@@ -21,7 +22,8 @@ from aigc_models.tables.encoding import Encoded, Encoder, generator
 from aigc_models.tables.identifiers import Seen
 
 BLOCK = 4096
-_MOST_CANDIDATES = 1_000_000  # that a block may take before it is given up
+# Blocks of candidates that one block may take before it is given up, and how many without a single row.
+_MOST_ATTEMPTS, _MOST_VAIN_ATTEMPTS = 5_000, 100
 _HASH_KEY = 0x7AB1E
 
 Starts = NDArray[np.int64]
@@ -136,7 +138,7 @@ class _Drawing:
             self.tally.proposed += units
             if found == wanted:
                 break
-            if seen >= _MOST_CANDIDATES * (found + 1) // wanted and seen >= 50 * BLOCK or seen >= _MOST_CANDIDATES:
+            if attempt + 1 >= (_MOST_ATTEMPTS if found else _MOST_VAIN_ATTEMPTS):
                 raise InputError(self._hopeless(seen, found))
         self.tally.taken += found
         return self._finished(_joined(parts), block)
@@ -289,6 +291,12 @@ def _joined(parts: Sequence[Table]) -> Table:
         return parts[0]
     cells = {name: np.concatenate([part.cells[name] for part in parts]) for name in parts[0].cells}
     return Table(parts[0].columns, cells)
+
+
+def noise_source(stream: Sequence[object]) -> torch.Generator:
+    """A torch generator of one stream's own."""
+    seed = int(generator(0, *stream).integers(2**63))
+    return torch.Generator().manual_seed(seed)
 
 
 class RowSource:
