@@ -15,7 +15,8 @@ class Residual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Shape: (B, in) to (B, out + in)."""
-        return torch.cat([self.norm(self.linear(x)).relu_(), x], 1)
+        made = self.norm(self.linear(x)).relu_()
+        return torch.cat([made, x.to(made.dtype)], 1)
 
 
 class Generator(nn.Module):

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +14,7 @@ from aigc_models.table_gan.wishes import Places, Wishes
 from aigc_models.tables.drawing import BLOCK, RowSource, noise_source
 from aigc_models.tables.encoding import Encoded, Encoder
 from aigc_models.tables.layout import Layout, cross_entropy
-from aigc_models.tables.lesson import Lesson, precision_of
+from aigc_models.tables.lesson import Lesson
 
 TEMPERATURE = 0.2  # of the Gumbel softmax, as in the paper
 _BETAS, _WEIGHT_DECAY, _PENALTY, _SETTLING = (0.5, 0.9), 1e-6, 10.0, 20
@@ -77,7 +78,7 @@ class GanTrainer:
         self._draws = training.seeded(params.seed, "draws")
         self._parts = Parts(lesson.adjustments.micro_batches)
         self._parts.soften(self.generator, passes=2)
-        self.precision = precision_of({}, lesson.device)
+        self.precision = lesson.precision
         self.state = training.TrainingState(
             modules={"generator": self.generator, "critic": self.critic, "averaged": self._average},
             optimisers={"adam_g": self._adam_g, "adam_d": self._adam_d},
@@ -89,6 +90,11 @@ class GanTrainer:
     def networks(self) -> nn.Module:
         """The averaged generator."""
         return self._average
+
+    @property
+    def more(self) -> dict[str, Any]:
+        """How often each value is wished for when rows are drawn."""
+        return {"shares": self.wishes.real.tolist()}
 
     @property
     def parameters(self) -> int:
@@ -135,7 +141,8 @@ class GanTrainer:
         return slice(part.start * self.pac, part.stop * self.pac)
 
     def _make(self, batch: _Batch, rows: slice) -> tuple[Tensor, Tensor]:
-        logits = self.generator(torch.cat([batch.noise[rows], batch.wish[rows]], 1))
+        with self.precision.autocast():
+            logits = self.generator(torch.cat([batch.noise[rows], batch.wish[rows]], 1)).float()
         return self._layout.soft(logits, batch.uniform[rows], TEMPERATURE), logits
 
     def _packed(self, rows: Tensor, wish: Tensor) -> Tensor:
@@ -150,11 +157,12 @@ class GanTrainer:
         batch.fake = made if whole else None
         critic, wish, keep = self.critic, batch.wish[rows], batch.keep[:, part]
         packs = torch.cat([self._packed(batch.real[rows], wish), self._packed(made[0].detach(), wish)])
-        first = critic.first(packs)
-        real, fake = critic.judge(first, keep[:2].flatten(0, 1)).chunk(2)
-        one, other = first.detach().chunk(2)
-        mixed = one + batch.mix[part] * (other - one)  # the first layer is affine, so it need not see mixed packs
-        slope = critic.gradient(mixed, keep[2]).norm(dim=1)
+        with self.precision.autocast():
+            first = critic.first(packs).float()
+            real, fake = critic.judge(first, keep[:2].flatten(0, 1)).float().chunk(2)
+            one, other = first.detach().chunk(2)
+            mixed = one + batch.mix[part] * (other - one)  # the first layer is affine, so it need not see mixed packs
+            slope = critic.gradient(mixed, keep[2]).float().norm(dim=1)
         loss = fake.mean() - real.mean()
         return loss + _PENALTY * (slope - 1).square().mean(), {"d_loss": loss, "slope": slope.mean()}
 
@@ -163,8 +171,8 @@ class GanTrainer:
         rows = self._rows(part)
         made, logits = batch.fake or self._make(batch, rows)
         batch.fake = None
-        with training.frozen(self.critic):
-            judged = self.critic(self._packed(made, batch.wish[rows]), batch.keep[3, part])
+        with training.frozen(self.critic), self.precision.autocast():
+            judged = self.critic(self._packed(made, batch.wish[rows]), batch.keep[3, part]).float()
         asked = (batch.codes[rows], self._layout, batch.asked[rows])
         heard = cross_entropy(logits[:, self._layout.scalars :], *asked) / len(made)
         loss = -judged.mean()
@@ -173,7 +181,7 @@ class GanTrainer:
     def source(self) -> RowSource:
         """The averaged generator, ready to draw; its norms take their statistics from rows as they will be drawn."""
         draws = training.seeded(self.lesson.params.seed, "settling")
-        maker = Maker(self._average, self._layout, self.wishes.real, self.lesson.params.latent_dim)
+        maker = Maker(self._average, self._layout, self.wishes.real, self.lesson.params.latent_dim, self.precision)
         places = self.wishes.places
         self._average.settle([maker.inputs(places, 500, draws, {}) for _ in range(_SETTLING)])
         return gan_source(maker, places, self.lesson.encoder)
@@ -187,6 +195,7 @@ class Maker:
     layout: Layout
     shares: Tensor
     latent_dim: int
+    precision: training.Precision
 
     def inputs(self, places: Places, count: int, draws: torch.Generator, wanted: Mapping[int, int]) -> Tensor:
         """Noise and wishes, (N, Z + C): as often as in the training rows, or the rarest that is wanted."""
@@ -216,7 +225,8 @@ def gan_source(maker: Maker, places: Places, encoder: Encoder) -> RowSource:
     def propose(stream: Sequence[object], wanted: Mapping[str, int]) -> Encoded:
         draws = noise_source(stream)
         heeded = {names.index(name): code for name, code in wanted.items() if name in names}
-        logits = maker.network(maker.inputs(places, BLOCK, draws, heeded))
+        with maker.precision.autocast():
+            logits = maker.network(maker.inputs(places, BLOCK, draws, heeded)).float()
         uniform = torch.rand(BLOCK, layout.dim - layout.scalars, generator=draws).to(logits.device)
         return Encoded(logits[:, : layout.scalars].tanh().cpu(), layout.hard(logits, uniform).cpu())
 

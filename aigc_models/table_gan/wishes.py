@@ -24,6 +24,14 @@ class Places:
     first: Tensor
     size: int
 
+    @classmethod
+    def of(cls, encoder: Encoder) -> Self:
+        """All values of the coded columns."""
+        names = [name for name in encoder.segments if isinstance(encoder.codecs[name], CategoryCodec)]
+        segments = torch.tensor([encoder.segments.index(name) for name in names], dtype=torch.int64)
+        widths = torch.tensor([0, *(encoder.codecs[name].width for name in names)])
+        return cls(segments, widths.cumsum(0)[:-1], int(widths.sum()))
+
     def draw(self, uniform: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
         """Columns and values from uniform draws (2 or more, B) and shares (C,); each is (B,)."""
         column = (uniform[0] * len(self.segments)).long()
@@ -54,20 +62,18 @@ class Wishes:
     @classmethod
     def of(cls, encoder: Encoder, codes: Tensor) -> Self:
         """From the codes of the training rows (N, K)."""
-        names = [name for name in encoder.segments if isinstance(encoder.codecs[name], CategoryCodec)]
-        segments = torch.tensor([encoder.segments.index(name) for name in names], dtype=torch.int64)
+        places = Places.of(encoder)
         counts, learning, real, rows = [], [], [], []
-        for place, segment in enumerate(segments.tolist()):
+        for place, segment in enumerate(places.segments.tolist()):
             column = codes[:, segment].long()
             count = torch.bincount(column, minlength=encoder.layout.widths[segment])
             counts.append(count)
             learning.append(place + _upto((count + 1).double().log() * (count > 0)))
             real.append(place + _upto(count.double()))
             rows.append(column.argsort(stable=True).int())
-        widths = torch.tensor([0, *map(len, counts)])
         count = torch.cat(counts) if counts else torch.empty(0, dtype=torch.int64)
         return cls(
-            Places(segments, widths.cumsum(0)[:-1], int(widths.sum())),
+            places,
             torch.cat(learning) if counts else torch.empty(0),
             torch.cat(real) if counts else torch.empty(0),
             count.cumsum(0) - count,

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +13,7 @@ from aigc_models.table_vae import objective
 from aigc_models.table_vae.networks import RowVae
 from aigc_models.tables.drawing import BLOCK, RowSource, noise_source
 from aigc_models.tables.encoding import Encoded, Encoder
-from aigc_models.tables.lesson import Lesson, precision_of
+from aigc_models.tables.lesson import Lesson
 
 _WEIGHT_DECAY = 1e-5
 
@@ -37,7 +38,7 @@ class RowTrainer:
         self._parts = Parts(lesson.adjustments.micro_batches)
         self._noise, order = training.seeded(params.seed, "noise"), training.seeded(params.seed, "order")
         self._batches = training.Batches(rows, self.batch_size, order)
-        self.precision = precision_of({}, lesson.device)
+        self.precision = lesson.precision
         self.state = training.TrainingState(
             modules={"vae": self.vae, "averaged": self._average},
             optimisers={"adam": self._adam, "batches": self._batches},
@@ -49,6 +50,11 @@ class RowTrainer:
     def networks(self) -> nn.Module:
         """The averaged networks."""
         return self._average
+
+    @property
+    def more(self) -> dict[str, Any]:
+        """Nothing else is remembered."""
+        return {}
 
     @property
     def parameters(self) -> int:
@@ -73,9 +79,9 @@ class RowTrainer:
 
     def _loss(self, scalars: Tensor, codes: Tensor, noise: Tensor) -> tuple[Tensor, Figures]:
         vae, layout, count = self.vae, self.vae.layout, len(codes)
-        mean, log_variance = vae.encoder(layout.rows(scalars, codes))
-        log_variance = log_variance.clamp(-20, 10)
-        logits = vae.decoder(mean + noise * (0.5 * log_variance).exp())
+        with self.precision.autocast():
+            mean, log_variance = (each.float() for each in vae.encoder(layout.rows(scalars, codes)))
+            logits = vae.decoder(mean + noise * (0.5 * log_variance).exp()).float()
         error = objective.reconstruction(logits, vae.decoder.log_deviation, scalars, codes, layout) / count
         kl = objective.kl_to_standard(mean, log_variance) / count
         weighted = self.lesson.params.reconstruction_weight * error + kl
@@ -83,7 +89,7 @@ class RowTrainer:
 
     def source(self) -> RowSource:
         """The averaged decoder, ready to draw."""
-        return row_source(self._average, self.lesson.encoder)
+        return row_source(self._average, self.lesson.encoder, self.precision)
 
 
 def learning_rate(largest: float, step: int, total: int) -> float:
@@ -91,7 +97,7 @@ def learning_rate(largest: float, step: int, total: int) -> float:
     return largest * min(1.0, max(0.05, 2 * (1 - step / max(total, 1))))
 
 
-def row_source(vae: RowVae, encoder: Encoder) -> RowSource:
+def row_source(vae: RowVae, encoder: Encoder, precision: training.Precision) -> RowSource:
     """A decoder that proposes rows; it heeds no wishes."""
     vae.eval()
     device = vae.decoder.log_deviation.device
@@ -100,7 +106,9 @@ def row_source(vae: RowVae, encoder: Encoder) -> RowSource:
     def propose(stream: Sequence[object], _wanted: Mapping[str, int]) -> Encoded:
         noise = noise_source(stream)
         z = torch.randn(BLOCK, vae.latent_dim, generator=noise).to(device)
-        return write_rows(vae, vae.decoder(z), noise)
+        with precision.autocast():
+            logits = vae.decoder(z).float()
+        return write_rows(vae, logits, noise)
 
     return RowSource(encoder, propose)
 

@@ -207,9 +207,7 @@ def make_numeric(column: Column, values: Cells, missing: bool, modes: tuple[Cell
         else ((), (), ())
     )
     decimals = column.decimals if column.type == "continuous" else -1
-    return NumericCodec(
-        tuple(atoms.tolist()), weights, means, deviations, low, high, low, step, decimals, missing
-    )
+    return NumericCodec(tuple(atoms.tolist()), weights, means, deviations, low, high, low, step, decimals, missing)
 
 
 def _whole_step(values: Cells) -> float:

@@ -127,7 +127,9 @@ def unknown_column(name: str, known: Mapping[str, Any], pointer: str) -> Fault:
     if guess:
         sentence = "The table has no column {column}. Did you mean {guess}?"
         return Fault(sentence, {**values, "guess": guess[0]}, pointer, where, "unknown-column")
-    return Fault("The table has no column {column}. Its columns are: {columns}.", values, pointer, where, "unknown-column")
+    return Fault(
+        "The table has no column {column}. Its columns are: {columns}.", values, pointer, where, "unknown-column"
+    )
 
 
 def _not_a_cell(column: Column, text: str) -> Fault:

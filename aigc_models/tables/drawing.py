@@ -231,7 +231,9 @@ class _Drawing:
                 "The model makes too few rows with {reason}: of {proposed} proposed rows {found} could be taken. Ask "
                 "for a more frequent value, or for fewer conditions."
             )
-            return Fault(sentence, values, "/conditions", {"column": self._reasons[reason].column.name}, "rare-condition")
+            return Fault(
+                sentence, values, "/conditions", {"column": self._reasons[reason].column.name}, "rare-condition"
+            )
         if reason == "copies of training rows":
             sentence = (
                 "Nearly all rows the model makes equal training rows: of {proposed} proposed rows {found} could be "
@@ -274,7 +276,9 @@ def _codes_of(conditions: Sequence[Condition], encoder: Encoder) -> dict[str, in
 def never_seen(condition: Condition) -> Fault:
     """What is said of a value that no training row had."""
     sentence = "No training row has {reason}, so the model cannot make such rows. Ask for another value."
-    return Fault(sentence, {"reason": str(condition)}, "/conditions", {"column": condition.column.name}, "rare-condition")
+    return Fault(
+        sentence, {"reason": str(condition)}, "/conditions", {"column": condition.column.name}, "rare-condition"
+    )
 
 
 def _units(candidates: Candidates, chosen: Starts) -> Table:

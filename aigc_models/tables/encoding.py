@@ -13,7 +13,7 @@ from torch import Tensor
 from aigc_models.base import Fault, InputError
 from aigc_models.data.tables import CODED, NUMERIC, Cells, Column, Table
 from aigc_models.tables import columns as codecs
-from aigc_models.tables.columns import CategoryCodec, Codec, NumericCodec
+from aigc_models.tables.columns import Codec, NumericCodec
 from aigc_models.tables.identifiers import Hashes, IdentifierCodec, fit_identifier
 from aigc_models.tables.layout import Layout, in_order
 from aigc_models.tables.mixture import fit_mixtures

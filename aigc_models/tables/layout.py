@@ -62,13 +62,8 @@ class Layout:
 
         Shape: logits (B, D), uniform draws (B, D - S), to (B, D).
         """
-        scaled = (logits[:, self.scalars :] + gumbel(uniform)) / temperature
-        parts, start = [torch.tanh(logits[:, : self.scalars])], 0
-        for _, count, width in self.groups:
-            part = scaled[:, start : start + count * width].unflatten(1, (count, width))
-            parts.append(part.softmax(2).flatten(1))
-            start += count * width
-        return torch.cat(parts, 1)
+        rows: Tensor = _Soft.apply(logits, gumbel(uniform), self, temperature)  # type: ignore[no-untyped-call]
+        return rows
 
     def hard(self, logits: Tensor, uniform: Tensor) -> Tensor:
         """Codes drawn with the chances that logits stand for. Shape: (B, D), (B, D - S) to (B, K)."""
@@ -91,6 +86,30 @@ def cross_entropy(logits: Tensor, codes: Tensor, layout: Layout, weights: Tensor
     """
     loss: Tensor = _CrossEntropy.apply(logits, codes, layout, weights)  # type: ignore[no-untyped-call]
     return loss
+
+
+class _Soft(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, noise: Tensor, layout: Layout, temperature: float) -> Tensor:
+        rows = logits.float().clone()
+        rows[:, layout.scalars :].add_(noise).div_(temperature)
+        rows[:, : layout.scalars].tanh_()
+        for part in layout.views(rows):
+            part.copy_(part.softmax(2))
+        ctx.save_for_backward(rows)
+        ctx.layout, ctx.temperature = layout, temperature
+        return rows
+
+    @staticmethod
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, None, None, None]:
+        (rows,) = ctx.saved_tensors
+        layout, weighted = ctx.layout, upstream[0] * rows
+        gradient = weighted / ctx.temperature
+        for part, share, row in zip(layout.views(gradient), layout.views(weighted), layout.views(rows), strict=True):
+            part.addcmul_(row, share.sum(2, keepdim=True), value=-1 / ctx.temperature)
+        scalars = slice(0, layout.scalars)
+        gradient[:, scalars] = upstream[0][:, scalars] * (1 - rows[:, scalars].square())
+        return gradient, None, None, None
 
 
 class _CrossEntropy(torch.autograd.Function):

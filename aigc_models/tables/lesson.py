@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import torch
 from torch import Tensor, nn
 
 from aigc_models import training
@@ -22,6 +21,7 @@ class Lesson:
         params: The family's settings.
         encoder: What turns rows into numbers and codes.
         encoded: The training rows, on the device.
+        precision: In which numbers the networks compute.
         device: Torch device string.
         adjustments: How to go gentler about the settings.
         starts: Where each account's rows start, (A,), where accounts are learnt.
@@ -30,6 +30,7 @@ class Lesson:
     params: Any
     encoder: Encoder
     encoded: Encoded
+    precision: training.Precision
     device: str = "cpu"
     adjustments: Adjustments = UNADJUSTED
     starts: Tensor | None = None
@@ -71,6 +72,10 @@ class Trainer(Protocol):
         """What is saved as the model's weights."""
 
     @property
+    def more(self) -> Mapping[str, Any]:
+        """What the model must remember beside its weights, as JSON."""
+
+    @property
     def parameters(self) -> int:
         """Trainable numbers."""
 
@@ -79,8 +84,3 @@ class Trainer(Protocol):
 
     def source(self) -> Source:
         """The model as it is now, ready to draw."""
-
-
-def precision_of(state: Mapping[str, Any], device: str) -> training.Precision:
-    """32 bits, in which the narrow networks of tables are fastest; a checkpoint's where there is one."""
-    return training.Precision(str(state.get("precision", "float32")), torch.device(device).type)
