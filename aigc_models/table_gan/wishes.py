@@ -1,4 +1,4 @@
-"""Training by sampling (Xu et al. 2019, section 4.3): which column and value a row is asked for, and a row that has it."""
+"""Training by sampling (Xu et al. 2019, section 4.3): the value a row is asked for, and a row that has it."""
 
 from dataclasses import dataclass
 from typing import Self

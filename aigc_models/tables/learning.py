@@ -109,7 +109,7 @@ def _describe(trainer: Trainer, material: Material, run: Run) -> None:
 
 def _loop(trainer: Trainer, material: Material, run: Run) -> None:
     state, total = trainer.state, trainer.total
-    meter = training.Meter(items="rows")
+    meter = training.Meter(speed="rows_per_second")
     state.optimisers["meter"] = meter
     state.plain["curves"] = {}
     done = state.load(run.resume_from) if run.resume_from else 0
