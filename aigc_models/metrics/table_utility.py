@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from sklearn.metrics import accuracy_score, f1_score, mean_absolute_error, r2_score, roc_auc_score
 
 from aigc_models.base import Fault, InputError
 from aigc_models.data.tables import CODED, WRITTEN, Cells, Table
-from aigc_models.metrics.table_features import Encoder, boosted_classifier, boosted_regressor
+from aigc_models.metrics.table_features import Boosted, Encoder
 from aigc_models.metrics.table_rows import Numbers, is_missing, sample, seeded
 
 MOST_TAUGHT = MOST_TESTED = 50_000
@@ -90,8 +90,7 @@ def _categories(task: Task, taught: Table, seed: int) -> Mapping[str, float]:
     if len(seen) == 1:
         chances[:, np.searchsorted(classes, seen[0])] = 1.0
     else:
-        model: Any = boosted_classifier(task.encoder, seed)
-        model.fit(task.encoder.for_trees(taught), lesson)
+        model = Boosted("categories", task.encoder, seed).fit(task.encoder.for_trees(taught), lesson)
         chances[:, np.searchsorted(classes, seen)] = model.predict_proba(task.encoder.for_trees(task.test))
     said = classes[chances.argmax(1)]
     f1 = (
@@ -118,8 +117,7 @@ def area(truth: Cells, chances: Numbers, classes: Cells) -> float | None:
 
 
 def _numbers(task: Task, taught: Table, seed: int) -> Mapping[str, float]:
-    model: Any = boosted_regressor(task.encoder, seed)
-    model.fit(task.encoder.for_trees(taught), taught.cells[task.target])
+    model = Boosted("numbers", task.encoder, seed).fit(task.encoder.for_trees(taught), taught.cells[task.target])
     said, truth = model.predict(task.encoder.for_trees(task.test)), task.test.cells[task.target]
     figures = {"mae": float(mean_absolute_error(truth, said))}
     return {"r2": float(r2_score(truth, said)), **figures} if np.ptp(truth) > 0 else figures
