@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Unpack
 
 from aigc import flows
 from aigc.async_resources import AsyncApi, AsyncDataset, AsyncJob, AsyncModel
@@ -90,16 +90,18 @@ class AsyncDatasets:
         path: str | os.PathLike[str],
         name: str | None = None,
         *,
-        licence: str = "",
-        notes: str = "",
         params: Mapping[str, Any] | None = None,
+        **about: Unpack[flows.About],
     ) -> AsyncDataset:
         """Upload a file and wait until it has been checked; ``params`` are settings of the import.
+
+        Further keywords are ``licence``, ``notes``, and ``kind``: what it is to become (images, table,
+        interactions); left out, its content decides.
 
         Raises:
             InvalidParams: The data cannot be used; every flaw names its place.
         """
-        return await self._add(flows.DatasetFile(path, name, licence, notes, params))
+        return await self._add(flows.DatasetFile(path, name, params, **about))
 
     async def starter(self, name: str) -> AsyncDataset:
         """Register a data set that comes with the product; the same one again is the same dataset."""

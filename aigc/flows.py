@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from aigc.address import plain
 from aigc.errors import InvalidParams, WaitTimeout, job_failed
@@ -38,20 +38,35 @@ class Wire:
         return reply.body
 
 
+class About(TypedDict, total=False):
+    """What may be said about a file: its licence, where it is from, and which kind of dataset it becomes."""
+
+    licence: str
+    notes: str
+    kind: str
+
+
 @dataclass(frozen=True, slots=True)
 class DatasetFile:
     """A file to upload, with what should be known about it."""
 
     path: str | os.PathLike[str]
     name: str | None = None
+    params: Mapping[str, Any] | None = None
     licence: str = ""
     notes: str = ""
-    params: Mapping[str, Any] | None = None
+    kind: str = ""
 
     def fields(self) -> dict[str, str]:
         """The form's fields; empty ones are not sent."""
         params = json.dumps(plain(self.params)) if self.params else ""
-        given = {"name": self.name or "", "licence": self.licence, "notes": self.notes, "params": params}
+        given = {
+            "name": self.name or "",
+            "licence": self.licence,
+            "notes": self.notes,
+            "params": params,
+            "kind": self.kind,
+        }
         return {name: value for name, value in given.items() if value}
 
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Unpack
 
 from aigc import flows
 from aigc.records import TaskRecord
@@ -87,16 +87,18 @@ class Datasets:
         path: str | os.PathLike[str],
         name: str | None = None,
         *,
-        licence: str = "",
-        notes: str = "",
         params: Mapping[str, Any] | None = None,
+        **about: Unpack[flows.About],
     ) -> Dataset:
         """Upload a file and wait until it has been checked; ``params`` are settings of the import.
+
+        Further keywords are ``licence``, ``notes``, and ``kind``: what it is to become (images, table,
+        interactions); left out, its content decides.
 
         Raises:
             InvalidParams: The data cannot be used; every flaw names its place.
         """
-        return self._add(flows.DatasetFile(path, name, licence, notes, params))
+        return self._add(flows.DatasetFile(path, name, params, **about))
 
     def starter(self, name: str) -> Dataset:
         """Register a data set that comes with the product; the same one again is the same dataset."""

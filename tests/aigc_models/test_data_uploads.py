@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from aigc_models.base import InputError
+from aigc_models.data.kinds import precheck
 from aigc_models.data.starters import STARTERS
-from aigc_models.data.uploads import precheck
 from tests.corpus import malicious
 from tests.corpus.pictures import class_folders, idx, npz, pixels, zipped
 

@@ -18,7 +18,10 @@ from web.waiting import watch
 MULTIPART = "multipart/form-data"
 DEFAULT_WAIT = 20.0
 PREVIEW = "preview.png"
-FIELDS = frozenset({"name", "licence", "notes", "params"})
+FIELDS = frozenset({"kind", "name", "licence", "notes", "params"})
+KIND_CHOICE = (
+    "Kind of dataset: images, table or interactions; where it is left out, the content decides, and text is a table."
+)
 MADE_HEADERS = {"Location": "Address of the dataset.", "Preference-Applied": "Present when the check has ended."}
 
 
@@ -52,6 +55,7 @@ class DatasetUpload(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     file: bytes = Field(description="The file.", json_schema_extra={"format": "binary"})
+    kind: str = Field("", description=KIND_CHOICE, max_length=16, pattern=parsing.NO_NUL)
     name: str = Field("", description="What the dataset is called.", max_length=120, pattern=parsing.NO_NUL)
     licence: str = Field("", description="Licence of the data.", max_length=120, pattern=parsing.NO_NUL)
     notes: str = Field("", description="Where it is from, what to know.", max_length=10_000, pattern=parsing.NO_NUL)
@@ -128,6 +132,7 @@ def _from_form() -> tuple[tables.Dataset, tables.Job]:
     typed = _form_fields()
     params = _import_params(typed.get("params", ""))
     described = uploads.Described(
+        kind=typed.get("kind", "").strip(),
         name=typed.get("name", "").strip(),
         licence=typed.get("licence", ""),
         notes=typed.get("notes", ""),
