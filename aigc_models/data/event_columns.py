@@ -35,13 +35,15 @@ NAMES: Mapping[Role, Sequence[str]] = MappingProxyType({
         "产品名称", "电影名称", "片名",
     ),
 })  # fmt: skip
-WORDS: Mapping[Role, frozenset[str]] = MappingProxyType({
-    "user": frozenset({"user", "customer", "client", "member", "buyer", "visitor"}),
-    "item": frozenset({"item", "product", "article", "movie", "sku"}),
-    "time": frozenset({"time", "timestamp", "date", "datetime"}),
-    "rating": frozenset({"rating", "score", "stars"}),
-    "title": frozenset({"title", "name"}),
-})
+WORDS: Mapping[Role, frozenset[str]] = MappingProxyType(
+    {
+        "user": frozenset({"user", "customer", "client", "member", "buyer", "visitor"}),
+        "item": frozenset({"item", "product", "article", "movie", "sku"}),
+        "time": frozenset({"time", "timestamp", "date", "datetime"}),
+        "rating": frozenset({"rating", "score", "stars"}),
+        "title": frozenset({"title", "name"}),
+    }
+)
 _TYPE = re.compile(r":(token|token_seq|float|float_seq)$")
 _SIGNS = re.compile(r"[\W_]+")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
@@ -80,7 +82,9 @@ def by_name(columns: Sequence[str]) -> dict[Role, int]:
             found[role] = place
     for role, words in WORDS.items():
         if role not in found:
-            fitting = [place for place, name in enumerate(columns) if place not in found.values() and words & _split(name)]
+            fitting = [
+                place for place, name in enumerate(columns) if place not in found.values() and words & _split(name)
+            ]
             if len(fitting) == 1:
                 found[role] = fitting[0]
     return found
@@ -112,7 +116,9 @@ def _split(name: str) -> set[str]:
 def _is_time(cells: Sequence[str]) -> bool:
     """Whether cells look like days (19970101, 2024-01-31) or seconds or milliseconds since 1970."""
     known = [cell for cell in cells if cell]
-    return bool(known) and all(re.fullmatch(r"(19|20)\d{6}|\d{9,13}(\.\d+)?|\d{4}[-/]\d\d?[-/]\d\d?.*", one) for one in known)
+    return bool(known) and all(
+        re.fullmatch(r"(19|20)\d{6}|\d{9,13}(\.\d+)?|\d{4}[-/]\d\d?[-/]\d\d?.*", one) for one in known
+    )
 
 
 def _is_rating(cells: Sequence[str]) -> bool:

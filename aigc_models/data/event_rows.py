@@ -142,13 +142,15 @@ def read_events(source: EventFile, roles: Mapping[Role, int], rules: Rules, titl
     if not rules.skip_broken:
         faults.refuse()
     left = Left(broken=int(faults.broken.sum()))
-    frame = pd.DataFrame({
-        "user": columns["user"],
-        "item": columns["item"],
-        "time": np.nan if times is None else times.seconds,
-        "rating": np.float32(np.nan) if ratings is None else ratings,
-        "title": columns.get("title", ""),
-    })[~faults.broken]
+    frame = pd.DataFrame(
+        {
+            "user": columns["user"],
+            "item": columns["item"],
+            "time": np.nan if times is None else times.seconds,
+            "rating": np.float32(np.nan) if ratings is None else ratings,
+            "title": columns.get("title", ""),
+        }
+    )[~faults.broken]
     frame, repeats = _keep(frame, rules, left, timed=times is not None)
     _refuse_few(frame)
     data, first = _ordered(frame, rules, titles)
@@ -174,9 +176,7 @@ def _times(cells: "pd.Series[str] | None", roles: Mapping[Role, int], faults: _F
     return found
 
 
-def _ratings(
-    cells: "pd.Series[str] | None", roles: Mapping[Role, int], faults: _Faults
-) -> NDArray[np.float32] | None:
+def _ratings(cells: "pd.Series[str] | None", roles: Mapping[Role, int], faults: _Faults) -> NDArray[np.float32] | None:
     if cells is None or bool((cells == "").all()):
         return None
     numbers = pd.to_numeric(cells.where(cells != ""), errors="coerce").to_numpy(np.float64)
@@ -213,9 +213,7 @@ def _refuse_few(frame: pd.DataFrame) -> None:
         raise InputError(Fault(sentence, values, code="too-few-events"))
 
 
-def _ordered(
-    frame: pd.DataFrame, rules: Rules, titles: Mapping[str, str]
-) -> tuple[Interactions, NDArray[np.int64]]:
+def _ordered(frame: pd.DataFrame, rules: Rules, titles: Mapping[str, str]) -> tuple[Interactions, NDArray[np.int64]]:
     users, user_names = pd.factorize(frame["user"])
     items, item_names = pd.factorize(frame["item"])
     times = frame["time"].to_numpy(np.float64)

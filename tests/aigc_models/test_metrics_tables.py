@@ -1,17 +1,23 @@
 """Figures of synthetic tables, where the answer is known beforehand."""
 
+import csv
 import json
+import zipfile
+from collections.abc import Iterator
 from math import isfinite
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from aigc_models.base import InputError
+from aigc_models.data import table_results
 from aigc_models.data.tables import Column, Table
 from aigc_models.metrics import table_columns, table_detection, table_pairs, table_privacy, table_utility
 from aigc_models.metrics.table_baselines import GaussianCopula, independent_columns
 from aigc_models.metrics.table_figures import TABLE_METRICS
 from aigc_models.metrics.table_quality import STAGES, TableQuality, measure
+from aigc_models.metrics.table_report import write_quality
 from aigc_models.metrics.table_rows import binned, like, sample, seeded
 from tests.aigc_models.tiny_tables import loans, quiet, table
 
@@ -178,8 +184,8 @@ def test_synthetic_rows_of_one_class_teach_nothing() -> None:
 
 def test_several_classes_have_a_mean_area() -> None:
     truth = np.array([0, 1, 2, 2], np.int32)
-    assert table_utility.area(truth, np.eye(3)[truth], np.arange(3)) == 1.0
-    assert table_utility.area(truth[:1], np.eye(3)[truth[:1]], np.arange(3)) is None
+    assert table_utility.area(truth, np.eye(3)[truth]) == 1.0
+    assert table_utility.area(truth[:1], np.eye(3)[truth[:1]]) is None
 
 
 @pytest.mark.parametrize(
@@ -293,3 +299,45 @@ def test_a_sample_of_a_large_table_is_the_same_each_time() -> None:
     assert np.array_equal(first, second)
     assert not np.array_equal(first, sample(real, 50, seeded(1, "y")).cells["年龄"])
     assert sample(real, 500, seeded(1, "x")) is real
+
+
+# --- what is written
+
+
+def test_plots_are_written_as_pictures_and_numbers_the_same_each_time(tmp_path: Path) -> None:
+    train, test = loans(200, 1), loans(100, 2)
+    formula = table(("=1+1", "categorical", ["$a$", "=b"] * 100), ("空", "continuous", [None] * 200))
+    train = Table(train.columns + formula.columns, {**train.cells, **formula.cells})
+    test = train.take(np.arange(100))
+    found = quality(train, test, train)
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        write_quality(found, tmp_path / name)
+    assert json.loads((tmp_path / "a" / "quality.json").read_text(encoding="utf-8")) == json.loads(
+        json.dumps(found.details)
+    )
+    with zipfile.ZipFile(tmp_path / "a" / "figures.zip") as archive:
+        names = archive.namelist()
+        assert {"column-001.svg", "column-001.png", "column-001.csv", "associations-synthetic.png"} <= set(names)
+        assert "column-006.svg" not in names, "nothing can be drawn of a column without a value"
+        assert "收入" in archive.read("column-001.svg").decode()
+        assert archive.read("column-001.png").startswith(b"\x89PNG")
+        rows = list(csv.reader(archive.read("column-005.csv").decode("utf-8-sig").splitlines()))
+        assert rows == [["value", "real", "synthetic"], ["$a$", "0.5", "0.5"], ["'=b", "0.5", "0.5"]]
+        assert "'=1+1" in archive.read("columns.csv").decode()
+    assert (tmp_path / "a" / "figures.zip").read_bytes() == (tmp_path / "b" / "figures.zip").read_bytes()
+
+
+def test_the_first_rows_of_a_file_are_read_without_reading_it_all() -> None:
+    def lines() -> Iterator[str]:
+        yield "\ufeff名,b\r\n"
+        for row in range(10**9):
+            yield f'"x{row}, y",{row}\r\n'
+
+    found = table_results.preview(lines())
+    assert found is not None
+    assert (found.header, len(found.rows), found.rows[1]) == (["名", "b"], 20, ["x1, y", "1"])
+    assert table_results.preview([]) is None
+    wide = table_results.preview([",".join(map(str, range(100))) + "\n"])
+    assert wide is not None
+    assert (len(wide.header), wide.more_columns) == (60, 40)

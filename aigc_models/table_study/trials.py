@@ -1,0 +1,133 @@
+"""One trial of a study, and what many of them say together."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from scipy.stats import t as student
+
+from aigc_models.data.tables import Cells, Table
+from aigc_models.metrics import table_utility
+from aigc_models.metrics.table_rows import Numbers, like, seeded
+from aigc_models.metrics.table_utility import TargetKind
+from aigc_models.table_study.generators import Generator
+
+# What a classifier is taught with.
+SIDES = ("real", "augmented", "synthetic")
+MOST_JUDGED, RESAMPLES = 5_000, 200
+_SURE = 0.95
+
+Answer = Literal["yes", "no", "worse"]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What all trials share: the real rows, the held-out rows to judge by, and how synthetic rows are made."""
+
+    train: Table
+    test: Table
+    target: str
+    generator: Generator
+    synthetic_percent: int
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What classifiers said of the held-out rows at one share of the real rows and one repeat.
+
+    Shape: each of ``said`` is (N, K) chances, or (N,) numbers.
+    """
+
+    percent: int
+    rows: int
+    said: Mapping[str, Numbers]
+
+
+def try_once(setting: Setting, percent: int, seed: int) -> Trial:
+    """Draw a share of the real rows, teach the generator with them alone, and teach classifiers with and without it.
+
+    Draws are nested: with the same seed the rows of a small share are among those of a larger one.
+    """
+    order = seeded(seed, "share").permutation(len(setting.train))
+    count = max(2, round(len(order) * percent / 100))
+    real = setting.train.take(np.sort(order[:count]))
+    made = like(setting.generator(real, max(1, round(len(real) * setting.synthetic_percent / 100)), seed), real)
+    task = table_utility.make_task(real, setting.test, setting.target, seed)
+    lessons = {"real": real, "augmented": together(real, made), "synthetic": made}
+    said = {side: table_utility.predict(task, rows, seed) for side, rows in lessons.items()}
+    return Trial(percent, len(real), {side: found for side, found in said.items() if found is not None})
+
+
+def together(real: Table, made: Table) -> Table:
+    """The rows of both."""
+    cells = {name: np.concatenate([cells, made.cells[name]]) for name, cells in real.cells.items()}
+    return Table(made.columns, cells)  # made's categories begin with the real ones
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What the trials at one share say.
+
+    Attributes:
+        percent: Share of the real training rows.
+        rows: How many rows that are.
+        scores: Score of each trial, by what was learnt from.
+        gain: Mean difference between augmented and real.
+        interval: 95 % interval of it.
+    """
+
+    percent: int
+    rows: int
+    scores: Mapping[str, Sequence[float]]
+    gain: float
+    interval: tuple[float, float]
+
+    @property
+    def answer(self) -> Answer:
+        """Whether synthetic rows help: yes only where the whole interval lies above 0."""
+        if self.interval[0] > 0:
+            return "yes"
+        return "worse" if self.interval[1] < 0 else "no"
+
+    def told(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "percent": self.percent,
+            "rows": self.rows,
+            "scores": {side: list(scores) for side, scores in self.scores.items()},
+            "gain": self.gain,
+            "interval": list(self.interval),
+            "answer": self.answer,
+        }
+
+
+def conclude(kind: TargetKind, truth: Cells, trials: Sequence[Trial], seed: int) -> Finding:
+    """Sum up the trials at one share.
+
+    The interval adds two kinds of chance: which real rows were drawn, how the generator and the classifier fell out
+    (variance between repeats, over their number), and which rows happen to be held out (bootstrap of these, the same
+    for both sides and all repeats). It uses Student's distribution with one degree less than there are repeats.
+    """
+    sides = [side for side in SIDES if all(side in trial.said for trial in trials)]
+    scores = {side: [_score(kind, truth, trial.said[side]) for trial in trials] for side in sides}
+    gains = np.subtract(scores["augmented"], scores["real"])
+    draws = seeded(seed, f"bootstrap {trials[0].percent}")
+    resampled = [_gain(kind, truth, trials, draws.integers(len(truth), size=len(truth))) for _ in range(RESAMPLES)]
+    error = float(np.sqrt(gains.var(ddof=1) / len(gains) + np.var(resampled)))
+    margin = float(student.ppf((1 + _SURE) / 2, len(gains) - 1)) * error
+    gain = float(gains.mean())
+    return Finding(trials[0].percent, trials[0].rows, scores, gain, (gain - margin, gain + margin))
+
+
+def _gain(kind: TargetKind, truth: Cells, trials: Sequence[Trial], rows: Any) -> float:
+    found = [
+        _score(kind, truth[rows], trial.said["augmented"][rows]) - _score(kind, truth[rows], trial.said["real"][rows])
+        for trial in trials
+    ]
+    return float(np.mean(found))
+
+
+def _score(kind: TargetKind, truth: Cells, said: Numbers) -> float:
+    found = table_utility.main_score(kind, truth, said)
+    return found if found is not None else 0.5 if kind == "categories" else 0.0  # a draw of one class tells nothing
