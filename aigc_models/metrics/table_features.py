@@ -12,6 +12,7 @@ from aigc_models.metrics.table_rows import Numbers, is_missing
 
 # Categories that trees tell apart in one column, and linear models; the rarer ones share a number.
 TREE_CATEGORIES, LINEAR_CATEGORIES = 250, 30
+_LEAVES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,8 @@ class Boosted:
         self._model = self._kind(
             max_iter=100,
             early_stopping=False,
+            # So that small tables teach something, and the same rows once more teach the same.
+            min_samples_leaf=int(np.clip(len(features) // _LEAVES, 2, 20)),
             categorical_features=marked if marked.any() else None,
             random_state=self._seed,
         )

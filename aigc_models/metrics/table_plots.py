@@ -112,7 +112,7 @@ def _column(axes: Axes, column: Mapping[str, Any]) -> None:
             axes.stairs(histogram[side], edges, label=side, fill=True, **style)
             axes.stairs(histogram[side], edges, color=colour, linewidth=1.4)
     axes.set_ylabel("share of rows")
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, loc="upper right")
 
 
 def _plain(text: str, longest: int = _LONGEST) -> str:

@@ -113,21 +113,47 @@ def conclude(kind: TargetKind, truth: Cells, trials: Sequence[Trial], seed: int)
     scores = {side: [_score(kind, truth, trial.said[side]) for trial in trials] for side in sides}
     gains = np.subtract(scores["augmented"], scores["real"])
     draws = seeded(seed, f"bootstrap {trials[0].percent}")
-    resampled = [_gain(kind, truth, trials, draws.integers(len(truth), size=len(truth))) for _ in range(RESAMPLES)]
+    weights = draws.multinomial(len(truth), np.full(len(truth), 1 / len(truth)), RESAMPLES).astype(np.float64)
+    resampled = np.mean(
+        [
+            weighted_scores(kind, truth, trial.said["augmented"], weights)
+            - weighted_scores(kind, truth, trial.said["real"], weights)
+            for trial in trials
+        ],
+        axis=0,
+    )
     error = float(np.sqrt(gains.var(ddof=1) / len(gains) + np.var(resampled)))
     margin = float(student.ppf((1 + _SURE) / 2, len(gains) - 1)) * error
     gain = float(gains.mean())
     return Finding(trials[0].percent, trials[0].rows, scores, gain, (gain - margin, gain + margin))
 
 
-def _gain(kind: TargetKind, truth: Cells, trials: Sequence[Trial], rows: Any) -> float:
-    found = [
-        _score(kind, truth[rows], trial.said["augmented"][rows]) - _score(kind, truth[rows], trial.said["real"][rows])
-        for trial in trials
-    ]
-    return float(np.mean(found))
-
-
 def _score(kind: TargetKind, truth: Cells, said: Numbers) -> float:
     found = table_utility.main_score(kind, truth, said)
-    return found if found is not None else 0.5 if kind == "categories" else 0.0  # a draw of one class tells nothing
+    return 0.0 if found is None else found
+
+
+def weighted_scores(kind: TargetKind, truth: Cells, said: Numbers, weights: Numbers) -> Numbers:
+    """:func:`aigc_models.metrics.table_utility.main_score` for rows that count as often as the weights say.
+
+    Shape: truth (N,), said (N, K) or (N,), weights (R, N) to (R,). A draw in which the truth does not vary counts as
+    knowing nothing.
+    """
+    if kind == "numbers":
+        wrong, count = weights @ (truth - said) ** 2, weights.sum(1)
+        around = weights @ truth**2 - (weights @ truth) ** 2 / count
+        return np.where(around > 0, 1 - wrong / np.where(around > 0, around, 1), 0.0)
+    counts = np.bincount(truth, minlength=said.shape[1])
+    classes = np.flatnonzero((counts > 0) & (counts < len(truth))).tolist()
+    classes = classes[:1] if said.shape[1] == 2 else classes
+    return np.asarray(np.mean([_weighted_area(truth == one, said[:, one], weights) for one in classes], axis=0))
+
+
+def _weighted_area(positive: Cells, chances: Numbers, weights: Numbers) -> Numbers:
+    """Area under the ROC curve: how often a positive row ranks above a negative one, ties counting half."""
+    order = np.argsort(chances, kind="stable")
+    starts = np.flatnonzero(np.diff(chances[order], prepend=-np.inf))
+    wins, losses = (np.add.reduceat(weights[:, order] * side[order], starts, axis=1) for side in (positive, ~positive))
+    below = np.cumsum(losses, 1) - losses
+    pairs = wins.sum(1) * losses.sum(1)
+    return np.where(pairs > 0, (wins * (below + losses / 2)).sum(1) / np.where(pairs > 0, pairs, 1), 0.5)
