@@ -107,7 +107,7 @@ def _metrics(findings: Sequence[Finding]) -> Metrics:
         "no_gain": 0.0,
         "gain": first.gain,
         "score_augmented": float(np.mean(first.scores["augmented"])),
-        "score_real": float(np.mean(first.scores["real"])),
+        "score_real": float(np.mean(first.scores[first.reference])),
         "shares_helped": float(sum(finding.answer == "yes" for finding in findings)),
     }
 

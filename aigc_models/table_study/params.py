@@ -102,7 +102,8 @@ FAMILY = Family(
         "score_real": MetricInfo(
             "Score without",
             "higher",
-            "The same score of a classifier taught with the same real rows alone.",
+            "The same score of a classifier taught with the same real rows alone, once each or repeated to the same "
+            "number, whichever is better.",
         ),
         "shares_helped": MetricInfo(
             "Shares that gain", "higher", "At how many of the real shares the whole interval lies above 0."
