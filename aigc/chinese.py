@@ -49,6 +49,12 @@ _HEADS = {
     "made": "创建于",
     "kind": "类型",
     "holds": "内容",
+    "user": "用户",
+    "rank": "名次",
+    "item": "项目",
+    "title": "标题",
+    "score": "得分",
+    "because": "依据",
     "family": "模型族",
     "figures": "指标",
     "lane": "队列",
@@ -113,6 +119,7 @@ _DATA = {
     ),
     "MovieLens 100K: 100,000 ratings of 1,682 films by 943 people": "MovieLens 100K：943 人对 1,682 部影片的 100,000 条评分",
     "- {words}": "- {words}",
+    "The model does not know: {names}": "模型不认识：{names}",
     "The data belongs to the GroupLens research group of the University of Minnesota.": (
         "数据归明尼苏达大学 GroupLens 研究组所有。"
     ),

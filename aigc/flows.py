@@ -322,9 +322,9 @@ def curves(
     return [(int(point["step"]), dict(point["values"])) for point in body["data"]]
 
 
-def generate(wire: Wire, model_id: str, body: Mapping[str, Any]) -> Flow[dict[str, Any]]:
-    """Submit a generation with a model version."""
+def use(wire: Wire, model_id: str, operation: str, body: Mapping[str, Any]) -> Flow[dict[str, Any]]:
+    """Submit a job that uses a model version: ``generate`` or ``recommend``."""
     sent = {name: value for name, value in body.items() if value is not None}
-    path = f"models/{model_id}/generate"
+    path = f"models/{model_id}/{operation}"
     job: dict[str, Any] = yield from wire.json(Call("POST", path, json=sent, headers=new_key()))
     return job

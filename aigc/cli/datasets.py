@@ -146,6 +146,8 @@ def describe(item: Dataset) -> list[str]:
 
 def size(item: Dataset) -> str:
     """How much a dataset holds."""
+    if "events" in item.report:
+        return f"{item.report['events']}"
     train, test = item.report.get("train"), item.report.get("test")
     return f"{train} + {test}" if train is not None else ""
 

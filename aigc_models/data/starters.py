@@ -47,4 +47,17 @@ _FASHION = Starter(
     ),
 )
 
-STARTERS: Mapping[str, Starter] = MappingProxyType({_FASHION.name: _FASHION})
+_SHOP = Starter(
+    name="synthetic-shop",
+    title="A made-up shop: 18,477 purchases by 1,200 customers (synthetic)",
+    kind="interactions",
+    path=_FILES / "synthetic_shop.zip",
+    filename="synthetic_shop.zip",
+    licence="Apache-2.0",
+    notes=(
+        "Synthetic: no person and no purchase in it is real. 144 articles in 12 topics; customers keep to a few topics "
+        "and often buy the article that follows the last one. Made by aigc_models/data/planted_interactions.py."
+    ),
+)
+
+STARTERS: Mapping[str, Starter] = MappingProxyType({one.name: one for one in (_FASHION, _SHOP)})

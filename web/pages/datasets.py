@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from aigc_models import registry
 from aigc_models.base import Fault, Params
+from aigc_models.data.kinds import KINDS
 from aigc_models.data.starters import STARTERS
 from jobs import catalogue, removal
 from jobs.errors import AigcError, Unavailable
@@ -18,7 +19,7 @@ from jobs.tables import Dataset, Job
 from jobs.uploads import receive_starter
 from web import context, failures, forms, uploads
 from web.auth import audit, scoped
-from web.pages import amounts, dataset_report, live, names, snippets
+from web.pages import amounts, dataset_report, interaction_report, live, names, snippets
 from web.pages.states import Situation, hint, situation
 from web.translate import say
 
@@ -204,6 +205,7 @@ def _view(dataset_id: str) -> dict[str, Any]:
         "formats": dataset_report.kinds(report.get("source_formats")),
         "colours": dataset_report.kinds(report.get("source_colours"), dataset_report.COLOURS),
         "sizes": dataset_report.kinds(report.get("source_sizes")),
+        "events": interaction_report.view(dataset) if dataset.kind == "interactions" else None,
         "versions": [(row, CHECKS[reads.dataset_state(row)]) for row in others],
         "preview": next((file for file in files if file.name == "preview.png"), None),
         "files": files,
@@ -223,11 +225,9 @@ def _hint(state: str, check: Situation, dataset: Dataset) -> str:
     if state == "checking":
         return hint(check)
     if state == "ready":
-        values = {
-            "train": amounts.number(dataset.report.get("train", 0)),
-            "test": amounts.number(dataset.report.get("test", 0)),
-        }
-        return say("{train} images to learn from, {test} kept for testing.", values)
+        counts = {name: count for name, count in (dataset.report or {}).items() if isinstance(count, int | float)}
+        known = {"train": 0, "test": 0, "events": 0, "users": 0, "items": 0} | counts
+        return say(KINDS[dataset.kind].ready, {name: amounts.number(count) for name, count in known.items()})
     return say("The check found faults. Nothing of the file can be used until they are corrected.")
 
 
