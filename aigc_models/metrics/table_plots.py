@@ -6,6 +6,7 @@ import warnings
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +93,7 @@ def _shares(histogram: Mapping[str, Any]) -> Rows:
         rows = [[label, *pair] for label, pair in zip(histogram["labels"], sides, strict=True)]
         return [["value", "real", "synthetic"], *rows]
     edges = histogram["edges"]
-    rows = [[low, high, *pair] for low, high, pair in zip(edges, edges[1:], sides, strict=False)]
+    rows = [[low, high, *pair] for (low, high), pair in zip(pairwise(edges), sides, strict=True)]
     return [["from", "to", "real", "synthetic"], *rows]
 
 
