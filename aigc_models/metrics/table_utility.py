@@ -49,8 +49,11 @@ def check_target(train: Table, target: str) -> None:
         raise InputError(Fault(sentence, {"column": target, "columns": ", ".join(known)}, "/target", code="no-target"))
     column = known[target]
     if column.type in WRITTEN:
-        sentence = "The column {column} holds {type}, which cannot be predicted. Choose one with categories or numbers."
-        raise InputError(Fault(sentence, {"column": target, "type": column.type}, "/target", code="no-target"))
+        sentence = (
+            "The column {column} holds identifiers or free text, which cannot be predicted. Choose one with categories "
+            "or numbers."
+        )
+        raise InputError(Fault(sentence, {"column": target}, "/target", code="no-target"))
     if len(np.unique(_known(train, target).cells[target])) < _FEWEST:
         sentence = "The column {column} has one value in all training rows, so there is nothing to predict."
         raise InputError(Fault(sentence, {"column": target}, "/target", code="one-class-target"))

@@ -44,7 +44,7 @@ def augment(params: TableStudyAugment, run: Run) -> Metrics:
     ]
     run.phase("saving")
     for finding in findings:
-        run.log(sentence(finding))
+        run.log(spoken(finding))
     report = {
         "version": 1,
         "target": params.target,
@@ -76,13 +76,15 @@ def _setting(params: TableStudyAugment, tables: TableSet) -> Setting:
         for table in (tables.train, tables.test)
     )
     test = sample(test, MOST_JUDGED, draws)
-    for table, said in ((train, "training"), (test, "test")):
+    for table, problem in (
+        (train, "The table has {rows} training rows whose target is known; a study needs {fewest} or more."),
+        (test, "The table has {rows} test rows whose target is known; a study needs {fewest} or more."),
+    ):
         if len(table) < FEWEST:
-            problem = "The table has {rows} {part} rows whose target is known; a study needs {fewest} or more."
-            raise InputError(Fault(problem, {"rows": len(table), "part": said, "fewest": FEWEST}, code="no-rows"))
+            raise InputError(Fault(problem, {"rows": len(table), "fewest": FEWEST}, code="no-rows"))
     if len(np.unique(test.cells[params.target])) < 2:
-        problem = "The column {column} has one value in all test rows, so nothing can be judged by them."
-        raise InputError(Fault(problem, {"column": params.target}, "/target", code="one-class-target"))
+        sentence = "The column {column} has one value in all test rows, so nothing can be judged by them."
+        raise InputError(Fault(sentence, {"column": params.target}, "/target", code="one-class-target"))
     return Setting(train, test, params.target, GENERATORS[params.generator], params.synthetic_percent)
 
 
@@ -90,7 +92,7 @@ def _kind(setting: Setting, target: str) -> table_utility.TargetKind:
     return "categories" if setting.train.column(target).type in CODED else "numbers"
 
 
-def sentence(finding: Finding) -> str:
+def spoken(finding: Finding) -> str:
     """What a share's trials say, in words."""
     low, high = finding.interval
     gain = abs(finding.gain) if finding.answer == "worse" else finding.gain

@@ -7,6 +7,7 @@ from pydantic import field_validator
 from aigc_models.base import Family, Lane, Makes, MetricInfo, Params, dataset_input, setting
 
 _MOST_SHARES = 6
+_WRONG_SHARES = "Real shares must be whole numbers from 1 to 100, separated by commas, six at most."
 
 
 class TableStudyAugment(Params):
@@ -56,7 +57,7 @@ class TableStudyAugment(Params):
     @classmethod
     def _are_percentages(cls, value: str) -> str:
         if not _read(value):
-            raise ValueError("Real shares must be whole numbers from 1 to 100, separated by commas, six at most.")
+            raise ValueError(_WRONG_SHARES)
         return value
 
     @property

@@ -16,7 +16,7 @@ from aigc_models.metrics.table_baselines import GaussianCopula
 from aigc_models.metrics.table_rows import like
 from aigc_models.standalone import newest_checkpoint, perform
 from aigc_models.table_study import trials
-from aigc_models.table_study.model import sentence
+from aigc_models.table_study.model import spoken
 from aigc_models.table_study.params import FAMILY, TableStudyAugment
 from aigc_models.table_study.trials import Finding, Setting, Trial, conclude, try_once
 from tests.aigc_models.conftest import RecordingRun
@@ -59,7 +59,7 @@ def test_rows_from_the_same_source_help_where_real_ones_are_few() -> None:
     finding = found(setting(lambda _train, count, seed: loans(4 * count, 100 + seed)))
     assert finding.answer == "yes"
     assert 0 < finding.interval[0] < finding.gain < finding.interval[1]
-    assert sentence(finding).startswith("Yes: with 100 % of the real rows")
+    assert spoken(finding).startswith("Yes: with 100 % of the real rows")
 
 
 def test_rows_that_say_the_opposite_harm() -> None:
@@ -69,14 +69,14 @@ def test_rows_that_say_the_opposite_harm() -> None:
 
     finding = found(setting(wrong, rows=60))
     assert finding.answer == "worse"
-    assert "lower the score" in sentence(finding)
+    assert "lower the score" in spoken(finding)
 
 
 def test_the_same_rows_again_change_nothing_that_can_be_shown() -> None:
     finding = found(setting(lambda train, count, _seed: train.take(np.arange(count) % len(train))))
     assert finding.answer == "no"
     assert finding.interval[0] <= 0 <= finding.interval[1]
-    assert sentence(finding).startswith("No: with 100 % of the real rows no gain can be shown.")
+    assert spoken(finding).startswith("No: with 100 % of the real rows no gain can be shown.")
 
 
 def test_a_generator_sees_the_share_alone_and_small_shares_lie_within_large_ones() -> None:

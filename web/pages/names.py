@@ -17,6 +17,7 @@ OPERATIONS: Mapping[str, str] = {
     "interpolate": "Interpolation",
     "traverse": "Traversal",
     "recommend": "Recommendation",
+    "augment": "Augmentation study",
     "import_images": "Import of images",
     "import_interactions": "Import of interactions",
 }

@@ -71,6 +71,10 @@ EXAMPLES: Mapping[str, Example] = {
     "archive-bomb": Example("big.png: 10 KB → 64 MB", "big.png: 10 KB → 12 KB"),
     "reading-too-large": Example("image_size=256", "image_size=64"),
     "reading-too-slow": Example("pictures.zip (40 GB)", "pictures-1.zip, pictures-2.zip"),
+    "no-target": Example('{"target": "customer_id"}', '{"target": "status"}'),
+    "one-class-target": Example("status: good, good, good", "status: good, bad, good"),
+    "no-rows": Example("19", "20"),
+    "columns-differ": Example("age, income", "age, income, status"),
     # jobs
     "out-of-memory": Example("batch_size=256", "batch_size=64"),
     "host-out-of-memory": Example("aigc worker & aigc worker & aigc worker", "aigc worker"),

@@ -104,10 +104,9 @@ def of(job_id: str, files: Sequence[Artifact]) -> Shown | None:
     if found is None or found.get("version") != VERSION:
         return None
     rows = {name: amounts.number(count) for name, count in found["rows"].items()}
-    sentence = "{synthetic} synthetic rows beside {test} held-out and {train} training rows."
     return Shown(
         job_id=job_id,
-        rows=say(sentence, rows),
+        rows=say("{synthetic} synthetic rows beside {test} held-out and {train} training rows.", rows),
         sentences=table_sentences.quality(found),
         privacy=table_sentences.privacy(found["privacy"], found["rows"]["synthetic"]),
         notes=[say(str(note["message"]), note["values"]) for note in found["notes"]],
