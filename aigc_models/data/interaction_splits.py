@@ -180,22 +180,25 @@ def by_time(data: Interactions, test_share: float) -> Parts:
     if len(data) == 0 or np.isnan(data.times).any():
         sentence = "The events have no times, so they cannot be split by time. Choose another split."
         raise InputError(Fault(sentence, pointer="/split", code="no-times"))
-    in_order = np.sort(data.times)
-    first = [in_order[min(round(len(data) * (1 - share)), len(data) - 1)] for share in (2 * test_share, test_share)]
+    in_order, wanted = np.sort(data.times), max(round(len(data) * test_share), 1)
+    test = in_order[len(data) - wanted]
+    before = in_order[in_order < test]
     parts = np.zeros(len(data), np.int8)
-    parts[data.times >= first[0]] = VALIDATION
-    parts[data.times >= first[1]] = TEST
+    if len(before):
+        parts[data.times >= before[len(before) - max(min(wanted, len(before) // 2), 1)]] = VALIDATION
+    parts[data.times >= test] = TEST
     return parts
 
 
 def by_share(data: Interactions, test_share: float, seed: int) -> Parts:
     """Of each user a share drawn at random tests, and of the rest a tenth validates.
 
-    A user with ``n`` events keeps ``round((1 - test_share) n)`` of them, as stratified splits commonly do.
+    A user with ``n`` events keeps ``round((1 - test_share) n)`` of them, as stratified splits commonly do; one of
+    three or more of these validates at least.
     """
     lengths, places = np.diff(data.starts), _drawn_places(data, seed)
     kept = np.rint((1 - test_share) * lengths).astype(np.int64)
-    learnt = np.where(kept > 1, np.minimum(np.ceil(0.9 * kept).astype(np.int64), kept), kept)
+    learnt = kept - np.where(kept > 2, np.maximum(np.floor(0.1 * kept).astype(np.int64), 1), 0)
     parts = np.zeros(len(data), np.int8)
     parts[places >= learnt[data.users]] = VALIDATION
     parts[places >= kept[data.users]] = TEST

@@ -36,9 +36,7 @@ class MultVaeTrain(Params):
     learning_rate: float = setting(
         0.001, title="Learning rate", description="Largest step size of the optimiser.", gt=0, le=0.1
     )
-    hidden_dim: int = setting(
-        600, title="Hidden numbers", description="Numbers of each hidden layer.", ge=4, le=8192
-    )
+    hidden_dim: int = setting(600, title="Hidden numbers", description="Numbers of each hidden layer.", ge=4, le=8192)
     latent_dim: int = setting(
         200, title="Latent numbers", description="How many numbers describe a user.", ge=2, le=2048
     )

@@ -1,7 +1,7 @@
 """What both families' trainings have: batches, precision, an average of the weights, and how they are kept."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,11 +29,25 @@ class Recommender(Protocol):
 class Settings(Protocol):
     """The settings that both families' trainings have."""
 
-    seed: int
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    weight_decay: float
+    @property
+    def seed(self) -> int:
+        """What starts all random draws."""
+
+    @property
+    def epochs(self) -> int:
+        """Passes over all rows."""
+
+    @property
+    def batch_size(self) -> int:
+        """Rows of a step."""
+
+    @property
+    def learning_rate(self) -> float:
+        """Largest step size."""
+
+    @property
+    def weight_decay(self) -> float:
+        """How strongly weights are drawn towards zero."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +143,3 @@ def drawing(seed: int, step: int, row: int) -> Iterator[None]:
     with torch.random.fork_rng(devices):
         torch.manual_seed(training.seeded(seed, f"dropout {step} {row}").initial_seed())
         yield
-
-
-MakeTrainer = Callable[[Lesson], Trainer]

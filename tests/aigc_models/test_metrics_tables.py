@@ -19,7 +19,7 @@ from aigc_models.metrics.table_figures import TABLE_METRICS
 from aigc_models.metrics.table_quality import STAGES, TableQuality, measure
 from aigc_models.metrics.table_report import write_quality
 from aigc_models.metrics.table_rows import binned, like, sample, seeded
-from tests.aigc_models.tiny_tables import loans, quiet, table
+from tests.aigc_models.loan_tables import loans, quiet, table
 
 
 def quality(train: Table, test: Table, synthetic: Table, target: str | None = None) -> TableQuality:

@@ -20,7 +20,7 @@ from aigc_models.table_study.model import spoken
 from aigc_models.table_study.params import FAMILY, TableStudyAugment
 from aigc_models.table_study.trials import Finding, Setting, Trial, conclude, try_once
 from tests.aigc_models.conftest import RecordingRun
-from tests.aigc_models.tiny_tables import loans
+from tests.aigc_models.loan_tables import loans
 
 ID = "ds_" + "0" * 26
 

@@ -1,49 +1,62 @@
-"""Tables made up for tests, with dependence that is known."""
+"""A tiny table with a column of every type, missing cells and Chinese headers."""
 
-from collections.abc import Sequence
-from typing import Any
+import json
+from pathlib import Path
 
 import numpy as np
 
-from aigc_models.data.tables import CODED, WRITTEN, Column, ColumnType, Table
+from aigc_models.data.tables import Column, Table, TableSet, save_table
 
-Given = tuple[str, ColumnType, Sequence[Any]]
-
-
-def table(*columns: Given) -> Table:
-    """A table from names, types and values; None is a missing cell."""
-    found, cells = [], {}
-    for name, kind, values in columns:
-        if kind in CODED:
-            categories = tuple(sorted({value for value in values if value is not None}))
-            places = {value: place for place, value in enumerate(categories)}
-            found.append(Column(name, kind, categories))
-            cells[name] = np.array([-1 if value is None else places[value] for value in values], np.int32)
-        elif kind in WRITTEN:
-            found.append(Column(name, kind))
-            cells[name] = np.array(values, object)
-        else:
-            found.append(Column(name, kind, decimals=3 if kind == "continuous" else 0))
-            cells[name] = np.array([np.nan if value is None else value for value in values], np.float64)
-    return Table(tuple(found), cells)
+COLUMNS = (
+    Column("编号", "identifier"),
+    Column("Status", "categorical", ("good", "bad", "好"), missing="NA"),
+    Column("Age", "integer", missing="?"),
+    Column("Income", "continuous", decimals=2),
+    Column("Day", "datetime", format="%d.%m.%Y"),
+    Column("Married", "boolean", ("no", "yes")),
+    Column("Land", "constant", ("DE",)),
+    Column("Note", "text"),
+)
 
 
-def loans(count: int, seed: int = 0) -> Table:
-    """Loans with Chinese headers: income depends on the job, the outcome on both; a tenth of the incomes is missing."""
+def tiny_table(rows: int = 80, seed: int = 3) -> Table:
+    """Rows whose income follows age and status."""
     draws = np.random.default_rng(seed)
-    job = draws.integers(0, 3, count)
-    income = np.round(1000 + 800 * job + draws.normal(0, 250, count), 2)
-    age = np.round(draws.uniform(18, 80, count))
-    bad = income + draws.normal(0, 300, count) < 1500
-    gaps = draws.random(count) < 0.1
-    return table(
-        ("编号", "identifier", [f"L{seed}-{row:06d}" for row in range(count)]),
-        ("收入", "continuous", [None if gap else value for gap, value in zip(gaps, income.tolist(), strict=True)]),
-        ("年龄", "integer", age.tolist()),
-        ("职业", "categorical", [("工人", "教师", "医生")[place] for place in job.tolist()]),
-        ("状态", "categorical", ["坏" if one else "好" for one in bad.tolist()]),
-    )
+    status = draws.choice([0, 1, 2, -1], rows, p=[0.6, 0.25, 0.1, 0.05]).astype(np.int32)
+    age = draws.integers(18, 80, rows).astype(np.float64)
+    income = np.round(1000 + 40 * age - 500 * (status == 1) + draws.normal(0, 150, rows), 2)
+    age[draws.random(rows) < 0.3] = np.nan
+    cells = {
+        "编号": np.array([f"K-{number:05d}" for number in draws.permutation(90_000)[:rows] + 10_000], object),
+        "Status": status,
+        "Age": age,
+        "Income": income,
+        "Day": 86_400.0 * (15_000 + draws.integers(0, 2000, rows)),
+        "Married": draws.integers(0, 2, rows).astype(np.int32),
+        "Land": np.zeros(rows, np.int32),
+        "Note": np.array([f"said {number}" for number in range(rows)], object),
+    }
+    return Table(COLUMNS, cells)
 
 
-def quiet(_done: int, _total: int) -> None:
-    """Watch nothing."""
+def tiny_tables(rows: int = 80) -> TableSet:
+    """The same, a quarter kept for testing."""
+    table = tiny_table(rows)
+    split = rows * 3 // 4
+    return TableSet(table.take(np.arange(split)), table.take(np.arange(split, rows)))
+
+
+def write_tables(directory: Path, tables: TableSet) -> Path:
+    """Write a set as an import would."""
+    report = {"kind": "table", "train": len(tables.train), "test": len(tables.test), "hash": "0" * 64}
+    save_table(tables, report, directory)
+    return directory
+
+
+def report_of(rows: int) -> dict[str, object]:
+    """What an import's report says of such a table, for estimates."""
+    columns = [
+        {"name": column.name, "type": column.type, "categories": list(column.categories)} for column in COLUMNS
+    ]
+    found: dict[str, object] = json.loads(json.dumps({"train": rows, "test": rows // 4, "columns": columns}))
+    return found

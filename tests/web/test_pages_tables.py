@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from aigc_models.data.tables import Table
 from aigc_models.metrics.table_baselines import independent_columns
 from aigc_models.metrics.table_quality import measure
-from tests.aigc_models.tiny_tables import loans, quiet, table
+from tests.aigc_models.loan_tables import loans, quiet, table
 from tests.web.acting import ActingWorker, ready_dataset, submit_training
 from tests.web.reading import read
 

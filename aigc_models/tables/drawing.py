@@ -1,0 +1,320 @@
+"""Rows from a trained model: as many as asked for, under conditions and rules, none a copy of a training row.
+
+Rows come in blocks of one size. A block's rows are the first that pass among the candidates of its own stream of
+draws, so row i of a seed is the same however many rows are asked for.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from aigc_models.base import Fault, InputError
+from aigc_models.data.tables import CODED, NUMERIC, Table
+from aigc_models.tables.columns import CategoryCodec, NumericCodec
+from aigc_models.tables.conditions import Condition
+from aigc_models.tables.constraints import Constraint, Relation, Unique
+from aigc_models.tables.copies import Hashes, compared, hash_rows, hash_units, known_in
+from aigc_models.tables.encoding import Encoded, Encoder, generator
+from aigc_models.tables.identifiers import Seen
+
+BLOCK = 4096
+# Blocks of candidates that one block may take before it is given up, and how many without a single row.
+_MOST_ATTEMPTS, _MOST_VAIN_ATTEMPTS = 5_000, 100
+_HASH_KEY = 0x7AB1E
+
+Starts = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Rows a model proposes, and where each unit (an account; else every row is one) starts, (U,) or None."""
+
+    table: Table
+    starts: Starts | None = None
+
+
+class Source(Protocol):
+    """A trained model that proposes rows."""
+
+    encoder: Encoder
+
+    def propose(self, stream: Sequence[object], wanted: Mapping[str, int]) -> Candidates:
+        """A block of rows that depends on the stream and on what is wanted alone.
+
+        Args:
+            stream: Names the draws: seed, block, attempt.
+            wanted: Codes by header that the rows should have; a hint that a model may ignore.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What of the training rows a model keeps: their hashes, and how often a held-out row equals one.
+
+    Attributes:
+        rows: Hashes of the units it learnt from, sorted.
+        share: Share of held-out units that equal one of them; so many are let pass.
+    """
+
+    rows: Hashes
+    share: float
+
+    def allowed(self, count: int) -> int:
+        """How many copies among so many units are what one would expect of real rows."""
+        return int(self.share * count)
+
+
+@dataclass(slots=True)
+class Tally:
+    """How many rows (or accounts) were proposed, and why some were not taken."""
+
+    proposed: int = 0
+    taken: int = 0
+    refused: dict[str, int] = field(default_factory=dict)
+
+    def refuse(self, reason: str, count: int) -> None:
+        """Count some for a reason."""
+        if count:
+            self.refused[reason] = self.refused.get(reason, 0) + count
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is to be drawn."""
+
+    seed: int
+    count: int
+    conditions: tuple[Condition, ...] = ()
+    constraints: tuple[Constraint, ...] = ()
+
+
+def draw(source: Source, asked: Asked, known: Known, report: Callable[[int, int], None]) -> tuple[Table, Tally]:
+    """Exactly so many rows; for a model of accounts, so many accounts.
+
+    Raises:
+        InputError: A condition, a rule or all of them together let too few candidates pass.
+    """
+    drawing = _Drawing(source, asked, known)
+    parts = []
+    for block in range(-(-asked.count // BLOCK)):
+        wanted = min(BLOCK, asked.count - block * BLOCK)
+        parts.append(drawing.block(block, wanted))
+        report(block * BLOCK + wanted, asked.count)
+    return _joined(parts), drawing.tally
+
+
+def block_of(source: Source, seed: int) -> Table:
+    """A block of rows as they come, without identifiers: for previews."""
+    return source.propose((seed, "preview"), {}).table
+
+
+class _Drawing:
+    def __init__(self, source: Source, asked: Asked, known: Known) -> None:
+        self.source, self.asked, self.known, self.tally = source, asked, known, Tally()
+        self._columns = compared(source.encoder.columns)
+        self._unique: dict[str, set[int]] = {}
+        self._seen = {name: Seen(hashes) for name, hashes in source.encoder.hashes.items()}
+        self._wanted = _codes_of(asked.conditions, source.encoder)
+        self._reasons = {str(each): each for each in asked.conditions}
+
+    def block(self, block: int, wanted: int) -> Table:
+        """The first so many units of a block."""
+        parts, found, copies, seen = [], 0, 0, 0
+        for attempt in range(10**9):
+            candidates = self._settled(self.source.propose((self.asked.seed, block, attempt), self._wanted))
+            starts = candidates.starts
+            units = len(candidates.table) if starts is None else len(starts)
+            passing = self._passing(candidates)
+            passing, copied = self._without_copies(candidates, passing, self.known.allowed(BLOCK) - copies)
+            copies += copied
+            chosen = np.flatnonzero(passing)[: wanted - found]
+            parts.append(_units(candidates, chosen))
+            found, seen = found + len(chosen), seen + units
+            self.tally.proposed += units
+            if found == wanted:
+                break
+            if attempt + 1 >= (_MOST_ATTEMPTS if found else _MOST_VAIN_ATTEMPTS):
+                raise InputError(self._hopeless(seen, found))
+        self.tally.taken += found
+        return self._finished(_joined(parts), block)
+
+    def _settled(self, candidates: Candidates) -> Candidates:
+        """Candidates with rare categories as asked for, and equations made true."""
+        table = candidates.table
+        cells = dict(table.cells)
+        for each in self.asked.conditions:
+            codec = self.source.encoder.codecs.get(each.column.name)
+            if isinstance(codec, CategoryCodec) and each.value in codec.rare:
+                rare = np.isin(cells[each.column.name], codec.rare)
+                cells[each.column.name] = np.where(rare, np.int32(each.value), cells[each.column.name])
+        table = Table(table.columns, cells)
+        for rule in self.asked.constraints:
+            if isinstance(rule, Relation):
+                table = rule.settle(table)
+        return Candidates(table, candidates.starts)
+
+    def _passing(self, candidates: Candidates) -> Mask:
+        """Which units keep to every condition and rule. Shape: (U,)."""
+        table, starts = candidates.table, candidates.starts
+        passing = np.ones(len(table) if starts is None else len(starts), np.bool_)
+        for reason, holds in self._checks(table):
+            units = holds if starts is None else np.logical_and.reduceat(holds, starts)
+            self.tally.refuse(reason, int((passing & ~units).sum()))
+            passing &= units
+        for rule in self.asked.constraints:
+            if isinstance(rule, Unique):
+                before = int(passing.sum())
+                passing = self._first_of(rule, candidates, passing)
+                self.tally.refuse(rule.text, before - int(passing.sum()))
+        return passing
+
+    def _checks(self, table: Table) -> list[tuple[str, Mask]]:
+        found = [(str(each), each.holds(table)) for each in self.asked.conditions]
+        relations = [rule for rule in self.asked.constraints if isinstance(rule, Relation)]
+        found += [(rule.text, rule.holds(table)) for rule in relations]
+        settled = {name for rule in relations for side in (rule.left, rule.right) for _, name in side.terms}
+        found += [(f"range of {name}", self._in_range(table, name)) for name in sorted(settled)]
+        return found
+
+    def _in_range(self, table: Table, name: str) -> Mask:
+        codec, cells = self.source.encoder.codecs[name], table.cells[name]
+        assert isinstance(codec, NumericCodec)
+        return np.asarray(np.isnan(cells) | ((cells >= codec.low) & (cells <= codec.high)))
+
+    def _first_of(self, rule: Unique, candidates: Candidates, passing: Mask) -> Mask:
+        """Without units that repeat a row; earlier rows of the whole table count."""
+        table, starts = candidates.table, candidates.starts
+        columns = [table.column(name) for name in rule.names if name in table.cells]
+        if any(column.type not in CODED | NUMERIC for column in columns):
+            return passing  # what is made anew is unique anyway
+        hashes, taken = hash_rows(table, columns, _HASH_KEY), self._unique.setdefault(rule.text, set())
+        ends = [*starts[1:], len(table)] if starts is not None else range(1, len(table) + 1)
+        begins = starts if starts is not None else range(len(table))
+        kept = passing.copy()
+        for unit, (begin, end) in enumerate(zip(begins, ends, strict=True)):
+            if not passing[unit]:
+                continue
+            rows = hashes[begin:end].tolist()
+            if len(set(rows)) < len(rows) or not taken.isdisjoint(rows):
+                kept[unit] = False
+            else:
+                taken.update(rows)
+        return kept
+
+    def _without_copies(self, candidates: Candidates, passing: Mask, allowed: int) -> tuple[Mask, int]:
+        """Without units that equal one of the training, beyond those that are allowed."""
+        hashes = hash_candidates(candidates, self._columns)
+        copied = np.flatnonzero(known_in(hashes, self.known.rows) & passing)
+        refused = copied[max(allowed, 0) :]
+        passing[refused] = False
+        self.tally.refuse("copies of training rows", len(refused))
+        return passing, len(copied) - len(refused)
+
+    def _finished(self, table: Table, block: int) -> Table:
+        """With identifiers, which are made for the whole block so that they do not depend on the count."""
+        cells = dict(table.cells)
+        for name, codec in self.source.encoder.identifiers.items():
+            draws = generator(self.asked.seed, block, "identifiers", name)
+            cells[name] = codec.make(max(BLOCK, len(table)), draws, self._seen[name])[: len(table)]
+        return Table(table.columns, cells)
+
+    def _hopeless(self, seen: int, found: int) -> Fault:
+        reason, count = max(self.tally.refused.items(), key=lambda item: item[1])
+        values: dict[str, Any] = {"reason": reason, "refused": count, "proposed": seen, "found": found}
+        if reason in self._reasons:
+            sentence = (
+                "The model makes too few rows with {reason}: of {proposed} proposed rows {found} could be taken. Ask "
+                "for a more frequent value, or for fewer conditions."
+            )
+            return Fault(
+                sentence, values, "/conditions", {"column": self._reasons[reason].column.name}, "rare-condition"
+            )
+        if reason == "copies of training rows":
+            sentence = (
+                "Nearly all rows the model makes equal training rows: of {proposed} proposed rows {found} could be "
+                "taken. Ask for fewer rows, or train with fewer epochs."
+            )
+            return Fault(sentence, values, "/count", code="only-copies")
+        sentence = (
+            "The model makes too few rows that keep to {reason}: of {proposed} proposed rows {found} could be taken. "
+            "Loosen the constraint, or ask for fewer rows."
+        )
+        return Fault(sentence, values, "/constraints", {"constraint": reason}, "rare-constraint")
+
+
+def hash_candidates(candidates: Candidates, columns: Sequence[Any]) -> Hashes:
+    """Hashes of units. Shape: (U,)."""
+    hashes = hash_rows(candidates.table, columns, _HASH_KEY)
+    return hashes if candidates.starts is None else hash_units(hashes, candidates.starts)
+
+
+def know(train: Candidates, test: Candidates, encoder: Encoder) -> Known:
+    """What is kept of the training rows, so that none is made again."""
+    columns = compared(encoder.columns)
+    rows = np.unique(hash_candidates(train, columns))
+    held_out = hash_candidates(test, columns) if len(test.table) else rows[:0]
+    return Known(rows, float(known_in(held_out, rows).mean()) if len(held_out) else 0.0)
+
+
+def _codes_of(conditions: Sequence[Condition], encoder: Encoder) -> dict[str, int]:
+    found = {}
+    for each in conditions:
+        codec = encoder.codecs.get(each.column.name)
+        if isinstance(codec, CategoryCodec):
+            code = codec.code_of(int(each.value))
+            if code is None:
+                raise InputError(never_seen(each))
+            found[each.column.name] = code
+    return found
+
+
+def never_seen(condition: Condition) -> Fault:
+    """What is said of a value that no training row had."""
+    sentence = "No training row has {reason}, so the model cannot make such rows. Ask for another value."
+    return Fault(
+        sentence, {"reason": str(condition)}, "/conditions", {"column": condition.column.name}, "rare-condition"
+    )
+
+
+def _units(candidates: Candidates, chosen: Starts) -> Table:
+    if candidates.starts is None:
+        return candidates.table.take(chosen)
+    lengths = np.diff([*candidates.starts, len(candidates.table)])
+    mask = np.zeros(len(lengths), np.bool_)
+    mask[chosen] = True
+    return candidates.table.take(np.repeat(mask, lengths))
+
+
+def _joined(parts: Sequence[Table]) -> Table:
+    if len(parts) == 1:
+        return parts[0]
+    cells = {name: np.concatenate([part.cells[name] for part in parts]) for name in parts[0].cells}
+    return Table(parts[0].columns, cells)
+
+
+def noise_source(stream: Sequence[object]) -> torch.Generator:
+    """A torch generator of one stream's own."""
+    seed = int(generator(0, *stream).integers(2**63))
+    return torch.Generator().manual_seed(seed)
+
+
+class RowSource:
+    """Proposals row by row.
+
+    Args:
+        encoder: What turns codes into cells.
+        propose: Draws codes for a block, from a stream and the codes wanted.
+    """
+
+    def __init__(self, encoder: Encoder, propose: Callable[[Sequence[object], Mapping[str, int]], Encoded]) -> None:
+        self.encoder, self._propose = encoder, propose
+
+    def propose(self, stream: Sequence[object], wanted: Mapping[str, int]) -> Candidates:
+        """A block of rows."""
+        encoded = self._propose(stream, wanted)
+        return Candidates(self.encoder.decode(encoded, generator(0, *stream, "rare")))
