@@ -307,12 +307,21 @@ class AsyncDataset(DatasetRecord):
         self.raw = await self._api.json(Call("GET", f"datasets/{self.id}"))
         return self
 
-    async def preview(self) -> notebook.Picture:
-        """A picture of some of the data, shown by a notebook."""
+    async def preview(self) -> notebook.Picture | notebook.FirstRows:
+        """Some of the data, shown by a notebook: a picture, or of a table the first rows."""
         with tempfile.TemporaryDirectory(prefix="aigc-") as folder:
             file = {"name": "preview", "content": f"/api/v1/datasets/{self.id}/preview"}
             saved = await self._api.run(downloads.content(self._api.wire, file, Path(folder) / "preview"))
-            return notebook.Picture(saved.read_bytes())
+            return notebook.look(saved.read_bytes())
+
+    async def revise(self, params: Any = None, /, **settings: Any) -> "AsyncDataset":
+        """Have its uploaded file read again with other settings of the import, as its next version.
+
+        Raises:
+            InvalidParams: The data cannot be used so; all flaws are listed.
+        """
+        wished = flows.settings_of(params, settings)
+        return AsyncDataset(await self._api.run(flows.revise_dataset(self._api.wire, self.id, wished, 600)), self._api)
 
     async def delete(self) -> None:
         """Delete it and its files; no job and no model may use it."""

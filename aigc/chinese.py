@@ -114,6 +114,9 @@ _DATA = {
     "Uploading {name} and checking it": "正在上传并检查 {name}",
     "Note: {words}": "注意:{words}",
     "Name a file, or a starter with --starter; not both.": "请给出一个文件,或用 --starter 给出一个示例数据集,二者选一。",
+    "{count} different": "{count} 种取值",
+    "{count} missing": "缺失 {count} 个",
+    "likely personal data: {kind}": "可能是个人信息：{kind}",
     "A starter is imported as it is, so -p and --kind have no meaning for it.": (
         "示例数据集按原样导入，-p 和 --kind 对它没有意义。"
     ),

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aigc_models.base import InputError
+from aigc_models.data.column_words import split as split_words
 from aigc_models.data.reading import Beat
 from aigc_models.data.sandbox import confine, extend_time
 from aigc_models.data.table_checks import Seen, check, has_formulas
@@ -28,7 +29,6 @@ from aigc_models.data.table_source import Reading, Source, read_source
 from aigc_models.data.table_split import content_hash, split
 from aigc_models.data.table_typing import MISSING, Spellings, Typed, TypeRules, convert, infer, spell
 from aigc_models.data.table_wishes import Wishes, read_wishes
-from aigc_models.data.table_wishes import split as split_list
 from aigc_models.data.tables import CODED, NUMERIC, Cells, Column, save_arrays, stored_cells
 
 RESULT = "result.json"
@@ -144,7 +144,7 @@ def read_upload(request: dict[str, Any], beat: Beat) -> dict[str, Any]:
     source = read_source(file, Path(request["work"]), reading)
     rows = source.rows
     content = content_hash(rows, params)
-    missing = MISSING | set(split_list(params["missing_values"]))
+    missing = MISSING | set(split_words(params["missing_values"]))
     rules = TypeRules(missing, params["decimal_mark"], european=source.facts.get("delimiter") == ";")
     is_test = split(rows, params["test_percent"], content)
     work = Work(reading.wishes, rules, rows, is_test, params["skip_broken"])

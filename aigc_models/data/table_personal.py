@@ -4,8 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
-EMAIL, PHONE, CARD, NATIONAL_ID, IBAN, NAME = "email", "phone", "card", "national_id", "iban", "name"
-KINDS = (EMAIL, PHONE, CARD, NATIONAL_ID, IBAN, NAME)
+from aigc_models.data.column_words import CARD, EMAIL, IBAN, NAME, NATIONAL_ID, PHONE
 
 _SAMPLE = 2_000
 _MOST = 0.6  # of a column's different cells

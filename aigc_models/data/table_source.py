@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from aigc_models.data.column_words import split
 from aigc_models.data.reading import refuse
 from aigc_models.data.table_dialect import find_dialect
 from aigc_models.data.table_faults import TableFaults
 from aigc_models.data.table_numbers import PLAIN
 from aigc_models.data.table_rows import RowReader, Rows, Spool, spool_rows
-from aigc_models.data.table_wishes import Wishes, split
+from aigc_models.data.table_wishes import Wishes
 
 LEAST_ROWS = 10
 SPOOL = "cells.spool"

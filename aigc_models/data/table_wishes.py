@@ -1,11 +1,11 @@
 """What the owner of a table says of its columns, read from the settings of its import."""
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
 from aigc_models.base import Fault, InputError
+from aigc_models.data.column_words import split, split_types
 from aigc_models.data.table_typing import Wish
 from aigc_models.data.tables import ColumnType
 
@@ -53,21 +53,14 @@ def read_wishes(settings: dict[str, Any]) -> Wishes:
     """
     faults: list[Fault] = []
     types = {}
-    for entry in split(settings["column_types"]):
-        name, sign, wished = entry.rpartition("=")
-        kind, _, form = wished.strip().partition(" ")
-        if not sign or kind not in TYPES:
+    for name, wished in split_types(settings["column_types"]):
+        kind, _, form = wished.partition(" ")
+        if not name or kind not in TYPES:
             sentence = "{entry} is no type of a column. Write it as name=type; the types are: {types}."
-            values = {"entry": entry[:80], "types": ", ".join(TYPES)}
+            values = {"entry": f"{name}={wished}"[:80].strip("="), "types": ", ".join(TYPES)}
             faults.append(Fault(sentence, values, "/column_types", code="unknown-type"))
             continue
-        types[name.strip()] = Wish(kind, form.strip())
+        types[name] = Wish(kind, form.strip())
     if faults:
         raise InputError(faults)
     return Wishes(types, split(settings["mask"]), split(settings["drop"]), settings["account"].strip())
-
-
-def split(text: str) -> list[str]:
-    """Parts with commas or line ends between them; a part that has one itself stands in quotation marks."""
-    rows = csv.reader([line + "\n" for line in text.split("\n")], skipinitialspace=True)
-    return [part.strip() for row in rows for part in row if part.strip()]
