@@ -23,6 +23,7 @@ from aigc.errors import (
     Unavailable,
     WaitTimeout,
 )
+from aigc.recommended import Recommendations, Recommended
 from aigc.records import Curves, Event, LogLine
 from aigc.resources import Artifact, Dataset, Job, Listing, Model, Samples
 from aigc.version import __version__
@@ -53,6 +54,8 @@ __all__ = [
     "NotReachable",
     "Patience",
     "RateLimited",
+    "Recommendations",
+    "Recommended",
     "Samples",
     "Unauthorized",
     "Unavailable",

@@ -49,6 +49,12 @@ _HEADS = {
     "made": "创建于",
     "kind": "类型",
     "holds": "内容",
+    "user": "用户",
+    "rank": "名次",
+    "item": "项目",
+    "title": "标题",
+    "score": "得分",
+    "because": "依据",
     "family": "模型族",
     "figures": "指标",
     "lane": "队列",
@@ -108,11 +114,15 @@ _DATA = {
     "Uploading {name} and checking it": "正在上传并检查 {name}",
     "Note: {words}": "注意:{words}",
     "Name a file, or a starter with --starter; not both.": "请给出一个文件,或用 --starter 给出一个示例数据集,二者选一。",
+    "{count} different": "{count} 种取值",
+    "{count} missing": "缺失 {count} 个",
+    "likely personal data: {kind}": "可能是个人信息：{kind}",
     "A starter is imported as it is, so -p and --kind have no meaning for it.": (
         "示例数据集按原样导入，-p 和 --kind 对它没有意义。"
     ),
     "MovieLens 100K: 100,000 ratings of 1,682 films by 943 people": "MovieLens 100K：943 人对 1,682 部影片的 100,000 条评分",
     "- {words}": "- {words}",
+    "The model does not know: {names}": "模型不认识：{names}",
     "The data belongs to the GroupLens research group of the University of Minnesota.": (
         "数据归明尼苏达大学 GroupLens 研究组所有。"
     ),

@@ -128,7 +128,9 @@ def _download(requirement: str, folder: Path) -> None:
     if done.returncode == 0:
         return
     if "No module named pip" in done.stderr:
-        raise FetchFailed(say("Fetching needs pip, which is not installed here: {command}", command="python -m ensurepip"))
+        raise FetchFailed(
+            say("Fetching needs pip, which is not installed here: {command}", command="python -m ensurepip")
+        )
     sentence = (
         "The package {name} could not be fetched: {reason} See whether the registry that pip is set up for can be "
         "reached (pip config list), or lay the package into a folder and set PIP_FIND_LINKS to it."
@@ -153,6 +155,8 @@ def _checked(package: zipfile.ZipFile, part: Part) -> bytes:
         data = stream.read(MOST_BYTES + 1)
     found = hashlib.sha256(data).hexdigest()
     if found != part.sha256:
-        sentence = "The file {path} is not what it should be: its SHA-256 is {found}, not {wanted}. Nothing was uploaded."
+        sentence = (
+            "The file {path} is not what it should be: its SHA-256 is {found}, not {wanted}. Nothing was uploaded."
+        )
         raise FetchFailed(say(sentence, path=part.path, found=found, wanted=part.sha256))
     return data

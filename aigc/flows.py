@@ -303,6 +303,21 @@ def add_dataset(wire: Wire, file: DatasetFile | str, timeout: float) -> Flow[dic
     else:
         upload = Upload(Path(file.path).expanduser(), file.fields())
         call = Call("POST", "datasets", headers=headers, upload=upload, wait=20)
+    return (yield from _checked(wire, call, timeout))
+
+
+def revise_dataset(wire: Wire, dataset_id: str, params: Mapping[str, Any], timeout: float) -> Flow[dict[str, Any]]:
+    """Have a dataset's uploaded file read again with other settings, as its next version, and wait for its check.
+
+    Raises:
+        InvalidParams: The data cannot be used so; every flaw names its place.
+    """
+    headers = new_key() | {"Prefer": "wait=20"}
+    path, body = f"datasets/{dataset_id}/versions", {"params": plain(params)}
+    return (yield from _checked(wire, Call("POST", path, json=body, headers=headers, wait=20), timeout))
+
+
+def _checked(wire: Wire, call: Call, timeout: float) -> Flow[dict[str, Any]]:
     dataset: dict[str, Any] = yield from wire.json(call)
     if dataset["state"] == "checking" and dataset.get("job"):
         job = yield from wait(wire, dataset["job"], timeout, None)
@@ -322,9 +337,9 @@ def curves(
     return [(int(point["step"]), dict(point["values"])) for point in body["data"]]
 
 
-def generate(wire: Wire, model_id: str, body: Mapping[str, Any]) -> Flow[dict[str, Any]]:
-    """Submit a generation with a model version."""
+def use(wire: Wire, model_id: str, operation: str, body: Mapping[str, Any]) -> Flow[dict[str, Any]]:
+    """Submit a job that uses a model version: ``generate`` or ``recommend``."""
     sent = {name: value for name, value in body.items() if value is not None}
-    path = f"models/{model_id}/generate"
+    path = f"models/{model_id}/{operation}"
     job: dict[str, Any] = yield from wire.json(Call("POST", path, json=sent, headers=new_key()))
     return job

@@ -140,7 +140,13 @@ class Models:
         """Submit a generation with a model version."""
         body = {"params": flows.settings_of(params, settings), "name": name}
         model_id = model if isinstance(model, str) else model.id
-        return Job(self._api.run(flows.generate(self._api.wire, model_id, body)), self._api)
+        return Job(self._api.run(flows.use(self._api.wire, model_id, "generate", body)), self._api)
+
+    def recommend(self, model: Model | str, params: Any = None, /, *, name: str | None = None, **settings: Any) -> Job:
+        """Ask a model version for recommendations; the job's ``recommendations()`` are the lists."""
+        body = {"params": flows.settings_of(params, settings), "name": name}
+        model_id = model if isinstance(model, str) else model.id
+        return Job(self._api.run(flows.use(self._api.wire, model_id, "recommend", body)), self._api)
 
     def delete(self, model_id: str) -> None:
         """Delete a model version, with the job that trained it and its files; no job may use it."""

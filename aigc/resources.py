@@ -9,6 +9,7 @@ from typing import Any, Self, TypeVar, overload
 
 from aigc import downloads, flows, notebook
 from aigc.errors import ApiError, WaitTimeout
+from aigc.recommended import Recommendations, Recommended
 from aigc.records import ArtifactRecord, Curves, DatasetRecord, Event, JobRecord, LogLine, ModelRecord, advanced
 from aigc.speech import speaking
 from aigc.streaming import NO_STREAM_LEFT, Stream
@@ -251,6 +252,11 @@ class Job(JobRecord):
         """Its files, all or those of one role (output, sample, checkpoint)."""
         return self._files(f"jobs/{self.id}/artifacts", {"role": role})
 
+    def recommendations(self, user: str | None = None) -> Recommendations:
+        """What it recommends: at most the first 200 lists, or the list of one user."""
+        path, query = f"jobs/{self.id}/recommendations", {"user": user}
+        return Recommendations(map(Recommended, self._api.run(flows.pages(self._api.wire, path, query, None))))
+
     def metrics(self, names: list[str] | None = None, max_points: int = 1000) -> Curves:
         """The figures it reported, by step."""
         return Curves(self._api.run(flows.curves(self._api.wire, self.id, names, max_points)))
@@ -320,12 +326,21 @@ class Dataset(DatasetRecord):
         self.raw = self._api.json(Call("GET", f"datasets/{self.id}"))
         return self
 
-    def preview(self) -> notebook.Picture:
-        """A picture of some of the data, shown by a notebook."""
+    def preview(self) -> notebook.Picture | notebook.FirstRows:
+        """Some of the data, shown by a notebook: a picture, or of a table the first rows."""
         with tempfile.TemporaryDirectory(prefix="aigc-") as folder:
             file = {"name": "preview", "content": f"/api/v1/datasets/{self.id}/preview"}
             saved = self._api.run(downloads.content(self._api.wire, file, Path(folder) / "preview"))
-            return notebook.Picture(saved.read_bytes())
+            return notebook.look(saved.read_bytes())
+
+    def revise(self, params: Any = None, /, **settings: Any) -> "Dataset":
+        """Have its uploaded file read again with other settings of the import, as its next version.
+
+        Raises:
+            InvalidParams: The data cannot be used so; all flaws are listed.
+        """
+        wished = flows.settings_of(params, settings)
+        return Dataset(self._api.run(flows.revise_dataset(self._api.wire, self.id, wished, 600)), self._api)
 
     def delete(self) -> None:
         """Delete it and its files; no job and no model may use it."""
@@ -342,7 +357,12 @@ class Model(ModelRecord):
     def generate(self, params: Any = None, /, *, name: str | None = None, **settings: Any) -> Job:
         """Submit a generation with this model."""
         body = {"params": flows.settings_of(params, settings), "name": name}
-        return Job(self._api.run(flows.generate(self._api.wire, self.id, body)), self._api)
+        return Job(self._api.run(flows.use(self._api.wire, self.id, "generate", body)), self._api)
+
+    def recommend(self, params: Any = None, /, *, name: str | None = None, **settings: Any) -> Job:
+        """Ask this model for recommendations; the job's :meth:`Job.recommendations` are the lists."""
+        body = {"params": flows.settings_of(params, settings), "name": name}
+        return Job(self._api.run(flows.use(self._api.wire, self.id, "recommend", body)), self._api)
 
     def download(self, folder: str | os.PathLike[str] = ".") -> list[Path]:
         """Save its files (weights, configuration) into a folder."""

@@ -15,13 +15,13 @@ from aigc_models.data.starters import STARTERS
 from jobs import results
 from jobs.artifacts import NewFile, in_words, media_type
 from jobs.engine import Engine
-from jobs.errors import BlobMissing, EmptyFile, FileTooLarge, NotFound
+from jobs.errors import BlobMissing, EmptyFile, FileTooLarge, NotFound, SourceDeleted
 from jobs.idempotency import fingerprint, recall, remember
 from jobs.ids import new_id
 from jobs.naming import file_name, plain, slug
 from jobs.principal import Principal
 from jobs.submit import Draft, announce, insert_job, validate
-from jobs.tables import FINAL, Dataset, Job
+from jobs.tables import FINAL, Artifact, Dataset, Job
 
 LONGEST_LICENCE = 255
 PUTS = 5  # the collector removes bytes that nothing names, and may do so just before these are named
@@ -87,6 +87,32 @@ def receive_starter(engine: Engine, principal: Principal, starter_name: str) -> 
     with engine.db.read() as session:
         found = _same(session, principal, slug(starter.name), file.sha256)
     return found or _keep(engine, principal, upload, validate(KINDS[starter.kind].task, starter.params), file)
+
+
+def revise(engine: Engine, principal: Principal, dataset_id: str, changes: Mapping[str, Any]) -> tuple[Dataset, Job]:
+    """Queue another import of a dataset's uploaded file, as its next version; settings not given stay as they were.
+
+    Raises:
+        NotFound: The caller has no such dataset.
+        SourceDeleted: Its uploaded file was deleted.
+        InvalidParams: With one fault for each wrong setting of the import.
+    """
+    with engine.db.read() as session:
+        mine = select(Dataset).where(Dataset.id == dataset_id, Dataset.tenant_id == principal.tenant_id)
+        row = session.scalar(mine)
+        if row is None:
+            raise NotFound(kind="dataset", id=dataset_id)
+        source = select(Artifact).where(Artifact.job_id == row.job_id, Artifact.role == "upload")
+        file, job = session.scalar(source), session.get_one(Job, row.job_id)
+    if file is None:
+        raise SourceDeleted(name=row.name)
+    params = validate(KINDS[row.kind].task, {**job.params, **changes})
+    upload = Upload(Path(), file.name, row.name, row.kind, row.licence, row.notes)
+    try:
+        made = _queue(engine, principal, upload, params, NewFile(file.name, file.sha256, file.size, file.media_type))
+    except BlobMissing:  # deleted while we looked
+        raise SourceDeleted(name=row.name) from None
+    return made
 
 
 def _put(engine: Engine, path: Path, filename: str) -> NewFile:

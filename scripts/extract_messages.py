@@ -25,10 +25,23 @@ from babel.messages.pofile import read_po, write_po  # noqa: E402
 from aigc_models import registry  # noqa: E402
 from aigc_models.data import kinds, uploads  # noqa: E402
 from aigc_models.data.starters import STARTERS  # noqa: E402
+from aigc_models.metrics.table_figures import TABLE_METRICS  # noqa: E402
 from jobs import states as labels  # noqa: E402
 from jobs.errors import AigcError  # noqa: E402
 from web import failures, openapi  # noqa: E402
-from web.pages import api_docs, dataset_report, datasets, help_pages, home, names, problem_texts, states, tokens  # noqa: E402
+from web.pages import (  # noqa: E402
+    api_docs,
+    augmentation,
+    dataset_report,
+    datasets,
+    help_pages,
+    home,
+    names,
+    problem_texts,
+    states,
+    table_quality,
+    tokens,
+)
 from web.pages.webhook import STATES as DELIVERY_STATES  # noqa: E402
 
 TRANSLATIONS = ROOT / "web" / "translations"
@@ -64,6 +77,7 @@ SILENT = (  # what operators read in a terminal or a log, and what is collected 
     "runner.py",
     "tasks.py",
 )
+TELLING = ("table_sentences.py",)  # pages' modules that choose among sentences before they say one
 Message = str | tuple[str, ...]
 
 
@@ -93,6 +107,8 @@ def _pages() -> Iterator[Message]:
     yield from states.HINTS.values()
     yield labels.NO_WORKER  # ends with a command, so it does not read like a sentence
     for table in (names.OPERATIONS, names.VERBS, names.PHASES, names.CURVES, names.OUTCOMES, DELIVERY_STATES):
+        yield from table.values()
+    for table in (table_quality.TYPES, table_quality.MEASURES, table_quality.COMPARED, augmentation.SIDES):
         yield from table.values()
     yield from (text for pair in names.PRESETS.values() for text in pair)
     for use in home.USES:
@@ -134,6 +150,8 @@ def _tasks() -> Iterator[Message]:
         yield from (family.title, family.summary)
         for info in family.metrics.values():
             yield from (info.title, info.description)
+    for info in TABLE_METRICS.values():
+        yield from (info.title, info.description)
     for params in registry.tasks().values():
         yield (params.__doc__ or "").strip().partition("\n")[0]
         for own in params.model_json_schema()["properties"].values():
@@ -166,7 +184,8 @@ def _sentences() -> Iterator[Message]:
     """Constants that read like sentences, where faults and hints are made; docstrings are none of them."""
     for package in SPEAKING:
         for path in sorted((ROOT / package).rglob("*.py")):
-            if path.name in SILENT or (package == "web" and "pages" in path.parts):
+            page = package == "web" and "pages" in path.parts
+            if path.name in SILENT or (page and path.name not in TELLING):
                 continue
             tree = ast.parse(path.read_text(encoding="utf-8"))
             skipped = {id(node) for node in _docstrings(tree)} | {id(node) for node in _declared(tree)}

@@ -12,14 +12,14 @@ from aigc.cli.session import EXIT_ERROR, EXIT_INTERRUPTED, Session, complain, re
 _FIELD_LIST = re.compile(r"[a-z_]+(\.[a-z_0-9]+)*(,[a-z_]+(\.[a-z_0-9]+)*)*")
 FIELDS = frozenset(
     {
-        "adjustments", "aliases", "artifacts", "at", "attempt", "attempts", "card", "code", "created_at", "data",
-        "dataset",
-        "description", "detail", "differs", "error", "expires_at", "family", "field", "fields", "files",
-        "finished_at", "fix", "hint", "http_status", "id", "job", "kind", "lane", "level", "licence",
-        "links", "makes", "media_type", "message", "metrics", "model", "name", "next_at", "notes", "object",
-        "operation", "params", "path", "presets", "progress", "queue", "report", "retried_from", "role",
-        "schema", "seed", "seq", "sha256", "size", "snapshot", "source", "started_at", "state", "step",
-        "summary", "tags", "task", "time_limit", "title", "values", "version", "webhook", "well", "what", "worker",
+        "adjustments", "aliases", "artifacts", "at", "attempt", "attempts", "because", "card", "code", "created_at",
+        "data", "dataset", "description", "detail", "differs", "error", "expires_at", "family", "field", "fields",
+        "files", "finished_at", "fix", "hint", "history", "http_status", "id", "item", "items", "job", "kind", "lane",
+        "level", "licence", "links", "makes", "media_type", "message", "metrics", "model", "name", "next_at", "notes",
+        "object", "operation", "params", "path", "presets", "progress", "queue", "report", "retried_from", "role",
+        "schema", "seed", "seq", "sha256", "size", "snapshot", "source", "started_at", "state", "step", "summary",
+        "tags", "task", "time_limit", "title", "unknown", "user", "values", "version", "webhook", "well", "what",
+        "worker",
     }
 )  # fmt: skip
 

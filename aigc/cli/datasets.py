@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+from collections.abc import Mapping
 import sys
 import tempfile
 from pathlib import Path
@@ -125,6 +126,16 @@ def check(data: str, kind: str, pairs: tuple[str, ...]) -> int:
 
 
 @datasets.command()
+@click.argument("dataset_id", metavar="ID", shell_complete=completing.datasets)
+@click.option("-p", "pairs", metavar="KEY=VALUE", multiple=True, required=True, help="One setting of the import.")
+def revise(dataset_id: str, pairs: tuple[str, ...]) -> None:
+    """Read the uploaded file of a dataset again with other settings, as its next version."""
+    chosen = {key: _value(text) for key, text in settings.split(pairs)}
+    made = naming.dataset(session().client, dataset_id).revise(chosen)
+    session().show(made.raw, made.id)
+
+
+@datasets.command()
 @click.argument("dataset_ids", metavar="ID...", nargs=-1, required=True, shell_complete=completing.datasets)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 def delete(dataset_ids: tuple[str, ...], yes: bool) -> int:
@@ -141,11 +152,25 @@ def delete(dataset_ids: tuple[str, ...], yes: bool) -> int:
 def describe(item: Dataset) -> list[str]:
     """A dataset and what its check found, as lines."""
     facts = {name: value for name, value in item.report.items() if not isinstance(value, dict)}
-    return [f"{item.name} v{item.version}  {item.id}", f"{item.kind}, {say(item.state)}", *watching.figures(facts)]
+    columns = facts.pop("columns", []) if item.kind == "table" else []
+    head = [f"{item.name} v{item.version}  {item.id}", f"{item.kind}, {say(item.state)}"]
+    return [*head, *watching.figures(facts), *map(_column, columns)]
+
+
+def _column(one: Mapping[str, Any]) -> str:
+    """A column of a table on one line."""
+    told = [one["type"], say("{count} different", count=one.get("distinct", 0))]
+    if one.get("missing_count"):
+        told.append(say("{count} missing", count=one["missing_count"]))
+    if one.get("personal"):
+        told.append(say("likely personal data: {kind}", kind=one["personal"]))
+    return f"  {one['name']}: {', '.join(told)}"
 
 
 def size(item: Dataset) -> str:
     """How much a dataset holds."""
+    if "events" in item.report:
+        return f"{item.report['events']}"
     train, test = item.report.get("train"), item.report.get("test")
     return f"{train} + {test}" if train is not None else ""
 

@@ -99,9 +99,7 @@ def by_content(sample: Sequence[Sequence[str]]) -> dict[Role, int]:
         if place is not None and len(left) > len(REQUIRED):
             found[role] = place  # type: ignore[index]  # the two names above are roles
             left.remove(place)
-    for role, place in zip(REQUIRED, left, strict=False):
-        found[role] = place
-    return found
+    return found | dict(zip(REQUIRED, left, strict=False))
 
 
 def shown(columns: Sequence[str], place: int) -> str:

@@ -39,6 +39,8 @@ def report(read: Read, source: EventFile) -> dict[str, Any]:
         "time_unit": read.times.unit if read.times else "",
         "first_time": moment(read, float(np.nanmin(data.times))) if read.times else "",
         "last_time": moment(read, float(np.nanmax(data.times))) if read.times else "",
+        "encoding": source.encoding,
+        "delimiter": source.delimiter,
         "rated": int(np.isfinite(data.ratings).sum()),
         "repeats": read.repeats,
         "left_out": {

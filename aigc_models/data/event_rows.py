@@ -46,13 +46,32 @@ class EventFile:
 
     Attributes:
         columns: The headers; empty strings where the file has none.
-        cells: The cells of each column, in the order of ``columns``.
+        cells: The cells of columns by their place among ``columns``; only those that are used.
+        name: What the file is called.
         first_row: Number of the first row of cells as a person counts, a header being row 1.
+        skipped: Numbers of rows that are not among the cells, in order.
+        unreadable: Rows left out because they have too few or too many cells.
+        encoding: How its letters are written; empty where that has no meaning.
+        delimiter: What stands between its cells; empty where that has no meaning.
     """
 
     columns: Sequence[str]
-    cells: Sequence["pd.Series[str]"]
-    first_row: int
+    cells: Mapping[int, "pd.Series[str]"]
+    name: str = ""
+    first_row: int = 2
+    skipped: Sequence[int] = ()
+    unreadable: int = 0
+    encoding: str = ""
+    delimiter: str = ""
+
+    def number(self, index: int) -> int:
+        """The number that a spreadsheet gives a row, by its index among the cells."""
+        gaps = np.asarray(self.skipped, np.int64) - np.arange(len(self.skipped))
+        return index + self.first_row + int(np.searchsorted(gaps, index + self.first_row, side="right"))
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        return len(next(iter(self.cells.values())))
 
 
 @dataclass(slots=True)
@@ -102,7 +121,7 @@ class _Faults:
         self.broken |= rows
         name, cells = shown(self.source.columns, place), self.source.cells[place]
         for row in np.flatnonzero(rows)[: KEPT_FAULTS - len(self.kept)].tolist():
-            number, value = row + self.source.first_row, str(cells.iloc[row])[:80]
+            number, value = self.source.number(row), str(cells.iloc[row])[:80]
             values = {"row": number, "column": name, "value": value}
             self.kept.append(Fault(message, values, where=values, code=code))
 
@@ -135,13 +154,13 @@ def read_events(source: EventFile, roles: Mapping[Role, int], rules: Rules, titl
         InputError: Cells are faulty, each named by row, column and value, or too few events are left.
     """
     columns = {role: source.cells[place] for role, place in roles.items()}
-    faults = _Faults(source, np.zeros(len(source.cells[0]), np.bool_))
+    faults = _Faults(source, np.zeros(len(source), np.bool_))
     _check_names(source, roles, faults)
     times = _times(columns.get("time"), roles, faults)
     ratings = _ratings(columns.get("rating"), roles, faults)
     if not rules.skip_broken:
         faults.refuse()
-    left = Left(broken=int(faults.broken.sum()))
+    left = Left(broken=int(faults.broken.sum()) + source.unreadable)
     frame = pd.DataFrame(
         {
             "user": columns["user"],
@@ -218,7 +237,8 @@ def _ordered(frame: pd.DataFrame, rules: Rules, titles: Mapping[str, str]) -> tu
     items, item_names = pd.factorize(frame["item"])
     times = frame["time"].to_numpy(np.float64)
     order = np.lexsort((np.where(np.isnan(times), 0.0, times), users))  # stable: equal times keep the file's order
-    named = dict(frame.loc[frame["title"] != "", ["item", "title"]].drop_duplicates("item").itertuples(index=False))
+    own = frame.loc[frame["title"] != "", ["item", "title"]].drop_duplicates("item")
+    named = dict(zip(own["item"].tolist(), own["title"].tolist(), strict=True))
     known = {**named, **titles}
     names = [hashed(name) for name in user_names] if rules.hash_users else [str(name) for name in user_names]
     data = Interactions(

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 # How large a number since 1970 must be to count milliseconds, microseconds or nanoseconds: seconds reach 1e11 in the
 # year 5138, and milliseconds had passed it by 1973.
-_SCALES = ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3))
+_SCALES = ((1e17, 1e9, "nanoseconds"), (1e14, 1e6, "microseconds"), (1e11, 1e3, "milliseconds"))
 _SMALL = 1e8  # as seconds, before March 1973: rather a count of days or clicks
 _SAMPLE = 2000
 # Day first stands before month first: more of the world writes so; where both fit, the report says what was taken.
@@ -58,10 +58,10 @@ def _from_numbers(cells: "pd.Series[str]", numbers: "pd.Series[float]") -> Times
     values = numbers.to_numpy(copy=True)
     values[np.isinf(values)] = np.nan
     middle = float(np.nanmedian(np.abs(values))) if np.isfinite(values).any() else 0.0
-    for least, factor in _SCALES:
+    for least, factor, unit in _SCALES:
         if middle >= least:
-            return Times(values / factor, {1e3: "milliseconds", 1e6: "microseconds", 1e9: "nanoseconds"}[factor])
-    return Times(values, "numbers" if middle < _SMALL else "seconds")
+            return Times((values / factor).astype(np.float64), unit)
+    return Times(values.astype(np.float64), "numbers" if middle < _SMALL else "seconds")
 
 
 def _from_dates(cells: "pd.Series[str]") -> Times:

@@ -18,7 +18,7 @@ import zipfile
 from bisect import bisect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from math import log
 from pathlib import Path
 from random import Random
@@ -116,7 +116,7 @@ class _Shop:
         self.items = [item for shelf in self.shelves for item in shelf]
         ranks = sorted(self.items, key=lambda _: random.random())
         self.weights = {item: (rank + 1) ** -RANK_POWER for rank, item in enumerate(ranks)}
-        self.follows = {item: after for shelf in self.shelves for item, after in zip(shelf, shelf[1:], strict=False)}
+        self.follows = {item: after for shelf in self.shelves for item, after in pairwise(shelf)}
 
     def draw(self, items: Sequence[str]) -> str:
         """An item by popularity."""

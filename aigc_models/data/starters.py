@@ -47,4 +47,44 @@ _FASHION = Starter(
     ),
 )
 
-STARTERS: Mapping[str, Starter] = MappingProxyType({_FASHION.name: _FASHION})
+_CREDIT = Starter(
+    name="credit",
+    title="Credit data, 4,454 loans",
+    kind="table",
+    path=_FILES / "credit_data.csv.gz",
+    filename="credit_data.csv.gz",
+    licence="MIT",
+    notes=(
+        "4,454 loans with the status they ended in and 13 columns on the customer, of mixed types and with missing "
+        "cells. Copyright 2019 Max Kuhn, RStudio, https://cran.r-project.org/package=modeldata."
+    ),
+    params=MappingProxyType({"drop": "rownames"}),
+)
+_CDNOW = Starter(
+    name="cdnow",
+    title="CDNOW, 69,659 purchases over time",
+    kind="table",
+    path=_FILES / "cdnow_master.txt.gz",
+    filename="cdnow_master.txt.gz",
+    licence="MIT",
+    notes=(
+        "69,659 purchases of 23,570 customers of a shop for compact discs, with day, number and price; rows of one "
+        "customer stay together. As distributed with Lifetimes, Copyright 2015 Cameron Davidson-Pilon, "
+        "https://github.com/CamDavidsonPilon/lifetimes."
+    ),
+    params=MappingProxyType({"account": "customer_id"}),
+)
+_SHOP = Starter(
+    name="synthetic-shop",
+    title="A made-up shop: 18,477 purchases by 1,200 customers (synthetic)",
+    kind="interactions",
+    path=_FILES / "synthetic_shop.zip",
+    filename="synthetic_shop.zip",
+    licence="Apache-2.0",
+    notes=(
+        "Synthetic: no person and no purchase in it is real. 144 articles in 12 topics; customers keep to a few topics "
+        "and often buy the article that follows the last one. Made by aigc_models/data/planted_interactions.py."
+    ),
+)
+
+STARTERS: Mapping[str, Starter] = MappingProxyType({one.name: one for one in (_FASHION, _CREDIT, _CDNOW, _SHOP)})

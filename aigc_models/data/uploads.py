@@ -171,6 +171,9 @@ def _check_archive(path: Path, filename: str, wanted: str, *, is_table: bool) ->
         raise _refuse("dataset-empty", "The archive {file} holds no files. Put images into it.", filename)
     if tables and (is_table or (not useful and len(tables) > 1)):
         return "tables"
+    if is_table:
+        sentence = "The archive {file} holds no table. Upload {wanted}."
+        raise _refuse("no-tables", sentence, filename, wanted=wanted)
     if not useful:
         raise _nothing_useful(filename, office, next(iter(tables), ""), wanted)
     return "pictures"

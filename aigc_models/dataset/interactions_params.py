@@ -1,8 +1,9 @@
 """What can be set when an upload becomes a dataset of interactions."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from aigc_models.base import Lane, Makes, Params, setting
+from aigc_models.dataset.table_params import Delimiter
 
 _COLUMN = "by its header or its number from 1"
 
@@ -64,6 +65,26 @@ class DatasetImportInteractions(Params):
         title="Hash users",
         description="Whether users are stored under a hash of their name, so that e-mail addresses and names of people "
         "stay out of the dataset and of all results.",
+    )
+    header: Literal["auto", "yes", "no"] = setting(
+        "auto",
+        title="Header",
+        description="Whether the first line holds the names of the columns; auto takes it for data where it has "
+        "numbers or dates.",
+        advanced=True,
+    )
+    delimiter: Delimiter = setting(
+        "auto",
+        title="Delimiter",
+        description="What stands between two cells; auto finds out.",
+        advanced=True,
+    )
+    encoding: str = setting(
+        "auto",
+        title="Encoding",
+        description="How letters are written in the file, such as utf-8, gb18030 or latin-1; auto finds out.",
+        max_length=40,
+        advanced=True,
     )
     drop_repeats: bool = setting(
         True,

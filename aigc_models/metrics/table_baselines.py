@@ -41,7 +41,7 @@ class Marginal:
 
     def cells(self, scores: Numbers) -> Cells:
         """The cells that normal scores (N,) stand for: the inverse of the distribution function."""
-        return self.values[np.minimum(np.searchsorted(self.upto, ndtr(scores)), len(self.values) - 1)]
+        return np.asarray(self.values[np.minimum(np.searchsorted(self.upto, ndtr(scores)), len(self.values) - 1)])
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold
 
 from aigc_models.data.tables import Table
-from aigc_models.metrics.table_features import Encoder, boosted_classifier
+from aigc_models.metrics.table_features import Boosted, Encoder
 from aigc_models.metrics.table_rows import Numbers, sample, seeded
 
 FOLDS, FEWEST, MOST = 3, 30, 3_000
@@ -62,7 +62,7 @@ def detect(real: Table, other: Table, seed: int) -> Detection | None:
     folds = list(StratifiedKFold(FOLDS, shuffle=True, random_state=seed).split(truth, truth))
     trees = np.concatenate([encoder.for_trees(side) for side in sides])
     lines = np.concatenate([encoder.for_lines(side) for side in sides])
-    boosting = _area(boosted_classifier(encoder, seed), trees, truth, folds)
+    boosting = _area(Boosted("categories", encoder, seed), trees, truth, folds)
     logistic = _area(LogisticRegression(max_iter=200), lines, truth, folds)
     auc = max(boosting, logistic, 0.5)
     return Detection(auc, interval(auc, count, count), boosting, logistic, count)

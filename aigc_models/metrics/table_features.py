@@ -1,8 +1,7 @@
 """Tables as matrices that classifiers learn from: one recipe for trees, one for linear models."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +12,7 @@ from aigc_models.metrics.table_rows import Numbers, is_missing
 
 # Categories that trees tell apart in one column, and linear models; the rarer ones share a number.
 TREE_CATEGORIES, LINEAR_CATEGORIES = 250, 30
+_LEAVES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +89,37 @@ def _centre(column: Column, values: Cells) -> tuple[float, float]:
     return float(present.mean()), float(present.std()) or 1.0
 
 
-def boosted_classifier(encoder: Encoder, seed: int) -> Any:
-    """The one recipe of gradient boosting for categories that every figure uses."""
-    return HistGradientBoostingClassifier(**_recipe(encoder.categorical, seed))
+class Boosted:
+    """The one recipe of gradient boosting that every figure uses, for categories or for numbers."""
 
+    def __init__(self, kind: Literal["categories", "numbers"], encoder: Encoder, seed: int) -> None:
+        self._kind = HistGradientBoostingClassifier if kind == "categories" else HistGradientBoostingRegressor
+        self._categorical, self._seed = np.array(encoder.categorical, np.bool_), seed
+        self._used: NDArray[np.bool_] = np.empty(0, np.bool_)
+        self._model: Any = None
 
-def boosted_regressor(encoder: Encoder, seed: int) -> Any:
-    """The same for numbers."""
-    return HistGradientBoostingRegressor(**_recipe(encoder.categorical, seed))
+    def fit(self, features: Numbers, truth: Cells) -> "Boosted":
+        """Learn from :meth:`Encoder.for_trees`, leaving out columns without any value. Shape: (N, D) and (N,)."""
+        self._used = np.asarray(~np.isnan(features).all(0))
+        marked = self._categorical[self._used]
+        self._model = self._kind(
+            max_iter=100,
+            early_stopping=False,
+            # So that small tables teach something, and the same rows once more teach the same.
+            min_samples_leaf=int(np.clip(len(features) // _LEAVES, 2, 20)),
+            categorical_features=marked if marked.any() else None,
+            random_state=self._seed,
+        )
+        self._model.fit(self._shown(features), truth)
+        return self
 
+    def predict_proba(self, features: Numbers) -> Numbers:
+        """How likely each class is. Shape: (N, D) to (N, K)."""
+        return np.asarray(self._model.predict_proba(self._shown(features)))
 
-def _recipe(categorical: Sequence[bool], seed: int) -> dict[str, Any]:
-    marked = list(categorical) if any(categorical) else None
-    return {"max_iter": 100, "early_stopping": False, "categorical_features": marked, "random_state": seed}
+    def predict(self, features: Numbers) -> Numbers:
+        """What is most likely. Shape: (N, D) to (N,)."""
+        return np.asarray(self._model.predict(self._shown(features)))
+
+    def _shown(self, features: Numbers) -> Numbers:
+        return features[:, self._used] if self._used.any() else np.zeros((len(features), 1))

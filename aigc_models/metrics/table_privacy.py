@@ -130,7 +130,7 @@ def _apart(a: Cells, b: Cells, scale: float) -> NDArray[np.float32]:
     centre = 0.0 if gaps_b.all() else float(np.nanmean(b))  # float32 has no digits left for seconds since 1970
     first = np.where(gaps_a, 0, (a - centre) / scale).astype(np.float32)
     second = np.where(gaps_b, 0, (b - centre) / scale).astype(np.float32)
-    found = np.minimum(np.abs(first - second), np.float32(1))
+    found: NDArray[np.float32] = np.minimum(np.abs(first - second), np.float32(1))
     if gaps_a.any() or gaps_b.any():
         found = np.where(gaps_a | gaps_b, (gaps_a != gaps_b).astype(np.float32), found)
     return found

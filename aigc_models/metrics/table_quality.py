@@ -83,7 +83,7 @@ def measure(
     work = _prepare(tables, seed, report)
     columns, pairs = _columns(work), _pairs(work)
     detection, utility = _detection(work), _utility(work, target)
-    privacy = table_privacy.look(*tables, seed)
+    privacy = table_privacy.look(tables[0], tables[1], tables[2], seed)
     work.step()
     metrics = _metrics(columns, pairs, detection, utility, privacy)
     details = {

@@ -2,18 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from sklearn.metrics import accuracy_score, f1_score, mean_absolute_error, r2_score, roc_auc_score
 
 from aigc_models.base import Fault, InputError
 from aigc_models.data.tables import CODED, WRITTEN, Cells, Table
-from aigc_models.metrics.table_features import Encoder, boosted_classifier, boosted_regressor
+from aigc_models.metrics.table_features import Boosted, Encoder
 from aigc_models.metrics.table_rows import Numbers, is_missing, sample, seeded
 
 MOST_TAUGHT = MOST_TESTED = 50_000
 _FEWEST = 2
+
+TargetKind = Literal["categories", "numbers"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class Task:
     """
 
     target: str
-    kind: Literal["categories", "numbers"]
+    kind: TargetKind
     test: Table
     encoder: Encoder
     positive: int | None
@@ -47,8 +49,11 @@ def check_target(train: Table, target: str) -> None:
         raise InputError(Fault(sentence, {"column": target, "columns": ", ".join(known)}, "/target", code="no-target"))
     column = known[target]
     if column.type in WRITTEN:
-        sentence = "The column {column} holds {type}, which cannot be predicted. Choose one with categories or numbers."
-        raise InputError(Fault(sentence, {"column": target, "type": column.type}, "/target", code="no-target"))
+        sentence = (
+            "The column {column} holds identifiers or free text, which cannot be predicted. Choose one with categories "
+            "or numbers."
+        )
+        raise InputError(Fault(sentence, {"column": target}, "/target", code="no-target"))
     if len(np.unique(_known(train, target).cells[target])) < _FEWEST:
         sentence = "The column {column} has one value in all training rows, so there is nothing to predict."
         raise InputError(Fault(sentence, {"column": target}, "/target", code="one-class-target"))
@@ -67,59 +72,72 @@ def make_task(train: Table, test: Table, target: str, seed: int) -> Task:
 
 
 def learn_and_test(task: Task, rows: Table, seed: int) -> Mapping[str, float]:
-    """Figures on the held-out rows of one fixed recipe taught with these rows; none where nothing can be judged.
+    """Figures on the held-out rows of one fixed recipe taught with these rows; none where nothing can be judged."""
+    said = predict(task, rows, seed)
+    return {} if said is None else judge(task, said)
 
-    ``auc``, ``f1`` and ``accuracy`` for categories, ``r2`` and ``mae`` for numbers. Rows that teach one value only
-    give a model that always says it.
+
+def predict(task: Task, rows: Table, seed: int) -> Numbers | None:
+    """What a model taught with these rows says of the held-out ones; None where there is nothing to learn or to judge.
+
+    Shape: chances (N, K) of the codes from 0 for categories, (N,) for numbers. Rows that teach one value only give a
+    model that always says it.
     """
     taught = sample(_known(rows, task.target), MOST_TAUGHT, seeded(seed, "utility"))
     if not len(taught) or not len(task.test):
-        return {}
-    return _categories(task, taught, seed) if task.kind == "categories" else _numbers(task, taught, seed)
+        return None
+    lesson, features = taught.cells[task.target], task.encoder.for_trees(task.test)
+    if task.kind == "numbers":
+        return Boosted("numbers", task.encoder, seed).fit(task.encoder.for_trees(taught), lesson).predict(features)
+    seen = np.unique(lesson)
+    chances = np.zeros((len(task.test), int(max(lesson.max(), task.test.cells[task.target].max())) + 1))
+    if len(seen) == 1:
+        chances[:, seen[0]] = 1.0
+    else:
+        model = Boosted("categories", task.encoder, seed).fit(task.encoder.for_trees(taught), lesson)
+        chances[:, seen] = model.predict_proba(features)
+    return chances
+
+
+def judge(task: Task, said: Numbers) -> Mapping[str, float]:
+    """Figures of what was said: ``auc``, ``f1`` and ``accuracy`` of categories, ``r2`` and ``mae`` of numbers.
+
+    ``auc`` and ``r2`` are left out where the held-out rows have one value only.
+    """
+    truth = task.test.cells[task.target]
+    main = main_score(task.kind, truth, said)
+    if task.kind == "numbers":
+        figures = {"mae": float(mean_absolute_error(truth, said))}
+        return figures if main is None else {"r2": main, **figures}
+    named = said.argmax(1)
+    f1 = (
+        f1_score(truth == task.positive, named == task.positive, zero_division=0.0)
+        if task.positive is not None
+        else f1_score(truth, named, average="macro", labels=np.unique(truth), zero_division=0.0)
+    )
+    figures = {"f1": float(f1), "accuracy": float(accuracy_score(truth, named))}
+    return figures if main is None else {"auc": main, **figures}
+
+
+def main_score(kind: TargetKind, truth: Cells, said: Numbers) -> float | None:
+    """The one figure that counts most: the area under the ROC curve, or R²; None where the truth has one value."""
+    if kind == "categories":
+        return area(truth, said)
+    return float(r2_score(truth, said)) if len(truth) > 1 and np.ptp(truth) > 0 else None
+
+
+def area(truth: Cells, chances: Numbers) -> float | None:
+    """Area under the ROC curve, of each class against the others and then the mean; None with one class.
+
+    Shape: truth (N,) codes, chances (N, K).
+    """
+    counts = np.bincount(truth, minlength=chances.shape[1])
+    classes = np.flatnonzero((counts > 0) & (counts < len(truth))).tolist()
+    if chances.shape[1] == 2:
+        classes = classes[:1]  # the other one's area is the same
+    areas = [roc_auc_score(truth == one, chances[:, one]) for one in classes]
+    return float(np.mean(areas)) if areas else None
 
 
 def _known(table: Table, target: str) -> Table:
     return table.take(~is_missing(table.column(target), table.cells[target]))
-
-
-def _categories(task: Task, taught: Table, seed: int) -> Mapping[str, float]:
-    truth, lesson = task.test.cells[task.target], taught.cells[task.target]
-    classes = np.unique(np.concatenate([truth, lesson]))
-    chances = np.zeros((len(truth), len(classes)))
-    seen = np.unique(lesson)
-    if len(seen) == 1:
-        chances[:, np.searchsorted(classes, seen[0])] = 1.0
-    else:
-        model: Any = boosted_classifier(task.encoder, seed)
-        model.fit(task.encoder.for_trees(taught), lesson)
-        chances[:, np.searchsorted(classes, seen)] = model.predict_proba(task.encoder.for_trees(task.test))
-    said = classes[chances.argmax(1)]
-    f1 = (
-        f1_score(truth == task.positive, said == task.positive, zero_division=0.0)
-        if task.positive is not None
-        else f1_score(truth, said, average="macro", labels=np.unique(truth), zero_division=0.0)
-    )
-    figures = {"f1": float(f1), "accuracy": float(accuracy_score(truth, said))}
-    auc = area(truth, chances, classes)
-    return figures if auc is None else {"auc": auc, **figures}
-
-
-def area(truth: Cells, chances: Numbers, classes: Cells) -> float | None:
-    """Area under the ROC curve, of each class against the others and then the mean; None with one class.
-
-    Shape: truth (N,), chances (N, K) of the K classes.
-    """
-    areas = [
-        roc_auc_score(truth == name, chances[:, place])
-        for place, name in enumerate(classes)
-        if 0 < np.count_nonzero(truth == name) < len(truth)
-    ]
-    return float(np.mean(areas)) if areas else None
-
-
-def _numbers(task: Task, taught: Table, seed: int) -> Mapping[str, float]:
-    model: Any = boosted_regressor(task.encoder, seed)
-    model.fit(task.encoder.for_trees(taught), taught.cells[task.target])
-    said, truth = model.predict(task.encoder.for_trees(task.test)), task.test.cells[task.target]
-    figures = {"mae": float(mean_absolute_error(truth, said))}
-    return {"r2": float(r2_score(truth, said)), **figures} if np.ptp(truth) > 0 else figures

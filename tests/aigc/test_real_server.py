@@ -194,7 +194,7 @@ def test_an_upload_is_checked_and_then_shown(server: aigc.Client, worker: Acting
     checking.join()
     assert (made.state, made.name, made.raw["licence"]) == ("ready", "shirts", "MIT")
     assert made.report["train"] == 4
-    assert bytes(made.preview()) == PNG
+    assert made.preview() == PNG
 
 
 def check_soon(worker: ActingWorker) -> None:

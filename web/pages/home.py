@@ -8,7 +8,8 @@ from flask import Blueprint, abort, redirect, render_template, url_for
 from werkzeug.wrappers import Response
 
 from aigc_models import registry
-from aigc_models.data.starters import STARTERS
+from aigc_models.data import kinds
+from aigc_models.data.starters import STARTERS, Starter
 from jobs.repository import Repository
 from jobs.submit import Submission, submit
 from jobs.tables import FINAL
@@ -72,7 +73,12 @@ def index() -> str:
     """Say what can be made and show the latest jobs."""
     reads = context.repository()
     latest: list[Situation] = [situation(job, reads) for job in reads.jobs(limit=LATEST).items]
-    return render_template("home.html", uses=uses(), latest=latest, times=_times(reads))
+    return render_template("home.html", uses=uses(), latest=latest, times=_times(reads), starters=starters())
+
+
+def starters() -> list[Starter]:
+    """The bundled datasets whose import is installed."""
+    return [one for one in STARTERS.values() if one.kind in kinds.offered()]
 
 
 def _times(reads: Repository) -> Mapping[str, str]:

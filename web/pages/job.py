@@ -11,7 +11,21 @@ from jobs import durations, log_lines
 from jobs.repository import Repository
 from jobs.tables import FINAL, Job, WorkerNode
 from web import context, failures
-from web.pages import amounts, curves, lineage, live, results, snippets, timeline, webhook
+from web.pages import (
+    amounts,
+    curves,
+    lineage,
+    live,
+    names,
+    ranking,
+    recommend,
+    recommendations,
+    result_views,
+    results,
+    snippets,
+    timeline,
+    webhook,
+)
 from web.pages.states import Situation, hint, look, situation
 from web.translate import say
 
@@ -77,6 +91,9 @@ def _view(now: Situation, reads: Repository) -> dict[str, Any]:
         "log_wish": _log_wish(),
         "wrap": "wrap" in request.args,
         "files": files,
+        "ranking": ranking.of(names.family_title(job.family), job.metrics or {}) if job.status == "succeeded" else None,
+        "advice": recommendations.of(files.everything) if job.status == "succeeded" else None,
+        "views": result_views.of(job.id, files.everything) if job.status == "succeeded" else [],
         "samples": results.spread(files.samples),
         "figures": results.figures(job.family, job.metrics or {}) if job.status == "succeeded" else [],
         "settings": results.settings(params_class, job.params),
@@ -89,6 +106,7 @@ def _view(now: Situation, reads: Repository) -> dict[str, Any]:
         "needs": reads.needs(job.id) if job.status == "blocked" else [],
         "can_pause": not now.final and now.state not in ("paused", "pausing", "cancelling", "stalled"),
         "next_task": _next_task(job, params_class),
+        "recommends": f"{job.family}.{recommend.OPERATION}" in registry.tasks(),
         "can_retry": job.status in FINAL and params_class is not None and params_class.makes != "dataset",
         "live_url": "" if now.final else _live_url(job),
         "long": (now.eta or 0) > LONG or (now.starts_in is not None and now.starts_in.low > LONG),

@@ -14,7 +14,7 @@ from jobs.repository import Repository
 from jobs.tables import Artifact, Job, ModelVersion
 from web import cards, context, forms
 from web.auth import audit, scoped
-from web.pages import live, model_library, names, results, snippets
+from web.pages import live, model_library, names, ranking, recommend, recommendations, result_views, results, snippets
 from web.pages.states import Situation, situation
 
 ROWS = 20
@@ -40,6 +40,7 @@ class Made:
     now: Situation
     picture: Artifact | None
     again: str
+    advice: recommendations.Shown | None = None
 
 
 @blueprint.get("/models")
@@ -77,8 +78,11 @@ def show(model_id: str) -> str:
         figures=results.figures(row.family, row.metrics or {}),
         family=registry.families().get(row.family),
         pictures=files.pictures,
+        views=result_views.of(row.job_id, files.everything),
         files=[file for file in files.everything if file.name.startswith("model/")],
         playground=_playground(row, uses, last.now.job.params if last else {}),
+        asked=recommend.offered(row),
+        ranking=ranking.of(names.family_title(row.family), row.metrics or {}),
         uses=[(task, names.operation_title(names.split(task)[1]), names.summary(task)) for task in uses],
         **_gallery(row, recent),
         versions=known,
@@ -167,7 +171,13 @@ def _snippets(row: ModelVersion, uses: list[str], last: Mapping[str, Any]) -> li
 def _recent(reads: Repository, row: ModelVersion) -> list[Made]:
     """What was made with this version lately, with a picture where there is one."""
     used = catalogue.users_of_model(reads.engine, reads.principal, row.id).jobs[:RECENT]
-    return [Made(situation(job, reads), _picture(reads, job.id), _again(row, job)) for job in used]
+    return [Made(situation(job, reads), _picture(reads, job.id), _again(row, job), _advice(reads, job)) for job in used]
+
+
+def _advice(reads: Repository, job: Job) -> recommendations.Shown | None:
+    """The first list a job recommended."""
+    done = job.operation == recommend.OPERATION and job.status == "succeeded"
+    return recommendations.first(reads.artifacts(job.id, role="output")) if done else None
 
 
 def _again(row: ModelVersion, job: Job) -> str:

@@ -16,12 +16,16 @@ OPERATIONS: Mapping[str, str] = {
     "reconstruct": "Reconstruction",
     "interpolate": "Interpolation",
     "traverse": "Traversal",
+    "recommend": "Recommendation",
+    "augment": "Augmentation study",
     "import_images": "Import of images",
+    "import_interactions": "Import of interactions",
 }
 VERBS: Mapping[str, str] = {
     "train": "Start training",
     "generate": "Generate",
     "evaluate": "Start evaluation",
+    "recommend": "Recommend",
 }
 PHASES: Mapping[str, str] = {
     "preparing": "Preparing data",

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from web.pages.data_problems import DATA
 from web.pages.request_texts import REQUESTS
+from web.pages.table_problems import TABLES
 from web.pages.topics import Topic
 
 SETTINGS: Mapping[str, Topic] = {
@@ -213,7 +214,7 @@ SERVER: Mapping[str, Topic] = {
 }
 GROUPS: Sequence[tuple[str, Mapping[str, Topic]]] = (
     ("Settings", SETTINGS),
-    ("Data", DATA),
+    ("Data", {**DATA, **TABLES}),
     ("Jobs", JOBS),
     ("Requests", REQUESTS),
     ("Server", SERVER),

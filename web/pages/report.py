@@ -15,7 +15,7 @@ from aigc_models import registry
 from jobs import durations, log_lines
 from jobs.tables import Artifact, Job
 from web import context
-from web.pages import curves, frame, job, lineage, results, snippets, timeline
+from web.pages import curves, frame, job, lineage, result_views, results, snippets, timeline
 from web.pages.states import hint, look, situation
 
 SHEET = frame.STATIC / "css" / "report.css"
@@ -51,6 +51,8 @@ def show(job_id: str) -> Response:
         failure=job.failure(now),
         figures=results.figures(row.family, row.metrics or {}) if row.status == "succeeded" else [],
         pictures=list(_pictures(files.pictures)),
+        views=result_views.of(row.id, files.everything) if row.status == "succeeded" else [],
+        standalone=True,
         samples=list(_pictures(results.spread(files.samples, MOST_SAMPLES))),
         charts=curves.charts(reads.metrics(row.id, -1, None, POINTS), row.family),
         settings=results.settings(registry.tasks().get(f"{row.family}.{row.operation}"), row.params),

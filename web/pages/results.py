@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from jobs.tables import Artifact
 from web.forms import defaults, in_words, to_text
-from web.pages import amounts
+from web.pages import amounts, ranking
 from web.pages.names import curve_title, metric_info
 from web.translate import say
 
@@ -52,7 +52,8 @@ class Files:
 
 def figures(family: str, metrics: Mapping[str, Any]) -> list[Figure]:
     """The figures a family explains, then those it does not; baselines stand beside what they belong to."""
-    infos = {name: metric_info(family, name) for name in metrics if name not in SPEEDS}
+    compared = ranking.names(metrics)
+    infos = {name: metric_info(family, name) for name in metrics if name not in SPEEDS | compared}
     beside = {name for info in infos.values() if info for name in (info.baseline, info.real) if name}
     explained = [name for name, info in infos.items() if info]
     others = [name for name in infos if name not in explained and name not in beside]

@@ -97,16 +97,18 @@ def model(model_id: str, params: Mapping[str, Any]) -> list[Snippet]:
     ]
 
 
-def dataset() -> list[Snippet]:
-    """Upload a dataset."""
+def dataset(kind: str) -> list[Snippet]:
+    """Upload a dataset, of a kind if one is chosen."""
+    file = "loans.csv" if kind == "table" else "events.csv" if kind == "interactions" else "pictures.zip"
+    form, keyword, option = (f" -F kind={kind}", f', kind="{kind}"', f" --kind {kind}") if kind else ("", "", "")
     return [
-        Snippet("curl", "curl", f"curl {server()}{PREFIX}/datasets \\\n{_token()}  -F file=@pictures.zip"),
+        Snippet("curl", "curl", f"curl {server()}{PREFIX}/datasets \\\n{_token()}  -F file=@{file}{form}"),
         Snippet(
             "python",
             "Python",
-            f'import aigc\n\nclient = aigc.Client("{server()}")\ndataset = client.datasets.upload("pictures.zip")',
+            f'import aigc\n\nclient = aigc.Client("{server()}")\ndataset = client.datasets.upload("{file}"{keyword})',
         ),
-        Snippet("cli", "CLI", "aigc datasets add pictures.zip"),
+        Snippet("cli", "CLI", f"aigc datasets add {file}{option}"),
     ]
 
 
