@@ -18,7 +18,6 @@ from aigc_models.tables.lesson import Material
 
 LONGEST = 64  # rows of an account that are learnt
 _TEST_SHARE, _FEWEST = 5, 10
-_START, _GAP = " (first)", " (gap)"
 
 Starts = NDArray[np.int64]
 
@@ -31,6 +30,7 @@ class Accounts:
         columns: Those of the tables it makes.
         account, time: Headers.
         lengths: Share of accounts with one row, two, and so on.
+        latest: The highest time seen.
         largest: The highest account number seen, where they are numbers.
         ids: The pattern of the others.
     """
@@ -39,6 +39,7 @@ class Accounts:
     account: str
     time: str
     lengths: tuple[float, ...]
+    latest: float
     largest: float
     ids: IdentifierCodec | None
 
@@ -52,7 +53,18 @@ class Accounts:
         ids = IdentifierCodec.read(stored["ids"]) if stored["ids"] else None
         columns = tuple(Column.read(column) for column in stored["columns"])
         lengths = tuple(stored["lengths"])
-        return cls(columns, stored["account"], stored["time"], lengths, stored["largest"], ids)
+        numbers = (stored["latest"], stored["largest"])
+        return cls(columns, stored["account"], stored["time"], lengths, *numbers, ids)
+
+    @property
+    def first(self) -> str:
+        """Header of the time of an account's first row."""
+        return self.time + " (first)"
+
+    @property
+    def gap(self) -> str:
+        """Header of the time since the row before."""
+        return self.time + " (gap)"
 
     @property
     def compared(self) -> list[Column]:
@@ -65,16 +77,25 @@ class Accounts:
         Shape: rows of U accounts, one after the other, and how many each has, (U,).
         """
         starts = np.cumsum(lengths) - lengths
-        first, gap = rows.cells[self.time + _START].copy(), rows.cells[self.time + _GAP].copy()
+        first, gap = rows.cells[self.first].copy(), rows.cells[self.gap].copy()
         begins = np.zeros(len(rows), np.bool_)
         begins[starts] = True
         gap[begins | np.isnan(gap)] = 0.0
         base = np.repeat(first[starts], lengths)
+        gap = self._within(gap, starts, lengths, np.maximum(self.latest - base, 0.0))
         total = np.cumsum(gap)
         cells = dict(rows.cells)
         cells[self.time] = base + total - np.repeat(total[starts], lengths)
         cells[self.account] = begins.astype(np.float64)
         return Candidates(Table(self.columns, {column.name: cells[column.name] for column in self.columns}), starts)
+
+    def _within(self, gap: Cells, starts: Starts, lengths: Starts, room: Cells) -> Cells:
+        """Gaps of accounts that would last beyond the latest time seen, in proportion shorter; whole numbers stay."""
+        lasting = np.repeat(np.add.reduceat(gap, starts), lengths)
+        factor = np.where(lasting > room, room / np.maximum(lasting, 1e-9), 1.0)
+        whole = next((step for step in (86_400.0, 3_600.0, 60.0, 1.0) if np.all(gap % step == 0)), 0.0)
+        shorter = gap * factor
+        return np.asarray(np.floor(shorter / whole) * whole if whole else shorter)
 
     def number(self, table: Table, seed: int, hashes: NDArray[np.uint64]) -> Table:
         """The table with accounts of its own in place of the marks where each begins."""
@@ -105,7 +126,7 @@ def prepare_accounts(params: Any, tables: TableSet, run: Run) -> Material:
         values = {"column": params.account_column, "count": len(train_starts), "least": _FEWEST}
         raise InputError(Fault(sentence, values, "/account_column", code="too-few-rows"))
     lengths = np.diff([*train_starts, len(train)])
-    accounts, hashes = _describe(train, params, lengths)
+    accounts, hashes = _describe(train, test, params, lengths)
     rows = _separate(train, train_starts, accounts)
     encoder = fit_encoder(rows, Choices(params.most_categories, params.text_columns))
     accounts = _without(accounts, encoder.dropped)
@@ -166,20 +187,23 @@ def split_accounts(table: Table, account: str, time: str) -> tuple[tuple[Table, 
     return found[0], found[1]
 
 
-def _describe(train: Table, params: Any, lengths: Starts) -> tuple[Accounts, NDArray[np.uint64]]:
+def _describe(train: Table, test: Table, params: Any, lengths: Starts) -> tuple[Accounts, NDArray[np.uint64]]:
     """What is learnt of the accounts themselves, and hashes of their names."""
-    column, cells = train.column(params.account_column), train.cells[params.account_column]
+    column = train.column(params.account_column)
+    cells = np.concatenate([part.cells[column.name] for part in (train, test)])
+    times = np.concatenate([part.cells[params.time_column] for part in (train, test)])
+    latest = float(times.max())
     counts = np.bincount(lengths)[1:]
     shares = tuple((counts / counts.sum()).tolist())
     if column.type == "integer":
-        accounts = Accounts(train.columns, column.name, params.time_column, shares, float(cells.max()), None)
+        accounts = Accounts(train.columns, column.name, params.time_column, shares, latest, float(cells.max()), None)
         return accounts, np.empty(0, np.uint64)
     names = [column.categories[code] for code in cells.tolist()] if column.type in CODED else list(cells)
     ids, hashes = fit_identifier(np.array(sorted(set(names)), object))
     made = tuple(
         replace(each, type="identifier", categories=()) if each.name == column.name else each for each in train.columns
     )
-    return Accounts(made, column.name, params.time_column, shares, 0.0, ids), hashes
+    return Accounts(made, column.name, params.time_column, shares, latest, 0.0, ids), hashes
 
 
 def _separate(table: Table, starts: Starts, accounts: Accounts) -> Table:
@@ -192,5 +216,5 @@ def _separate(table: Table, starts: Starts, accounts: Accounts) -> Table:
     first = np.where(begins, values, np.nan)
     columns = [column for column in table.columns if column.name not in (accounts.account, time.name)]
     cells = {column.name: table.cells[column.name] for column in columns}
-    columns += [replace(time, name=time.name + _START), replace(time, name=time.name + _GAP)]
-    return Table(tuple(columns), {**cells, time.name + _START: first, time.name + _GAP: gaps})
+    columns += [replace(time, name=accounts.first), replace(time, name=accounts.gap)]
+    return Table(tuple(columns), {**cells, accounts.first: first, accounts.gap: gaps})

@@ -190,7 +190,21 @@ class AccountSource:
             z[live] = mean + eps[live, place] * (0.5 * log_variance).exp()
             found[live, place] = torch.cat([z[live], after[0]], 1)
         there = torch.arange(longest) < lengths[:, None]
-        return write_rows(vae.decoder, vae.decoder(found[there.to(device)]), noise)
+        logits = vae.decoder(found[there.to(device)])
+        begins = (torch.arange(longest).expand_as(there) == 0)[there].to(device)
+        for rows, name in ((begins, self.accounts.first), (~begins, self.accounts.gap)):
+            place = self._missing(name)
+            if place is not None:  # a first row has a time, all others a gap: by construction
+                logits[rows, place] = -torch.inf
+        return write_rows(vae.decoder, logits, noise)
+
+    def _missing(self, name: str) -> int | None:
+        """Where the logit of a missing cell stands."""
+        codec = self.encoder.codecs[name]
+        if name not in self.encoder.segments or not codec.missing:
+            return None
+        segment = self.encoder.segments.index(name)
+        return int(self.encoder.layout.offsets[segment]) + codec.width - 1
 
     def finish(self, table: Table, seed: int) -> Table:
         """With accounts and identifiers of its own."""

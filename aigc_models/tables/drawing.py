@@ -122,8 +122,8 @@ def draw(source: Source, asked: Asked, known: Known, report: Callable[[int, int]
 
 
 def block_of(source: Source, seed: int) -> Table:
-    """A block of rows as they come, without identifiers: for previews."""
-    return source.propose((seed, "preview"), {}).table
+    """A block of rows as they come: for previews."""
+    return source.finish(source.propose((seed, "preview"), {}).table, seed)
 
 
 class _Drawing:

@@ -23,7 +23,7 @@ from aigc_models.tables.conditions import parse_conditions
 from aigc_models.tables.constraints import parse_constraints
 from aigc_models.tables.copies import compared
 from aigc_models.tables.drawing import Asked, Candidates, Source, Tally, block_of, draw, know
-from aigc_models.tables.encoding import Choices, Encoded, fit_encoder
+from aigc_models.tables.encoding import Choices, Encoded, fit_encoder, knowing
 from aigc_models.tables.lesson import Lesson, Material, Trainer
 from aigc_models.tables.saving import Stored, Trained, code_version
 from aigc_models.tables.writing import as_csv, write_results
@@ -54,7 +54,7 @@ class Kind:
 def prepare_rows(params: Any, tables: TableSet, run: Run) -> Material:
     """The material of a training on single rows."""
     choices = Choices(params.most_categories, params.text_columns)
-    encoder = fit_encoder(tables.train, choices)
+    encoder = knowing(fit_encoder(tables.train, choices), tables.test)
     known = know(Candidates(tables.train), Candidates(tables.test), compared(encoder.columns))
     for name in encoder.dropped:
         run.log(f"The column {name} holds free text and is left out. Set Free text to keep it.")
