@@ -3,11 +3,11 @@
 ``python -m benchmarks.tables [--only FAMILY] [--epochs 300] [--quick]``. The data is read from the folder that
 ``AIGC_BENCH_DATA`` names (``adult_train.csv.gz``, ``adult_test.csv.gz``). The peers run in an environment of their own,
 ``build/peers-tables``, which is made at the first run (``pip install ctgan==0.12.1``) or named by ``--peer-python``.
-Each side runs in a process of its own, on as many threads and one after the other; both train for the same epochs at the
+Each side runs in a process of its own, on as many threads, one after the other; both train for the same epochs at the
 same batch, and one scorer judges both.
 
 - ``tstr_auc``, ``peer_tstr_auc``: AUC on the real test rows of gradient boosting taught with as many synthetic rows.
-- ``fit_speedup``: seconds of the peer's fit, its encoding included, over ours; ``fit_cpu_speedup`` the same in CPU time.
+- ``fit_speedup``: seconds of the peer's fit, encoding included, over ours; ``fit_cpu_speedup`` in CPU time.
 - ``sample_speedup``: rows a second. ``exact_copies``: synthetic rows that equal a training row.
 - ``wall_to_score_speedup``: the peer's fit over ours with ``--our-epochs``, when our score is no lower.
 - ``peak_mib``: of our training on a million rows (Adult's, repeated with noise in its numbers; 200 steps).
