@@ -137,7 +137,8 @@ def test_a_study_is_complete_and_repeatable(dataset: Path, tmp_path: Path) -> No
     metrics = study(first)
     assert study(second) == metrics
     assert metrics.keys() == FAMILY.metrics.keys()
-    assert [step for step, _ in first.steps] == [1, 2, 3, 4, 4]
+    assert sorted({step for step, _ in first.steps}) == [0, 1, 2, 3, 4]
+    assert first.steps == sorted(first.steps)
     assert first.steps[-1][0] == first.steps[-1][1]
     assert first.phases == ["preparing", "evaluating", "saving"]
     report = json.loads((first.out_dir / "augmentation.json").read_text(encoding="utf-8"))
@@ -158,7 +159,7 @@ def test_a_resumed_study_equals_an_undisturbed_one(dataset: Path, tmp_path: Path
     resumed = RecordingRun(tmp_path / "resumed", {"dataset": dataset})
     resumed.resume_from = newest_checkpoint(tmp_path / "checkpoints")
     assert study(resumed) == metrics
-    assert [step for step, _ in resumed.steps] == [4, 4]
+    assert {step for step, _ in resumed.steps} == {3, 4}
     assert (resumed.out_dir / "augmentation.json").read_bytes() == (whole.out_dir / "augmentation.json").read_bytes()
 
 
