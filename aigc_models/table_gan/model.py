@@ -39,4 +39,4 @@ def _open(stored: Stored, device: str) -> Source:
     return gan_source(Maker(network, encoder.layout, shares, params.latent_dim, precision), places, encoder)
 
 
-_KIND = learning.Kind("table_gan", learning.prepare_rows, GanTrainer, _open)
+_KIND = learning.Kind("table_gan", learning.prepare_rows, GanTrainer, learning.compare_rows, _open)

@@ -34,6 +34,7 @@ class RowDecoder(nn.Module):
             nn.ReLU(inplace=True),
             nn.Linear(width, layout.dim),
         )
+        self.layout = layout
         self.log_deviation = nn.Parameter(torch.full((layout.scalars,), -2.3))  # 0.1, as in the paper
 
     def initialise_own(self, generator: torch.Generator) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from aigc_models import training
 from aigc_models.accumulation import Figures, Parts
 from aigc_models.table_vae import objective
-from aigc_models.table_vae.networks import RowVae
+from aigc_models.table_vae.networks import RowDecoder, RowVae
 from aigc_models.tables.drawing import BLOCK, RowSource, noise_source
 from aigc_models.tables.encoding import Encoded, Encoder
 from aigc_models.tables.lesson import Lesson
@@ -108,16 +108,16 @@ def row_source(vae: RowVae, encoder: Encoder, precision: training.Precision) -> 
         z = torch.randn(BLOCK, vae.latent_dim, generator=noise).to(device)
         with precision.autocast():
             logits = vae.decoder(z).float()
-        return write_rows(vae, logits, noise)
+        return write_rows(vae.decoder, logits, noise)
 
     return RowSource(encoder, propose)
 
 
-def write_rows(vae: RowVae, logits: Tensor, noise: torch.Generator) -> Encoded:
+def write_rows(decoder: RowDecoder, logits: Tensor, noise: torch.Generator) -> Encoded:
     """Draw numbers and codes from what the decoder says. Shape: logits (N, D)."""
-    layout, device = vae.layout, logits.device
+    layout, device = decoder.layout, logits.device
     spread = torch.randn(len(logits), layout.scalars, generator=noise).to(device)
     uniform = torch.rand(len(logits), layout.dim - layout.scalars, generator=noise).to(device)
-    deviation = vae.decoder.log_deviation.clamp(objective.LEAST_LOG_DEVIATION, objective.MOST_LOG_DEVIATION).exp()
+    deviation = decoder.log_deviation.clamp(objective.LEAST_LOG_DEVIATION, objective.MOST_LOG_DEVIATION).exp()
     scalars = (logits[:, : layout.scalars].tanh() + deviation * spread).clamp(-1, 1)
     return Encoded(scalars.cpu(), layout.hard(logits, uniform).cpu())

@@ -1,6 +1,6 @@
 """How one column becomes codes and numbers, and comes back with its type, its range and its digits."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -100,7 +100,7 @@ class NumericCodec:
             values = np.rint((values - self.base) / self.step) * self.step + self.base
         elif self.decimals >= 0:
             values = np.round(values, self.decimals)
-        return np.clip(values, self.low, self.high)
+        return np.asarray(np.clip(values, self.low, self.high))
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +157,7 @@ class CategoryCodec:
 
 
 Codec = NumericCodec | CategoryCodec
-_KINDS: Mapping[str, type[NumericCodec] | type[CategoryCodec]] = {"numeric": NumericCodec, "category": CategoryCodec}
+_KINDS: Mapping[str, Callable[..., Codec]] = {"numeric": NumericCodec, "category": CategoryCodec}
 
 
 def told(codec: Codec) -> dict[str, Any]:
@@ -168,8 +168,11 @@ def told(codec: Codec) -> dict[str, Any]:
 
 def read(stored: Mapping[str, Any]) -> Codec:
     """From JSON."""
-    values = {name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()}
-    return _KINDS[values.pop("kind")](**values)
+    values: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()
+    }
+    kind = str(values.pop("kind"))
+    return _KINDS[kind](**values)
 
 
 def fit_category(cells: Cells, most: int) -> CategoryCodec:

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from aigc_models.base import Fault, InputError
-from aigc_models.data.tables import CODED, NUMERIC, Table
+from aigc_models.data.tables import CODED, NUMERIC, Column, Table
 from aigc_models.tables.columns import CategoryCodec, NumericCodec
 from aigc_models.tables.conditions import Condition
 from aigc_models.tables.constraints import Constraint, Relation, Unique
@@ -39,9 +39,19 @@ class Candidates:
 
 
 class Source(Protocol):
-    """A trained model that proposes rows."""
+    """A trained model that proposes rows.
+
+    Attributes:
+        encoder: How rows are encoded.
+        columns: Those of the tables it makes.
+        compared: Columns in which a copy of a training row is one.
+        unmeasured: Headers of columns that say nothing of quality, as they are numbered anew.
+    """
 
     encoder: Encoder
+    columns: tuple[Column, ...]
+    compared: list[Column]
+    unmeasured: frozenset[str]
 
     def propose(self, stream: Sequence[object], wanted: Mapping[str, int]) -> Candidates:
         """A block of rows that depends on the stream and on what is wanted alone.
@@ -50,6 +60,9 @@ class Source(Protocol):
             stream: Names the draws: seed, block, attempt.
             wanted: Codes by header that the rows should have; a hint that a model may ignore.
         """
+
+    def finish(self, table: Table, seed: int) -> Table:
+        """Rows that were taken, with what is made anew: identifiers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,20 +118,18 @@ def draw(source: Source, asked: Asked, known: Known, report: Callable[[int, int]
         wanted = min(BLOCK, asked.count - block * BLOCK)
         parts.append(drawing.block(block, wanted))
         report(block * BLOCK + wanted, asked.count)
-    return _joined(parts), drawing.tally
+    return source.finish(_joined(parts), asked.seed), drawing.tally
 
 
 def block_of(source: Source, seed: int) -> Table:
-    """A block of rows as they come, without identifiers: for previews."""
-    return source.propose((seed, "preview"), {}).table
+    """A block of rows as they come: for previews."""
+    return source.finish(source.propose((seed, "preview"), {}).table, seed)
 
 
 class _Drawing:
     def __init__(self, source: Source, asked: Asked, known: Known) -> None:
         self.source, self.asked, self.known, self.tally = source, asked, known, Tally()
-        self._columns = compared(source.encoder.columns)
         self._unique: dict[str, set[int]] = {}
-        self._seen = {name: Seen(hashes) for name, hashes in source.encoder.hashes.items()}
         self._wanted = _codes_of(asked.conditions, source.encoder)
         self._reasons = {str(each): each for each in asked.conditions}
 
@@ -141,7 +152,7 @@ class _Drawing:
             if attempt + 1 >= (_MOST_ATTEMPTS if found else _MOST_VAIN_ATTEMPTS):
                 raise InputError(self._hopeless(seen, found))
         self.tally.taken += found
-        return self._finished(_joined(parts), block)
+        return _joined(parts)
 
     def _settled(self, candidates: Candidates) -> Candidates:
         """Candidates with rare categories as asked for, and equations made true."""
@@ -182,8 +193,9 @@ class _Drawing:
         return found
 
     def _in_range(self, table: Table, name: str) -> Mask:
-        codec, cells = self.source.encoder.codecs[name], table.cells[name]
-        assert isinstance(codec, NumericCodec)
+        codec, cells = self.source.encoder.codecs.get(name), table.cells[name]
+        if not isinstance(codec, NumericCodec):  # the times of accounts
+            return np.ones(len(table), np.bool_)
         return np.asarray(np.isnan(cells) | ((cells >= codec.low) & (cells <= codec.high)))
 
     def _first_of(self, rule: Unique, candidates: Candidates, passing: Mask) -> Mask:
@@ -208,20 +220,12 @@ class _Drawing:
 
     def _without_copies(self, candidates: Candidates, passing: Mask, allowed: int) -> tuple[Mask, int]:
         """Without units that equal one of the training, beyond those that are allowed."""
-        hashes = hash_candidates(candidates, self._columns)
+        hashes = hash_candidates(candidates, self.source.compared)
         copied = np.flatnonzero(known_in(hashes, self.known.rows) & passing)
         refused = copied[max(allowed, 0) :]
         passing[refused] = False
         self.tally.refuse("copies of training rows", len(refused))
         return passing, len(copied) - len(refused)
-
-    def _finished(self, table: Table, block: int) -> Table:
-        """With identifiers, which are made for the whole block so that they do not depend on the count."""
-        cells = dict(table.cells)
-        for name, codec in self.source.encoder.identifiers.items():
-            draws = generator(self.asked.seed, block, "identifiers", name)
-            cells[name] = codec.make(max(BLOCK, len(table)), draws, self._seen[name])[: len(table)]
-        return Table(table.columns, cells)
 
     def _hopeless(self, seen: int, found: int) -> Fault:
         reason, count = max(self.tally.refused.items(), key=lambda item: item[1])
@@ -247,15 +251,14 @@ class _Drawing:
         return Fault(sentence, values, "/constraints", {"constraint": reason}, "rare-constraint")
 
 
-def hash_candidates(candidates: Candidates, columns: Sequence[Any]) -> Hashes:
+def hash_candidates(candidates: Candidates, columns: Sequence[Column]) -> Hashes:
     """Hashes of units. Shape: (U,)."""
     hashes = hash_rows(candidates.table, columns, _HASH_KEY)
     return hashes if candidates.starts is None else hash_units(hashes, candidates.starts)
 
 
-def know(train: Candidates, test: Candidates, encoder: Encoder) -> Known:
-    """What is kept of the training rows, so that none is made again."""
-    columns = compared(encoder.columns)
+def know(train: Candidates, test: Candidates, columns: Sequence[Column]) -> Known:
+    """What is kept of the training rows, so that none is made again; copies are looked for in these columns."""
     rows = np.unique(hash_candidates(train, columns))
     held_out = hash_candidates(test, columns) if len(test.table) else rows[:0]
     return Known(rows, float(known_in(held_out, rows).mean()) if len(held_out) else 0.0)
@@ -313,8 +316,23 @@ class RowSource:
 
     def __init__(self, encoder: Encoder, propose: Callable[[Sequence[object], Mapping[str, int]], Encoded]) -> None:
         self.encoder, self._propose = encoder, propose
+        self.columns, self.compared, self.unmeasured = encoder.columns, compared(encoder.columns), frozenset[str]()
 
     def propose(self, stream: Sequence[object], wanted: Mapping[str, int]) -> Candidates:
         """A block of rows."""
         encoded = self._propose(stream, wanted)
         return Candidates(self.encoder.decode(encoded, generator(0, *stream, "rare")))
+
+    def finish(self, table: Table, seed: int) -> Table:
+        """With identifiers of its own."""
+        return finish_rows(table, self.encoder, seed)
+
+
+def finish_rows(table: Table, encoder: Encoder, seed: int) -> Table:
+    """With identifiers, which are made in whole blocks, so that no row's depends on how many there are."""
+    cells = dict(table.cells)
+    for name, codec in encoder.identifiers.items():
+        seen, blocks = Seen(encoder.hashes[name]), range(-(-len(table) // BLOCK))
+        parts = [codec.make(BLOCK, generator(seed, block, "identifiers", name), seen) for block in blocks]
+        cells[name] = np.concatenate([*parts, np.empty(0, object)])[: len(table)]
+    return Table(table.columns, cells)

@@ -14,7 +14,7 @@ from aigc_models.base import Fault, InputError
 from aigc_models.data.tables import CODED, NUMERIC, Cells, Column, Table
 from aigc_models.tables import columns as codecs
 from aigc_models.tables.columns import Codec, NumericCodec
-from aigc_models.tables.identifiers import Hashes, IdentifierCodec, fit_identifier
+from aigc_models.tables.identifiers import Hashes, IdentifierCodec, fit_identifier, hash_texts
 from aigc_models.tables.layout import Layout, in_order
 from aigc_models.tables.mixture import fit_mixtures
 
@@ -163,6 +163,15 @@ def fit_encoder(table: Table, choices: Choices) -> Encoder:
         raise InputError(Fault(_NOTHING, pointer="/dataset", code="nothing-to-learn"))
     ordered = {column.name: found[column.name] for column in kept if column.name in found}
     return Encoder(tuple(kept), ordered, identifiers, tuple(dropped), hashes)
+
+
+def knowing(encoder: Encoder, table: Table) -> Encoder:
+    """The encoder with the identifiers of further rows among those that are never made."""
+    hashes = {
+        name: np.union1d(known, hash_texts([str(cell) for cell in table.cells[name] if cell is not None]))
+        for name, known in encoder.hashes.items()
+    }
+    return replace(encoder, hashes=hashes)
 
 
 def _numeric(table: Table) -> dict[str, NumericCodec]:

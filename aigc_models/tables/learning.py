@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from aigc_models import training
@@ -22,8 +23,9 @@ from aigc_models.pictures import save_curves
 from aigc_models.tables import previews, saving
 from aigc_models.tables.conditions import parse_conditions
 from aigc_models.tables.constraints import parse_constraints
-from aigc_models.tables.drawing import Asked, Candidates, Known, Source, Tally, block_of, draw, know
-from aigc_models.tables.encoding import Choices, fit_encoder
+from aigc_models.tables.copies import compared
+from aigc_models.tables.drawing import Asked, Candidates, Source, Tally, block_of, draw, know
+from aigc_models.tables.encoding import Choices, Encoded, fit_encoder, knowing
 from aigc_models.tables.lesson import Lesson, Material, Trainer
 from aigc_models.tables.saving import Stored, Trained, code_version
 from aigc_models.tables.writing import as_csv, write_results
@@ -40,20 +42,22 @@ class Kind:
         family: Its name.
         prepare: Makes the material of a dataset.
         make: Makes a trainer.
+        compare: The material to measure a trained model with.
         open: Reads a model's weights, ready to draw on a device.
     """
 
     family: str
     prepare: Callable[[Any, TableSet, Run], Material]
     make: Callable[[Lesson], Trainer]
+    compare: Callable[[Trained, TableSet], Material]
     open: Callable[[Stored, str], Source]
 
 
 def prepare_rows(params: Any, tables: TableSet, run: Run) -> Material:
     """The material of a training on single rows."""
     choices = Choices(params.most_categories, params.text_columns)
-    encoder = fit_encoder(tables.train, choices)
-    known = know(Candidates(tables.train), Candidates(tables.test), encoder)
+    encoder = knowing(fit_encoder(tables.train, choices), tables.test)
+    known = know(Candidates(tables.train), Candidates(tables.test), compared(encoder.columns))
     for name in encoder.dropped:
         run.log(f"The column {name} holds free text and is left out. Set Free text to keep it.")
     return Material(tables.train, tables.test, encoder, encoder.encode(tables.train, params.seed), known)
@@ -95,8 +99,10 @@ def _lesson(params: Any, material: Material, run: Run) -> Lesson:
     resumed = training.read_state(run.resume_from)["plain"] if run.resume_from else {}
     name = str(resumed.get("precision", training.choose_precision(run.device).name))
     precision = training.Precision(name, "cuda" if run.device.startswith("cuda") else "cpu")
-    encoded = type(material.encoded)(material.encoded.scalars.to(run.device), material.encoded.codes.to(run.device))
-    return Lesson(params, material.encoder, encoded, precision, run.device, run.adjustments, material.starts)
+    encoded = Encoded(material.encoded.scalars.to(run.device), material.encoded.codes.to(run.device))
+    return Lesson(
+        params, material.encoder, encoded, precision, run.device, run.adjustments, material.starts, material.more
+    )
 
 
 def _describe(trainer: Trainer, material: Material, run: Run) -> None:
@@ -156,12 +162,12 @@ def _measure(source: Source, material: Material, params: Any, run: Run, total: i
     synthetic, tally = draw(source, asked, material.known, lambda *_: run.report(total, total))
     _tell(tally, run)
     target = _target(params.target, material.train)
-    names = {column.name for column in synthetic.columns} & {column.name for column in material.train.columns}
+    names = {column.name for column in synthetic.columns} - source.unmeasured
     quality = table_quality.measure(
         _only(material.train, names),
         _only(material.test, names),
-        synthetic,
-        target=target,
+        _only(synthetic, names),
+        target=target if target in names else None,
         seed=params.seed,
         report=lambda *_: run.report(total, total),
     )
@@ -227,7 +233,7 @@ def generate(kind: Kind, params: Any, run: Run) -> Metrics:
     """Make rows: CSV, Parquet, a dataset's files, and all as one ZIP."""
     run.phase("preparing")
     trained = _open(kind, run)
-    columns = trained.stored.encoder.columns
+    columns = trained.source.columns
     conditions = parse_conditions(params.conditions, columns)
     constraints = parse_constraints(params.constraints, columns)
     run.phase("generating")
@@ -257,8 +263,7 @@ def evaluate(kind: Kind, params: Any, run: Run) -> Metrics:
     trained = _open(kind, run)
     tables = load_table(run.inputs["dataset"])
     _check_columns(trained, tables)
-    settings = {**trained.stored.config["params"], "seed": params.seed, "target": params.target}
-    material = _material_of(trained, tables, settings)
+    material = kind.compare(trained, tables)
     _target(params.target, material.train)
     run.phase("evaluating")
     quality = _measure(trained.source, material, params, run, 1)
@@ -269,17 +274,22 @@ def evaluate(kind: Kind, params: Any, run: Run) -> Metrics:
     return quality.metrics
 
 
-def _material_of(trained: Trained, tables: TableSet, _settings: Mapping[str, Any]) -> Material:
-    encoder = trained.stored.encoder
-    nothing = encoder.encode(tables.train.take(slice(0, 0)), 0)  # type: ignore[arg-type]
-    return Material(
-        tables.train, tables.test, encoder, nothing, Known(trained.stored.known.rows, trained.stored.known.share)
-    )
+def compare_rows(trained: Trained, tables: TableSet) -> Material:
+    """The material to measure a model of single rows with."""
+    return material_of(trained, (tables.train, tables.test))
+
+
+def material_of(trained: Trained, parts: tuple[Table, Table], starts: Tensor | None = None) -> Material:
+    """Rows to compare a trained model's with."""
+    nothing = Encoded(torch.empty(0, 0), torch.empty(0, 0))
+    return Material(*parts, trained.stored.encoder, nothing, trained.stored.known, starts)
 
 
 def _check_columns(trained: Trained, tables: TableSet) -> None:
     found = {column.name: column.type for column in tables.columns}
-    for column in trained.stored.encoder.columns:
+    for column in trained.source.columns:
+        if column.name in trained.source.unmeasured:
+            continue
         if found.get(column.name) != column.type:
             sentence = "The dataset has no column {column} of the type {type}, which the model makes. Choose another."
             values = {"column": column.name, "type": column.type}

@@ -1,7 +1,7 @@
 """What a training of a table family starts from: rows, how they are encoded, and what is known of them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from torch import Tensor, nn
@@ -25,6 +25,7 @@ class Lesson:
         device: Torch device string.
         adjustments: How to go gentler about the settings.
         starts: Where each account's rows start, (A,), where accounts are learnt.
+        more: What else the model must remember, as JSON.
     """
 
     params: Any
@@ -34,6 +35,7 @@ class Lesson:
     device: str = "cpu"
     adjustments: Adjustments = UNADJUSTED
     starts: Tensor | None = None
+    more: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ class Material:
     encoded: Encoded
     known: Known
     starts: Tensor | None = None
-    more: Mapping[str, Any] | None = None
+    more: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Trainer(Protocol):

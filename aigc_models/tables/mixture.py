@@ -36,7 +36,7 @@ def histogram(values: Floats) -> tuple[Floats, Floats]:
     totals = np.bincount(bins, counts, _BINS)
     means = np.bincount(bins, counts * places, _BINS)
     used = totals > 0
-    return means[used] / totals[used], totals[used]
+    return np.asarray(means[used] / totals[used], np.float64), totals[used].astype(np.float64)
 
 
 def fit_mixtures(columns: Sequence[Floats], components: int = COMPONENTS) -> list[Mixture]:

@@ -64,7 +64,7 @@ def save(directory: Path, family: str, trainer: Trainer, material: Material, par
         },
         "encoder": encoder.told(),
         "identifiers": list(encoder.hashes),
-        "more": {**(material.more or {}), **trainer.more},
+        "more": {**material.more, **trainer.more},
     }
     (directory / CONFIG).write_text(json.dumps(config, ensure_ascii=False, indent=1), encoding="utf-8")
 

@@ -55,8 +55,6 @@ def write_tables(directory: Path, tables: TableSet) -> Path:
 
 def report_of(rows: int) -> dict[str, object]:
     """What an import's report says of such a table, for estimates."""
-    columns = [
-        {"name": column.name, "type": column.type, "categories": list(column.categories)} for column in COLUMNS
-    ]
+    columns = [{"name": column.name, "type": column.type, "categories": list(column.categories)} for column in COLUMNS]
     found: dict[str, object] = json.loads(json.dumps({"train": rows, "test": rows // 4, "columns": columns}))
     return found
