@@ -68,6 +68,12 @@ EXAMPLES: Mapping[str, Example] = {
     "wrong-range": Example("x: −3.1 … 2.8", "x: 0 … 255"),
     "not-finite": Example("numpy.isfinite(x).all() → False", "numpy.isfinite(x).all() → True"),
     "unsafe-archive": Example("../../shirts/1.png", "shirts/1.png"),
+    # interactions
+    "column-unclear": Example("a,b,c", "user,item,time"),
+    "column-twice": Example("user_column=1, item_column=1", "user_column=1, item_column=2"),
+    "cell-missing": Example("anna,,2024-01-31", "anna,tea,2024-01-31"),
+    "too-few-events": Example("events.csv: 3 events", "events.csv: 3,000 events"),
+    "no-tables": Example("shop.zip: readme.txt", "shop.zip: events.csv, items.csv"),
     "archive-bomb": Example("big.png: 10 KB → 64 MB", "big.png: 10 KB → 12 KB"),
     "reading-too-large": Example("image_size=256", "image_size=64"),
     "reading-too-slow": Example("pictures.zip (40 GB)", "pictures-1.zip, pictures-2.zip"),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from web.pages.data_problems import DATA
+from web.pages.interaction_problems import INTERACTIONS
 from web.pages.request_texts import REQUESTS
 from web.pages.table_problems import TABLES
 from web.pages.topics import Topic
@@ -214,7 +215,7 @@ SERVER: Mapping[str, Topic] = {
 }
 GROUPS: Sequence[tuple[str, Mapping[str, Topic]]] = (
     ("Settings", SETTINGS),
-    ("Data", {**DATA, **TABLES}),
+    ("Data", {**DATA, **TABLES, **INTERACTIONS}),
     ("Jobs", JOBS),
     ("Requests", REQUESTS),
     ("Server", SERVER),
