@@ -67,10 +67,10 @@ def test_repeats_are_no_targets_and_who_is_new_is_not_asked_about() -> None:
 @pytest.mark.parametrize(
     ("name", "lists", "times", "code"),
     [
-        ("leave_one_out", [[0, 1], [2]], None, "too-few-events"),
-        ("share", [[0], [1], [2]], None, "too-few-events"),
+        ("leave_one_out", [[0, 1], [2]], None, "empty-split"),
+        ("share", [[0], [1], [2]], None, "empty-split"),
         ("time", [[0, 1, 2]], [np.nan] * 3, "no-times"),
-        ("time", [[0, 1, 2], [1, 2, 0]], [5.0] * 6, "too-few-events"),
+        ("time", [[0, 1, 2], [1, 2, 0]], [5.0] * 6, "empty-split"),
     ],
 )
 def test_what_cannot_be_split_is_refused(

@@ -23,8 +23,8 @@ from aigc_models.data.event_rows import hashed
 from aigc_models.data.interactions import Interactions, load_interactions, load_report
 from aigc_models.data.planted_interactions import ITEMS, plant, write_zip
 from aigc_models.data.starters import STARTERS
+from aigc_models.dataset.interactions_params import DatasetImportInteractions
 from aigc_models.dataset.model import import_interactions
-from aigc_models.dataset.params import DatasetImportInteractions
 from aigc_models.standalone import LocalRun
 
 Import = Callable[..., tuple[Interactions, dict[str, Any]]]

@@ -30,4 +30,29 @@ INTERACTIONS: Mapping[str, Topic] = {
         "The archive holds no CSV, TSV or Parquet file, or far too many.",
         ("Put one file of events into it and, if you like, one of titles.",),
     ),
+    "empty-split": Topic(
+        "A split leaves a part empty",
+        "The chosen split leaves no events to learn from, to validate with or to test with.",
+        ("Choose another split.", "Bring more events; to leave one out, a user needs three events or more."),
+    ),
+    "no-times": Topic(
+        "The events have no times",
+        "A split by time needs the time of every event.",
+        ("Choose another split, or upload the events with a column of times.",),
+    ),
+    "nobody-named": Topic(
+        "Nobody to recommend to",
+        "A recommendation was asked for without saying for whom.",
+        ("Name users, give the history of somebody new, or choose everybody.",),
+    ),
+    "nothing-known": Topic(
+        "Nothing that is named is known",
+        "None of the users or items that were named was in the data the model learnt from.",
+        ("Give the ids as the dataset has them; titles are not ids.", "Train anew on a dataset that has them."),
+    ),
+    "nothing-left": Topic(
+        "No item is left to recommend",
+        "The lists of allowed and denied items leave none that the model knows.",
+        ("Allow more items, or deny fewer.",),
+    ),
 }

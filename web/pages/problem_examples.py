@@ -73,6 +73,13 @@ EXAMPLES: Mapping[str, Example] = {
     "column-twice": Example("user_column=1, item_column=1", "user_column=1, item_column=2"),
     "cell-missing": Example("anna,,2024-01-31", "anna,tea,2024-01-31"),
     "too-few-events": Example("events.csv: 3 events", "events.csv: 3,000 events"),
+    "empty-split": Example(
+        '{"split": "leave_one_out"}, 2 events per user', '{"split": "leave_one_out"}, 20 events per user'
+    ),
+    "no-times": Example('{"split": "time"}', '{"split": "leave_one_out"}'),
+    "nobody-named": Example('{"params": {"model": "…"}}', '{"params": {"model": "…", "everybody": true}}'),
+    "nothing-known": Example('{"history": ["Star Wars"]}', '{"history": ["50"]}'),
+    "nothing-left": Example('{"allow": ["50"], "deny": ["50"]}', '{"allow": ["50", "172"], "deny": ["50"]}'),
     "no-tables": Example("shop.zip: readme.txt", "shop.zip: events.csv, items.csv"),
     "archive-bomb": Example("big.png: 10 KB → 64 MB", "big.png: 10 KB → 12 KB"),
     "reading-too-large": Example("image_size=256", "image_size=64"),
