@@ -140,12 +140,9 @@ _DATA = {
     "The package {name} came without a file that can be read.": "软件包 {name} 里没有可以读取的文件。",
     "The package {name} arrived damaged. Try it again.": "软件包 {name} 传输时损坏了。请再试一次。",
     "Fetching needs pip, which is not installed here: {command}": "获取数据需要 pip，这里没有安装：{command}",
-    (
-        "The package {name} could not be fetched: {reason} See whether the registry that pip is set up for can be "
-        "reached (pip config list), or lay the package into a folder and set PIP_FIND_LINKS to it."
-    ): (
-        "无法获取软件包 {name}：{reason} 请查看 pip 所设置的软件源能否访问（pip config list），"
-        "或把软件包放进一个文件夹，并让 PIP_FIND_LINKS 指向它。"
+    "The package {name} could not be fetched: {reason}": "无法获取软件包 {name}：{reason}",
+    "See whether pip's registry can be reached (pip config list), or set PIP_FIND_LINKS to a folder with the package.": (
+        "请查看 pip 所设置的软件源能否访问（pip config list），或让 PIP_FIND_LINKS 指向含有该软件包的文件夹。"
     ),
     "there was no answer in time": "没有及时得到响应",
     "The package does not hold the file {path}.": "软件包里没有文件 {path}。",

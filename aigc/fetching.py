@@ -18,6 +18,9 @@ from aigc.speech import say
 
 MOST_BYTES = 64 * 2**20
 SECONDS = 600
+_REMEDY = (
+    "See whether pip's registry can be reached (pip config list), or set PIP_FIND_LINKS to a folder with the package."
+)
 
 
 class FetchFailed(Exception):
@@ -131,11 +134,8 @@ def _download(requirement: str, folder: Path) -> None:
         raise FetchFailed(
             say("Fetching needs pip, which is not installed here: {command}", command="python -m ensurepip")
         )
-    sentence = (
-        "The package {name} could not be fetched: {reason} See whether the registry that pip is set up for can be "
-        "reached (pip config list), or lay the package into a folder and set PIP_FIND_LINKS to it."
-    )
-    raise FetchFailed(say(sentence, name=requirement, reason=_reason(done.stderr)))
+    said = say("The package {name} could not be fetched: {reason}", name=requirement, reason=_reason(done.stderr))
+    raise FetchFailed(f"{said} {say(_REMEDY)}")
 
 
 def _reason(errors: str) -> str:

@@ -36,10 +36,13 @@ from web.pages import (  # noqa: E402
     datasets,
     help_pages,
     home,
+    interaction_report,
     names,
     problem_texts,
+    ranking,
     states,
     table_quality,
+    table_report,
     tokens,
 )
 from web.pages.webhook import STATES as DELIVERY_STATES  # noqa: E402
@@ -115,6 +118,11 @@ def _pages() -> Iterator[Message]:
         yield from (use.title, use.sentence, use.about)
     yield from (word for word, _icon, _tone in datasets.CHECKS.values())
     yield from dataset_report.COLOURS.values()
+    yield from (*table_report.TYPES.values(), *table_report.PERSONAL.values())
+    for table in (interaction_report.UNITS, interaction_report.ROLES, interaction_report.DELIMITERS):
+        yield from table.values()
+    yield from interaction_report.PERSONAL.values()
+    yield from (text for pair in ranking.BASELINES.values() for text in pair)
     yield from (text for _scope, *pair in tokens.SCOPES for text in pair)
     yield from (sentence for _state, sentence in help_pages.STATES)
     yield from (

@@ -1,8 +1,8 @@
 """The files of recommenders that pages and the API read: a job's lists, and a model version's items."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from aigc_models.data.recommended import (
     CATALOGUE,
@@ -33,7 +33,7 @@ def lists(files: Sequence[Artifact]) -> Recommendations | None:
 def catalogue(row: ModelVersion) -> Sequence[Item]:
     """A model version's items, the most popular first; none where it has no list of them."""
     file = _named(context.repository().artifacts(row.job_id, role="output"), f"model/{CATALOGUE}")
-    return _items(context.engine().store, file.sha256) if file is not None else ()
+    return _items(cast(Hashable, context.engine().store), file.sha256) if file is not None else ()
 
 
 def _named(files: Sequence[Artifact], name: str) -> Artifact | None:

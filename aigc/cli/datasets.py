@@ -2,9 +2,9 @@
 
 import contextlib
 import json
-from collections.abc import Mapping
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 

@@ -111,7 +111,7 @@ def generate(model_id: str, **options: Any) -> int:
 
 @models.command()
 @click.argument("model_id", metavar="ID", shell_complete=completing.models)
-@click.option("-p", "pairs", metavar="KEY=VALUE", multiple=True, help="One setting, such as -p user=anna.")
+@click.option("-p", "pairs", metavar="KEY=VALUE", multiple=True, help="One setting, such as -p users=anna.")
 @click.option("--name", help="What to call the job.")
 @click.option("--watch", is_flag=True, help="Wait for the end and print the lists; exit with 3 if it fails.")
 def recommend(model_id: str, **options: Any) -> int:

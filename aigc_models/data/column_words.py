@@ -17,8 +17,8 @@ def split(text: str) -> list[str]:
 def join(parts: Iterable[str]) -> str:
     """The text of which :func:`split` makes these parts."""
     text = io.StringIO()
-    csv.writer(text, lineterminator="").writerow(list(parts))
-    return text.getvalue()
+    csv.writer(text, lineterminator="\n").writerow(list(parts))
+    return text.getvalue().removesuffix("\n")
 
 
 def split_types(text: str) -> list[tuple[str, str]]:

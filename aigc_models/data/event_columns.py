@@ -133,9 +133,9 @@ def _find(columns: Sequence[str], role: Role, text: str) -> int:
         return folded.index(text.casefold())
     if text.isascii() and text.isdigit() and 1 <= int(text) <= len(columns):
         return int(text) - 1
-    sentence = "There is no column {name}. The columns are: {names}."
+    sentence = "There is no column called {name}. The columns are: {names}."
     values = {"name": text, "names": _listed(columns)}
-    raise InputError(Fault(sentence, values, f"/{role}_column", code="no-such-column"))
+    raise InputError(Fault(sentence, values, f"/{role}_column", code="unknown-column"))
 
 
 def _unclear(columns: Sequence[str], role: Role) -> InputError:

@@ -19,7 +19,9 @@ from aigc_models.data.image_files import true_names
 from aigc_models.data.reading import refuse
 from aigc_models.data.table_dialect import Dialect, find_dialect, open_bytes
 from aigc_models.data.table_faults import TableFaults
-from aigc_models.data.table_rows import LONGEST_LINE, RowReader
+from aigc_models.data.table_rows import LONGEST_LINE, RowReader, Spool
+from aigc_models.data.table_source import Reading
+from aigc_models.data.table_wishes import Wishes as TableWishes
 from aigc_models.data.uploads import is_table_name
 
 SAMPLE = 200
@@ -64,12 +66,16 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """A file that was looked into: its headers (empty strings without any), and some cells of each column."""
+    """A file that was looked into: its headers (empty strings without any), and some cells of each column.
+
+    A Parquet file is read whole at once, to a place on disk; a text has a dialect instead.
+    """
 
     path: Path
-    dialect: Dialect
+    dialect: Dialect | None
     columns: Sequence[str]
     sample: Sequence[Sequence[str]]
+    spool: Spool | None = None
 
     def guess(self) -> dict[Role, int]:
         """What the columns hold, as far as headers or cells tell."""
@@ -91,10 +97,10 @@ def open_events(upload: Path, work: Path, wishes: Wishes, beat: Beat) -> Opened:
         InputError: It cannot be read, or what its columns hold stays unclear.
     """
     if not zipfile.is_zipfile(upload):
-        table = _look(upload, wishes)
+        table = _look(upload, work, wishes)
         roles = event_columns.choose(table.columns, wishes.columns, table.sample)
         return Opened(_read(table, roles, wishes, beat), roles, {})
-    tables = [_look(path, wishes) for path in unpack(upload, work)]
+    tables = [_look(path, path.parent, wishes) for path in unpack(upload, work)]
     events = _events_among(tables, wishes)
     roles = event_columns.choose(events.columns, wishes.columns, events.sample)
     named = _titles_among([table for table in tables if table is not events])
@@ -132,10 +138,12 @@ def unpack(upload: Path, work: Path) -> list[Path]:
     return found
 
 
-def _look(path: Path, wishes: Wishes) -> _Table:
+def _look(path: Path, work: Path, wishes: Wishes) -> _Table:
     if path.stat().st_size == 0:
         sentence = "The file {file} is empty (0 bytes). Choose a file with data in it."
         raise refuse(sentence, "dataset-empty", file=path.name)
+    if _is_parquet(path):
+        return _look_into_parquet(path, work)
     dialect = find_dialect(path, wishes.encoding, wishes.delimiter)
     first = _first_row(path, dialect)
     headless = wishes.header == "no" or (wishes.header == "auto" and any(map(_DATUM.fullmatch, map(str.strip, first))))
@@ -146,6 +154,22 @@ def _look(path: Path, wishes: Wishes) -> _Table:
     if not rows:
         raise refuse("The file {file} holds no rows below its header.", "dataset-empty", file=path.name)
     return _Table(path, dialect, columns, [[cell.strip() for cell in cells] for cells in zip(*rows, strict=True)])
+
+
+def _is_parquet(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return stream.read(4) == b"PAR1"
+
+
+def _look_into_parquet(path: Path, work: Path) -> _Table:
+    from aigc_models.data.table_parquet import read_parquet  # needs a package that may be missing
+
+    reading = Reading({}, TableWishes({}, (), (), ""), TableFaults(), lambda _: None)
+    source = read_parquet(path, work / "cells.spool", reading)
+    if not source.spool.rows:
+        raise refuse("The file {file} holds no rows.", "dataset-empty", file=path.name)
+    sample = [source.spool.column(place)[:SAMPLE] for place in range(len(source.rows.names))]
+    return _Table(path, None, source.rows.names, sample, source.spool)
 
 
 def _first_row(path: Path, dialect: Dialect) -> list[str]:
@@ -162,15 +186,24 @@ def _first_row(path: Path, dialect: Dialect) -> list[str]:
 
 def _read(table: _Table, roles: Mapping[Role, int], wishes: Wishes, beat: Beat) -> EventFile:
     """All rows, of the columns that are used."""
+    places = sorted(set(roles.values()))
+    if table.spool is not None:
+        cells = {place: _stripped(table.spool.column(place)) for place in places}
+        table.spool.close()
+        return EventFile(table.columns, cells, table.path.name, first_row=1)
+    return _read_text(table, places, wishes, beat)
+
+
+def _read_text(table: _Table, places: Sequence[int], wishes: Wishes, beat: Beat) -> EventFile:
+    assert table.dialect is not None
     headless = not any(table.columns)
     faults = TableFaults()
     names = [str(place) for place in range(1, len(table.columns) + 1)] if headless else []
     reader = RowReader(table.path, table.dialect, faults, names)
-    places = sorted(set(roles.values()))
     blocks: dict[int, list[pd.Series[str]]] = {place: [] for place in places}
     for rows in reader.blocks():
         for place in places:
-            blocks[place].append(pd.Series([row[place] for row in rows], dtype="str").str.strip())
+            blocks[place].append(_stripped([row[place] for row in rows]))
         beat(reader.read)
     if not wishes.skip_broken:
         faults.refuse()
@@ -186,6 +219,10 @@ def _read(table: _Table, roles: Mapping[Role, int], wishes: Wishes, beat: Beat) 
         encoding=table.dialect.encoding,
         delimiter=table.dialect.delimiter,
     )
+
+
+def _stripped(cells: Sequence[str]) -> "pd.Series[str]":
+    return pd.Series(cells, dtype="str").str.strip()
 
 
 def _events_among(tables: Sequence[_Table], wishes: Wishes) -> _Table:

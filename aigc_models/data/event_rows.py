@@ -131,7 +131,7 @@ class _Faults:
         if count > len(self.kept):
             sentence = "{count} of {total} rows cannot be used. The first {shown} faults are listed."
             values = {"count": count, "total": len(self.broken), "shown": KEPT_FAULTS - 1}
-            raise InputError([Fault(sentence, values, code="broken-rows"), *self.kept])
+            raise InputError([Fault(sentence, values, code="bad-cell"), *self.kept])
         if self.kept:
             raise InputError(sorted(self.kept, key=lambda fault: fault.where["row"]))
 
@@ -191,7 +191,7 @@ def _times(cells: "pd.Series[str] | None", roles: Mapping[Role, int], faults: _F
     empty, wrong = (cells == "").to_numpy(), np.isnan(found.seconds)
     faults.add(empty, roles["time"], "Row {row} has no time in the column {column}.", "cell-missing")
     sentence = "Row {row}, column {column}: {value} is no time. Write it as a date such as 2024-01-31 or in seconds."
-    faults.add(wrong & ~empty, roles["time"], sentence, "no-time")
+    faults.add(wrong & ~empty, roles["time"], sentence, "bad-cell")
     return found
 
 
@@ -200,7 +200,7 @@ def _ratings(cells: "pd.Series[str] | None", roles: Mapping[Role, int], faults: 
         return None
     numbers = pd.to_numeric(cells.where(cells != ""), errors="coerce").to_numpy(np.float64)
     wrong = ~np.isfinite(numbers) & (cells != "").to_numpy()
-    faults.add(wrong, roles["rating"], "Row {row}, column {column}: {value} is no number.", "no-number")
+    faults.add(wrong, roles["rating"], "Row {row}, column {column}: {value} is no number.", "bad-cell")
     return numbers.astype(np.float32)
 
 

@@ -20,6 +20,12 @@ TRAIN, HISTORY, VALIDATION, TEST = range(4)  # HISTORY is shown to a model as a 
 
 Parts = NDArray[np.int8]
 
+_NOTHING = {
+    TRAIN: "The split {split} leaves no events to learn from. Choose another split, or bring more events.",
+    VALIDATION: "The split {split} leaves no events to validate with. Choose another split, or bring more events.",
+    TEST: "The split {split} leaves no events to test with. Choose another split, or bring more events.",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class ItemLists:
@@ -154,11 +160,10 @@ class SplitPlan:
             InputError: The split needs times and there are none, or it leaves nothing to learn from or to test.
         """
         split = Split(data, _SPLITS[self.name](data, self))
-        for part, what in ((TRAIN, "to learn from"), (VALIDATION, "to validate with"), (TEST, "to test with")):
+        for part, sentence in _NOTHING.items():
             enough = len(split.train) if part == TRAIN else len(split.queries(part))
             if not enough:
-                sentence = "The split {split} leaves no events {what}. Choose another split, or bring more events."
-                raise InputError(Fault(sentence, {"split": self.name, "what": what}, "/split", code="too-few-events"))
+                raise InputError(Fault(sentence, {"split": self.name}, "/split", code="empty-split"))
         return split
 
 

@@ -24,7 +24,7 @@ from aigc_models.data.table_checks import Seen, check, has_formulas
 from aigc_models.data.table_faults import TableFaults, cut
 from aigc_models.data.table_figures import figures
 from aigc_models.data.table_personal import find_personal, mask_text, stand_ins
-from aigc_models.data.table_rows import Rows
+from aigc_models.data.table_rows import Rows, Spool
 from aigc_models.data.table_source import Reading, Source, read_source
 from aigc_models.data.table_split import content_hash, split
 from aigc_models.data.table_typing import MISSING, Spellings, Typed, TypeRules, convert, infer, spell
@@ -34,6 +34,7 @@ from aigc_models.data.tables import CODED, NUMERIC, Cells, Column, save_arrays, 
 RESULT = "result.json"
 PREVIEW = "preview.json"
 PREVIEW_ROWS = 20
+SPOOL = "cells.spool"
 _SENTENCES = {
     "integer": "Row {row}, column {column}: {value} is not a whole number. Use a form like 12.",
     "continuous": "Row {row}, column {column}: {value} is not a number. Use a form like 12.90.",
@@ -81,7 +82,7 @@ class Work:
         self.columns.append(column)
         self.told.append(figures(typed, found, codes) | {"masked": masked})
         self.preview.append(cells[:PREVIEW_ROWS])
-        self.seen.append(self._seen(typed, found, cells))
+        self.seen.append(self._seen(typed, found, cells, int((codes < 0).sum())))
 
     def _masked(self, name: str, cells: list[str], found: Spellings) -> tuple[list[str], Spellings]:
         typed, _ = infer(name, found, self.rules)
@@ -103,10 +104,9 @@ class Work:
             self.faults.add(sentence, "bad-cell", where, format=typed.column.format)
         codes[bad] = -1
 
-    def _seen(self, typed: Typed, found: Spellings, cells: Sequence[str]) -> Seen:
+    def _seen(self, typed: Typed, found: Spellings, cells: Sequence[str], missing: int) -> Seen:
         stray = typed.strays[0] if typed.strays else ""
         row = self.rows.number(cells.index(stray)) if stray else 0
-        missing = found.rows - found.present
         return Seen(typed.column, missing, found.rows, stray, row, typed.either, has_formulas(typed, found))
 
 
@@ -140,18 +140,18 @@ def read_upload(request: dict[str, Any], beat: Beat) -> dict[str, Any]:
     """
     params, file, out = request["params"], Path(request["file"]), Path(request["out"])
     size = max(1, file.stat().st_size)
-    reading = Reading(params, read_wishes(params), TableFaults(), lambda read: beat(min(read, size), 2 * size))
-    source = read_source(file, Path(request["work"]), reading)
-    rows = source.rows
-    content = content_hash(rows, params)
-    missing = MISSING | set(split_words(params["missing_values"]))
-    rules = TypeRules(missing, params["decimal_mark"], european=source.facts.get("delimiter") == ";")
-    is_test = split(rows, params["test_percent"], content)
-    work = Work(reading.wishes, rules, rows, is_test, params["skip_broken"])
-    for place, name in enumerate(rows.names):
-        work.read(name, source.spool.column(place))
-        beat(size + size * (place + 1) // len(rows.names), 2 * size)
-    source.spool.close()
+    with Spool(Path(request["work"]) / SPOOL) as spool:
+        wishes, tell = read_wishes(params), lambda read: beat(min(read, size), 2 * size)
+        reading = Reading(params, wishes, spool, TableFaults(), tell)
+        source = read_source(file, reading)
+        rows = source.rows
+        content = content_hash(rows, params)
+        missing = MISSING | set(split_words(params["missing_values"]))
+        rules = TypeRules(missing, params["decimal_mark"], european=source.facts.get("delimiter") == ";")
+        work = Work(wishes, rules, rows, split(rows, params["test_percent"], content), params["skip_broken"])
+        for place, name in enumerate(rows.names):
+            work.read(name, spool.column(place))
+            beat(size + size * (place + 1) // len(rows.names), 2 * size)
     work.faults.refuse()
     report = _report(work, source, reading.faults.count) | {"hash": content}
     save_arrays(work.arrays, work.columns, report, out / "dataset")

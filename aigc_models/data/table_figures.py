@@ -27,7 +27,7 @@ def figures(typed: Typed, found: Spellings, codes: NDArray[np.int64]) -> dict[st
         codes: The place of each row's spelling among them, int64 (N,); -1 where a cell is missing.
     """
     told: dict[str, Any] = {
-        "missing_count": found.rows - found.present,
+        "missing_count": int((codes < 0).sum()),
         "missing_spellings": dict(sorted(found.missing.items(), key=lambda one: -one[1])[:TOP]),
         "distinct": len(found.counts),
         "examples": _examples(found.texts, codes),
@@ -45,6 +45,10 @@ def _examples(texts: Sequence[str], codes: NDArray[np.int64]) -> list[str]:
 
 
 def _spread(values: NDArray[np.float64], weights: NDArray[np.int64], *, whole: bool) -> dict[str, Any]:
+    known = ~np.isnan(values)
+    values, weights = values[known], weights[known]
+    if not len(values):
+        return {}
     order = np.argsort(values)
     values, weights = values[order], weights[order]
     total = int(weights.sum())

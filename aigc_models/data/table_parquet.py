@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from aigc_models.data.reading import refuse
 from aigc_models.data.table_faults import TableFaults
-from aigc_models.data.table_rows import BLOCK_CELLS, MOST_ROWS, Rows, Spool, hashes, header
+from aigc_models.data.table_rows import BLOCK_CELLS, MOST_ROWS, Rows, hashes, header
 from aigc_models.data.table_source import Reading, Source
 
 
-def read_parquet(file: Path, spool_at: Path, reading: Reading) -> Source:
+def read_parquet(file: Path, reading: Reading) -> Source:
     """Read a whole file.
 
     Raises:
@@ -26,7 +26,8 @@ def read_parquet(file: Path, spool_at: Path, reading: Reading) -> Source:
     gone = reading.wishes.check(names)
     keep = [place for place in range(len(names)) if place not in gone]
     wanted = sorted({*keep, *([names.index(reading.wishes.account)] if reading.wishes.account else [])})
-    spool, digests, accounts = Spool(spool_at, len(keep)), [np.zeros(0, np.uint64)], []
+    digests, accounts = [np.zeros(0, np.uint64)], []
+    reading.spool.begin(len(keep))
     size, total = file.stat().st_size, max(1, opened.metadata.num_rows)
     if total > MOST_ROWS:
         raise refuse("The table has more than {limit} rows. Split the file.", "dataset-too-large", limit=MOST_ROWS)
@@ -37,10 +38,10 @@ def read_parquet(file: Path, spool_at: Path, reading: Reading) -> Source:
         digests.append(hashes(map("\x1f".join, zip(*kept, strict=True))))
         if reading.wishes.account:
             accounts.append(hashes(cells[names.index(reading.wishes.account)]))
-        spool.add_columns(kept)
-        reading.beat(size * spool.rows // total)
+        reading.spool.add_columns(kept)
+        reading.beat(size * reading.spool.rows // total)
     rows = Rows([names[place] for place in keep], np.concatenate(digests), _joined(accounts), first=1)
-    return Source(rows, spool, {"format": "parquet"})
+    return Source(rows, {"format": "parquet"})
 
 
 def _joined(parts: Sequence[NDArray[np.uint64]]) -> NDArray[np.uint64] | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,12 +28,23 @@ Row = Sequence[str]
 
 
 class Spool:
-    """Cells of a table in one file, column by column in blocks."""
+    """Cells of a table in one file, column by column in blocks; used in a with statement."""
 
-    def __init__(self, path: Path, width: int) -> None:
-        self._file = path.open("w+b")
-        self._blocks: list[list[tuple[int, int, int]]] = [[] for _ in range(width)]
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._blocks: list[list[tuple[int, int, int]]] = []
         self.rows = 0
+
+    def __enter__(self) -> Self:
+        self._file = self._path.open("w+b")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def begin(self, width: int) -> None:
+        """Say how many columns there will be."""
+        self._blocks = [[] for _ in range(width)]
 
     def add(self, rows: Sequence[Row]) -> None:
         """Add a block of rows."""
@@ -66,10 +77,6 @@ class Spool:
                 cells.append(text[begin:end])
                 begin = end
         return cells
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
 
 
 @dataclass(slots=True)
@@ -105,6 +112,7 @@ class RowReader:
         dialect: How it is written.
         faults: Is told of rows that cannot be used; these are left out.
         names: Headers, for a file without a line of them.
+        first: Number of the first row of data, as a spreadsheet counts.
     """
 
     path: Path
@@ -113,6 +121,8 @@ class RowReader:
     names: list[str] = field(default_factory=list)
     skipped: list[int] = field(default_factory=list)
     read: int = 0
+    quotes: int = 0
+    first: int = 1
     has_nul: bool = False
 
     def blocks(self) -> Iterator[list[Row]]:
@@ -125,28 +135,12 @@ class RowReader:
             yield from self._blocks()
         except UnicodeError:
             raise unreadable(self.path.name, self.dialect.encoding) from None
-        except (OSError, EOFError) as error:
-            if not self.dialect.packed:
-                raise
-            sentence = "The file {file} is damaged: it cannot be unpacked. Upload it again."
-            raise refuse(sentence, "truncated-file", file=self.path.name) from error
-
-    @property
-    def first(self) -> int:
-        """Number of the first row of data."""
-        return 1 if self._headless else 2
-
-    @property
-    def _headless(self) -> bool:
-        return bool(self.names) and self._named
-
-    _named: bool = False
 
     def _blocks(self) -> Iterator[list[Row]]:
-        self._named = bool(self.names)
         records = self._records()
-        if not self._named:
-            self.names = header(next(records, []), self.faults)
+        if not self.names:
+            named = next((row for row in self._counted(records) if any(row)), ())
+            self.names = header(named, self.faults)
         width, rows = len(self.names), list[Row]()
         most = max(1, BLOCK_CELLS // max(width, 1))
         for number, row in enumerate(records, self.first):
@@ -160,6 +154,12 @@ class RowReader:
         if rows:
             yield self._without_nuls(rows, number)
 
+    def _counted(self, records: Iterator[Row]) -> Iterator[Row]:
+        """The same, with a count of those that come before the data."""
+        for row in records:
+            self.first += 1
+            yield row
+
     def _records(self) -> Iterator[Row]:
         with open_bytes(self.path, packed=self.dialect.packed) as stream:
             text = io.TextIOWrapper(stream, self.dialect.encoding, newline="")
@@ -167,16 +167,25 @@ class RowReader:
             if self.dialect.delimiter == " ":
                 yield from (line.split() for line in lines)
                 return
-            csv.field_size_limit(LONGEST_LINE)
-            reader = csv.reader(lines, delimiter=self.dialect.delimiter, skipinitialspace=self.dialect.spaced)
-            try:
-                yield from reader
-            except csv.Error:
-                sentence = (
-                    "A cell that ends in line {line} or later is longer than {limit} characters. Look for a "
-                    "quotation mark that is not closed."
-                )
-                raise refuse(sentence, "cell-too-long", line=reader.line_num, limit=LONGEST_LINE) from None
+            yield from self._cut(lines)
+
+    def _cut(self, lines: Iterator[str]) -> Iterator[Row]:
+        csv.field_size_limit(LONGEST_LINE)
+        reader = csv.reader(lines, delimiter=self.dialect.delimiter, skipinitialspace=self.dialect.spaced)
+        start = end = 0
+        try:
+            for row in reader:
+                start, end = end, reader.line_num
+                yield row
+        except csv.Error:
+            sentence = (
+                "A cell that ends in line {line} or later is longer than {limit} characters. Look for a "
+                "quotation mark that is not closed."
+            )
+            raise refuse(sentence, "cell-too-long", line=reader.line_num, limit=LONGEST_LINE) from None
+        if self.quotes % 2 and end - start > 1:
+            sentence = "A quotation mark in line {line} is not closed. Close it, or leave it out."
+            raise refuse(sentence, "cell-too-long", line=start + 1)
 
     def _lines(self, text: io.TextIOWrapper) -> Iterator[str]:
         number = 0
@@ -188,6 +197,7 @@ class RowReader:
             if "\0" in line:
                 self.has_nul = True
             self.read += len(line)
+            self.quotes += line.count('"')
             yield line
 
     def _wrong(self, number: int, row: Row, width: int) -> None:
@@ -249,47 +259,41 @@ def header(cells: Row, faults: TableFaults) -> list[str]:
 
 def spool_rows(
     reader: RowReader,
-    spool_at: Path,
+    spool: Spool,
     drop: Callable[[Sequence[str]], set[int]],
     account: str,
     beat: Callable[[int], None],
-) -> tuple[Rows, Spool]:
+) -> Rows:
     """Read all rows to disk.
 
     Args:
         reader: Reads them.
-        spool_at: Where to put them.
+        spool: Where to put them.
         drop: Gives the places of columns to leave out, from the headers; it may raise.
         account: The column whose equal cells keep rows together; empty for none.
         beat: Told how many characters are read.
     """
-    spool, digests, accounts = None, list[NDArray[np.uint64]](), list[NDArray[np.uint64]]()
+    digests, accounts = [np.zeros(0, np.uint64)], list[NDArray[np.uint64]]()
     take: Callable[[Row], Row] | None = None
-    names: Sequence[str] = ()
-    total = 0
+    keep: list[int] | None = None
     for rows in reader.blocks():
-        if spool is None:
+        if keep is None:
             gone = drop(reader.names)
             keep = [place for place in range(len(reader.names)) if place not in gone]
-            names = [reader.names[place] for place in keep]
             take = _taking(keep) if gone else None
-            spool = Spool(spool_at, len(keep))
+            spool.begin(len(keep))
         if account:
             accounts.append(hashes(row[reader.names.index(account)] for row in rows))
         kept = [take(row) for row in rows] if take else rows
         digests.append(hashes(map("\x1f".join, kept)))
         spool.add(kept)
-        total += len(kept)
-        if total > MOST_ROWS:
+        if spool.rows > MOST_ROWS:
             sentence = "The table has more than {limit} rows. Split the file."
             raise refuse(sentence, "dataset-too-large", limit=MOST_ROWS)
         beat(reader.read)
-    if spool is None:
-        drop(reader.names)
-        spool = Spool(spool_at, len(reader.names))
-    none = np.zeros(0, np.uint64)
-    found = np.concatenate([none, *digests])
-    return Rows(names, found, np.concatenate(accounts) if accounts else None, reader.skipped, reader.first), spool
+    names = [reader.names[place] for place in keep or ()]
+    found = np.concatenate(digests)
+    return Rows(names, found, np.concatenate(accounts) if accounts else None, reader.skipped, reader.first)
 
 
 def _taking(keep: Sequence[int]) -> Callable[[Row], Row]:

@@ -1,7 +1,9 @@
 """From an uploaded file to rows that lie on disk column by column: CSV in any dialect, or Parquet."""
 
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from gzip import BadGzipFile
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,6 @@ from aigc_models.data.table_rows import RowReader, Rows, Spool, spool_rows
 from aigc_models.data.table_wishes import Wishes
 
 LEAST_ROWS = 10
-SPOOL = "cells.spool"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,28 +24,27 @@ class Source:
 
     Attributes:
         rows: What is known of its rows.
-        spool: Its cells.
         facts: How the file is written: format, encoding, delimiter, whether it is packed.
         headless: Whether its first line looks like data.
     """
 
     rows: Rows
-    spool: Spool
     facts: dict[str, Any] = field(default_factory=dict)
     headless: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How a file is to be read: the settings of the import, what its owner says of columns, and whom to tell."""
+    """How a file is to be read: settings, what its owner says of columns, where cells go, and whom to tell."""
 
     params: dict[str, Any]
     wishes: Wishes
+    spool: Spool
     faults: TableFaults
     beat: Callable[[int], None]
 
 
-def read_source(file: Path, work: Path, reading: Reading) -> Source:
+def read_source(file: Path, reading: Reading) -> Source:
     """Read a whole file.
 
     Raises:
@@ -55,9 +55,13 @@ def read_source(file: Path, work: Path, reading: Reading) -> Source:
     if is_parquet:
         from aigc_models.data.table_parquet import read_parquet  # needs a package that may be missing
 
-        source = read_parquet(file, work / SPOOL, reading)
+        source = read_parquet(file, reading)
     else:
-        source = _read_text(file, work / SPOOL, reading)
+        try:
+            source = _read_text(file, reading)
+        except (BadGzipFile, EOFError, zlib.error):
+            sentence = "The file {file} is damaged: it cannot be unpacked. Upload it again."
+            raise refuse(sentence, "truncated-file", file=file.name) from None
     if not reading.params["skip_broken"]:
         reading.faults.refuse()
     _check_count(len(source.rows.digests), file.name, reading.faults)
@@ -74,12 +78,12 @@ def _check_count(count: int, name: str, faults: TableFaults) -> None:
     raise refuse(sentence, "too-few-rows", count=count, least=LEAST_ROWS)
 
 
-def _read_text(file: Path, spool_at: Path, reading: Reading) -> Source:
+def _read_text(file: Path, reading: Reading) -> Source:
     params = reading.params
     dialect = find_dialect(file, params["encoding"], params["delimiter"])
     names = split(params["column_names"])
     reader = RowReader(file, dialect, reading.faults, names)
-    rows, spool = spool_rows(reader, spool_at, reading.wishes.check, reading.wishes.account, reading.beat)
+    rows = spool_rows(reader, reading.spool, reading.wishes.check, reading.wishes.account, reading.beat)
     if not reader.names:
         raise refuse("The file {file} holds no cells.", "dataset-empty", file=file.name)
     facts = {
@@ -89,7 +93,7 @@ def _read_text(file: Path, spool_at: Path, reading: Reading) -> Source:
         "delimiter": dialect.delimiter,
         "packed": dialect.packed,
     }
-    return Source(rows, spool, facts, headless=not names and looks_like_data(reader.names))
+    return Source(rows, facts, headless=not names and looks_like_data(reader.names))
 
 
 def looks_like_data(names: Sequence[str]) -> bool:

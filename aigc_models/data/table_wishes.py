@@ -40,7 +40,7 @@ class Wishes:
         if faults:
             raise InputError(faults)
         gone = {place for place, name in enumerate(names) if name in self.drop}
-        if len(gone) == len(names):
+        if gone and len(gone) == len(names):
             raise InputError(Fault("All columns would be left out.", pointer="/drop", code="unknown-column"))
         return gone
 

@@ -1,18 +1,21 @@
 """Tables as matrices that classifiers learn from: one recipe for trees, one for linear models."""
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from threadpoolctl import ThreadpoolController
 
 from aigc_models.data.tables import CODED, Cells, Column, Table
 from aigc_models.metrics.table_rows import Numbers, is_missing
 
 # Categories that trees tell apart in one column, and linear models; the rarer ones share a number.
 TREE_CATEGORIES, LINEAR_CATEGORIES = 250, 30
-_LEAVES = 20
+_LEAVES, _FEW_ROWS = 20, 4_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,16 @@ def _centre(column: Column, values: Cells) -> tuple[float, float]:
     return float(present.mean()), float(present.std()) or 1.0
 
 
+def _threads_for(rows: int) -> AbstractContextManager[Any]:
+    """One thread for few rows: several would wait for each other most of the time."""
+    return nullcontext() if rows > _FEW_ROWS else _pools().limit(limits=1, user_api="openmp")
+
+
+@cache
+def _pools() -> ThreadpoolController:
+    return ThreadpoolController()  # looks through all loaded libraries, which takes some milliseconds
+
+
 class Boosted:
     """The one recipe of gradient boosting that every figure uses, for categories or for numbers."""
 
@@ -110,7 +123,8 @@ class Boosted:
             categorical_features=marked if marked.any() else None,
             random_state=self._seed,
         )
-        self._model.fit(self._shown(features), truth)
+        with _threads_for(len(features)):
+            self._model.fit(self._shown(features), truth)
         return self
 
     def predict_proba(self, features: Numbers) -> Numbers:

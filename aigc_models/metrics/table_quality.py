@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 
@@ -60,27 +60,38 @@ class _Work:
         self.notes.append({"message": message, "values": values})
 
 
-def measure(
-    train: Table, test: Table, synthetic: Table, *, target: str | None, seed: int, report: Report
-) -> TableQuality:
+class Wish(TypedDict):
+    """How tables are measured.
+
+    Attributes:
+        target: A column to predict, for train-on-synthetic figures; None leaves them out.
+        seed: What random draws start from: samples of large tables, baselines, classifiers.
+        report: Called with the stages that are done and how many there are.
+    """
+
+    target: str | None
+    seed: int
+    report: Report
+
+
+def measure(train: Table, test: Table, synthetic: Table, **wish: Unpack[Wish]) -> TableQuality:
     """Compare synthetic rows with held-out ones, beside baselines fitted to the training rows.
 
     Args:
         train: Rows the model learnt from.
         test: Rows it never saw; where there are none, the training rows stand in, which a note says.
         synthetic: Rows it made; identifiers and free text may be left out.
-        target: A column to predict, for train-on-synthetic figures; None leaves them out.
-        seed: What random draws start from: samples of large tables, baselines, classifiers.
-        report: Called with the stages that are done and how many there are.
+        wish: Target, seed and whom to report to.
 
     Raises:
         InputError: Rows are missing, columns differ, or the target cannot be predicted.
     """
+    target, seed = wish["target"], wish["seed"]
     _check(train, synthetic)
     tables = [like(table, train) for table in (train, test, synthetic)]
     if target is not None:
         table_utility.check_target(train, target)
-    work = _prepare(tables, seed, report)
+    work = _prepare(tables, seed, wish["report"])
     columns, pairs = _columns(work), _pairs(work)
     detection, utility = _detection(work), _utility(work, target)
     privacy = table_privacy.look(tables[0], tables[1], tables[2], seed)

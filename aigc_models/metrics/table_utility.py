@@ -59,6 +59,15 @@ def check_target(train: Table, target: str) -> None:
         raise InputError(Fault(sentence, {"column": target}, "/target", code="one-class-target"))
 
 
+def usual_target(train: Table) -> str | None:
+    """The last column with two categories or more, which in most tables is what matters; None where there is none."""
+    for column in reversed(train.columns):
+        values = train.cells[column.name]
+        if column.type in CODED and len(np.unique(values[values >= 0])) >= _FEWEST:
+            return column.name
+    return None
+
+
 def make_task(train: Table, test: Table, target: str, seed: int) -> Task:
     """What is to be predicted, once :func:`check_target` has found it can be."""
     values = _known(train, target).cells[target]

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from aigc_models.data.table_results import AUGMENTATION
 from aigc_models.data.tables import CODED, TableSet, load_report, load_table
 from aigc_models.metrics import table_utility
 from aigc_models.metrics.table_rows import is_missing, like, sample, seeded
-from aigc_models.table_study.generators import GENERATORS
+from aigc_models.table_study.generators import GENERATORS, Workplace
 from aigc_models.table_study.params import TableStudyAugment
 from aigc_models.table_study.trials import MOST_JUDGED, SIDES, Finding, Setting, Trial, conclude, try_once
 
@@ -34,10 +35,11 @@ def augment(params: TableStudyAugment, run: Run) -> Metrics:
     trials = _resume(run.resume_from) if run.resume_from else []
     run.phase("evaluating")
     for step, (percent, seed) in enumerate(plan[len(trials) :], len(trials) + 1):
-        trials.append(try_once(setting, percent, seed))
+        at = Workplace(run.device, run.adjustments, params.effort, partial(run.report, step - 1, len(plan)))
+        trials.append(try_once(replace(setting, at=at), percent, seed))
         run.report(step, len(plan))
         run.checkpoint(step, partial(_save, list(trials)))
-    truth, kind = setting.test.cells[params.target], _kind(setting, params.target)
+    truth, kind = setting.test.cells[setting.target], _kind(setting)
     findings = [
         conclude(kind, truth, [trial for trial in trials if trial.percent == percent], params.seed)
         for percent in params.percentages
@@ -47,7 +49,7 @@ def augment(params: TableStudyAugment, run: Run) -> Metrics:
         run.log(spoken(finding))
     report = {
         "version": 1,
-        "target": params.target,
+        "target": setting.target,
         "score": "auc" if kind == "categories" else "r2",
         "generator": params.generator,
         "synthetic_percent": params.synthetic_percent,
@@ -69,10 +71,14 @@ def _setting(params: TableStudyAugment, tables: TableSet) -> Setting:
     Raises:
         InputError: The target cannot be predicted, or there are too few rows.
     """
-    table_utility.check_target(tables.train, params.target)
+    target = params.target or table_utility.usual_target(tables.train)
+    if target is None:
+        sentence = "No column of the table holds categories. Name the column to predict under Target column."
+        raise InputError(Fault(sentence, pointer="/target", code="no-target"))
+    table_utility.check_target(tables.train, target)
     draws = seeded(params.seed, "study")
     train, test = (
-        like(table.take(~is_missing(table.column(params.target), table.cells[params.target])), tables.train)
+        like(table.take(~is_missing(table.column(target), table.cells[target])), tables.train)
         for table in (tables.train, tables.test)
     )
     test = sample(test, MOST_JUDGED, draws)
@@ -82,14 +88,14 @@ def _setting(params: TableStudyAugment, tables: TableSet) -> Setting:
     ):
         if len(table) < FEWEST:
             raise InputError(Fault(problem, {"rows": len(table), "fewest": FEWEST}, code="no-rows"))
-    if len(np.unique(test.cells[params.target])) < 2:
+    if len(np.unique(test.cells[target])) < 2:
         sentence = "The column {column} has one value in all test rows, so nothing can be judged by them."
-        raise InputError(Fault(sentence, {"column": params.target}, "/target", code="one-class-target"))
-    return Setting(train, test, params.target, GENERATORS[params.generator], params.synthetic_percent)
+        raise InputError(Fault(sentence, {"column": target}, "/target", code="one-class-target"))
+    return Setting(train, test, target, GENERATORS[params.generator], params.synthetic_percent)
 
 
-def _kind(setting: Setting, target: str) -> table_utility.TargetKind:
-    return "categories" if setting.train.column(target).type in CODED else "numbers"
+def _kind(setting: Setting) -> table_utility.TargetKind:
+    return "categories" if setting.train.column(setting.target).type in CODED else "numbers"
 
 
 def spoken(finding: Finding) -> str:

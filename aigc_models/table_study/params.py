@@ -18,17 +18,22 @@ class TableStudyAugment(Params):
 
     dataset: str = dataset_input("table", description="Table whose training rows are used and whose test rows judge.")
     target: str = setting(
+        "",
         title="Target column",
         description="Header of the column to predict: categories are judged by the area under the ROC curve, numbers "
-        "by the share of variance that is explained.",
-        min_length=1,
+        "by the share of variance that is explained. Empty takes the last column with categories.",
         max_length=500,
     )
-    generator: Literal["copula"] = setting(
-        "copula",
+    generator: Literal["table_gan", "table_vae", "copula"] = setting(
+        "table_vae",
         title="Generator",
         description="What makes the synthetic rows; it is taught anew with each share of the real rows, and never "
-        "sees the others.",
+        "sees the others. A Gaussian copula is the baseline: it takes seconds.",
+    )
+    effort: Literal["quick", "balanced", "best"] = setting(
+        "quick",
+        title="Effort",
+        description="Preset that a table GAN or a table VAE is trained with, once for each share and repeat.",
     )
     shares: str = setting(
         "10, 50, 100",

@@ -11,7 +11,7 @@ from aigc_models.data.tables import Cells, Table
 from aigc_models.metrics import table_utility
 from aigc_models.metrics.table_rows import Numbers, like, seeded
 from aigc_models.metrics.table_utility import TargetKind
-from aigc_models.table_study.generators import Generator
+from aigc_models.table_study.generators import HERE, Generator, Workplace
 
 # What a classifier is taught with. Repeated are the same real rows, as many as the augmented ones: more rows alone
 # let trees grow further, and that is no merit of synthetic rows.
@@ -31,6 +31,7 @@ class Setting:
     target: str
     generator: Generator
     synthetic_percent: int
+    at: Workplace = HERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,8 @@ def try_once(setting: Setting, percent: int, seed: int) -> Trial:
     order = seeded(seed, "share").permutation(len(setting.train))
     count = max(2, round(len(order) * percent / 100))
     real = setting.train.take(np.sort(order[:count]))
-    made = like(setting.generator(real, max(1, round(len(real) * setting.synthetic_percent / 100)), seed), real)
+    count_made = max(1, round(len(real) * setting.synthetic_percent / 100))
+    made = like(setting.generator(real, count_made, seed, setting.at), real)
     task = table_utility.make_task(real, setting.test, setting.target, seed)
     again = real.take(np.arange(len(real) + len(made)) % len(real))
     lessons = {"real": real, "repeated": again, "augmented": together(real, made), "synthetic": made}

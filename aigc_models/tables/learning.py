@@ -13,10 +13,12 @@ from torch import Tensor
 
 from aigc_models import training
 from aigc_models.base import Fault, InputError, Metrics, Params, Run
+from aigc_models.data.table_results import SAMPLES
 from aigc_models.data.tables import CODED, Table, TableSet, load_report, load_table
 from aigc_models.metrics import table_quality, table_utility
 from aigc_models.metrics.image_quality import verdict
 from aigc_models.metrics.table_figures import TABLE_METRICS
+from aigc_models.metrics.table_report import write_quality
 from aigc_models.pictures import save_curves
 from aigc_models.tables import previews, saving
 from aigc_models.tables.conditions import parse_conditions
@@ -198,6 +200,7 @@ def _tell(tally: Tally, run: Run) -> None:
 def _save_samples(source: Source, material: Material, run: Run) -> None:
     made = block_of(source, 0)
     previews.save_marginals(material.train, made, run.out_dir / "samples.png")
+    (run.out_dir / SAMPLES).write_text(as_csv(made.take(slice(0, _PREVIEW_ROWS))), encoding="utf-8")  # type: ignore[arg-type]
 
 
 def _write_report(quality: table_quality.TableQuality, params: Params, run: Run, more: Mapping[str, Any]) -> None:
@@ -205,11 +208,11 @@ def _write_report(quality: table_quality.TableQuality, params: Params, run: Run,
         "metrics": quality.metrics,
         "params": params.model_dump(mode="json"),
         "code_version": code_version(),
-        "quality": quality.details,
         **more,
     }
     text = json.dumps(report, indent=1, ensure_ascii=False)
     (run.out_dir / "report.json").write_text(text, encoding="utf-8")
+    write_quality(quality, run.out_dir)
 
 
 def _open(kind: Kind, run: Run) -> Trained:

@@ -13,7 +13,9 @@ ABOUT = (
     "`scripts/write_reference.py`."
 )
 THINGS: tuple[type, ...] = (aigc.Client, nouns.Jobs, nouns.Datasets, nouns.Models, nouns.Tasks)
-HANDED_OUT: tuple[type, ...] = (aigc.Job, aigc.Dataset, aigc.Model, aigc.Artifact)
+HANDED_OUT: tuple[type, ...] = (
+    aigc.Job, aigc.Dataset, aigc.Model, aigc.Artifact, aigc.Recommended,
+)  # fmt: skip
 PLACES: dict[type, str] = {
     nouns.Jobs: "client.jobs",
     nouns.Datasets: "client.datasets",

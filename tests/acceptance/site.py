@@ -26,6 +26,7 @@ from jobs.repository import Repository
 from jobs.settings import Settings
 from jobs.submit import Submission, submit
 from jobs.uploads import Upload, receive, receive_starter
+from tests.acceptance import recommending
 from tests.web.acting import ActingWorker, picture_zip
 from tests.web.conftest import NotedDispatcher
 from web import create_app
@@ -227,6 +228,7 @@ class Site:
             "refused": f"/datasets/{self._refused()}",
             "models": "/models",
             "model": f"/models/{model}",
+            **recommending.add_pages(self.engine, self.worker),
             "workers": "/workers",
             "tokens": "/settings/tokens",
             "help": "/docs",

@@ -26,7 +26,7 @@ def test_leaving_one_out_tests_with_the_last_event_and_validates_with_the_one_be
 
 
 def test_events_of_one_moment_stay_on_one_side_of_a_time() -> None:
-    when = [1, 2, 9, 9, 3, 4, 9, 9, 5, 6]
+    when = [1, 2, 9, 9, 3, 4, 9, 9, 0, 6]
     split = SplitPlan("time", 0.2).part(events([[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]], items=10, times=when))
     assert set(split.parts[np.array(when) == 9]) == {TEST}
     assert not (split.parts[np.array(when) < 9] == TEST).any()
@@ -67,10 +67,10 @@ def test_repeats_are_no_targets_and_who_is_new_is_not_asked_about() -> None:
 @pytest.mark.parametrize(
     ("name", "lists", "times", "code"),
     [
-        ("leave_one_out", [[0, 1], [2]], None, "too-few-events"),
-        ("share", [[0], [1], [2]], None, "too-few-events"),
+        ("leave_one_out", [[0, 1], [2]], None, "empty-split"),
+        ("share", [[0], [1], [2]], None, "empty-split"),
         ("time", [[0, 1, 2]], [np.nan] * 3, "no-times"),
-        ("time", [[0, 1, 2], [1, 2, 0]], [5.0] * 6, "too-few-events"),
+        ("time", [[0, 1, 2], [1, 2, 0]], [5.0] * 6, "empty-split"),
     ],
 )
 def test_what_cannot_be_split_is_refused(

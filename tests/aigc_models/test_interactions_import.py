@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import shutil
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -11,17 +12,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from aigc_models.base import Fault, InputError
 from aigc_models.data import kinds
 from aigc_models.data.event_columns import by_name, choose
+from aigc_models.data.event_decoding import read_upload
 from aigc_models.data.event_rows import hashed
 from aigc_models.data.interactions import Interactions, load_interactions, load_report
 from aigc_models.data.planted_interactions import ITEMS, plant, write_zip
 from aigc_models.data.starters import STARTERS
+from aigc_models.dataset.interactions_params import DatasetImportInteractions
 from aigc_models.dataset.model import import_interactions
-from aigc_models.dataset.params import DatasetImportInteractions
 from aigc_models.standalone import LocalRun
 
 Import = Callable[..., tuple[Interactions, dict[str, Any]]]
@@ -29,17 +32,22 @@ Import = Callable[..., tuple[Interactions, dict[str, Any]]]
 
 @pytest.fixture
 def bring(tmp_path: Path) -> Import:
-    """Imports a text or bytes as an upload; gives the dataset and its report."""
+    """Reads a text or bytes as an upload, in this process; gives the dataset and its report."""
 
     def go(content: str | bytes, filename: str = "events.csv", **settings: Any) -> tuple[Interactions, dict[str, Any]]:
         upload, out = tmp_path / "upload", tmp_path / "out"
         upload.mkdir()
         (upload / filename).write_bytes(content.encode() if isinstance(content, str) else content)
+        work = out / "work"
+        shutil.rmtree(out, ignore_errors=True)
+        work.mkdir(parents=True)
+        params = DatasetImportInteractions(**settings).model_dump(mode="json")
+        file = upload / filename
         try:
-            import_interactions(DatasetImportInteractions(**settings), LocalRun(out, {"upload": upload}))
+            kinds.precheck(file, filename, "interactions")
+            read_upload({"file": str(file), "work": str(work), "out": str(out), "params": params}, lambda *_: None)
         finally:
-            assert not (out / ".unpacked").exists()
-            (upload / filename).unlink()
+            file.unlink()
             upload.rmdir()
         return load_interactions(out / "dataset"), load_report(out / "dataset")
 
@@ -73,6 +81,29 @@ def tables(**files: str) -> bytes:
         for name, text in files.items():
             archive.writestr(name.replace("__", "."), text)
     return packed.getvalue()
+
+
+def test_an_import_runs_confined_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    upload, run = tmp_path / "upload", LocalRun(tmp_path / "out")
+    upload.mkdir()
+    run.inputs = {"upload": upload}
+    (upload / "events.csv").write_text(csv("user,item,time,rating", some()), encoding="utf-8")
+    counts = import_interactions(DatasetImportInteractions(), run)
+    assert counts == {"events": 12.0, "users": 3.0, "items": 5.0}
+    assert sorted(path.name for path in run.out_dir.iterdir()) == ["dataset"]
+    (upload / "events.csv").write_text(csv("user,item,time,rating", [*some(), "u,i,soon,3"]), encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        import_interactions(DatasetImportInteractions(), run)
+    assert caught.value.faults[0].where == {"row": 14, "column": "time", "value": "soon"}
+
+
+def test_parquet_files_are_read_like_text(tmp_path: Path, bring: Import) -> None:
+    pytest.importorskip("pyarrow")
+    table = pd.DataFrame({"user": [f"u{n % 3}" for n in range(12)], "item": [n % 5 for n in range(12)]})
+    table["time"] = pd.date_range("2024-01-31", periods=12, freq="h")
+    table.to_parquet(tmp_path / "made.parquet")
+    data, report = bring((tmp_path / "made.parquet").read_bytes(), "events.parquet")
+    assert (report["first_time"], len(data), data.item_names[1]) == ("2024-01-31T00:00:00+00:00", 12, "1")
 
 
 def test_columns_are_found_by_name_and_events_ordered_by_time(bring: Import) -> None:
@@ -113,11 +144,11 @@ def test_settings_name_columns_by_header_case_or_number() -> None:
     columns, sample = ["A", "b", "c"], [["x"], ["y"], ["z"]]
     assert choose(columns, {"user": "a", "item": "3"}, sample) == {"user": 0, "item": 2}
     for settings, pointer, code in (
-        ({"user": "d", "item": "b"}, "/user_column", "no-such-column"),
+        ({"user": "d", "item": "b"}, "/user_column", "unknown-column"),
         ({"user": "A"}, "/item_column", "column-unclear"),
         ({}, "/user_column", "column-unclear"),
         ({"user": "A", "item": "A"}, "/item_column", "column-twice"),
-        ({"user": "A", "item": "4"}, "/item_column", "no-such-column"),
+        ({"user": "A", "item": "4"}, "/item_column", "unknown-column"),
     ):
         with pytest.raises(InputError) as caught:
             choose(columns, settings, sample)  # type: ignore[arg-type]  # the keys are roles
@@ -233,9 +264,9 @@ def test_faults_name_row_column_and_value(bring: Import) -> None:
     rows[9] = "u1,,1700000000,3"
     faults = faults_of(bring, csv("user,item,time,rating", rows))
     assert [(fault.code, fault.where["row"], fault.where["column"], fault.where["value"]) for fault in faults] == [
-        ("no-time", 4, "time", "soon"),
+        ("bad-cell", 4, "time", "soon"),
         ("cell-missing", 7, "user", ""),
-        ("no-number", 9, "rating", "good"),
+        ("bad-cell", 9, "rating", "good"),
         ("cell-missing", 11, "item", ""),
     ]
     assert "Row 4, column time: soon is no time." in str(faults[0])

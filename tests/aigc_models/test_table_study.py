@@ -9,18 +9,18 @@ import numpy as np
 import pytest
 
 from aigc_models.base import Cancelled, InputError, Metrics, Paused
-from aigc_models.data.tables import Table, TableSet, save_table
+from aigc_models.data.tables import CODED, Table, TableSet, save_table
 from aigc_models.faults import explain
 from aigc_models.metrics import table_utility
-from aigc_models.metrics.table_baselines import GaussianCopula
 from aigc_models.metrics.table_rows import like
 from aigc_models.standalone import newest_checkpoint, perform
 from aigc_models.table_study import trials
+from aigc_models.table_study.generators import GENERATORS, Workplace
 from aigc_models.table_study.model import spoken
 from aigc_models.table_study.params import FAMILY, TableStudyAugment
 from aigc_models.table_study.trials import Finding, Setting, Trial, conclude, try_once
 from tests.aigc_models.conftest import RecordingRun
-from tests.aigc_models.loan_tables import loans
+from tests.aigc_models.loan_tables import loans, table
 
 ID = "ds_" + "0" * 26
 
@@ -34,7 +34,15 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def params(**changed: Any) -> TableStudyAugment:
-    values = {"dataset": ID, "target": "状态", "shares": "20,100", "repeats": 2, "seed": 5, **changed}
+    values = {
+        "dataset": ID,
+        "target": "状态",
+        "generator": "copula",
+        "shares": "20,100",
+        "repeats": 2,
+        "seed": 5,
+        **changed,
+    }
     return TableStudyAugment.model_validate_json(json.dumps(values))
 
 
@@ -56,14 +64,14 @@ def found(one: Setting) -> Finding:
 
 
 def test_rows_from_the_same_source_help_where_real_ones_are_few() -> None:
-    finding = found(setting(lambda _train, count, seed: loans(4 * count, 100 + seed)))
+    finding = found(setting(lambda _train, count, seed, _at: loans(4 * count, 100 + seed)))
     assert finding.answer == "yes"
     assert 0 < finding.interval[0] < finding.gain < finding.interval[1]
     assert spoken(finding).startswith("Yes: with 100 % of the real rows")
 
 
 def test_rows_that_say_the_opposite_harm() -> None:
-    def wrong(_train: Table, count: int, seed: int) -> Table:
+    def wrong(_train: Table, count: int, seed: int, _at: Workplace) -> Table:
         made = loans(4 * count, 100 + seed)
         return Table(made.columns, {**made.cells, "状态": 1 - made.cells["状态"]})
 
@@ -73,7 +81,7 @@ def test_rows_that_say_the_opposite_harm() -> None:
 
 
 def test_the_same_rows_again_change_nothing_that_can_be_shown() -> None:
-    finding = found(setting(lambda train, count, _seed: train.take(np.arange(count) % len(train))))
+    finding = found(setting(lambda train, count, _seed, _at: train.take(np.arange(count) % len(train))))
     assert finding.answer == "no"
     assert finding.interval[0] <= 0 <= finding.interval[1]
     assert spoken(finding).startswith("No: with 100 % of the real rows no gain can be shown.")
@@ -82,7 +90,7 @@ def test_the_same_rows_again_change_nothing_that_can_be_shown() -> None:
 def test_a_generator_sees_the_share_alone_and_small_shares_lie_within_large_ones() -> None:
     seen: dict[int, set[float]] = {}
 
-    def remember(train: Table, count: int, _seed: int) -> Table:
+    def remember(train: Table, count: int, _seed: int, _at: Workplace) -> Table:
         seen[len(train)] = set(train.cells["年龄"].tolist())
         assert count == 4 * len(train)
         return train
@@ -129,7 +137,8 @@ def test_a_study_is_complete_and_repeatable(dataset: Path, tmp_path: Path) -> No
     metrics = study(first)
     assert study(second) == metrics
     assert metrics.keys() == FAMILY.metrics.keys()
-    assert [step for step, _ in first.steps] == [1, 2, 3, 4, 4]
+    assert sorted({step for step, _ in first.steps}) == [0, 1, 2, 3, 4]
+    assert first.steps == sorted(first.steps)
     assert first.steps[-1][0] == first.steps[-1][1]
     assert first.phases == ["preparing", "evaluating", "saving"]
     report = json.loads((first.out_dir / "augmentation.json").read_text(encoding="utf-8"))
@@ -150,7 +159,7 @@ def test_a_resumed_study_equals_an_undisturbed_one(dataset: Path, tmp_path: Path
     resumed = RecordingRun(tmp_path / "resumed", {"dataset": dataset})
     resumed.resume_from = newest_checkpoint(tmp_path / "checkpoints")
     assert study(resumed) == metrics
-    assert [step for step, _ in resumed.steps] == [4, 4]
+    assert {step for step, _ in resumed.steps} == {3, 4}
     assert (resumed.out_dir / "augmentation.json").read_bytes() == (whole.out_dir / "augmentation.json").read_bytes()
 
 
@@ -182,6 +191,16 @@ def test_shares_that_are_none_are_refused(shares: str) -> None:
     assert (fault.pointer, "from 1 to 100" in str(fault)) == ("/shares", True)
 
 
+def test_without_a_target_the_last_column_with_categories_is_predicted(dataset: Path, tmp_path: Path) -> None:
+    run = RecordingRun(tmp_path / "out", {"dataset": dataset})
+    study(run, target="", shares="10")
+    assert json.loads((run.out_dir / "augmentation.json").read_text(encoding="utf-8"))["target"] == "状态"
+    numbers = table(("a", "integer", range(40)), ("b", "constant", ["x"] * 40))
+    save_table(TableSet(numbers, numbers), {"kind": "table", "hash": ""}, tmp_path / "numbers")
+    with pytest.raises(InputError, match="No column of the table holds categories"):
+        study(RecordingRun(tmp_path / "none", {"dataset": tmp_path / "numbers"}), target="")
+
+
 def test_too_few_rows_and_useless_targets_are_said(tmp_path: Path) -> None:
     few, enough = loans(10, 1), loans(60, 2)
     dull = Table(enough.columns, {**enough.cells, "状态": np.zeros(60, np.int32)})
@@ -197,8 +216,13 @@ def test_too_few_rows_and_useless_targets_are_said(tmp_path: Path) -> None:
         assert caught.value.faults[0].code == code, name
 
 
-def test_a_copula_is_a_generator() -> None:
-    rows = loans(50)
-    first, second = (GaussianCopula.fit(rows, 1).sample(7, 2) for _ in range(2))
+@pytest.mark.parametrize("name", GENERATORS)
+def test_every_generator_learns_from_the_rows_alone_and_repeats(name: str) -> None:
+    rows, ticks = like(loans(60), loans(60)), []
+    at = Workplace(tick=lambda: ticks.append(1))
+    first, second = (GENERATORS[name](rows, 7, 2, at) for _ in range(2))
     assert len(first) == 7
-    assert all(np.array_equal(first.cells[name], second.cells[name], equal_nan=True) for name in first.cells)
+    assert all(
+        np.array_equal(first.cells[one.name], second.cells[one.name]) for one in rows.columns if one.type in CODED
+    )
+    assert ticks, "who works for long asks whether to go on"

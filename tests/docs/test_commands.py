@@ -12,6 +12,7 @@ from zipfile import ZipFile
 
 import pytest
 
+from aigc_models.data.planted_interactions import plant, write_zip
 from tests.acceptance.site import photos, png
 from tests.acceptance.test_stack import QUICK, Up, start, stop
 from tests.docs import stand_ins
@@ -51,7 +52,10 @@ BEFORE = {
 # These pages work on the database itself, so each has an installation of its own, which is not running.
 APART = {"how-to/back-up-and-restore.md", "how-to/upgrade.md", "how-to/behind-a-proxy.md"}
 # 5,000 pictures take a minute: the tutorial's training is done on the reader's own 80 here.
-TINY = {"--data fashion-mnist --preset quick": "--data shoes -p epochs=1 -p width=4"}
+TINY = {
+    "--data fashion-mnist --preset quick": "--data shoes -p epochs=1 -p width=4",
+    "--data shop --preset quick": "--data shop -p epochs=1 -p width=8",
+}
 FAMILY = "how-to/add-a-family.md"
 MODEL = '''
 """The smallest training there is."""
@@ -83,6 +87,10 @@ class Reader:
         (self.directory / "scripts" / "make_env.sh").chmod(0o755)
         for file in ("pictures.zip", "photos.zip", "shirts.zip"):
             write_pictures(self.directory / file)
+        shop = plant(users=60)
+        write_zip(shop, self.directory / "shop.zip")
+        events = "".join(f"{user},{item},{moment}\n" for user, item, moment in shop.events)
+        (self.directory / "events.csv").write_text(f"user_id,item_id,timestamp\n{events}")
 
     def environment(self, apart: bool) -> dict[str, str]:
         own = {

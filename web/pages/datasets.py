@@ -214,7 +214,8 @@ def _hint(state: str, check: Situation, dataset: Dataset) -> str:
     if state == "checking":
         return hint(check)
     if state == "ready":
-        counts = {name: count for name, count in (dataset.report or {}).items() if isinstance(count, int | float)}
+        report: Mapping[str, Any] = dataset.report or {}
+        counts = {name: count for name, count in report.items() if type(count) in (int, float)}
         known = {"train": 0, "test": 0, "events": 0, "users": 0, "items": 0} | counts
         return say(KINDS[dataset.kind].ready, {name: amounts.number(count) for name, count in known.items()})
     return say("The check found faults. Nothing of the file can be used until they are corrected.")

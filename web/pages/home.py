@@ -30,18 +30,14 @@ blueprint = Blueprint("home", __name__)
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """Something a business wants, and the task that makes it."""
+    """Something a business wants, the task that makes it, and a picture with its words for who does not see it."""
 
     task: str
     title: str
     sentence: str
     starter: str
     picture: str
-
-    @property
-    def about(self) -> str:
-        """How the picture is described to those who do not see it."""
-        return "Pictures of clothes drawn by this kind of model"
+    about: str = "Pictures of clothes drawn by this kind of model"
 
 
 USES: Sequence[Use] = (
@@ -58,6 +54,14 @@ USES: Sequence[Use] = (
         sentence="Blend, vary and rebuild pictures along a few numbers that describe them.",
         starter="fashion-mnist",
         picture="img/image_vae.png",
+    ),
+    Use(
+        task="sasrec.train",
+        title="Recommendations",
+        sentence="Say what each customer will want next, from what they did so far, and for which of it.",
+        starter="synthetic-shop",
+        picture="img/sasrec.svg",
+        about="What somebody had, and beside it what is recommended to them",
     ),
 )
 

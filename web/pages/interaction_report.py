@@ -57,7 +57,7 @@ def view(dataset: Dataset) -> Mapping[str, Any]:
         "unit": _unit(str(report.get("time_unit", ""))),
         "density": density(float(report.get("density", 0.0))),
         "reading": _reading(report),
-        "personal": say(PERSONAL[report["personal"]]) if report.get("personal") in PERSONAL else "",
+        "personal": _personal(str(report.get("personal", ""))),
         "spreads": [
             _spread(say("Events of a user"), say("Users"), report.get("per_user")),
             _spread(say("Events of an item"), say("Items"), report.get("per_item")),
@@ -74,6 +74,10 @@ def density(share: float) -> str:
     """Which share of all pairs of users and items there is: "6.3 %"."""
     percent = 100 * share
     return f"{percent:.2g} %" if percent < 10 else f"{percent:.0f} %"
+
+
+def _personal(kind: str) -> str:
+    return say(PERSONAL[kind]) if kind in PERSONAL else ""
 
 
 def _unit(unit: str) -> str:

@@ -47,6 +47,11 @@ CURVES: Mapping[str, str] = {
     "kl": "KL term",
     "reconstruction": "Reconstruction",
     "images_per_second": "Images per second",
+    "targets_per_second": "Targets per second",
+    "users_per_second": "Users per second",
+    "lists": "Lists",
+    "recommendations": "Recommendations",
+    "distinct_items": "Different items",
 }
 OUTCOMES: Mapping[str, str] = {
     "": "running",

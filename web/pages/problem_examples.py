@@ -68,6 +68,19 @@ EXAMPLES: Mapping[str, Example] = {
     "wrong-range": Example("x: −3.1 … 2.8", "x: 0 … 255"),
     "not-finite": Example("numpy.isfinite(x).all() → False", "numpy.isfinite(x).all() → True"),
     "unsafe-archive": Example("../../shirts/1.png", "shirts/1.png"),
+    # interactions
+    "column-unclear": Example("a,b,c", "user,item,time"),
+    "column-twice": Example("user_column=1, item_column=1", "user_column=1, item_column=2"),
+    "cell-missing": Example("anna,,2024-01-31", "anna,tea,2024-01-31"),
+    "too-few-events": Example("events.csv: 3 events", "events.csv: 3,000 events"),
+    "empty-split": Example(
+        '{"split": "leave_one_out"}, 2 events per user', '{"split": "leave_one_out"}, 20 events per user'
+    ),
+    "no-times": Example('{"split": "time"}', '{"split": "leave_one_out"}'),
+    "nobody-named": Example('{"params": {"model": "…"}}', '{"params": {"model": "…", "everybody": true}}'),
+    "nothing-known": Example('{"history": ["Star Wars"]}', '{"history": ["50"]}'),
+    "nothing-left": Example('{"allow": ["50"], "deny": ["50"]}', '{"allow": ["50", "172"], "deny": ["50"]}'),
+    "no-tables": Example("shop.zip: readme.txt", "shop.zip: events.csv, items.csv"),
     "archive-bomb": Example("big.png: 10 KB → 64 MB", "big.png: 10 KB → 12 KB"),
     "reading-too-large": Example("image_size=256", "image_size=64"),
     "reading-too-slow": Example("pictures.zip (40 GB)", "pictures-1.zip, pictures-2.zip"),
@@ -127,6 +140,14 @@ EXAMPLES: Mapping[str, Example] = {
     "invalid-idempotency-key": Example("Idempotency-Key:", "Idempotency-Key: $(uuidgen)"),
     "too-many-streams": Example("Accept: text/event-stream", "Prefer: wait=25"),
     "too-many-requests": Example("429, 429, 429", "429 Retry-After: 20 → sleep 20"),
+    "nothing-to-learn": Example("type: text, identifier", "type: categorical, continuous"),
+    "unreadable-condition": Example("conditions=Status bad", "conditions=Status=bad"),
+    "no-such-value": Example("Status=Bad", "Status=bad"),
+    "rare-condition": Example("Income=1234.56", "Status=bad"),
+    "unreadable-constraint": Example("Age ~ 30", "18 <= Age <= 65"),
+    "rare-constraint": Example("unique(Status)", "unique(Name, Day)"),
+    "only-copies": Example("epochs=100000", "epochs=300"),
+    "wrong-column": Example("time_column=Status", "time_column=Day"),
     # server
     "unauthorized": Example(
         "curl SERVER/api/v1/jobs", 'curl SERVER/api/v1/jobs -H "Authorization: Bearer $AIGC_TOKEN"'

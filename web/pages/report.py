@@ -15,7 +15,19 @@ from aigc_models import registry
 from jobs import durations, log_lines
 from jobs.tables import Artifact, Job
 from web import context
-from web.pages import curves, frame, job, lineage, result_views, results, snippets, timeline
+from web.pages import (
+    curves,
+    frame,
+    job,
+    lineage,
+    names,
+    ranking,
+    recommendations,
+    result_views,
+    results,
+    snippets,
+    timeline,
+)
 from web.pages.states import hint, look, situation
 
 SHEET = frame.STATIC / "css" / "report.css"
@@ -50,6 +62,8 @@ def show(job_id: str) -> Response:
         hint=hint(now),
         failure=job.failure(now),
         figures=results.figures(row.family, row.metrics or {}) if row.status == "succeeded" else [],
+        ranking=ranking.of(names.family_title(row.family), row.metrics or {}),
+        advice=recommendations.of(files.everything) if row.status == "succeeded" else None,
         pictures=list(_pictures(files.pictures)),
         views=result_views.of(row.id, files.everything) if row.status == "succeeded" else [],
         standalone=True,
