@@ -227,7 +227,7 @@ def gan_source(maker: Maker, places: Places, encoder: Encoder) -> RowSource:
         heeded = {names.index(name): code for name, code in wanted.items() if name in names}
         with maker.precision.autocast():
             logits = maker.network(maker.inputs(places, BLOCK, draws, heeded)).float()
-        uniform = torch.rand(BLOCK, layout.dim - layout.scalars, generator=draws).to(logits.device)
+        uniform = torch.rand(BLOCK, len(layout.widths), generator=draws).to(logits.device)
         return Encoded(logits[:, : layout.scalars].tanh().cpu(), layout.hard(logits, uniform).cpu())
 
     return RowSource(encoder, propose)

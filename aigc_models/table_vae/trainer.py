@@ -117,7 +117,7 @@ def write_rows(decoder: RowDecoder, logits: Tensor, noise: torch.Generator) -> E
     """Draw numbers and codes from what the decoder says. Shape: logits (N, D)."""
     layout, device = decoder.layout, logits.device
     spread = torch.randn(len(logits), layout.scalars, generator=noise).to(device)
-    uniform = torch.rand(len(logits), layout.dim - layout.scalars, generator=noise).to(device)
+    uniform = torch.rand(len(logits), len(layout.widths), generator=noise).to(device)
     deviation = decoder.log_deviation.clamp(objective.LEAST_LOG_DEVIATION, objective.MOST_LOG_DEVIATION).exp()
     scalars = (logits[:, : layout.scalars].tanh() + deviation * spread).clamp(-1, 1)
     return Encoded(scalars.cpu(), layout.hard(logits, uniform).cpu())
