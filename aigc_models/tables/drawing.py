@@ -22,8 +22,8 @@ from aigc_models.tables.encoding import Encoded, Encoder, generator
 from aigc_models.tables.identifiers import Seen
 
 BLOCK, _ID_BLOCK = 4096, 512
-# Blocks of candidates that one block may take before it is given up, and how many without a single row.
-_MOST_ATTEMPTS, _MOST_VAIN_ATTEMPTS = 5_000, 100
+# Blocks of candidates that one block may take before it is given up, and how many of them in a row for nothing.
+_MOST_ATTEMPTS, _MOST_VAIN_ATTEMPTS = 5_000, 50
 _HASH_KEY = 0x7AB1E
 
 Starts = NDArray[np.int64]
@@ -129,13 +129,13 @@ def block_of(source: Source, seed: int) -> Table:
 class _Drawing:
     def __init__(self, source: Source, asked: Asked, known: Known) -> None:
         self.source, self.asked, self.known, self.tally = source, asked, known, Tally()
-        self._unique: dict[str, set[int]] = {}
+        self._unique: dict[str, Hashes] = {}
         self._wanted = _codes_of(asked.conditions, source.encoder)
         self._reasons = {str(each): each for each in asked.conditions}
 
     def block(self, block: int, wanted: int) -> Table:
         """The first so many units of a block."""
-        parts, found, copies, seen = [], 0, 0, 0
+        parts, found, copies, seen, vain = [], 0, 0, 0, 0
         for attempt in range(10**9):
             candidates = self._settled(self.source.propose((self.asked.seed, block, attempt), self._wanted))
             starts = candidates.starts
@@ -145,11 +145,13 @@ class _Drawing:
             copies += copied
             chosen = np.flatnonzero(passing)[: wanted - found]
             parts.append(_units(candidates, chosen))
+            self._remember(parts[-1])
             found, seen = found + len(chosen), seen + units
             self.tally.proposed += units
             if found == wanted:
                 break
-            if attempt + 1 >= (_MOST_ATTEMPTS if found else _MOST_VAIN_ATTEMPTS):
+            vain = 0 if len(chosen) else vain + 1
+            if attempt + 1 >= _MOST_ATTEMPTS or vain >= _MOST_VAIN_ATTEMPTS:
                 raise InputError(self._hopeless(seen, found))
         self.tally.taken += found
         return _joined(parts)
@@ -201,22 +203,30 @@ class _Drawing:
     def _first_of(self, rule: Unique, candidates: Candidates, passing: Mask) -> Mask:
         """Without units that repeat a row; earlier rows of the whole table count."""
         table, starts = candidates.table, candidates.starts
-        columns = [table.column(name) for name in rule.names if name in table.cells]
-        if any(column.type not in CODED | NUMERIC for column in columns):
-            return passing  # what is made anew is unique anyway
-        hashes, taken = hash_rows(table, columns, _HASH_KEY), self._unique.setdefault(rule.text, set())
-        ends = [*starts[1:], len(table)] if starts is not None else range(1, len(table) + 1)
-        begins = starts if starts is not None else range(len(table))
-        kept = passing.copy()
-        for unit, (begin, end) in enumerate(zip(begins, ends, strict=True)):
-            if not passing[unit]:
-                continue
-            rows = hashes[begin:end].tolist()
-            if len(set(rows)) < len(rows) or not taken.isdisjoint(rows):
-                kept[unit] = False
-            else:
-                taken.update(rows)
-        return kept
+        hashes, taken = _keys(rule, table), self._unique.get(rule.text, np.empty(0, np.uint64))
+        if hashes is None:
+            return passing
+        starts = np.arange(len(table)) if starts is None else starts
+        unit = np.repeat(np.arange(len(starts)), np.diff([*starts, len(table)]))
+        while True:  # until no unit that is left repeats a row of an earlier one that is left
+            rows = np.flatnonzero(passing[unit])
+            _, first = np.unique(hashes[rows], return_index=True)
+            again = np.ones(len(rows), np.bool_)
+            again[first] = False
+            again |= known_in(hashes[rows], taken)
+            if not again.any():
+                break
+            passing = passing.copy()
+            passing[unit[rows[again]]] = False
+        return passing
+
+    def _remember(self, taken: Table) -> None:
+        """Keep what rows that are taken hold of what must be unique."""
+        for rule in self.asked.constraints:
+            hashes = _keys(rule, taken) if isinstance(rule, Unique) else None
+            if hashes is not None:
+                known = self._unique.get(rule.text, np.empty(0, np.uint64))
+                self._unique[rule.text] = np.union1d(known, hashes)
 
     def _without_copies(self, candidates: Candidates, passing: Mask, allowed: int) -> tuple[Mask, int]:
         """Without units that equal one of the training, beyond those that are allowed."""
@@ -282,6 +292,14 @@ def never_seen(condition: Condition) -> Fault:
     return Fault(
         sentence, {"reason": str(condition)}, "/conditions", {"column": condition.column.name}, "rare-condition"
     )
+
+
+def _keys(rule: Unique, table: Table) -> Hashes | None:
+    """What must be unique of each row, (N,); None where it is made anew, and so is unique anyway."""
+    columns = [table.column(name) for name in rule.names]
+    if any(column.type not in CODED | NUMERIC for column in columns):
+        return None
+    return hash_rows(table, columns, _HASH_KEY)
 
 
 def _units(candidates: Candidates, chosen: Starts) -> Table:
