@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from aigc_models.layers.dropout import drop
 from aigc_models.mult_vae.plan import Plan
 
 
@@ -32,7 +33,8 @@ class MultVae(nn.Module):
 
     def encode(self, held: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log-variance of the latent numbers: (B, I) to twice (B, Z)."""
-        x = F.dropout(F.normalize(held), self.dropout, self.training)
+        x = F.normalize(held)
+        x = drop(x, self.dropout) if self.training else x
         mean, log_variance = self.posterior(torch.tanh(self.read(x))).float().chunk(2, 1)
         return mean, log_variance
 

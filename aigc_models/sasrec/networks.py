@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from aigc_models.layers.dropout import drop
 from aigc_models.sasrec.plan import Plan
 
 _SPREAD = 0.02  # deviation of all weights at the start
@@ -51,7 +52,7 @@ class Block(nn.Module):
         return torch.softmax(scores.float().masked_fill(hidden, -torch.inf), -1).to(value.dtype), value
 
     def _drop(self, x: Tensor) -> Tensor:
-        return F.dropout(x, self.dropout, self.training)
+        return drop(x, self.dropout) if self.training else x
 
 
 class Sasrec(nn.Module):
@@ -106,4 +107,4 @@ class Sasrec(nn.Module):
         missing = items == self.plan.items
         hidden = (ones.triu(1) | missing[:, None, :]) & ~torch.eye(T, dtype=torch.bool, device=items.device)
         x = self.embedding(items) * math.sqrt(self.plan.width)
-        return F.dropout(x, self.dropout, self.training), hidden[:, None]
+        return drop(x, self.dropout) if self.training else x, hidden[:, None]

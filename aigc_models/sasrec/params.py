@@ -24,7 +24,7 @@ class SasrecTrain(Params):
 
     dataset: str = dataset_input("interactions", description="Interactions to learn from.")
     epochs: int = setting(
-        40,
+        30,
         title="Epochs",
         description="Most passes over the events; the training stops before it overfits.",
         ge=1,
@@ -99,7 +99,7 @@ class SasrecTrain(Params):
         advanced=True,
     )
     patience: int = setting(
-        10,
+        8,
         title="Patience",
         unit="epochs",
         description="Passes without a better NDCG on the validation events after which the training stops.",

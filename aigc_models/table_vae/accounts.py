@@ -193,9 +193,9 @@ class AccountSource:
         logits = vae.decoder(found[there.to(device)])
         begins = (torch.arange(longest).expand_as(there) == 0)[there].to(device)
         for rows, name in ((begins, self.accounts.first), (~begins, self.accounts.gap)):
-            place = self._missing(name)
-            if place is not None:  # a first row has a time, all others a gap: by construction
-                logits[rows, place] = -torch.inf
+            missing = self._missing(name)
+            if missing is not None:  # a first row has a time, all others a gap: by construction
+                logits[rows, missing] = -torch.inf
         return write_rows(vae.decoder, logits, noise)
 
     def _missing(self, name: str) -> int | None:

@@ -21,7 +21,7 @@ from aigc_models.tables.copies import Hashes, compared, hash_rows, hash_units, k
 from aigc_models.tables.encoding import Encoded, Encoder, generator
 from aigc_models.tables.identifiers import Seen
 
-BLOCK = 4096
+BLOCK, _ID_BLOCK = 4096, 512
 # Blocks of candidates that one block may take before it is given up, and how many without a single row.
 _MOST_ATTEMPTS, _MOST_VAIN_ATTEMPTS = 5_000, 100
 _HASH_KEY = 0x7AB1E
@@ -332,7 +332,7 @@ def finish_rows(table: Table, encoder: Encoder, seed: int) -> Table:
     """With identifiers, which are made in whole blocks, so that no row's depends on how many there are."""
     cells = dict(table.cells)
     for name, codec in encoder.identifiers.items():
-        seen, blocks = Seen(encoder.hashes[name]), range(-(-len(table) // BLOCK))
-        parts = [codec.make(BLOCK, generator(seed, block, "identifiers", name), seen) for block in blocks]
+        seen, blocks = Seen(encoder.hashes[name]), range(-(-len(table) // _ID_BLOCK))
+        parts = [codec.make(_ID_BLOCK, generator(seed, block, "identifiers", name), seen) for block in blocks]
         cells[name] = np.concatenate([*parts, np.empty(0, object)])[: len(table)]
     return Table(table.columns, cells)
