@@ -1,5 +1,6 @@
 """Every command in README and documentation is run as it is written, page by page, on tiny data."""
 
+import gzip
 import os
 import re
 import subprocess
@@ -13,6 +14,7 @@ from zipfile import ZipFile
 import pytest
 
 from aigc_models.data.planted_interactions import plant, write_zip
+from aigc_models.data.starters import STARTERS
 from tests.acceptance.site import photos, png
 from tests.acceptance.test_stack import QUICK, Up, start, stop
 from tests.docs import stand_ins
@@ -87,6 +89,8 @@ class Reader:
         (self.directory / "scripts" / "make_env.sh").chmod(0o755)
         for file in ("pictures.zip", "photos.zip", "shirts.zip"):
             write_pictures(self.directory / file)
+        loans = gzip.decompress(STARTERS["credit"].path.read_bytes())
+        (self.directory / "loans.csv").write_bytes(loans.replace(b"Age", b"age", 1))
         shop = plant(users=60)
         write_zip(shop, self.directory / "shop.zip")
         events = "".join(f"{user},{item},{moment}\n" for user, item, moment in shop.events)

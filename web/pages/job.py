@@ -42,7 +42,7 @@ def show(job_id: str) -> str:
     """Show a job."""
     reads = context.repository()
     now = situation(reads.job(job_id), reads, forecast=True)
-    return render_template("job.html", **_view(now, reads), snippets=snippets.job(job_id))
+    return render_template("job.html", **_view(now, reads), snippets=snippets.job(job_id, now.job.operation))
 
 
 @blueprint.get("/jobs/<job_id>/live")

@@ -161,6 +161,10 @@ def _generation(uses: list[str]) -> str | None:
 def _snippets(row: ModelVersion, uses: list[str], last: Mapping[str, Any]) -> list[snippets.Snippet]:
     """How to do the same from code, with what the form holds."""
     task = _generation(uses)
+    asked = recommend.offered(row)
+    if asked is not None:
+        history = "\n".join(one.item for one in asked.found[:2])
+        return snippets.model(row.id, {"history": history, "count": 10}, recommend.OPERATION)
     if task is None or not last:
         return snippets.model(row.id, {"count": 16, "seed": 1})
     known = forms.defaults(registry.task(task))
