@@ -26,7 +26,7 @@ from jobs.repository import Repository
 from jobs.settings import Settings
 from jobs.submit import Submission, submit
 from jobs.uploads import Upload, receive, receive_starter
-from tests.acceptance import recommending
+from tests.acceptance import measured_tables, recommending
 from tests.web.acting import ActingWorker, picture_zip
 from tests.web.conftest import NotedDispatcher
 from web import create_app
@@ -229,6 +229,7 @@ class Site:
             "models": "/models",
             "model": f"/models/{model}",
             **recommending.add_pages(self.engine, self.worker),
+            **measured_tables.add_pages(self.engine, self.worker),
             "workers": "/workers",
             "tokens": "/settings/tokens",
             "help": "/docs",
