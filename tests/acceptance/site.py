@@ -185,6 +185,8 @@ class Site:
         model = self._models()[-1]
         made = self.submit("more-shirts", "image_gan.generate", model=model)
         self.worker.finish("generation", {"samples.png": png(photos(16), 8), "samples.zip": b"PK"})
+        advice = recommending.add_pages(self.engine, self.worker)  # while no other training waits
+        tables = measured_tables.add_pages(self.engine, self.worker)
         failed, lease = self.training("failed-gan")
         self.go(lease, range(10, 130, 10))
         lease.checkpoint(100, self.worker.keep({"state.pt": b"state"}))
@@ -228,8 +230,8 @@ class Site:
             "refused": f"/datasets/{self._refused()}",
             "models": "/models",
             "model": f"/models/{model}",
-            **recommending.add_pages(self.engine, self.worker),
-            **measured_tables.add_pages(self.engine, self.worker),
+            **advice,
+            **tables,
             "workers": "/workers",
             "tokens": "/settings/tokens",
             "help": "/docs",
