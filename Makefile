@@ -60,6 +60,9 @@ bench-recommend: setup-dev ## Quality and speed of the recommenders on MovieLens
 bench-engine: setup-dev ## Jobs a second, latency and submissions beside default Celery and bare Flask
 	@$(PYTHON) -m benchmarks.engine
 
+bench-import: setup-dev ## Read a table of 10 million cells: seconds, and memory of the confined process
+	@$(PYTHON) -m benchmarks.table_import
+
 bench-web: setup-dev ## Memory of the web process, pages with 10,000 jobs, 200 readers, a warm generation
 	@$(PYTHON) -m benchmarks.web
 
@@ -75,4 +78,4 @@ screenshots: setup-dev ## Make the pictures of the documentation from a running 
 clean: ## Remove caches and build output, keep .venv and data
 	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis test-results
 
-.PHONY: help setup setup-dev demo up test lint format chaos mutations histories check-ux fuzz-api bench-images bench-tables bench-recommend bench-engine bench-web docs reference screenshots clean
+.PHONY: help setup setup-dev demo up test lint format chaos mutations histories check-ux fuzz-api bench-images bench-tables bench-recommend bench-engine bench-import bench-web docs reference screenshots clean

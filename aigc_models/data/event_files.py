@@ -68,14 +68,14 @@ class Opened:
 class _Table:
     """A file that was looked into: its headers (empty strings without any), and some cells of each column.
 
-    A Parquet file is read whole at once, to a place on disk; a text has a dialect instead.
+    A Parquet file is read whole at once; a text has a dialect instead.
     """
 
     path: Path
     dialect: Dialect | None
     columns: Sequence[str]
     sample: Sequence[Sequence[str]]
-    spool: Spool | None = None
+    whole: Sequence["pd.Series[str]"] | None = None
 
     def guess(self) -> dict[Role, int]:
         """What the columns hold, as far as headers or cells tell."""
@@ -164,12 +164,13 @@ def _is_parquet(path: Path) -> bool:
 def _look_into_parquet(path: Path, work: Path) -> _Table:
     from aigc_models.data.table_parquet import read_parquet  # needs a package that may be missing
 
-    reading = Reading({}, TableWishes({}, (), (), ""), TableFaults(), lambda _: None)
-    source = read_parquet(path, work / "cells.spool", reading)
-    if not source.spool.rows:
-        raise refuse("The file {file} holds no rows.", "dataset-empty", file=path.name)
-    sample = [source.spool.column(place)[:SAMPLE] for place in range(len(source.rows.names))]
-    return _Table(path, None, source.rows.names, sample, source.spool)
+    with Spool(work / "cells.spool") as spool:
+        reading = Reading({}, TableWishes({}, (), (), ""), spool, TableFaults(), lambda _: None)
+        names = read_parquet(path, reading).rows.names
+        if not spool.rows:
+            raise refuse("The file {file} holds no rows.", "dataset-empty", file=path.name)
+        whole = [_stripped(spool.column(place)) for place in range(len(names))]
+    return _Table(path, None, names, [cells.head(SAMPLE).tolist() for cells in whole], whole)
 
 
 def _first_row(path: Path, dialect: Dialect) -> list[str]:
@@ -187,9 +188,8 @@ def _first_row(path: Path, dialect: Dialect) -> list[str]:
 def _read(table: _Table, roles: Mapping[Role, int], wishes: Wishes, beat: Beat) -> EventFile:
     """All rows, of the columns that are used."""
     places = sorted(set(roles.values()))
-    if table.spool is not None:
-        cells = {place: _stripped(table.spool.column(place)) for place in places}
-        table.spool.close()
+    if table.whole is not None:
+        cells = {place: table.whole[place] for place in places}
         return EventFile(table.columns, cells, table.path.name, first_row=1)
     return _read_text(table, places, wishes, beat)
 

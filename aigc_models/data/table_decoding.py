@@ -8,7 +8,7 @@ what lies on disk meanwhile), ``out`` (the run's directory) and ``params`` (the 
 import json
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -46,13 +46,17 @@ _SENTENCES = {
 
 @dataclass(slots=True)
 class Work:
-    """A table whose columns are read one after the other, and what was made of them so far."""
+    """A table whose columns are read one after the other, and what was made of them so far.
+
+    ``forgiving`` takes cells that do not fit their column as missing; ``breathe`` says that the work goes on.
+    """
 
     wishes: Wishes
     rules: TypeRules
     rows: Rows
     is_test: NDArray[np.bool_]
     forgiving: bool
+    breathe: Callable[[], None]
     faults: TableFaults = field(default_factory=TableFaults)
     arrays: dict[str, Cells] = field(default_factory=dict)
     columns: list[Column] = field(default_factory=list)
@@ -63,11 +67,13 @@ class Work:
     def read(self, name: str, cells: list[str]) -> None:
         """Read one column."""
         found = spell(cells, self.rules)
+        self.breathe()
         masked = name in self.wishes.mask
         if masked:
             cells, found = self._masked(name, cells, found)
         wish = self.wishes.types.get(name)
         typed, found = convert(name, found, wish, self.rules) if wish else infer(name, found, self.rules)
+        self.breathe()
         texts = found.texts
         codes = _codes(cells, texts, found)
         if typed.bad:
@@ -76,6 +82,7 @@ class Work:
         personal = "" if masked or _cannot_be(typed) else find_personal(name, texts, is_text=is_text)
         column = replace(typed.column, personal=personal)
         values = _cells(typed, texts, codes)
+        self.breathe()
         place = len(self.columns)
         self.arrays |= stored_cells(f"train.{place}", column, values[~self.is_test])
         self.arrays |= stored_cells(f"test.{place}", column, values[self.is_test])
@@ -148,10 +155,17 @@ def read_upload(request: dict[str, Any], beat: Beat) -> dict[str, Any]:
         content = content_hash(rows, params)
         missing = MISSING | set(split_words(params["missing_values"]))
         rules = TypeRules(missing, params["decimal_mark"], european=source.facts.get("delimiter") == ";")
-        work = Work(wishes, rules, rows, split(rows, params["test_percent"], content), params["skip_broken"])
+        read = 0
+
+        def breathe() -> None:
+            beat(size + size * read // len(rows.names), 2 * size)
+
+        is_test = split(rows, params["test_percent"], content)
+        work = Work(wishes, rules, rows, is_test, params["skip_broken"], breathe)
         for place, name in enumerate(rows.names):
             work.read(name, spool.column(place))
-            beat(size + size * (place + 1) // len(rows.names), 2 * size)
+            read = place + 1
+            breathe()
     work.faults.refuse()
     report = _report(work, source, reading.faults.count) | {"hash": content}
     save_arrays(work.arrays, work.columns, report, out / "dataset")

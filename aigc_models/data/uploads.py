@@ -15,8 +15,8 @@ from aigc_models.base import Fault, InputError
 from aigc_models.data.archives import MAX_UNPACKED, Entry, is_clutter, read_directory
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jpe", ".webp", ".gif", ".bmp"})
-TABLE_SUFFIXES = frozenset({".csv", ".tsv", ".tab", ".txt", ".dat", ".data", ".parquet"})
-DELIMITERS = ",;\t|"
+TABLE_SUFFIXES = frozenset({".csv", ".tsv", ".tab", ".parquet"})
+DELIMITERS = (b",", b";", b"\t", b"|")
 MAX_RATIO = 1000
 _RATIO_FREE = 2**20  # a megabyte of blank labels packs 1000:1 and harms nobody
 
@@ -113,7 +113,7 @@ def wide_encoding(head: bytes) -> str:
 
 
 def _is_table(head: bytes, filename: str) -> bool:
-    """Whether a text is a table by its name, or by the same delimiter in its first two lines."""
+    """Whether a text is a table by its name, or by the same delimiters or numbers in columns in its first lines."""
     suffixes = [suffix.lower() for suffix in PurePosixPath(filename).suffixes[-2:]]
     if suffixes and suffixes[-1] in (".gz", ".gzip"):
         suffixes.pop()
@@ -121,10 +121,15 @@ def _is_table(head: bytes, filename: str) -> bool:
         return True
     if head.lstrip()[:1] in (b"<", b"{", b"["):
         return False
-    lines = head.splitlines()[:2]
-    return len(lines) == 2 and any(
-        0 < lines[0].count(mark) == lines[1].count(mark) for mark in (sign.encode() for sign in DELIMITERS)
-    )
+    lines = head.splitlines()[:3]
+    if len(lines) > 1 and any(0 < lines[0].count(sign) == lines[1].count(sign) for sign in DELIMITERS):
+        return True
+    counts = {len(line.split()) for line in lines}
+    return len(lines) == 3 and counts == {max(counts)} != {1} and all(any(map(_is_digit, line)) for line in lines[1:])
+
+
+def _is_digit(byte: int) -> bool:
+    return 48 <= byte <= 57
 
 
 def is_idx(head: bytes) -> bool:

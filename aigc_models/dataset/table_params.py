@@ -19,6 +19,7 @@ class DatasetImportTable(Params):
         description="Types of columns that the check would get wrong, such as age=integer, id=identifier; they are "
         "continuous, integer, categorical, boolean, datetime, identifier, text and constant.",
         max_length=200_000,
+        advanced=True,
     )
     mask: str = setting(
         "",
@@ -26,19 +27,21 @@ class DatasetImportTable(Params):
         description="Columns whose values are replaced by numbered stand-ins, equal ones by equal ones, separated by "
         "commas; in free text only the personal data that is found is replaced.",
         max_length=50_000,
+        advanced=True,
     )
     drop: str = setting(
         "",
         title="Drop",
         description="Columns that are left out, separated by commas.",
         max_length=50_000,
+        advanced=True,
     )
     account: str = setting(
         "",
         title="Account column",
         description="The column that says to whom a row belongs; rows of one account are kept for testing together or "
         "not at all.",
-        max_length=1_000,
+        max_length=300,
     )
     test_percent: int = setting(
         20,

@@ -105,9 +105,10 @@ def _pools() -> ThreadpoolController:
 class Boosted:
     """The one recipe of gradient boosting that every figure uses, for categories or for numbers."""
 
-    def __init__(self, kind: Literal["categories", "numbers"], encoder: Encoder, seed: int) -> None:
+    def __init__(self, kind: Literal["categories", "numbers"], encoder: Encoder, seed: int, rounds: int = 100) -> None:
         self._kind = HistGradientBoostingClassifier if kind == "categories" else HistGradientBoostingRegressor
-        self._categorical, self._seed = np.array(encoder.categorical, np.bool_), seed
+        self._categorical = np.array(encoder.categorical, np.bool_)
+        self._seed, self._rounds = seed, rounds
         self._used: NDArray[np.bool_] = np.empty(0, np.bool_)
         self._model: Any = None
 
@@ -116,7 +117,7 @@ class Boosted:
         self._used = np.asarray(~np.isnan(features).all(0))
         marked = self._categorical[self._used]
         self._model = self._kind(
-            max_iter=100,
+            max_iter=self._rounds,
             early_stopping=False,
             # So that small tables teach something, and the same rows once more teach the same.
             min_samples_leaf=int(np.clip(len(features) // _LEAVES, 2, 20)),

@@ -43,7 +43,7 @@ def bring(directory: Path, content: bytes, filename: str = "table.csv", **params
     file.write_bytes(content)
     work, out = directory / "work", directory / "out"
     work.mkdir(exist_ok=True)
-    request = {"file": str(file), "work": str(work), "out": str(out)}
+    request: dict[str, Any] = {"file": str(file), "work": str(work), "out": str(out)}
     request["params"] = DatasetImportTable(**params).model_dump(mode="json")
     read_upload(request, _ignore)
     return Imported(load_report(out / "dataset"), load_table(out / "dataset"), out)

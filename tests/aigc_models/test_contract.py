@@ -30,7 +30,7 @@ SMALL: Mapping[str, Mapping[str, Any]] = {
 }
 FAMILIES = registry.families()
 TASKS = registry.tasks()
-TABLES = [name for name in FAMILIES if name.startswith("table_")]
+TABLES = [name for name, family in FAMILIES.items() if name.startswith("table_") and "train" in family.operations]
 TRAINED = [name for name, family in FAMILIES.items() if "train" in family.operations]
 
 

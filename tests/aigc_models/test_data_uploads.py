@@ -1,3 +1,4 @@
+import gzip
 import tracemalloc
 from pathlib import Path
 
@@ -47,6 +48,36 @@ def test_usable_uploads_pass(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "blob"
     path.write_bytes(content)
     assert precheck(path, "upload") == "images"
+
+
+@pytest.mark.parametrize(
+    ("content", "filename"),
+    [
+        (b"anything at all", "a.csv"),
+        (b"a;b\n1;2\n", "a"),
+        (b"a b\n1 2\n3 4\n", "a.txt"),
+        ("a,b\n1,2\n".encode("utf-16"), "a.txt"),
+        (gzip.compress(b"a,b\n1,2\n"), "a.gz"),
+        (b"BMI,age\n20,30\n", "a.data"),
+    ],
+)
+def test_tables_are_known_by_their_name_or_their_lines(content: bytes, filename: str, tmp_path: Path) -> None:
+    path = tmp_path / "blob"
+    path.write_bytes(content)
+    assert precheck(path, filename) == "table"
+    assert precheck(path, filename, "table") == "table"
+
+
+@pytest.mark.parametrize(
+    "content", [b"just words\nand more of them here\n", b'{"a": 1}\n', b"<html>,</html>\n<b>,</b>"]
+)
+def test_other_texts_are_tables_only_if_their_sender_says_so(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "blob"
+    path.write_bytes(content)
+    with pytest.raises(InputError) as caught:
+        precheck(path, "notes.txt")
+    assert caught.value.faults[0].code == "unsupported-file"
+    assert precheck(path, "notes.txt", "table") == "table"
 
 
 def test_all_unsafe_names_are_told(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """Every command in README and documentation is run as it is written, page by page, on tiny data."""
 
+import gzip
+import json
 import os
 import re
 import subprocess
@@ -13,6 +15,7 @@ from zipfile import ZipFile
 import pytest
 
 from aigc_models.data.planted_interactions import plant, write_zip
+from aigc_models.data.starters import STARTERS
 from tests.acceptance.site import photos, png
 from tests.acceptance.test_stack import QUICK, Up, start, stop
 from tests.docs import stand_ins
@@ -27,7 +30,8 @@ LONG = "-p epochs=9999 -p width=4"
 # A training that was cancelled after a checkpoint; it is the newest job then.
 CUT_OFF = """
 client = aigc.Client()
-job = client.jobs.submit("image_gan.train", dataset=client.datasets.list(limit=1)[0], epochs=9999, width=4)
+pictures = client.datasets.list(limit=1, kind="images")[0]
+job = client.jobs.submit("image_gan.train", dataset=pictures, epochs=9999, width=4)
 next(event for event in job.events() if event.kind == "checkpoint")
 job.cancel()
 job.wait(check=False)
@@ -87,6 +91,8 @@ class Reader:
         (self.directory / "scripts" / "make_env.sh").chmod(0o755)
         for file in ("pictures.zip", "photos.zip", "shirts.zip"):
             write_pictures(self.directory / file)
+        loans = gzip.decompress(STARTERS["credit"].path.read_bytes())
+        (self.directory / "loans.csv").write_bytes(loans.replace(b"Age", b"age", 1))
         shop = plant(users=60)
         write_zip(shop, self.directory / "shop.zip")
         events = "".join(f"{user},{item},{moment}\n" for user, item, moment in shop.events)
@@ -120,8 +126,10 @@ class Reader:
         """A block with real values in the place of examples."""
         for long, short in TINY.items():
             code = code.replace(long, short)
-        job = self.up.run("jobs", "list", "--state", "succeeded", "-L", "1", "--json=id").split('"')[3]
-        dataset = self.up.run("datasets", "list", "-L", "1", "--json=id").split('"')[3]
+        own = ("--state", "succeeded", "--task", "image_gan.train")
+        job = json.loads(self.up.run("jobs", "list", *own, "-L", "1", "--json=id"))[0]["id"]
+        datasets = json.loads(self.up.run("datasets", "list", "-L", "100", "--json=id,kind"))
+        dataset = next(one["id"] for one in datasets if one["kind"] == "images")
         code = re.sub(r"job_(…|[0-9a-z]{26})", job, code).replace("ds_…", dataset)
         code = code.replace("http://127.0.0.1:8000", self.up.url)
         return code.replace("/mnt/backups", str(self.directory)).replace(

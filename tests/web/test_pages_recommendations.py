@@ -29,11 +29,17 @@ def test_a_dataset_of_interactions_shows_what_was_found(client: FlaskClient, wor
     page = read(client, f"/datasets/{dataset}")
     for words in (
         "120 events of 12 users with 6 items.", "50 %", "5 with a title", "items.csv", "utf-8, comma", "500 or more",
-        "Most popular items", "Espresso machine", "anna@example.org", "1 items have no title",
+        "2024-01-01 00:00 UTC – 2024-02-01 00:00 UTC", "Most popular items", "Espresso machine",
+        "anna@example.org", "1 items have no title",
         "The users look like e-mail addresses.",
     ):  # fmt: skip
         assert words in page.text, words
-    assert any("hash_users=true" in link for link in page.links)
+    again = send(client, f"/datasets/{dataset}/hash-users", form=f"/datasets/{dataset}")
+    assert again.status_code == 303
+    made = client.get("/api/v1" + again.location).get_json()
+    assert (made["name"], made["version"]) == ("shop", 2)
+    job = client.get(made["links"]["job"].removeprefix("http://localhost")).get_json()
+    assert job["params"]["hash_users"] is True
     assert "/jobs/new/sasrec.train?dataset=" in " ".join(page.links)
     chinese = read(client, f"/datasets/{dataset}?lang=zh-CN")
     assert "12 个用户" in chinese.text

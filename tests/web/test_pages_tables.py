@@ -1,209 +1,185 @@
-"""Results of tables on the pages: rows, plots, plain sentences, files to take away, the study of augmentation."""
+"""Tables on pages and in the API: choosing the kind, what the check found, and reading the file again."""
 
-import csv
-import json
-import re
+import io
+from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
-import numpy as np
 import pytest
 from flask.testing import FlaskClient
 
-from aigc_models.data.tables import Table
-from aigc_models.metrics.table_baselines import independent_columns
-from aigc_models.metrics.table_quality import measure
-from tests.aigc_models.loan_tables import loans, quiet, table
-from tests.web.acting import ActingWorker, ready_dataset, submit_training
-from tests.web.reading import read
+from aigc_models.base import Fault
+from aigc_models.data.column_words import split, split_types
+from tests.aigc_models.tables_in import bring, lines
+from tests.web.acting import ActingWorker, picture_zip, upload
+from tests.web.reading import Page, read, send
 
-ROWS = "a,b\r\n1,2\r\n"
-MODEL = {"model/weights.safetensors": b"w", "model/config.json": b"{}"}
-
-
-def measured(synthetic: Table) -> dict[str, Any]:
-    """What was measured of rows, as a job keeps it."""
-    train, test = loans(250, 1), loans(200, 2)
-    return measure(train, test, synthetic, target="状态", seed=0, report=quiet).details
+CONTENT = lines(
+    "id,age,email,city", *(f"{n},{20 + n % 40},user{n}@example.com,{('Kiel', 'Köln', 'NA')[n % 3]}" for n in range(60))
+)
 
 
-@pytest.fixture(scope="module")
-def good() -> dict[str, Any]:
-    return measured(loans(250, 3))
+def checked(client: FlaskClient, worker: ActingWorker, directory: Path, **params: Any) -> str:
+    """The id of a table that was uploaded by the form and really read."""
+    fields = read(client, "/datasets/new?kind=table").fields | {name: str(value) for name, value in params.items()}
+    form = {**fields, "name": "people", "file": (io.BytesIO(CONTENT), "people.csv")}
+    reply = client.post("/datasets/new", data=form, content_type="multipart/form-data")
+    assert reply.status_code == 303, Page(reply.text).text
+    finish(worker, directory, **params)
+    return str(reply.location.rpartition("/")[2])
 
 
-@pytest.fixture(scope="module")
-def bad() -> dict[str, Any]:
-    return measured(independent_columns(loans(250, 1), 250, 9))
+def finish(worker: ActingWorker, directory: Path, **params: Any) -> None:
+    """Do what the import of a table does."""
+    made = bring(directory, CONTENT, "people.csv", **params)
+    files = {str(path.relative_to(made.out)): path.read_bytes() for path in made.out.rglob("*") if path.is_file()}
+    worker.finish("generation", files)
 
 
-def finish(client: FlaskClient, worker: ActingWorker, **files: Any) -> str:
-    """A finished training with these results; gives its id."""
-    submit_training(client, ready_dataset(client, worker), name="loans")
-    kept = {f"{name}.json": json.dumps(value).encode() for name, value in files.items() if name != "rows"}
-    if "rows" in files:
-        kept["synthetic.csv"] = files["rows"].encode()
-    return worker.finish("training", {**MODEL, **kept, "figures.zip": b"PK"})
+def settings_of(client: FlaskClient, dataset: str) -> dict[str, Any]:
+    """The settings of a dataset's import."""
+    job = client.get(f"/api/v1/datasets/{dataset}").get_json()["job"]
+    found: dict[str, Any] = client.get(f"/api/v1/jobs/{job}").get_json()["params"]
+    return found
 
 
-def test_figures_are_told_in_plain_sentences_and_beside_baselines(
-    client: FlaskClient, worker: ActingWorker, good: dict[str, Any]
+def test_the_form_follows_the_kind_without_a_script(client: FlaskClient) -> None:
+    plain = read(client, "/datasets/new")
+    assert "/datasets/new?kind=table" in plain.links
+    assert not plain.has("input", name="image_size")
+    table = read(client, "/datasets/new?kind=table&name=loans")
+    assert table.has("a", href="/datasets/new?kind=table&name=loans", **{"aria-current": "page"})
+    assert table.has("input", name="kind", value="table")
+    assert table.has("textarea", name="column_types")
+    assert not table.has("input", name="image_size")
+    assert table.has("input", type="file", accept=".csv,.gz,.parquet,.tsv,.txt")
+    assert read(client, "/datasets/new?kind=images").has("input", name="image_size")
+    assert read(client, "/datasets/new?kind=table&account=customer").has("input", name="account", value="customer")
+
+
+@pytest.mark.parametrize(
+    ("data", "filename", "kind", "made"),
+    [
+        (CONTENT, "people.csv", "", "table"),
+        (CONTENT, "people.csv", "table", "table"),
+        (b"a;b\n1;2\n3;4\n", "noending", "", "table"),
+        (picture_zip(), "shirts.zip", "", "images"),
+    ],
+)
+def test_the_content_decides_unless_a_kind_is_chosen(
+    client: FlaskClient, data: bytes, filename: str, kind: str, made: str
 ) -> None:
-    job = finish(client, worker, quality=good)
-    page = read(client, f"/jobs/{job}")
-    beside = good["baselines"]
-    auc, real = (f"{beside[side]['utility_auc']:.4g}" for side in ("synthetic", "real"))
-    assert f"almost as well as one that learnt from the real ones: AUC {auc} against {real}" in page.text
-    assert "250 synthetic rows beside 200 held-out and 250 training rows." in page.text
-    assert "There is no sign that training rows are repeated" in page.text
-    assert "They are no proof that nobody can be recognised" in page.text
-    for title in ("Synthetic", "Training rows", "Gaussian copula", "Independent columns"):
-        assert title in page.texts
-    for name in ("收入", "年龄", "职业", "状态"):
-        assert page.has("div", role="img", **{"aria-label": f"Shares of {name}, real against synthetic"})
-    assert page.has("div", **{"aria-label": "Numbers of 职业"})
-    assert {"教师", "医生", "工人"} <= set(page.texts), "the numbers are there as a table"
-    assert not re.search(r'style="', page.html), "the policy forbids it"
-    assert len(page.ids) == len(set(page.ids))
+    reply = upload(client, data, filename, kind=kind)
+    assert (reply.status_code, reply.get_json()["kind"]) == (202, made)
 
 
-def test_what_is_not_better_than_a_baseline_is_said(
-    client: FlaskClient, worker: ActingWorker, bad: dict[str, Any]
-) -> None:
-    page = read(client, f"/jobs/{finish(client, worker, quality=bad)}")
-    assert "does much worse than one that learnt from the real ones" in page.text
-    assert "That is not better than the baseline: rows of a Gaussian copula reach AUC" in page.text
-    assert "not more than a Gaussian copula" in page.text
+def test_a_file_that_cannot_be_what_was_chosen(client: FlaskClient) -> None:
+    reply = upload(client, CONTENT, "people.csv", kind="images")
+    assert (reply.status_code, reply.get_json()["code"]) == (415, "unsupported-file")
+    assert "holds text, which cannot become a dataset of the kind Images" in reply.get_json()["detail"]
+    unknown = upload(client, CONTENT, "people.csv", kind="tables")
+    assert (unknown.status_code, unknown.get_json()["errors"][0]["pointer"]) == (422, "#/kind")
+    wrong = upload(client, CONTENT, "people.csv", kind="table", params='{"test_percent": 90}')
+    assert wrong.get_json()["errors"][0]["pointer"] == "#/params/test_percent"
 
 
-def test_copies_are_said(client: FlaskClient, worker: ActingWorker, good: dict[str, Any]) -> None:
-    copied = measured(loans(250, 1))
-    page = read(client, f"/jobs/{finish(client, worker, quality=copied)}")
-    assert "The model may repeat its data." in page.text
-    assert "250 of the 250 rows equal a training row" in page.text
-    assert "more than chance explains" in page.text
+@pytest.mark.checklist(16)
+def test_a_broken_table_names_row_column_and_value(client: FlaskClient, worker: ActingWorker) -> None:
+    made = upload(client, CONTENT, "people.csv").get_json()["id"]
+    where = {"row": 14, "column": "price", "value": "12,90 €"}
+    sentence = "Row {row}, column {column}: {value} is not a number. Use a form like 12.90."
+    worker.fail("generation", "invalid_data", Fault(sentence, where, where=where, code="bad-cell"))
+    page = read(client, f"/datasets/{made}")
+    assert "Row 14, column price: 12,90 € is not a number. Use a form like 12.90." in page.text
+    assert any(link.startswith("/datasets/new?kind=table") for link in page.links)
+    told = client.get(f"/api/v1/datasets/{made}").get_json()["error"]["errors"][0]
+    assert (told["where"], told["code"]) == (where, "bad-cell")
+    chinese = client.get(f"/datasets/{made}", headers={"Accept-Language": "zh-CN"}).text
+    assert "第 14 行，列 price：12,90 € 不是数字。" in chinese
 
 
-def test_the_page_speaks_chinese(client: FlaskClient, worker: ActingWorker, good: dict[str, Any]) -> None:
-    page = read(client, f"/jobs/{finish(client, worker, quality=good, rows=ROWS)}", Accept_Language="zh")
-    assert "这些行的价值" in page.text
-    left = [text for text in page.texts if re.search(r"[A-Za-z]{4,} [a-z]{3,}", text)]
-    assert left == []
+@pytest.mark.checklist(16)
+def test_a_table_shows_its_first_rows_and_columns(client: FlaskClient, worker: ActingWorker, tmp_path: Path) -> None:
+    dataset = checked(client, worker, tmp_path)
+    page = read(client, f"/datasets/{dataset}")
+    assert "48 rows to learn from, 12 kept for testing." in page.text
+    assert "user0@example.com" in page.text
+    assert "user19@example.com" in page.text
+    assert "user20@example.com" not in page.text
+    assert "email looks like e-mail addresses." in page.text
+    assert page.has("div", role="region", tabindex="0", **{"aria-label": "Table of the first rows"})
+    assert page.has("svg", role="img", **{"aria-label": "Distribution of age"})
+    assert page.has("select", name="type-1", **{"aria-label": "Type of age"})
+    assert "NA: 20" in page.text
+    listed = read(client, "/datasets").text
+    assert "60 rows" in listed
 
 
-@pytest.mark.parametrize("number", [1, 3])
-def test_every_plot_can_be_taken_away(
-    client: FlaskClient, worker: ActingWorker, good: dict[str, Any], number: int
-) -> None:
-    job = finish(client, worker, quality=good)
-    page, histogram = read(client, f"/jobs/{job}"), good["columns"][number - 1]["histogram"]
-    address = f"/jobs/{job}/columns/{number}"
-    assert {f"{address}.svg", f"{address}.csv"} <= set(page.links)
-    drawing = client.get(f"{address}.svg")
-    assert drawing.content_type.startswith("image/svg+xml")
-    root = ElementTree.fromstring(drawing.text)
-    assert root.findtext("{http://www.w3.org/2000/svg}title") == good["columns"][number - 1]["name"]
-    rows = list(csv.reader(client.get(f"{address}.csv").text.lstrip("\ufeff").splitlines()))
-    assert [float(row[-1]) for row in rows[1:]] == histogram["synthetic"]
-    assert page.has("button", **{"data-png": f"{address}.svg", "data-file": f"column-{number}.png"})
+def test_the_preview_is_json_rows(client: FlaskClient, worker: ActingWorker, tmp_path: Path) -> None:
+    address = f"/api/v1/datasets/{checked(client, worker, tmp_path)}/preview"
+    found = client.get(address)
+    assert found.content_type == "application/json"
+    assert found.get_json()["columns"] == ["id", "age", "email", "city"]
+    assert found.get_json()["rows"][0] == ["0", "20", "user0@example.com", "Kiel"]
+    assert len(found.get_json()["rows"]) == 20
+    assert client.get(address, headers={"Accept": "image/png"}).status_code == 406
+    assert client.get(address, headers={"If-None-Match": found.headers["ETag"]}).status_code == 304
 
 
-def test_associations_can_be_taken_away(client: FlaskClient, worker: ActingWorker, good: dict[str, Any]) -> None:
-    job = finish(client, worker, quality=good)
-    ElementTree.fromstring(client.get(f"/jobs/{job}/associations.svg").text)
-    rows = list(csv.reader(client.get(f"/jobs/{job}/associations.csv").text.lstrip("\ufeff").splitlines()))
-    assert len(rows) == 1 + len(good["pairs"])
+def test_types_are_corrected_in_a_second_step(client: FlaskClient, worker: ActingWorker, tmp_path: Path) -> None:
+    dataset = checked(client, worker, tmp_path, test_percent=30)
+    address = f"/datasets/{dataset}"
+    wish = {"columns": "all", "type-0": "integer", "mask-2": "true", "account": "city"}
+    reply = send(client, f"{address}/columns", wish, form=address)
+    assert reply.status_code == 303
+    made = client.get(f"/api/v1{reply.location}").get_json()
+    assert (made["name"], made["version"], made["state"]) == ("people", 2, "checking")
+    params = settings_of(client, made["id"])
+    assert split_types(params["column_types"]) == [("id", "integer")]
+    assert (params["mask"], params["account"], params["test_percent"]) == ("email", "city", 30)
+    finish(worker, tmp_path, **{name: params[name] for name in ("column_types", "mask", "account", "test_percent")})
+    page = read(client, reply.location)
+    assert "Masked" in page.text
+    assert "@example.com" not in page.text
+    assert page.has("option", value="integer", selected="")
+    still = {"columns": "all", "mask-2": "true", "account": "city"}  # as a browser sends what stays ticked
+    again = send(client, f"{reply.location}/columns", still | {"drop-3": "true", "type-1": "text"}, form=reply.location)
+    params = settings_of(client, again.location.rpartition("/")[2])
+    assert dict(split_types(params["column_types"])) == {"id": "integer", "age": "text"}
+    assert (params["mask"], params["drop"]) == ("email", "city")
 
 
-def test_what_is_not_there_is_404(client: FlaskClient, worker: ActingWorker, good: dict[str, Any]) -> None:
-    job = finish(client, worker, quality=good)
-    for path in ("columns/0.svg", "columns/99.svg", "columns/1.png"):
-        assert client.get(f"/jobs/{job}/{path}").status_code == 404, path
-    other = finish(client, worker)
-    for path in ("columns/1.svg", "associations.svg", "associations.csv"):
-        assert client.get(f"/jobs/{other}/{path}").status_code == 404, path
+def test_buttons_of_a_hint_mask_and_drop(client: FlaskClient, worker: ActingWorker, tmp_path: Path) -> None:
+    address = f"/datasets/{checked(client, worker, tmp_path)}"
+    page = read(client, address)
+    assert page.has("button", name="mask", value="2")
+    token = page.fields["csrf_token"]
+    for pressed in ("mask", "drop"):
+        reply = client.post(f"{address}/columns", data={"csrf_token": token, pressed: "2"})
+        params = settings_of(client, reply.location.rpartition("/")[2])
+        assert split(params[pressed]) == ["email"]
+    assert client.post(f"{address}/columns", data={"csrf_token": token, "mask": "99"}).status_code == 303
 
 
-@pytest.mark.parametrize("content", ['{"version": 1}', '{"version": 2}', "[]", "{", '{"version":1,"rows":3}'])
-def test_a_file_that_holds_something_else_is_no_view(client: FlaskClient, worker: ActingWorker, content: str) -> None:
-    submit_training(client, ready_dataset(client, worker))
-    files = {**MODEL, "quality.json": content.encode(), "augmentation.json": content.encode(), "synthetic.csv": b""}
-    job = worker.finish("training", files)
-    page = read(client, f"/jobs/{job}")
-    assert "What these rows are worth" not in page.text
-    assert client.get(f"/jobs/{job}/columns/1.svg").status_code == 404
+def test_the_next_version_over_the_api(client: FlaskClient, worker: ActingWorker, tmp_path: Path) -> None:
+    dataset = checked(client, worker, tmp_path)
+    address = f"/api/v1/datasets/{dataset}/versions"
+    headers = {"Prefer": "wait=0"}
+    made = client.post(address, json={"params": {"drop": "id"}}, headers=headers)
+    assert (made.status_code, made.get_json()["version"]) == (202, 2)
+    wrong = client.post(address, json={"params": {"dorp": "id"}}, headers=headers)
+    assert (wrong.status_code, wrong.get_json()["errors"][0]["pointer"]) == (422, "#/params/dorp")
+    assert client.delete(f"/api/v1/datasets/{dataset}/source").status_code == 204
+    gone = client.post(address, json={"params": {"drop": "id"}}, headers=headers)
+    assert (gone.status_code, gone.get_json()["code"]) == (409, "source-deleted")
+    assert client.post(f"/api/v1/datasets/ds_{'0' * 26}/versions", json={}).status_code == 404
+    page = read(client, f"/datasets/{dataset}")
+    assert "The uploaded file was deleted" in page.text
+    assert not page.has("button", name="mask")
 
 
-def test_the_first_rows_are_shown(client: FlaskClient, worker: ActingWorker) -> None:
-    lines = "编号,名\r\n" + "".join(f"{row},<b>x{row}</b>\r\n" for row in range(50))
-    page = read(client, f"/jobs/{finish(client, worker, rows=lines)}")
-    assert page.has("div", role="region", **{"aria-labelledby": "rows"})
-    assert "<b>x19</b>" in page.texts or "&lt;b&gt;x19&lt;/b&gt;" in page.html
-    assert "x20" not in page.html
-    assert "编号" in page.texts
-
-
-def test_the_report_holds_the_plots_and_loads_nothing(
-    client: FlaskClient, worker: ActingWorker, good: dict[str, Any]
-) -> None:
-    page = read(client, f"/jobs/{finish(client, worker, quality=good, rows=ROWS)}/report.html")
-    assert "What these rows are worth" in page.text
-    assert page.html.count('class="plot"') == 4
-    assert not page.has("button")
-    assert [link for link in page.links if not link.startswith("http://localhost/jobs/")] == []
-
-
-def test_the_model_shows_them_too(client: FlaskClient, worker: ActingWorker, good: dict[str, Any]) -> None:
-    job = finish(client, worker, quality=good)
-    model = client.get(f"/api/v1/jobs/{job}").get_json()["model"]
-    page = read(client, f"/models/{model}")
-    assert "What these rows are worth" in page.text
-    assert f"/jobs/{job}/columns/1.svg" in page.links
-
-
-def test_odd_columns_are_drawn_or_passed_over(client: FlaskClient, worker: ActingWorker) -> None:
-    odd = table(
-        ("空", "continuous", [None] * 40),
-        ("日", "datetime", [1.6e9 + 86_400 * row for row in range(40)]),
-        ("名", "categorical", [f"很长很长很长的名字{row}" for row in range(40)]),
-    )
-    found = measure(odd, odd, odd, target=None, seed=0, report=quiet).details
-    page = read(client, f"/jobs/{finish(client, worker, quality=found)}")
-    assert page.html.count('class="plot"') == 2
-    assert "2020-09-13 – " in page.html
-    assert "25 further values hold" in page.text
-    assert "很长很长很长的…" in page.html
-
-
-def share(percent: int, gain: float, margin: float, answer: str) -> dict[str, Any]:
-    scores = {
-        "real": [0.8, 0.82],
-        "repeated": [0.8, 0.8],
-        "augmented": [0.8 + gain, 0.82 + gain],
-        "synthetic": [0.7, 0.7],
-    }
-    return {
-        "percent": percent,
-        "rows": 10 * percent,
-        "scores": scores,
-        "reference": "real",
-        "gain": gain,
-        "interval": [gain - margin, gain + margin],
-        "answer": answer,
-    }
-
-
-def test_a_study_says_yes_and_no(client: FlaskClient, worker: ActingWorker) -> None:
-    study = {
-        "version": 1,
-        "target": "状态",
-        "score": "auc",
-        "repeats": 2,
-        "shares": [share(10, 0.03, 0.01, "yes"), share(50, 0.001, 0.01, "no"), share(100, -0.02, 0.01, "worse")],
-    }
-    page = read(client, f"/jobs/{finish(client, worker, augmentation=study)}")
-    assert "Yes: with 10 % of the real rows, synthetic rows raise the score by 0.0300 (0.0200 to 0.0400)." in page.text
-    assert "No: with 50 % of the real rows no gain can be shown." in page.text
-    assert "synthetic rows lower the score by 0.0200 (0.0100 to 0.0300)." in page.text
-    assert "0.8100" in page.texts
-    assert np.isclose(0.84, float(next(text for text in page.texts if text == "0.8400")))
+def test_starters_of_tables_come_with_their_settings(client: FlaskClient) -> None:
+    made = client.post("/api/v1/datasets", json={"starter": "credit"}, headers={"Prefer": "wait=0"}).get_json()
+    assert (made["kind"], settings_of(client, made["id"])["drop"]) == ("table", "rownames")
+    assert read(client, "/").has("form", action="/datasets/starter/cdnow")
+    assert read(client, "/datasets/new?kind=table").has("form", action="/datasets/starter/credit")
+    assert not read(client, "/datasets/new?kind=images").has("form", action="/datasets/starter/credit")

@@ -64,7 +64,7 @@ class Shown:
     file: Artifact | None
 
 
-def of(_job_id: str, files: Sequence[Artifact]) -> Shown | None:
+def of(files: Sequence[Artifact]) -> Shown | None:
     """The result of a study; None where there is none."""
     found = result_files.document(files, AUGMENTATION)
     if found is None or found.get("version") != VERSION:

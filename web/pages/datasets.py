@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -100,6 +100,17 @@ def columns(dataset_id: str) -> BaseResponse:
     dataset = reads.dataset(dataset_id)
     changes = table_report.changes(dataset.report or {}, reads.job(dataset.job_id).params, request.form)
     made, _ = revise(context.engine(), context.principal(), dataset_id, changes)
+    audit.info("revise %s by %s, request %s", dataset_id, context.principal().owner, context.request_id())
+    return redirect(url_for("pages.datasets.show", dataset_id=made.id), 303)
+
+
+@blueprint.post("/datasets/<dataset_id>/hash-users")
+@scoped("submit")
+def hash_users(dataset_id: str) -> BaseResponse:
+    """Read uploaded interactions again with users under a hash of their name, as the dataset's next version."""
+    if context.repository().dataset(dataset_id).kind != "interactions":
+        abort(404)
+    made, _ = revise(context.engine(), context.principal(), dataset_id, {"hash_users": True})
     audit.info("revise %s by %s, request %s", dataset_id, context.principal().owner, context.request_id())
     return redirect(url_for("pages.datasets.show", dataset_id=made.id), 303)
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from flask import Blueprint, Response, abort, get_template_attribute, render_template
+from markupsafe import Markup
 
 from aigc_models.data.table_results import QUALITY
 from web import context, result_files
@@ -11,6 +12,14 @@ from web.translate import say
 
 DRAWN_POINTS, ALL_POINTS = 1_000, 10**9
 PLOT_TOP = 42
+# What the sheet says of each class in the light theme, for a file that has no sheet.
+PLOT_TONES = {
+    "real": Markup('fill="#0b5cad" fill-opacity=".5"'),
+    "made": Markup('fill="none" stroke="#b35900" stroke-width="2" stroke-linejoin="round"'),
+    "grid": Markup('stroke="#848d97"'),
+    "plus": Markup('fill="#0b5cad"'),
+    "minus": Markup('fill="#b35900"'),
+}
 
 blueprint = Blueprint("downloads", __name__)
 
@@ -72,10 +81,13 @@ def _quality(job_id: str) -> Any:
 
 
 def _drawn(title: str, body: str, height: int, legend: bool = True) -> Response:
+    for name, tone in PLOT_TONES.items():
+        body = body.replace(f'class="{name}"', tone)
     text = render_template(
         "plot.svg",
         title=plots.shortened(title, 44),
         body=body,
+        tones=PLOT_TONES,
         legend=legend,
         top=PLOT_TOP,
         width=max(plots.WIDTH, height if not legend else 0),

@@ -55,6 +55,7 @@ def view(dataset: Dataset) -> Mapping[str, Any]:
     return {
         "columns": [(say(ROLES[role]), name) for role, name in columns.items() if role in ROLES],
         "unit": _unit(str(report.get("time_unit", ""))),
+        "span": [_readable(str(report.get(name, ""))) for name in ("first_time", "last_time")],
         "density": density(float(report.get("density", 0.0))),
         "reading": _reading(report),
         "personal": _personal(str(report.get("personal", ""))),
@@ -68,6 +69,12 @@ def view(dataset: Dataset) -> Mapping[str, Any]:
         "first": report.get("first") or [],
         "synthetic": "synthetic" in dataset.name,
     }
+
+
+def _readable(moment: str) -> str:
+    """A time of the report as people read it: "2024-01-31 10:00 UTC"."""
+    day, _, clock = moment.partition("T")
+    return f"{day} {clock[:5]} UTC" if clock else moment
 
 
 def density(share: float) -> str:

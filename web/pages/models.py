@@ -14,7 +14,7 @@ from jobs.repository import Repository
 from jobs.tables import Artifact, Job, ModelVersion
 from web import cards, context, forms
 from web.auth import audit, scoped
-from web.pages import live, model_library, names, ranking, recommend, recommendations, result_views, results, snippets
+from web.pages import live, model_library, names, recommend, recommendations, result_views, results, snippets
 from web.pages.states import Situation, situation
 
 ROWS = 20
@@ -78,11 +78,10 @@ def show(model_id: str) -> str:
         figures=results.figures(row.family, row.metrics or {}),
         family=registry.families().get(row.family),
         pictures=files.pictures,
-        views=result_views.of(row.job_id, files.everything),
+        views=result_views.of(result_views.Results(row.job_id, row.family, row.metrics or {}, files.everything)),
         files=[file for file in files.everything if file.name.startswith("model/")],
         playground=_playground(row, uses, last.now.job.params if last else {}),
         asked=recommend.offered(row),
-        ranking=ranking.of(names.family_title(row.family), row.metrics or {}),
         uses=[(task, names.operation_title(names.split(task)[1]), names.summary(task)) for task in uses],
         **_gallery(row, recent),
         versions=known,
@@ -161,6 +160,10 @@ def _generation(uses: list[str]) -> str | None:
 def _snippets(row: ModelVersion, uses: list[str], last: Mapping[str, Any]) -> list[snippets.Snippet]:
     """How to do the same from code, with what the form holds."""
     task = _generation(uses)
+    asked = recommend.offered(row)
+    if asked is not None:
+        history = "\n".join(one.item for one in asked.found[:2])
+        return snippets.model(row.id, {"history": history, "count": 10}, recommend.OPERATION)
     if task is None or not last:
         return snippets.model(row.id, {"count": 16, "seed": 1})
     known = forms.defaults(registry.task(task))

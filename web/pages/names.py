@@ -19,6 +19,7 @@ OPERATIONS: Mapping[str, str] = {
     "recommend": "Recommendation",
     "augment": "Augmentation study",
     "import_images": "Import of images",
+    "import_table": "Import of a table",
     "import_interactions": "Import of interactions",
 }
 VERBS: Mapping[str, str] = {

@@ -10,7 +10,7 @@ from typing import Any
 from web.pages import amounts
 from web.translate import say
 
-WIDTH, LEFT, RIGHT, TOP = 320, 34, 316, 8
+WIDTH, LEFT, RIGHT, TOP = 320, 50, 316, 8
 BASE, HEIGHT = 132, 158  # where the bars stand, and with the labels beneath
 ROW, LABEL, LONGEST = 26, 116, 16  # of a drawing with a row for each value
 CELL, MOST_CELLS = 16, 20
@@ -124,7 +124,7 @@ def _bars(histogram: Mapping[str, Any]) -> Plot:
     most = max(*real, *made, 1e-9)
 
     def bars(shares: Sequence[float], shift: float) -> list[Bar]:
-        long = RIGHT - LABEL - 44
+        long = RIGHT - LABEL - 80
         return [Bar(LABEL, TOP + ROW * at + shift, round(share / most * long, 1), 9) for at, share in enumerate(shares)]
 
     told = ""

@@ -16,7 +16,7 @@ class Shown:
     file: Artifact
 
 
-def of(_job_id: str, files: Sequence[Artifact]) -> Shown | None:
+def of(files: Sequence[Artifact]) -> Shown | None:
     """The rows a job made; None where it made none."""
     file = result_files.named(files, SYNTHETIC) or result_files.named(files, SAMPLES)
     rows = result_files.first_rows(file) if file is not None else None
