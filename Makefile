@@ -51,6 +51,9 @@ fuzz-api: setup-dev ## Send at least 5,000 requests made up from the API's descr
 bench-images: setup-dev ## Quality and speed of the image families beside public examples
 	@$(PYTHON) -m benchmarks.images
 
+bench-tables: setup-dev ## Quality, speed and memory of the table families beside CTGAN and TVAE (AIGC_BENCH_DATA)
+	@$(PYTHON) -m benchmarks.tables
+
 bench-recommend: setup-dev ## Quality and speed of the recommenders on MovieLens 100K, beside RecBole (AIGC_BENCH_DATA)
 	@$(PYTHON) -m benchmarks.recommend
 
@@ -75,4 +78,4 @@ screenshots: setup-dev ## Make the pictures of the documentation from a running 
 clean: ## Remove caches and build output, keep .venv and data
 	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis test-results
 
-.PHONY: help setup setup-dev demo up test lint format chaos mutations histories check-ux fuzz-api bench-images bench-recommend bench-engine bench-import bench-web docs reference screenshots clean
+.PHONY: help setup setup-dev demo up test lint format chaos mutations histories check-ux fuzz-api bench-images bench-tables bench-recommend bench-engine bench-import bench-web docs reference screenshots clean

@@ -25,11 +25,13 @@ from babel.messages.pofile import read_po, write_po  # noqa: E402
 from aigc_models import registry  # noqa: E402
 from aigc_models.data import kinds, uploads  # noqa: E402
 from aigc_models.data.starters import STARTERS  # noqa: E402
+from aigc_models.metrics.table_figures import TABLE_METRICS  # noqa: E402
 from jobs import states as labels  # noqa: E402
 from jobs.errors import AigcError  # noqa: E402
 from web import failures, openapi  # noqa: E402
 from web.pages import (  # noqa: E402
     api_docs,
+    augmentation,
     dataset_report,
     datasets,
     help_pages,
@@ -39,6 +41,7 @@ from web.pages import (  # noqa: E402
     problem_texts,
     ranking,
     states,
+    table_quality,
     table_report,
     tokens,
 )
@@ -77,6 +80,7 @@ SILENT = (  # what operators read in a terminal or a log, and what is collected 
     "runner.py",
     "tasks.py",
 )
+TELLING = ("table_sentences.py",)  # pages' modules that choose among sentences before they say one
 Message = str | tuple[str, ...]
 
 
@@ -106,6 +110,8 @@ def _pages() -> Iterator[Message]:
     yield from states.HINTS.values()
     yield labels.NO_WORKER  # ends with a command, so it does not read like a sentence
     for table in (names.OPERATIONS, names.VERBS, names.PHASES, names.CURVES, names.OUTCOMES, DELIVERY_STATES):
+        yield from table.values()
+    for table in (table_quality.TYPES, table_quality.MEASURES, table_quality.COMPARED, augmentation.SIDES):
         yield from table.values()
     yield from (text for pair in names.PRESETS.values() for text in pair)
     for use in home.USES:
@@ -152,6 +158,8 @@ def _tasks() -> Iterator[Message]:
         yield from (family.title, family.summary)
         for info in family.metrics.values():
             yield from (info.title, info.description)
+    for info in TABLE_METRICS.values():
+        yield from (info.title, info.description)
     for params in registry.tasks().values():
         yield (params.__doc__ or "").strip().partition("\n")[0]
         for own in params.model_json_schema()["properties"].values():
@@ -184,7 +192,8 @@ def _sentences() -> Iterator[Message]:
     """Constants that read like sentences, where faults and hints are made; docstrings are none of them."""
     for package in SPEAKING:
         for path in sorted((ROOT / package).rglob("*.py")):
-            if path.name in SILENT or (package == "web" and "pages" in path.parts):
+            page = package == "web" and "pages" in path.parts
+            if path.name in SILENT or (page and path.name not in TELLING):
                 continue
             tree = ast.parse(path.read_text(encoding="utf-8"))
             skipped = {id(node) for node in _docstrings(tree)} | {id(node) for node in _declared(tree)}

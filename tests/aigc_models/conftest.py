@@ -12,6 +12,7 @@ from aigc_models.base import Phase
 from aigc_models.standalone import LocalRun
 from tests.aigc_models.tiny_images import tiny_set, write_set
 from tests.aigc_models.tiny_interactions import tiny_events, write_events
+from tests.aigc_models.tiny_tables import tiny_tables, write_tables
 
 
 def _nothing(_step: int) -> None:
@@ -57,6 +58,8 @@ def tiny_dataset(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """
     if _kind(request) == "interactions":
         return write_events(tmp_path / "dataset", tiny_events())
+    if _kind(request) == "table":
+        return write_tables(tmp_path / "dataset", tiny_tables())
     return write_set(tmp_path / "dataset", tiny_set(side=12, count=80))
 
 

@@ -16,10 +16,8 @@ from web.pages import (
     curves,
     lineage,
     live,
-    names,
-    ranking,
     recommend,
-    recommendations,
+    result_views,
     results,
     snippets,
     timeline,
@@ -75,6 +73,7 @@ def _view(now: Situation, reads: Repository) -> dict[str, Any]:
     job = now.job
     files = results.files(reads.artifacts(job.id))
     params_class = registry.tasks().get(f"{job.family}.{job.operation}")
+    made = result_views.Results(job.id, job.family, job.metrics or {}, files.everything)
     return {
         "job": job,
         "now": now,
@@ -90,8 +89,7 @@ def _view(now: Situation, reads: Repository) -> dict[str, Any]:
         "log_wish": _log_wish(),
         "wrap": "wrap" in request.args,
         "files": files,
-        "ranking": ranking.of(names.family_title(job.family), job.metrics or {}) if job.status == "succeeded" else None,
-        "advice": recommendations.of(files.everything) if job.status == "succeeded" else None,
+        "views": result_views.of(made) if job.status == "succeeded" else [],
         "samples": results.spread(files.samples),
         "figures": results.figures(job.family, job.metrics or {}) if job.status == "succeeded" else [],
         "settings": results.settings(params_class, job.params),

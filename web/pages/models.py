@@ -14,7 +14,7 @@ from jobs.repository import Repository
 from jobs.tables import Artifact, Job, ModelVersion
 from web import cards, context, forms
 from web.auth import audit, scoped
-from web.pages import live, model_library, names, ranking, recommend, recommendations, results, snippets
+from web.pages import live, model_library, names, recommend, recommendations, result_views, results, snippets
 from web.pages.states import Situation, situation
 
 ROWS = 20
@@ -78,10 +78,10 @@ def show(model_id: str) -> str:
         figures=results.figures(row.family, row.metrics or {}),
         family=registry.families().get(row.family),
         pictures=files.pictures,
+        views=result_views.of(result_views.Results(row.job_id, row.family, row.metrics or {}, files.everything)),
         files=[file for file in files.everything if file.name.startswith("model/")],
         playground=_playground(row, uses, last.now.job.params if last else {}),
         asked=recommend.offered(row),
-        ranking=ranking.of(names.family_title(row.family), row.metrics or {}),
         uses=[(task, names.operation_title(names.split(task)[1]), names.summary(task)) for task in uses],
         **_gallery(row, recent),
         versions=known,

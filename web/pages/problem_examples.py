@@ -84,6 +84,10 @@ EXAMPLES: Mapping[str, Example] = {
     "archive-bomb": Example("big.png: 10 KB → 64 MB", "big.png: 10 KB → 12 KB"),
     "reading-too-large": Example("image_size=256", "image_size=64"),
     "reading-too-slow": Example("pictures.zip (40 GB)", "pictures-1.zip, pictures-2.zip"),
+    "no-target": Example('{"target": "customer_id"}', '{"target": "status"}'),
+    "one-class-target": Example("status: good, good, good", "status: good, bad, good"),
+    "no-rows": Example("19", "20"),
+    "columns-differ": Example("age, income", "age, income, status"),
     # tables
     "source-deleted": Example("DELETE /api/v1/datasets/ds_…/source", "aigc datasets add loans.csv"),
     "wrong-cell-count": Example("age,city / 41,Kiel,Germany", 'age,city / 41,"Kiel, Germany"'),
@@ -136,6 +140,14 @@ EXAMPLES: Mapping[str, Example] = {
     "invalid-idempotency-key": Example("Idempotency-Key:", "Idempotency-Key: $(uuidgen)"),
     "too-many-streams": Example("Accept: text/event-stream", "Prefer: wait=25"),
     "too-many-requests": Example("429, 429, 429", "429 Retry-After: 20 → sleep 20"),
+    "nothing-to-learn": Example("type: text, identifier", "type: categorical, continuous"),
+    "unreadable-condition": Example("conditions=Status bad", "conditions=Status=bad"),
+    "no-such-value": Example("Status=Bad", "Status=bad"),
+    "rare-condition": Example("Income=1234.56", "Status=bad"),
+    "unreadable-constraint": Example("Age ~ 30", "18 <= Age <= 65"),
+    "rare-constraint": Example("unique(Status)", "unique(Name, Day)"),
+    "only-copies": Example("epochs=100000", "epochs=300"),
+    "wrong-column": Example("time_column=Status", "time_column=Day"),
     # server
     "unauthorized": Example(
         "curl SERVER/api/v1/jobs", 'curl SERVER/api/v1/jobs -H "Authorization: Bearer $AIGC_TOKEN"'
