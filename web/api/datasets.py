@@ -7,7 +7,7 @@ from aigc_models.base import Fault
 from aigc_models.data.starters import STARTERS
 from jobs import catalogue, errors, removal, tables
 from jobs import uploads as engine_uploads
-from web import context, failures, library_facts, schemas, uploads
+from web import context, failures, library_facts, rates, schemas, uploads
 from web.api import artifacts, parsing, shapes
 from web.api.render import answer, api, listing, nothing, tagged
 from web.api.routing import JSON, Reply, operation
@@ -107,6 +107,7 @@ def create_dataset() -> Response:
     The reply waits for the check, 20 seconds unless `Prefer: wait=N` says otherwise. A refused
     file is 422 with every fault and its place; nothing of it can be used.
     """
+    rates.count("uploads")
     if request.mimetype == JSON:
         dataset, job = _from_starter(parsing.body(StarterChoice))
     elif request.mimetype == MULTIPART:

@@ -15,7 +15,7 @@ from jobs.filtering import NEWEST
 from jobs.naming import LONGEST
 from jobs.repository import JobFilter, Label, Sort
 from jobs.submit import LONGEST_RUN, MOST_AFTER, Submission, Submitted, check_words, submit, validate
-from web import context, schemas
+from web import context, rates, schemas
 from web.api import parsing, shapes
 from web.api.render import REVALIDATE, address, answer, api, listing
 from web.api.routing import IDS, Reply, operation
@@ -210,6 +210,7 @@ def draft(submission: Submission) -> Response:
 def create(submission: Submission) -> Response:
     """Submit, and wait for the end as long as the client would."""
     _refuse_import(submission.task)
+    rates.count("submissions")
     with parsing.pointing_into_params():
         result = submit(context.engine(), context.principal(), submission)
     return accepted(result)

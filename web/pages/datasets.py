@@ -16,7 +16,7 @@ from jobs.errors import AigcError, Unavailable
 from jobs.naming import slug
 from jobs.tables import Dataset, Job
 from jobs.uploads import receive_starter
-from web import context, failures, forms, uploads
+from web import context, failures, forms, rates, uploads
 from web.auth import audit, scoped
 from web.pages import amounts, dataset_report, live, names, snippets
 from web.pages.states import Situation, hint, situation
@@ -60,6 +60,8 @@ def upload() -> Response | BaseResponse:
     file, pieces = request.files.get("file"), request.form.get("upload", "")
     if not pieces and (file is None or not file.filename):
         return _refused(typed | dict(posted.typed), [Fault(NO_FILE, pointer="/file")])
+    if not pieces:  # else it was counted when it began
+        rates.count("uploads")
     described = uploads.Described(
         name=typed["name"].strip()[:120],
         licence=typed["licence"][:120],

@@ -107,7 +107,7 @@ EXAMPLES: Mapping[str, Example] = {
     "idempotency-key-reused": Example("Idempotency-Key: a {…1…}, a {…2…}", "Idempotency-Key: a {…1…}, b {…2…}"),
     "invalid-idempotency-key": Example("Idempotency-Key:", "Idempotency-Key: $(uuidgen)"),
     "too-many-streams": Example("Accept: text/event-stream", "Prefer: wait=25"),
-    "too-many-requests": Example("429, 429, 429", "429 Retry-After: 20 → sleep 20"),
+    "too-many-requests": Example("429 Retry-After: 20 → 429, 429, 429", "429 Retry-After: 20 → sleep 20 → 202"),
     # server
     "unauthorized": Example(
         "curl SERVER/api/v1/jobs", 'curl SERVER/api/v1/jobs -H "Authorization: Bearer $AIGC_TOKEN"'

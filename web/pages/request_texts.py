@@ -75,6 +75,14 @@ REQUESTS: Mapping[str, Topic] = {
         ("Poll the job instead, or ask again later.",),
     ),
     "too-many-requests": Topic(
-        "Too many requests", "Too many requests came in a short time.", ("Wait as long as Retry-After says.",)
+        "Too many requests",
+        "A caller may submit, upload and mistype its token only so often in a minute, so that one program that runs "
+        "wild does not take the server from everybody else. What was refused has changed nothing.",
+        (
+            "In the browser: wait as long as the message says, then go back and send the form again.",
+            "A program: wait the seconds of Retry-After, then send the request again. The command and the client do.",
+            "Send fewer, larger jobs: one generation of 1,000 pictures instead of 1,000 of one.",
+            "The operator raises the limits with AIGC_RATE_SUBMISSIONS, AIGC_RATE_UPLOADS and AIGC_RATE_FAILED_LOGINS.",
+        ),
     ),
 }
