@@ -213,7 +213,11 @@ def _shown(row: tables.Dataset) -> schemas.Dataset:
 )
 def get_dataset(dataset_id: str) -> Response:
     """Look at a dataset."""
-    return tagged(answer(_shown(context.repository().dataset(dataset_id))))
+    return _tagged(context.repository().dataset(dataset_id))
+
+
+def _tagged(row: tables.Dataset) -> Response:
+    return tagged(answer(_shown(row)), catalogue.mark(row))
 
 
 @operation(
@@ -221,16 +225,20 @@ def get_dataset(dataset_id: str) -> Response:
     path="/datasets/{dataset_id}",
     tag="datasets",
     scope="submit",
+    headers=("If-Match",),
     body=DatasetChange,
     replies={200: Reply("The dataset.", schemas.Dataset)},
-    errors=(errors.NotFound, errors.InvalidParams, MalformedJson, WrongMediaType),
+    errors=(errors.NotFound, errors.InvalidParams, errors.VersionMismatch, MalformedJson, WrongMediaType),
 )
 def change_dataset(dataset_id: str, body: DatasetChange) -> Response:
-    """Write a dataset's licence or notes anew."""
+    """Write a dataset's licence or notes anew.
+
+    With `If-Match`, only if nobody else changed them since that ETag.
+    """
     changes = body.model_dump(exclude_none=True)
-    catalogue.describe_dataset(context.engine(), context.principal(), dataset_id, changes)
+    catalogue.describe_dataset(context.engine(), context.principal(), dataset_id, changes, parsing.seen_marks())
     audit.info("change %s by %s, request %s", dataset_id, context.principal().owner, context.request_id())
-    return tagged(answer(_shown(context.repository().dataset(dataset_id))))
+    return _tagged(context.repository().dataset(dataset_id))
 
 
 @operation(

@@ -323,16 +323,6 @@ def get_job(job_id: str) -> Response:
     return job_reply(row)
 
 
-def seen_marks() -> frozenset[str] | None:
-    """What people said of the job when the client saw it, by ``If-Match``; None if anything goes.
-
-    Only that part of the ETag counts: the job's progress since is no reason to refuse.
-    """
-    if "If-Match" not in request.headers or request.if_match.star_tag:
-        return None
-    return frozenset(tag.partition("-")[2].partition("-")[0] for tag in request.if_match.as_set())
-
-
 def _is_current(row: tables.Job) -> bool:
     return any(tag.partition("-")[0] == str(row.version) for tag in request.if_none_match.as_set())
 
