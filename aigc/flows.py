@@ -8,12 +8,13 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
+from aigc import sending
 from aigc.address import plain
 from aigc.errors import InvalidParams, WaitTimeout, job_failed
 from aigc.records import FINAL_STATES, JobRecord
-from aigc.wire import Call, Flow, Patience, Reply, ReplyCache, Sleep, Upload, send
+from aigc.wire import Call, Flow, Reply, Sleep, Upload, Wire, send
 
 FIRST_LOOK = 0.05
 SLOWEST_LOOK = 1.0
@@ -21,21 +22,16 @@ LONGEST_HOLD = 20.0
 CHANGE_HOLD = 5.0  # what a job waits for may change without the job: never trust a look for longer
 NOT_MODIFIED = 304
 PAGE = 100
+ANY = "*"
 
 Watch = Callable[[Mapping[str, Any]], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Wire:
-    """How a client's requests are sent; every flow takes one."""
+class About(TypedDict, total=False):
+    """What else can be said of a dataset."""
 
-    patience: Patience
-    cache: ReplyCache
-
-    def json(self, call: Call) -> Flow[Any]:
-        """Send a request and give its parsed body."""
-        reply: Reply = yield from send(call, self.patience, self.cache)
-        return reply.body
+    licence: str
+    notes: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +43,12 @@ class DatasetFile:
     licence: str = ""
     notes: str = ""
     params: Mapping[str, Any] | None = None
+    tell: sending.Tell | None = None
+
+    def about(self) -> dict[str, Any]:
+        """What is said of a file that was sent before; what is empty is left out."""
+        given = {"name": self.name, "licence": self.licence, "notes": self.notes, "params": plain(self.params or {})}
+        return {name: value for name, value in given.items() if value}
 
     def fields(self) -> dict[str, str]:
         """The form's fields; empty ones are not sent."""
@@ -105,6 +107,29 @@ def again(wire: Wire, job_id: str, how: str, body: Mapping[str, Any]) -> Flow[di
     sent = {name: value for name, value in body.items() if value}
     job: dict[str, Any] = yield from wire.json(Call("POST", f"jobs/{job_id}/{how}", json=sent, headers=new_key()))
     return job
+
+
+def change(wire: Wire, path: str, changes: Mapping[str, Any], seen: str) -> Flow[dict[str, Any]]:
+    """Write parts of a thing anew, those that are not None; with an ETag, only if nobody else wrote since.
+
+    Raises:
+        Conflict: Somebody did.
+    """
+    sent = {name: value for name, value in changes.items() if value is not None}
+    headers = {"If-Match": seen} if seen else {}
+    thing: dict[str, Any] = yield from wire.json(Call("PATCH", path, json=sent, headers=headers))
+    return thing
+
+
+def promote(wire: Wire, model_id: str, alias: str, replaces: str | None) -> Flow[dict[str, Any]]:
+    """Let an alias stand for a model version, if it stands for what it is to replace.
+
+    Raises:
+        Conflict: It stands for another one.
+    """
+    body = {"alias": alias} if replaces == ANY else {"alias": alias, "replaces": replaces}
+    model: dict[str, Any] = yield from wire.json(Call("POST", f"models/{model_id}/promote", json=body))
+    return model
 
 
 def pages(wire: Wire, path: str, query: Mapping[str, Any], limit: int | None) -> Flow[list[dict[str, Any]]]:
@@ -286,8 +311,7 @@ def add_dataset(wire: Wire, file: DatasetFile | str, timeout: float) -> Flow[dic
     if isinstance(file, str):
         call = Call("POST", "datasets", json={"starter": file}, headers=headers, wait=20)
     else:
-        upload = Upload(Path(file.path).expanduser(), file.fields())
-        call = Call("POST", "datasets", headers=headers, upload=upload, wait=20)
+        call = yield from _sent(wire, file, headers)
     dataset: dict[str, Any] = yield from wire.json(call)
     if dataset["state"] == "checking" and dataset.get("job"):
         job = yield from wait(wire, dataset["job"], timeout, None)
@@ -296,6 +320,18 @@ def add_dataset(wire: Wire, file: DatasetFile | str, timeout: float) -> Flow[dic
         succeeded(job)
         dataset = yield from wire.json(Call("GET", f"datasets/{dataset['id']}"))
     return dataset
+
+
+def _sent(wire: Wire, file: DatasetFile, headers: Mapping[str, str]) -> Flow[Call]:
+    """The request that makes a dataset of a file; a large one has come in pieces before it."""
+    path = Path(file.path).expanduser()
+    size = path.stat().st_size
+    if size > sending.PIECE:
+        place = yield from sending.pieces(wire, path, file.tell)
+        return Call("POST", f"{place}/dataset", json=file.about(), headers=headers, wait=20)
+    if file.tell is not None:
+        file.tell(0, size)
+    return Call("POST", "datasets", headers=headers, upload=Upload(path, file.fields()), wait=20)
 
 
 def curves(

@@ -15,6 +15,7 @@ from sqlalchemy.exc import OperationalError
 from jobs import collector, disk, graph, maintenance, migrate, retention, workers
 from jobs.engine import Engine, open_engine
 from jobs.errors import NotFound
+from jobs.program import here
 from jobs.settings import Settings
 from jobs.webhooks.courier import Courier
 
@@ -124,7 +125,7 @@ def main() -> int:
         migrate.check(engine.db)
         scheduler = Scheduler(engine, stop)
     except (migrate.SchemaMismatch, OperationalError) as error:
-        print(f"The scheduler cannot start: {error}", file=sys.stderr)
+        print(here(f"The scheduler cannot start: {error}"), file=sys.stderr)
         return 1
     print("ready scheduler", flush=True)
     scheduler.run()

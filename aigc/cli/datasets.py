@@ -2,17 +2,22 @@
 
 import contextlib
 import json
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 
+from aigc import flows
 from aigc.cli import completing, naming, settings, watching
-from aigc.cli.acting import deleted, each
+from aigc.cli.acting import deleted, each, edited
 from aigc.cli.session import EXIT_ERROR, Group, complain, confirm_deletion, session
 from aigc.errors import ApiError, InvalidParams, flaws_from
-from aigc.resources import Dataset
+from aigc.library import Dataset
+from aigc.sending import Tell
 from aigc.speech import say
+from aigc.uploading import Lines, telling
 
 
 @click.group(cls=Group)
@@ -88,6 +93,16 @@ def check(data: str, pairs: tuple[str, ...]) -> int:
 
 
 @datasets.command()
+@click.argument("dataset_id", metavar="ID", shell_complete=completing.datasets)
+@click.option("--licence", help="Under what terms it may be used.")
+@click.option("--notes", help="Where it is from, what to know.")
+def edit(dataset_id: str, **words: str | None) -> int:
+    """Change a dataset's licence or notes; what is not named stays."""
+    item = naming.dataset(session().client, dataset_id)
+    return edited(words, lambda changes: item.update(**changes))
+
+
+@datasets.command()
 @click.argument("dataset_ids", metavar="ID...", nargs=-1, required=True, shell_complete=completing.datasets)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 def delete(dataset_ids: tuple[str, ...], yes: bool) -> int:
@@ -116,7 +131,22 @@ def size(item: Dataset) -> str:
 def _upload(path: Path, pairs: tuple[str, ...], name: str | None = None, **about: str) -> Dataset:
     session().say("Uploading {name} and checking it", name=path.name)
     chosen = {key: _value(text) for key, text in settings.split(pairs)}
-    return session().client.datasets.upload(path, name, params=chosen, **about)
+    said: flows.About = {"licence": about.get("licence", ""), "notes": about.get("notes", "")}
+    with shown_upload(path) as tell:
+        return session().client.datasets.upload(path, name, params=chosen, progress=tell, **said)
+
+
+@contextlib.contextmanager
+def shown_upload(path: Path) -> Iterator[bool | Tell]:
+    """How far an upload is: a bar in a terminal, a line every ten seconds elsewhere, nothing where nobody reads."""
+    current = session()
+    if current.quiet or current.wants_json:
+        yield False
+    elif sys.stderr.isatty():
+        with telling(True, path.name, current.console(stderr=True)) as tell:
+            yield tell or False
+    else:
+        yield Lines(path.name, lambda words: click.echo(words, err=True)).tell
 
 
 def _value(text: str) -> Any:

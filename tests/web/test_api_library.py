@@ -140,6 +140,7 @@ def test_an_archive_holds_weights_card_settings_and_licence(client: FlaskClient,
     client.patch(f"{API}/models/{models[0]}", json={"licence": "CC0"})
     reply = client.get(f"{API}/models/{models[0]}/archive")
     assert (reply.status_code, reply.content_type) == (200, "application/zip")
+    assert "Content-Length" not in reply.headers, "a server would cut the archive there"
     with zipfile.ZipFile(io.BytesIO(reply.data)) as archive:
         assert archive.testzip() is None
         content = {name.removeprefix("shirts-v1/"): archive.read(name) for name in archive.namelist()}

@@ -105,6 +105,7 @@ def get_archive(model_id: str) -> Response:
     reply.headers.set("Content-Disposition", "attachment", filename=f"{row.name}-v{row.number}.zip")
     reply.make_conditional(request)
     if reply.status_code != 304:
+        del reply.headers["Content-Length"]  # that of no body yet; how long the archive gets is not known before
         reply.response = packed.stream()
         _note("download", row)
     return reply
