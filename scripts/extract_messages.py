@@ -28,7 +28,18 @@ from aigc_models.data.starters import STARTERS  # noqa: E402
 from jobs import states as labels  # noqa: E402
 from jobs.errors import AigcError  # noqa: E402
 from web import failures, openapi  # noqa: E402
-from web.pages import api_docs, dataset_report, datasets, help_pages, home, names, problem_texts, states, tokens  # noqa: E402
+from web.pages import (  # noqa: E402
+    api_docs,
+    dataset_report,
+    datasets,
+    help_pages,
+    home,
+    names,
+    problem_texts,
+    problem_ways,
+    states,
+    tokens,
+)
 from web.pages.webhook import STATES as DELIVERY_STATES  # noqa: E402
 
 TRANSLATIONS = ROOT / "web" / "translations"
@@ -40,6 +51,7 @@ SILENT = (  # what operators read in a terminal or a log, and what is collected 
     "problem_texts.py",
     "data_problems.py",
     "problem_examples.py",
+    "problem_ways.py",
     "openapi.py",
     "bind_guard.py",
     "token_command.py",
@@ -127,6 +139,7 @@ def _pages() -> Iterator[Message]:
         yield name
         for topic in topics.values():
             yield from (topic.title, topic.meaning, *topic.remedies)
+    yield from (one.pages for one in (*problem_ways.WAYS.values(), *problem_ways.BY_GROUP.values()))
 
 
 def _tasks() -> Iterator[Message]:

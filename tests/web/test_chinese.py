@@ -32,9 +32,14 @@ def catalogue(path: Path) -> Iterator[tuple[str, str]]:
     """Sentences and their translations."""
     with path.open("rb") as file:
         for message in read_po(file, locale="zh_Hans"):
-            if message.id:
-                plural = isinstance(message.id, tuple)
-                yield (message.id[1], message.string[0]) if plural else (str(message.id), str(message.string))
+            if not message.id:
+                continue
+            if isinstance(message.id, tuple):
+                told = message.string
+                assert isinstance(told, list | tuple)
+                yield str(message.id[1]), str(told[0])
+            else:
+                yield str(message.id), str(message.string)
 
 
 SAID = [*catalogue(PAGES), *catalogue(REFERENCE), *CHINESE.items()]

@@ -77,7 +77,7 @@ EXAMPLES: Mapping[str, Example] = {
     "diverged": Example("learning_rate=0.01", "learning_rate=0.0002"),
     "stalled": Example("310/500 … 310/500", "aigc jobs logs job_… -f"),
     "timeout": Example('{"time_limit": "10m"}', '{"time_limit": "2h"}'),
-    "worker-lost": Example("kill -9 <aigc worker>", "aigc jobs retry job_… --from checkpoint"),
+    "worker-lost": Example("kill -9 <aigc worker>", "aigc jobs retry job_… --from-checkpoint"),
     "poisoned": Example("aigc jobs retry job_…", "aigc jobs logs job_…"),
     "disk-full": Example("df -h → 100 %", "aigc gc"),
     "expired": Example("Cancel-After: 10s", "Cancel-After: 2h"),
