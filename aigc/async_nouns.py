@@ -110,6 +110,14 @@ class AsyncDatasets:
         with telling(progress, Path(path).name) as tell:
             return await self._add(flows.DatasetFile(path, name, params=params, tell=tell, **about))
 
+    async def fetch(self, url: str, name: str | None = None, **about: Unpack[flows.About]) -> AsyncDataset:
+        """Have the server fetch a file from an address, and wait until it has been checked.
+
+        Raises:
+            InvalidParams: The operator does not allow it, the file did not come, or it cannot be used.
+        """
+        return await self._add(flows.DatasetAddress(url, name, **about))
+
     async def starter(self, name: str) -> AsyncDataset:
         """Register a data set that comes with the product; the same one again is the same dataset."""
         return await self._add(name)
@@ -127,7 +135,7 @@ class AsyncDatasets:
         """Delete a dataset and its files; no job and no model may use it."""
         await self._api.json(Call("DELETE", f"datasets/{dataset_id}"))
 
-    async def _add(self, what: flows.DatasetFile | str) -> AsyncDataset:
+    async def _add(self, what: flows.DatasetFile | flows.DatasetAddress | str) -> AsyncDataset:
         return AsyncDataset(await self._api.run(flows.add_dataset(self._api.wire, what, timeout=600)), self._api)
 
 

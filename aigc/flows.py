@@ -23,6 +23,7 @@ CHANGE_HOLD = 5.0  # what a job waits for may change without the job: never trus
 NOT_MODIFIED = 304
 PAGE = 100
 ANY = "*"
+FETCHING = 330.0  # the server gives a fetched file five minutes to come, and waits for its check
 
 Watch = Callable[[Mapping[str, Any]], None]
 
@@ -55,6 +56,20 @@ class DatasetFile:
         params = json.dumps(plain(self.params)) if self.params else ""
         given = {"name": self.name or "", "licence": self.licence, "notes": self.notes, "params": params}
         return {name: value for name, value in given.items() if value}
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetAddress:
+    """A file for the server to fetch, with what should be known about it."""
+
+    url: str
+    name: str | None = None
+    licence: str = ""
+    notes: str = ""
+
+    def body(self) -> dict[str, str]:
+        """The request's body; what is empty is left out."""
+        return {name: value for name, value in asdict(self).items() if value}
 
 
 def sleep(seconds: float) -> Flow[None]:
@@ -301,14 +316,16 @@ def succeeded(job: Mapping[str, Any], server: str = "") -> None:
         raise job_failed(job, server)
 
 
-def add_dataset(wire: Wire, file: DatasetFile | str, timeout: float) -> Flow[dict[str, Any]]:
-    """Upload a file, or register a starter by name, and wait until it has been checked.
+def add_dataset(wire: Wire, file: DatasetFile | DatasetAddress | str, timeout: float) -> Flow[dict[str, Any]]:
+    """Upload a file, register a starter by name, or have a file fetched, and wait until it has been checked.
 
     Raises:
         InvalidParams: The data cannot be used; every flaw names its place.
     """
     headers = new_key() | {"Prefer": "wait=20"}
-    if isinstance(file, str):
+    if isinstance(file, DatasetAddress):
+        call = Call("POST", "datasets", json=file.body(), headers=headers, wait=FETCHING)
+    elif isinstance(file, str):
         call = Call("POST", "datasets", json={"starter": file}, headers=headers, wait=20)
     else:
         call = yield from _sent(wire, file, headers)

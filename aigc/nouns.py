@@ -107,6 +107,14 @@ class Datasets:
         with telling(progress, Path(path).name) as tell:
             return self._add(flows.DatasetFile(path, name, params=params, tell=tell, **about))
 
+    def fetch(self, url: str, name: str | None = None, **about: Unpack[flows.About]) -> Dataset:
+        """Have the server fetch a file from an address, and wait until it has been checked.
+
+        Raises:
+            InvalidParams: The operator does not allow it, the file did not come, or it cannot be used.
+        """
+        return self._add(flows.DatasetAddress(url, name, **about))
+
     def starter(self, name: str) -> Dataset:
         """Register a data set that comes with the product; the same one again is the same dataset."""
         return self._add(name)
@@ -124,7 +132,7 @@ class Datasets:
         """Delete a dataset and its files; no job and no model may use it."""
         self._api.json(Call("DELETE", f"datasets/{dataset_id}"))
 
-    def _add(self, what: flows.DatasetFile | str) -> Dataset:
+    def _add(self, what: flows.DatasetFile | flows.DatasetAddress | str) -> Dataset:
         return Dataset(self._api.run(flows.add_dataset(self._api.wire, what, timeout=600)), self._api)
 
 

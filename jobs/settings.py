@@ -65,6 +65,11 @@ class Settings(BaseSettings):
     webhook_allow_private: str = Field("", description="Receivers (host:port) that may lie inside, comma separated.")
     webhook_secret: SecretStr | None = Field(None, description="Secret webhooks are signed with; made if not given.")
 
+    dataset_hosts: str = Field("", description="Hosts datasets may be fetched from, comma separated; empty means none.")
+    dataset_allow_private: str = Field(
+        "", description="Of these, those (host:port) that may lie inside, comma separated."
+    )
+
     warm_models: int = Field(2048 * MIB, ge=0, description="Bytes of models that a generation slot keeps loaded.")
     runner_jobs: int = Field(500, ge=1, description="Generations after which a warm runner is replaced.")
     cpu_threads: int = Field(

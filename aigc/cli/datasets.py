@@ -31,18 +31,21 @@ def datasets() -> None:
 @datasets.command()
 @click.argument("path", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False)
 @click.option("--starter", help="Register a dataset that comes with the product instead, such as fashion-mnist.")
+@click.option("--from-url", "address", metavar="URL", help="Have the server fetch a file instead, if it may.")
 @click.option("--name", help="What to call it.")
 @click.option("--licence", default="", help="Under what terms it may be used.")
 @click.option("--notes", default="", help="Anything to remember about it.")
 @click.option("-p", "pairs", metavar="KEY=VALUE", multiple=True, help="One setting of the import.")
-def add(path: Path | None, starter: str | None, pairs: tuple[str, ...], **about: Any) -> None:
+def add(path: Path | None, starter: str | None, address: str | None, pairs: tuple[str, ...], **about: Any) -> None:
     """Upload a file, have it checked, and print the id of the dataset."""
-    if (path is None) == (starter is None):
+    if sum(given is not None for given in (path, starter, address)) != 1:
         raise click.UsageError(say("Name a file, or a starter with --starter; not both."))
     if path is not None:
         made = _upload(path, pairs, **about)
     elif pairs:
         raise click.UsageError(say("A starter is imported as it is, so -p has no meaning for it."))
+    elif address is not None:
+        made = session().client.datasets.fetch(address, **about)
     else:
         made = session().client.datasets.starter(str(starter))
     for warning in made.report.get("warnings", []):

@@ -1,13 +1,13 @@
 """Datasets: upload or take a starter, look, preview, delete."""
 
 from flask import Response, request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from aigc_models.base import Fault
 from aigc_models.data.starters import STARTERS
 from jobs import catalogue, errors, removal, tables
 from jobs import uploads as engine_uploads
-from web import context, failures, library_facts, rates, schemas, uploads
+from web import context, failures, fetched, library_facts, rates, schemas, uploads
 from web.api import artifacts, parsing, shapes
 from web.api.render import answer, api, listing, nothing, tagged
 from web.api.routing import JSON, Reply, operation
@@ -44,6 +44,10 @@ class StarterChoice(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     starter: str = Field(title="Starter", description="Its name, such as fashion-mnist.", max_length=64)
+
+
+class DatasetSource(RootModel[StarterChoice | fetched.DatasetFromUrl]):
+    """One of the datasets that come with the software, or a file at an address."""
 
 
 class DatasetUpload(BaseModel):
@@ -96,25 +100,34 @@ class MissingFile(errors.InvalidParams):
     path="/datasets",
     tag="datasets",
     scope="submit",
-    forms={MULTIPART: DatasetUpload, JSON: StarterChoice},
+    forms={MULTIPART: DatasetUpload, JSON: DatasetSource},
     headers=("Idempotency-Key", "Prefer"),
     replies=MADE,
     errors=MADE_ERRORS,
 )
 def create_dataset() -> Response:
-    """Upload a file, or take one of the starters by name.
+    """Upload a file, take one of the starters by name, or have a file fetched from an address.
 
     The reply waits for the check, 20 seconds unless `Prefer: wait=N` says otherwise. A refused
-    file is 422 with every fault and its place; nothing of it can be used.
+    file is 422 with every fault and its place; nothing of it can be used. Addresses are switched off until the
+    operator lists hosts.
     """
     rates.count("uploads")
     if request.mimetype == JSON:
-        dataset, job = _from_starter(parsing.body(StarterChoice))
+        dataset, job = _from_json()
     elif request.mimetype == MULTIPART:
         dataset, job = _from_form()
     else:
         raise WrongMediaType(wanted=f"{MULTIPART} or {JSON}", found=request.mimetype or "nothing")
     return checked(dataset, job)
+
+
+def _from_json() -> tuple[tables.Dataset, tables.Job]:
+    """What the JSON names: a starter, or an address."""
+    sent = request.get_json(silent=True)
+    if isinstance(sent, dict) and "url" in sent:
+        return fetched.receive(parsing.body(fetched.DatasetFromUrl))
+    return _from_starter(parsing.body(StarterChoice))
 
 
 def _from_starter(choice: StarterChoice) -> tuple[tables.Dataset, tables.Job]:

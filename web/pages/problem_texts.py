@@ -87,6 +87,25 @@ SETTINGS: Mapping[str, Topic] = {
         "The operator has allowed no receiver of webhooks on this server.",
         ("Ask the operator to set AIGC_WEBHOOK_HOSTS.", "Follow the job's events instead: they are all kept."),
     ),
+    "fetching-off": Topic(
+        "Addresses are switched off",
+        "This server fetches nothing for datasets, as no host is listed; so nobody can make it reach into a network.",
+        ("Download the file yourself and upload it.", "Ask the operator to list the host in AIGC_DATASET_HOSTS."),
+    ),
+    "invalid-url": Topic(
+        "The address cannot be fetched",
+        "The address cannot be read, or the operator has not listed this host, its port or its network. Nothing was "
+        "asked for there.",
+        ("Correct what the message names, or ask the operator to list the host.",),
+    ),
+    "fetch-failed": Topic(
+        "The file did not come",
+        "The host could not be reached, or gave another answer than the file. No dataset was made.",
+        (
+            "Open the address in a browser that is not signed in: it must give the file itself.",
+            "Download the file yourself and upload it.",
+        ),
+    ),
     "needed-job-failed": Topic(
         "The job to wait for did not succeed",
         "A job can only wait for jobs that may still succeed; this one failed or was cancelled.",
