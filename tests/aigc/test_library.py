@@ -1,18 +1,24 @@
 """What a client does with datasets, model versions, jobs' words, workers and queues, against the real application."""
 
+import threading
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import anyio
 import pytest
+from flask import Flask
 
 import aigc
+from aigc.cli import run
 from jobs import workers
 from jobs.engine import Engine
 from jobs.workers import DeviceState
 from tests.aigc.scripted import Answer, Asked, serving
-from tests.web.acting import ActingWorker
+from tests.aigc.test_real_server import check_soon
+from tests.jobs.receiving import receiving
+from tests.web.acting import ActingWorker, picture_zip
+from tests.web.test_api_fetching import giving
 
 
 @pytest.fixture
@@ -142,3 +148,21 @@ def test_the_same_awaited(address: str, models: list[aigc.Model], beating: Actin
             assert not (await queue.resume()).paused
 
     anyio.run(work)
+
+
+def test_the_server_fetches_a_file(
+    app: Flask, engine: Engine, server: aigc.Client, worker: ActingWorker, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with receiving(giving(picture_zip())) as host:
+        with pytest.raises(aigc.InvalidParams, match="AIGC_DATASET_HOSTS"):
+            server.datasets.fetch(host.url())
+        own = {"dataset_hosts": "127.0.0.1", "dataset_allow_private": f"http://127.0.0.1:{host.port}"}
+        app.extensions["aigc"].settings = engine.settings.model_copy(update=own)
+        checking = threading.Thread(target=lambda: [check_soon(worker), check_soon(worker)])
+        checking.start()
+        made = server.datasets.fetch(host.url(path="/shirts.zip"), licence="CC0")
+        assert (made.state, made.licence, made.raw["source"]["filename"]) == ("ready", "CC0", "shirts.zip")
+        assert run(["datasets", "add", "--from-url", host.url(path="/x.zip"), "--name", "y", "--url", server.url]) == 0
+        checking.join()
+    assert capsys.readouterr().out.startswith("ds_")
+    assert run(["datasets", "add", "--from-url", "x", "--starter", "y"]) == 2
