@@ -136,7 +136,7 @@ def test_make_test_says_how_long_each_part_took_and_ends_green(tmp_path: Path) -
 
 @pytest.mark.checklist(36)
 @pytest.mark.parametrize(
-    ("fails", "part"), zip(("browser", "lint", "tests", "whole stack", "chaos"), PARTS, strict=True)
+    ("fails", "part"), list(zip(("browser", "lint", "tests", "whole stack", "chaos"), PARTS, strict=True))
 )
 def test_make_test_ends_red_when_a_part_is_red_and_still_runs_the_others(tmp_path: Path, fails: str, part: str) -> None:
     code, said, asked = run_parts(tmp_path, fails)
