@@ -17,8 +17,8 @@ from sqlalchemy.types import TypeDecorator
 from jobs.group_commit import GroupCommit
 
 BUSY_TIMEOUT_MS = 30_000
-# A client that is frozen inside a transaction gives its locks back after ten seconds.
-POSTGRES_OPTIONS = "-c idle_in_transaction_session_timeout=10s -c timezone=UTC"
+# A client that is frozen inside a transaction gives its locks back after five seconds; ours last milliseconds.
+POSTGRES_OPTIONS = "-c idle_in_transaction_session_timeout=5s -c timezone=UTC"
 # A half-open connection is noticed in seconds, not in the kernel's two hours.
 POSTGRES_KEEPALIVE = {"keepalives_idle": 5, "keepalives_interval": 3, "keepalives_count": 3, "tcp_user_timeout": 15_000}
 RACES = 5

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Row, select, update
 
 from jobs import workers
 from jobs.engine import Engine
+from jobs.moves import untouched
 from jobs.settings import Settings
 from jobs.tables import Job, WorkerNode
 
@@ -56,10 +57,10 @@ def end_waits(engine: Engine) -> int:
         return 0
     with engine.db.begin() as session:
         now = engine.db.now(session)
-        early = update(Job).where(Job.id.in_(ids), Job.status == "queued", Job.not_before > now)
+        full = untouched(Job.id.in_(ids), Job.status == "queued", Job.not_before > now)
         changes = {"not_before": now, "dispatched_at": None, "version": Job.version + 1, "updated_at": now}
-        moved = early.values(**changes).returning(Job.id).execution_options(synchronize_session=False)
-        return len(session.scalars(moved).all())
+        moved = update(Job).where(Job.id.in_(full)).values(**changes).returning(Job.id)
+        return len(session.scalars(moved.execution_options(synchronize_session=False)).all())
 
 
 def _has_room(node: WorkerNode, job: Row[Any], settings: Settings) -> bool:

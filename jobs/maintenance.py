@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from jobs import graph, staging, workers
 from jobs.dispatch import DEVICE_KINDS, LANES
 from jobs.engine import Engine
-from jobs.moves import Move, apply, state_event
+from jobs.moves import Move, apply, state_event, untouched
 from jobs.picking import claimable
 from jobs.tables import Attempt, Job
 
@@ -50,7 +50,7 @@ def rehome(engine: Engine) -> int:
             if (lane, other) in served:
                 continue
             patience = now - timedelta(seconds=engine.settings.redispatch_seconds)
-            stranded = update(Job).where(*claimable(lane, other, now), Job.updated_at < patience)
+            stranded = update(Job).where(Job.id.in_(untouched(*claimable(lane, other, now), Job.updated_at < patience)))
             changes = {"device_kind": kind, "dispatched_at": None, "version": Job.version + 1, "updated_at": now}
             ids = session.scalars(
                 stranded.values(**changes).returning(Job.id).execution_options(synchronize_session=False)
@@ -123,6 +123,8 @@ def expire(engine: Engine) -> int:
     expired = 0
     for job_id in late:
         with engine.db.begin() as session:
+            if not session.scalar(untouched(Job.id == job_id)):
+                continue
             if apply(session, job_id, move, now, Job.expires_at < now) is not None:
                 graph.settle(session, [job_id], now)
                 expired += 1
@@ -144,7 +146,7 @@ def _redispatch(engine: Engine, lane: str, kind: str) -> int:
         if not engine.dispatcher.announce(lane, kind):
             return 0
     with engine.db.begin() as session:
-        mark = update(Job).where(Job.id.in_(due), Job.status == "queued")
+        mark = update(Job).where(Job.id.in_(untouched(Job.id.in_(due), Job.status == "queued")))
         session.execute(mark.values(dispatched_at=engine.db.now(session)).execution_options(synchronize_session=False))
     return len(due)
 
@@ -161,6 +163,9 @@ def _due(session: Session, lane: str, kind: str, now: datetime, every: timedelta
 def _reap(engine: Engine, session: Session, job_id: str, lease_id: str) -> Row[Any] | None:
     now = engine.db.now(session)
     overdue = (Job.lease_id == lease_id, Job.lease_until < now)
+    # Under this lock: a cancel between the moves below would leave a queued job that nobody may claim.
+    if not session.scalar(untouched(Job.id == job_id, *overdue)):
+        return None
     most, lost = engine.settings.max_worker_losses, {"worker_losses": Job.worker_losses + 1}
     cancelled = Move("running", "cancelled", lost, [state_event("cancelled", code="worker_lost")])
     fault = {"message": LOST, "values": {"count": most}, "pointer": "", "where": {}, "code": "poisoned"}
@@ -171,8 +176,7 @@ def _reap(engine: Engine, session: Session, job_id: str, lease_id: str) -> Row[A
     job = (
         apply(session, job_id, cancelled, now, *overdue, Job.cancel_requested_at.is_not(None))
         or apply(session, job_id, poisoned, now, *overdue, spent)
-        # Without the last guard a cancel between these statements would leave a queued job that nobody may claim.
-        or apply(session, job_id, again, now, *overdue, Job.cancel_requested_at.is_(None))
+        or apply(session, job_id, again, now, *overdue)
     )
     if job is not None:
         printed = staging.last_words(staging.directory(engine.settings, job_id, job.attempt, lease_id))

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Update, bindparam, insert, update
+from sqlalchemy import ColumnElement, Row, Select, Update, bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from jobs.tables import FINAL, Job, JobEvent, JobStatus
@@ -172,6 +172,15 @@ def _statement(
     changing: Any = _UPDATE if returning else update(Job.__table__)  # type: ignore[arg-type]
     kept: Update = changing.where(job, Job.status == bindparam("at_status"), *rule.guards).values(values)
     return kept
+
+
+def untouched(*wanted: ColumnElement[bool]) -> Select[str]:
+    """Ids of jobs that nobody else is changing at this moment, and lock them.
+
+    Whoever changes the others may be frozen and keep its locks for seconds: what is done for all jobs must not
+    wait for it, and comes to those at the next time. SQLite has one lock for everything, and knows no such thing.
+    """
+    return select(Job.id).where(*wanted).with_for_update(skip_locked=True)
 
 
 def _parameters(ids: str | Sequence[str], move: Move, values: Mapping[str, Any], now: datetime) -> dict[str, Any]:

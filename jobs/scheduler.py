@@ -25,6 +25,7 @@ PR_SET_PDEATHSIG = 1
 PRUNE_SECONDS = 60.0
 SWEEP_SECONDS = 3600.0
 STOP_SECONDS = 2.0
+KNOCK_SECONDS = 1.0
 
 
 @dataclass
@@ -120,16 +121,33 @@ def main() -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    engine = open_engine(Settings())
     try:
-        migrate.check(engine.db)
-        scheduler = Scheduler(engine, stop)
-    except (migrate.SchemaMismatch, OperationalError) as error:
+        scheduler = prepare(open_engine(Settings()), stop)
+    except migrate.SchemaMismatch as error:
         print(here(f"The scheduler cannot start: {error}"), file=sys.stderr)
         return 1
-    print("ready scheduler", flush=True)
-    scheduler.run()
+    if scheduler is not None:
+        print("ready scheduler", flush=True)
+        scheduler.run()
     return 0
+
+
+def prepare(engine: Engine, stop: threading.Event) -> Scheduler | None:
+    """A scheduler, as soon as the database answers; None when it is to stop before.
+
+    Giving up instead would leave the jobs of dead workers alone until somebody starts it again.
+
+    Raises:
+        SchemaMismatch: The database is of another version.
+    """
+    while not stop.is_set():
+        try:
+            migrate.check(engine.db)
+            return Scheduler(engine, stop)
+        except OperationalError as error:
+            log.warning("The database does not answer; trying again in %g s: %s", KNOCK_SECONDS, error.orig)
+            stop.wait(KNOCK_SECONDS)
+    return None
 
 
 if __name__ == "__main__":

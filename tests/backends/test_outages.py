@@ -127,5 +127,5 @@ def test_a_database_that_comes_back_is_used_again(home: Path) -> None:
 
 def test_a_client_frozen_in_a_transaction_loses_its_locks(actor: Actor) -> None:
     with actor.engine.db.engine.connect() as connection:
-        assert connection.scalar(text("SHOW idle_in_transaction_session_timeout")) == "10s"
+        assert connection.scalar(text("SHOW idle_in_transaction_session_timeout")) == "5s"
         assert connection.scalar(text("SHOW timezone")) == "UTC"

@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import func
 from sqlalchemy import select as query
 
-from jobs import tables
+from jobs import migrate, tables
 from jobs.artifacts import LocalStore
 from jobs.db import Database
 from jobs.dispatch import CeleryDispatcher
@@ -24,6 +24,7 @@ from jobs.engine import Engine
 from jobs.principal import Principal
 from jobs.scheduler import Chore
 from jobs.settings import Settings
+from tests import servers
 from tests.jobs.acting import Actor
 from tests.servers import Valkey
 
@@ -179,6 +180,24 @@ def test_without_tables_it_says_what_to_do(tmp_path: Path) -> None:
     )
     assert ended.returncode == 1
     assert "Run: aigc migrate" in ended.stderr
+
+
+def test_it_waits_for_a_database_that_is_away(home: Path) -> None:
+    with servers.postgres() as server:
+        url = server.url(server.copy_of("template0"))
+        database = Database(url)
+        migrate.upgrade(database)
+        database.dispose()
+        server.crash()
+        waiting = Scheduler({"AIGC_HOME": str(home), "AIGC_DATABASE_URL": url})
+        assert waiting.process.stderr is not None
+        while b"does not answer; trying again" not in (line := waiting.process.stderr.readline()):
+            assert line, "it gave up"
+        server.start()
+        status, _ = waiting.ready().end(signal.SIGTERM)
+        assert status == 0
+        assert waiting.process.stdout is not None
+        waiting.process.stdout.close()
 
 
 def test_a_chore_that_fails_is_tried_again_at_its_next_time() -> None:

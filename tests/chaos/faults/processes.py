@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -277,10 +278,15 @@ def _resume(frozen: Sequence[psutil.Process]) -> None:
             process.resume()
 
 
-def _failed(field: Field, leases: Sequence[str]) -> list[str]:
+def _failed(field: Field, leases: Sequence[str]) -> list[tuple[str, str | None]]:
+    """Jobs whose attempt has failed, with its code; they are printed, as the code says what it failed of."""
+    bad = select(Attempt.job_id, Attempt.failure_code)
+    bad = bad.where(Attempt.lease_id.in_(leases), Attempt.outcome.in_(["retried", "failed"]))
     with field.engine.db.read() as session:
-        bad = select(Attempt.job_id).where(Attempt.lease_id.in_(leases), Attempt.outcome.in_(["retried", "failed"]))
-        return list(session.scalars(bad))
+        found = [(job, code) for job, code in session.execute(bad)]
+    if found:
+        print(f"failed while their worker was drained: {found}", file=sys.stderr)
+    return found
 
 
 def _runner_of(field: Field, job: str) -> psutil.Process | None:
