@@ -158,7 +158,12 @@ def test_the_server_fetches_a_file(
             server.datasets.fetch(host.url())
         own = {"dataset_hosts": "127.0.0.1", "dataset_allow_private": f"http://127.0.0.1:{host.port}"}
         app.extensions["aigc"].settings = engine.settings.model_copy(update=own)
-        checking = threading.Thread(target=lambda: [check_soon(worker), check_soon(worker)])
+
+        def check_twice() -> None:
+            check_soon(worker)
+            check_soon(worker)
+
+        checking = threading.Thread(target=check_twice)
         checking.start()
         made = server.datasets.fetch(host.url(path="/shirts.zip"), licence="CC0")
         assert (made.state, made.licence, made.raw["source"]["filename"]) == ("ready", "CC0", "shirts.zip")
