@@ -6,7 +6,6 @@ from typing import IO
 from flask import g
 from pydantic import BaseModel, ConfigDict, Field
 
-from jobs import fetching
 from jobs.errors import Unavailable
 from jobs.tables import Dataset, Job
 from web import context, uploads
@@ -38,6 +37,8 @@ def receive(wanted: DatasetFromUrl) -> tuple[Dataset, Job]:
     Raises:
         AigcError: It may not or cannot be fetched, or it is nothing that can be read.
     """
+    from jobs import fetching  # few servers ever fetch, and each of them pays for what is imported
+
     settings = context.settings()
     staged: list[IO[bytes]] = []
 
