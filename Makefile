@@ -9,7 +9,7 @@ SEED ?= 1
 DB ?= sqlite
 
 help: ## Show what there is
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 setup: ## Make .venv with everything the product needs
 	@scripts/setup.sh run
@@ -55,8 +55,17 @@ fuzz-api: setup-dev ## Send at least 5,000 requests made up from the API's descr
 bench-images: setup-dev ## Quality and speed of the image families beside public examples
 	@$(PYTHON) -m benchmarks.images
 
+bench-tables: setup-dev ## Quality, speed and memory of the table families beside CTGAN and TVAE (AIGC_BENCH_DATA)
+	@$(PYTHON) -m benchmarks.tables
+
+bench-recommend: setup-dev ## Quality and speed of the recommenders on MovieLens 100K, beside RecBole (AIGC_BENCH_DATA)
+	@$(PYTHON) -m benchmarks.recommend
+
 bench-engine: setup-dev ## Jobs a second, latency and submissions beside default Celery and bare Flask
 	@$(PYTHON) -m benchmarks.engine
+
+bench-import: setup-dev ## Read a table of 10 million cells: seconds, and memory of the confined process
+	@$(PYTHON) -m benchmarks.table_import
 
 bench-web: setup-dev ## Memory of the web process, pages with 10,000 jobs, 200 readers, a warm generation
 	@$(PYTHON) -m benchmarks.web
@@ -73,4 +82,4 @@ screenshots: setup-dev ## Make the pictures of the documentation from a running 
 clean: ## Remove caches and build output, keep .venv and data
 	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis test-results
 
-.PHONY: help setup setup-dev demo up test lint format chaos mutations histories check-ux lighthouse fuzz-api bench-images bench-engine bench-web docs reference screenshots clean
+.PHONY: help setup setup-dev demo up test lint format chaos mutations histories check-ux lighthouse fuzz-api bench-images bench-tables bench-recommend bench-engine bench-import bench-web docs reference screenshots clean

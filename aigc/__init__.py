@@ -25,6 +25,7 @@ from aigc.errors import (
     WaitTimeout,
 )
 from aigc.library import Dataset, Model, Queue, Worker
+from aigc.recommended import Recommendations, Recommended
 from aigc.records import Curves, Event, LogLine
 from aigc.resources import Artifact, Job, Listing, Samples
 from aigc.version import __version__
@@ -58,6 +59,8 @@ __all__ = [
     "Patience",
     "Queue",
     "RateLimited",
+    "Recommendations",
+    "Recommended",
     "Samples",
     "Unauthorized",
     "Unavailable",

@@ -100,9 +100,10 @@ class AsyncDatasets:
     ) -> AsyncDataset:
         """Upload a file and wait until it has been checked; ``params`` are settings of the import.
 
-        ``licence`` and ``notes`` say more about it. A file above 8 MB is sent in pieces, so that a lost
-        connection costs one of them. With ``progress`` a bar shows how far it is; a function is told the bytes that
-        have arrived, and of how many.
+        Further keywords are ``licence``, ``notes``, and ``kind``: what it is to become (images, table,
+        interactions); left out, its content decides. A file above 8 MB is sent in pieces, so that a lost connection
+        costs one of them. With ``progress`` a bar shows how far it is; a function is told the bytes that have
+        arrived, and of how many.
 
         Raises:
             InvalidParams: The data cannot be used; every flaw names its place.
@@ -160,7 +161,15 @@ class AsyncModels:
         """Submit a generation with a model version."""
         body = {"params": flows.settings_of(params, settings), "name": name}
         model_id = model if isinstance(model, str) else model.id
-        return AsyncJob(await self._api.run(flows.generate(self._api.wire, model_id, body)), self._api)
+        return AsyncJob(await self._api.run(flows.use(self._api.wire, model_id, "generate", body)), self._api)
+
+    async def recommend(
+        self, model: AsyncModel | str, params: Any = None, /, *, name: str | None = None, **settings: Any
+    ) -> AsyncJob:
+        """Ask a model version for recommendations; the job's ``recommendations()`` are the lists."""
+        body = {"params": flows.settings_of(params, settings), "name": name}
+        model_id = model if isinstance(model, str) else model.id
+        return AsyncJob(await self._api.run(flows.use(self._api.wire, model_id, "recommend", body)), self._api)
 
     async def delete(self, model_id: str) -> None:
         """Delete a model version, with the job that trained it and its files; no job may use it."""

@@ -9,6 +9,7 @@ from typing import Any, Self, TypeVar
 
 from aigc import downloads, flows, notebook
 from aigc.errors import ApiError, WaitTimeout
+from aigc.recommended import Recommendations, Recommended
 from aigc.records import ArtifactRecord, Curves, Event, JobRecord, LogLine, advanced
 from aigc.resources import Listing
 from aigc.speech import speaking
@@ -248,6 +249,11 @@ class AsyncJob(JobRecord):
     async def artifacts(self, role: str | None = None) -> Listing[AsyncArtifact]:
         """Its files, all or those of one role (output, sample, checkpoint)."""
         return await self._files(f"jobs/{self.id}/artifacts", {"role": role})
+
+    async def recommendations(self, user: str | None = None) -> Recommendations:
+        """What it recommends: at most the first 200 lists, or the list of one user."""
+        path, query = f"jobs/{self.id}/recommendations", {"user": user}
+        return Recommendations(map(Recommended, await self._api.run(flows.pages(self._api.wire, path, query, None))))
 
     async def metrics(self, names: list[str] | None = None, max_points: int = 1000) -> Curves:
         """The figures it reported, by step."""

@@ -49,6 +49,12 @@ _HEADS = {
     "made": "创建于",
     "kind": "类型",
     "holds": "内容",
+    "user": "用户",
+    "rank": "名次",
+    "item": "项目",
+    "title": "标题",
+    "score": "得分",
+    "because": "依据",
     "family": "模型族",
     "figures": "指标",
     "lane": "队列",
@@ -109,7 +115,41 @@ _DATA = {
     "Uploading {name} and checking it": "正在上传并检查 {name}",
     "Note: {words}": "注意：{words}",
     "Name a file, or a starter with --starter; not both.": "请给出一个文件，或用 --starter 给出一个示例数据集，二者选一。",
-    "A starter is imported as it is, so -p has no meaning for it.": "示例数据集按原样导入，-p 对它没有意义。",
+    "{count} different": "{count} 种取值",
+    "{count} missing": "缺失 {count} 个",
+    "likely personal data: {kind}": "可能是个人信息：{kind}",
+    "A starter is imported as it is, so -p and --kind have no meaning for it.": (
+        "示例数据集按原样导入，-p 和 --kind 对它没有意义。"
+    ),
+    "MovieLens 100K: 100,000 ratings of 1,682 films by 943 people": "MovieLens 100K：943 人对 1,682 部影片的 100,000 条评分",
+    "- {words}": "- {words}",
+    "The model does not know: {names}": "模型不认识：{names}",
+    "The data belongs to the GroupLens research group of the University of Minnesota.": (
+        "数据归明尼苏达大学 GroupLens 研究组所有。"
+    ),
+    "Use it for nothing commercial without their permission.": "未经其许可，不得用于任何商业用途。",
+    "Do not give it to others without their permission.": "未经其许可，不得转交给他人。",
+    "Name it in what you publish: Harper and Konstan, The MovieLens Datasets, ACM TiiS 5(4), 2015.": (
+        "发表成果时请注明：Harper and Konstan, The MovieLens Datasets, ACM TiiS 5(4), 2015。"
+    ),
+    "Do not claim that they endorse you; they guarantee neither its correctness nor its fitness for a purpose.": (
+        "不得声称得到他们的认可；他们不保证数据正确，也不保证适合任何用途。"
+    ),
+    "Say --accept-terms where nobody can be asked.": "无法询问时请加上 --accept-terms。",
+    "Do you accept these terms?": "你接受这些条款吗？",
+    "Fetching {name}": "正在获取 {name}",
+    "The package {name} came without a file that can be read.": "软件包 {name} 里没有可以读取的文件。",
+    "The package {name} arrived damaged. Try it again.": "软件包 {name} 传输时损坏了。请再试一次。",
+    "Fetching needs pip, which is not installed here: {command}": "获取数据需要 pip，这里没有安装：{command}",
+    "The package {name} could not be fetched: {reason}": "无法获取软件包 {name}：{reason}",
+    "See whether pip's registry can be reached (pip config list), or set PIP_FIND_LINKS to a folder with the package.": (
+        "请查看 pip 所设置的软件源能否访问（pip config list），或让 PIP_FIND_LINKS 指向含有该软件包的文件夹。"
+    ),
+    "there was no answer in time": "没有及时得到响应",
+    "The package does not hold the file {path}.": "软件包里没有文件 {path}。",
+    "The file {path} is not what it should be: its SHA-256 is {found}, not {wanted}. Nothing was uploaded.": (
+        "文件 {path} 与应有的内容不符：它的 SHA-256 是 {found}，而不是 {wanted}。没有上传任何内容。"
+    ),
     "{id} deleted": "{id} 已删除",
     "Delete {what} and all files of it?": "删除 {what} 及其全部文件？",
     "Deleting cannot be undone. Say --yes where nobody can be asked.": "删除后无法恢复。无法询问时请加上 --yes。",

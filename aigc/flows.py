@@ -29,10 +29,11 @@ Watch = Callable[[Mapping[str, Any]], None]
 
 
 class About(TypedDict, total=False):
-    """What else can be said of a dataset."""
+    """What may be said about a file: its licence, where it is from, and which kind of dataset it becomes."""
 
     licence: str
     notes: str
+    kind: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +42,30 @@ class DatasetFile:
 
     path: str | os.PathLike[str]
     name: str | None = None
+    params: Mapping[str, Any] | None = None
     licence: str = ""
     notes: str = ""
-    params: Mapping[str, Any] | None = None
+    kind: str = ""
     tell: sending.Tell | None = None
 
     def about(self) -> dict[str, Any]:
         """What is said of a file that was sent before; what is empty is left out."""
-        given = {"name": self.name, "licence": self.licence, "notes": self.notes, "params": plain(self.params or {})}
-        return {name: value for name, value in given.items() if value}
+        given = {"name": self.name, "licence": self.licence, "notes": self.notes, "kind": self.kind}
+        params = {"params": plain(self.params)} if self.params else {}
+        return {name: value for name, value in given.items() if value} | params
+            {"params": plain(self.params)} if self.params else {}
+        )
 
     def fields(self) -> dict[str, str]:
         """The form's fields; empty ones are not sent."""
         params = json.dumps(plain(self.params)) if self.params else ""
-        given = {"name": self.name or "", "licence": self.licence, "notes": self.notes, "params": params}
+        given = {
+            "name": self.name or "",
+            "licence": self.licence,
+            "notes": self.notes,
+            "params": params,
+            "kind": self.kind,
+        }
         return {name: value for name, value in given.items() if value}
 
 
@@ -66,6 +77,7 @@ class DatasetAddress:
     name: str | None = None
     licence: str = ""
     notes: str = ""
+    kind: str = ""
 
     def body(self) -> dict[str, str]:
         """The request's body; what is empty is left out."""
@@ -329,6 +341,21 @@ def add_dataset(wire: Wire, file: DatasetFile | DatasetAddress | str, timeout: f
         call = Call("POST", "datasets", json={"starter": file}, headers=headers, wait=20)
     else:
         call = yield from _sent(wire, file, headers)
+    return (yield from _checked(wire, call, timeout))
+
+
+def revise_dataset(wire: Wire, dataset_id: str, params: Mapping[str, Any], timeout: float) -> Flow[dict[str, Any]]:
+    """Have a dataset's uploaded file read again with other settings, as its next version, and wait for its check.
+
+    Raises:
+        InvalidParams: The data cannot be used so; every flaw names its place.
+    """
+    headers = new_key() | {"Prefer": "wait=20"}
+    path, body = f"datasets/{dataset_id}/versions", {"params": plain(params)}
+    return (yield from _checked(wire, Call("POST", path, json=body, headers=headers, wait=20), timeout))
+
+
+def _checked(wire: Wire, call: Call, timeout: float) -> Flow[dict[str, Any]]:
     dataset: dict[str, Any] = yield from wire.json(call)
     if dataset["state"] == "checking" and dataset.get("job"):
         job = yield from wait(wire, dataset["job"], timeout, None)
@@ -360,9 +387,9 @@ def curves(
     return [(int(point["step"]), dict(point["values"])) for point in body["data"]]
 
 
-def generate(wire: Wire, model_id: str, body: Mapping[str, Any]) -> Flow[dict[str, Any]]:
-    """Submit a generation with a model version."""
+def use(wire: Wire, model_id: str, operation: str, body: Mapping[str, Any]) -> Flow[dict[str, Any]]:
+    """Submit a job that uses a model version: ``generate`` or ``recommend``."""
     sent = {name: value for name, value in body.items() if value is not None}
-    path = f"models/{model_id}/generate"
+    path = f"models/{model_id}/{operation}"
     job: dict[str, Any] = yield from wire.json(Call("POST", path, json=sent, headers=new_key()))
     return job

@@ -25,12 +25,21 @@ class Dataset(DatasetRecord):
         self.raw = self._api.json(Call("GET", f"datasets/{self.id}"))
         return self
 
-    def preview(self) -> notebook.Picture:
-        """A picture of some of the data, shown by a notebook."""
+    def preview(self) -> notebook.Picture | notebook.FirstRows:
+        """Some of the data, shown by a notebook: a picture, or of a table the first rows."""
         with tempfile.TemporaryDirectory(prefix="aigc-") as folder:
             file = {"name": "preview", "content": f"/api/v1/datasets/{self.id}/preview"}
             saved = self._api.run(downloads.content(self._api.wire, file, Path(folder) / "preview"))
-            return notebook.Picture(saved.read_bytes())
+            return notebook.look(saved.read_bytes())
+
+    def revise(self, params: Any = None, /, **settings: Any) -> "Dataset":
+        """Have its uploaded file read again with other settings of the import, as its next version.
+
+        Raises:
+            InvalidParams: The data cannot be used so; all flaws are listed.
+        """
+        wished = flows.settings_of(params, settings)
+        return Dataset(self._api.run(flows.revise_dataset(self._api.wire, self.id, wished, 600)), self._api)
 
     def update(self, *, licence: str | None = None, notes: str | None = None, overwrite: bool = False) -> Self:
         """Write its licence or notes anew; what is left out stays. Its data never change.
@@ -74,7 +83,12 @@ class Model(ModelRecord):
     def generate(self, params: Any = None, /, *, name: str | None = None, **settings: Any) -> Job:
         """Submit a generation with this model."""
         body = {"params": flows.settings_of(params, settings), "name": name}
-        return Job(self._api.run(flows.generate(self._api.wire, self.id, body)), self._api)
+        return Job(self._api.run(flows.use(self._api.wire, self.id, "generate", body)), self._api)
+
+    def recommend(self, params: Any = None, /, *, name: str | None = None, **settings: Any) -> Job:
+        """Ask this model for recommendations; the job's :meth:`Job.recommendations` are the lists."""
+        body = {"params": flows.settings_of(params, settings), "name": name}
+        return Job(self._api.run(flows.use(self._api.wire, self.id, "recommend", body)), self._api)
 
     def download(self, folder: str | os.PathLike[str] = ".") -> list[Path]:
         """Save its files (weights, configuration) into a folder."""

@@ -2,7 +2,9 @@
 
 import base64
 import io
+import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 from importlib.util import find_spec
 from typing import Any
@@ -18,6 +20,25 @@ class Picture(bytes):
 
     def _repr_png_(self) -> bytes:
         return bytes(self)
+
+
+@dataclass(frozen=True, slots=True)
+class FirstRows:
+    """The first rows of a table as they are written in its file; a notebook shows them as a table."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+    def _repr_html_(self) -> str:
+        return table(f"First {len(self.rows)} rows", self.columns, self.rows)
+
+
+def look(data: bytes) -> Picture | FirstRows:
+    """A dataset's preview: a picture, or the first rows of a table."""
+    if not data.startswith(b"{"):
+        return Picture(data)
+    found = json.loads(data)
+    return FirstRows(found["columns"], found["rows"])
 
 
 def is_picture(media_type: str) -> bool:
@@ -82,8 +103,12 @@ def job_card(raw: Mapping[str, Any]) -> str:
 
 def facts(title: str, values: Mapping[str, Any]) -> str:
     """Names and values, one a line; nested ones are left to the page."""
-    rows = [(name, value) for name, value in values.items() if not isinstance(value, Mapping)]
+    rows = [(name, value) for name, value in values.items() if not _is_nested(value)]
     return table(title, ("", ""), rows)
+
+
+def _is_nested(value: Any) -> bool:
+    return isinstance(value, Mapping) or (isinstance(value, list) and any(isinstance(one, Mapping) for one in value))
 
 
 def table(title: str, head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

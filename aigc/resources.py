@@ -9,6 +9,7 @@ from typing import Any, Self, TypeVar, overload
 
 from aigc import downloads, flows, notebook
 from aigc.errors import ApiError, WaitTimeout
+from aigc.recommended import Recommendations, Recommended
 from aigc.records import ArtifactRecord, Curves, Event, JobRecord, LogLine, advanced
 from aigc.speech import speaking
 from aigc.streaming import NO_STREAM_LEFT, Stream
@@ -270,6 +271,11 @@ class Job(JobRecord):
     def artifacts(self, role: str | None = None) -> Listing[Artifact]:
         """Its files, all or those of one role (output, sample, checkpoint)."""
         return self._files(f"jobs/{self.id}/artifacts", {"role": role})
+
+    def recommendations(self, user: str | None = None) -> Recommendations:
+        """What it recommends: at most the first 200 lists, or the list of one user."""
+        path, query = f"jobs/{self.id}/recommendations", {"user": user}
+        return Recommendations(map(Recommended, self._api.run(flows.pages(self._api.wire, path, query, None))))
 
     def metrics(self, names: list[str] | None = None, max_points: int = 1000) -> Curves:
         """The figures it reported, by step."""

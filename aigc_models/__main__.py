@@ -18,6 +18,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from rich.table import Table
 
 from aigc_models.base import Cancelled, Diverged, Family, InputError, Metrics, Params, Paused
+from aigc_models.data.kinds import IMAGES, KINDS
 from aigc_models.faults import decode_text, explain
 from aigc_models.registry import families
 from aigc_models.standalone import LocalRun, as_upload, dataset_id, newest_checkpoint, open_dataset, open_model, perform
@@ -91,7 +92,7 @@ def options_of(params: type[Params]) -> list[click.Parameter]:
         text = field.get("description", "")
         if "x-input" in field:
             metavar = "DATASET" if field["x-input"] == "dataset" else "MODEL"
-            text += _INPUT_HELP[metavar]
+            text += _input_help(field)
             options.append(click.Option([flag, name], required=required, metavar=metavar, help=text))
             continue
         default = "" if field.get("default") in (None, "") else f"  [default: {json.dumps(field['default'])}]"
@@ -104,10 +105,12 @@ def options_of(params: type[Params]) -> list[click.Parameter]:
     return options + _run_options(params)
 
 
-_INPUT_HELP = {
-    "DATASET": " A ZIP, .npz or IDX file, a directory of images, or a starter's name.",
-    "MODEL": " The directory of a training's results.",
-}
+def _input_help(field: Mapping[str, Any]) -> str:
+    if field["x-input"] == "model":
+        return " The directory of a training's results."
+    kind = KINDS[field["x-kind"]]
+    folder = ", a directory of images" if kind.name == IMAGES.name else ""
+    return f" {kind.wanted[:1].upper()}{kind.wanted[1:]}{folder}, or a starter's name."
 
 
 def _run_options(params: type[Params]) -> list[click.Parameter]:
@@ -208,7 +211,7 @@ def _open_inputs(params: Params, given: Mapping[str, str | None], run: LocalRun,
     for name, field in params.model_json_schema()["properties"].items():
         source, kind = given.get(name), field.get("x-input")
         if kind == "dataset" and source:
-            inputs[name] = open_dataset(source, run.out_dir / "inputs" / name, run)
+            inputs[name] = open_dataset(source, run.out_dir / "inputs" / name, run, field.get("x-kind", ""))
             ids[name] = dataset_id(inputs[name])
         elif kind == "model" and source:
             inputs[name] = open_model(source)

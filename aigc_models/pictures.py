@@ -64,7 +64,7 @@ def grid(images: Tensor, columns: int, rows_named: Sequence[str] = ()) -> Image.
 
 
 def _with_names(sheet: Image.Image, names: Sequence[str], line_height: int) -> Image.Image:
-    font = _font(max(10, min(16, line_height // 3)))
+    font = label_font(max(10, min(16, line_height // 3)))
     shown = [name if len(name) <= 24 else name[:23] + "…" for name in names]
     margin = 12 + int(max((font.getlength(name) for name in shown), default=0))
     picture = Image.new(sheet.mode, (sheet.width + margin, sheet.height), 255 if sheet.mode == "L" else "white")
@@ -77,7 +77,8 @@ def _with_names(sheet: Image.Image, names: Sequence[str], line_height: int) -> I
 
 
 @cache
-def _font(size: int) -> ImageFont.FreeTypeFont:
+def label_font(size: int) -> ImageFont.FreeTypeFont:
+    """A font for names, with Chinese characters where this machine has one."""
     for name in _FONTS:  # class names may be Chinese; the last resort draws boxes for those
         try:
             return ImageFont.truetype(name, size)

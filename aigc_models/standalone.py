@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from zipfile import ZIP_STORED, ZipFile
 
 from aigc_models.base import UNADJUSTED, Adjustments, Cancelled, Fault, InputError, Metrics, Params, Paused, Phase
+from aigc_models.data import kinds
 from aigc_models.data.starters import STARTERS
 from aigc_models.registry import families
 
@@ -124,8 +125,14 @@ def perform(family: str, operation: str, params: Params, run: LocalRun) -> Metri
     return metrics
 
 
-def open_dataset(source: str, into: Path, run: LocalRun) -> Path:
+def open_dataset(source: str, into: Path, run: LocalRun, kind: str = "") -> Path:
     """Turn a starter's name, a file or a directory of images into a dataset's directory.
+
+    Args:
+        source: The starter, the file, or a directory that is a dataset already.
+        into: Where an import writes to.
+        run: Is told how far the import is.
+        kind: Kind of dataset that is wanted; empty leaves it to the content.
 
     Raises:
         InputError: There is no such thing, or it cannot be used.
@@ -135,12 +142,16 @@ def open_dataset(source: str, into: Path, run: LocalRun) -> Path:
         return path
     if (path / "dataset" / "dataset.json").is_file():
         return path / "dataset"
+    settings: Mapping[str, Any] = {}
     if not path.exists() and source in STARTERS:
-        path = STARTERS[source].path
+        path, settings = STARTERS[source].path, STARTERS[source].params
+        kind = STARTERS[source].kind
     with as_upload(path) as upload:
+        (file,) = upload.iterdir()
         importing = LocalRun(into, {"upload": upload}, on_phase=run.on_phase, on_report=run.on_report)
-        params = families()["dataset"].operations["import_images"]()
-        perform("dataset", "import_images", params, importing)
+        operation = f"import_{kinds.precheck(file, file.name, kind)}"
+        params = families()["dataset"].operations[operation](**settings)
+        perform("dataset", operation, params, importing)
     return into / "dataset"
 
 

@@ -261,10 +261,14 @@ class Meter:
     """Means of losses between two readings, read only every few steps so that the device never waits.
 
     Raises :class:`~aigc_models.base.Diverged` at a reading when a mean is not finite.
+
+    Args:
+        every: Steps from one reading to the next.
+        speed: What the number of items a second is called among the figures.
     """
 
-    def __init__(self, every: int = 10) -> None:
-        self.every = every
+    def __init__(self, every: int = 10, speed: str = "images_per_second") -> None:
+        self.every, self._speed = every, speed
         self._sums: dict[str, Tensor] = {}
         self._counts: dict[str, int] = {}
         self._items, self._since = 0, time.perf_counter()
@@ -295,7 +299,7 @@ class Meter:
         now = time.perf_counter()
         speed = self._items / max(now - self._since, 1e-9)
         self._sums, self._counts, self._items, self._since = {}, {}, 0, now
-        return {**means, "images_per_second": speed}
+        return {**means, self._speed: speed}
 
 
 def check_finite(step: int, *values: Tensor | float) -> None:

@@ -96,6 +96,12 @@ class DatasetInUse(AigcError):
     code, status, title = "dataset-in-use", 409, "The dataset is in use"
 
 
+class SourceDeleted(AigcError):
+    """The uploaded file of {name} was deleted. Upload it again."""
+
+    code, status, title = "source-deleted", 409, "The uploaded file was deleted"
+
+
 class ModelInUse(AigcError):
     """The model version {name} is used by {count} jobs. Delete those first."""
 

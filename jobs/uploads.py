@@ -10,17 +10,18 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from aigc_models.base import Params
+from aigc_models.data.kinds import KINDS
 from aigc_models.data.starters import STARTERS
 from jobs import results
 from jobs.artifacts import NewFile, in_words, media_type
 from jobs.engine import Engine
-from jobs.errors import BlobMissing, EmptyFile, FileTooLarge, NotFound
+from jobs.errors import BlobMissing, EmptyFile, FileTooLarge, NotFound, SourceDeleted
 from jobs.idempotency import fingerprint, recall, remember
 from jobs.ids import new_id
 from jobs.naming import file_name, plain, slug
 from jobs.principal import Principal
 from jobs.submit import Draft, announce, insert_job, validate
-from jobs.tables import FINAL, Dataset, Job
+from jobs.tables import FINAL, Artifact, Dataset, Job
 
 LONGEST_LICENCE = 255
 PUTS = 5  # the collector removes bytes that nothing names, and may do so just before these are named
@@ -67,7 +68,7 @@ def receive(engine: Engine, principal: Principal, upload: Upload) -> tuple[Datas
         raise EmptyFile(name=filename)
     if size > engine.settings.max_upload:
         raise FileTooLarge(limit=in_words(engine.settings.max_upload))
-    params = validate(_task(upload.kind), upload.params)
+    params = validate(KINDS[upload.kind].task, upload.params)
     return _keep(engine, principal, upload, params, _put(engine, upload.path, filename))
 
 
@@ -85,7 +86,33 @@ def receive_starter(engine: Engine, principal: Principal, starter_name: str) -> 
     file = _put(engine, starter.path, starter.filename)
     with engine.db.read() as session:
         found = _same(session, principal, slug(starter.name), file.sha256)
-    return found or _keep(engine, principal, upload, validate(starter.task, {}), file)
+    return found or _keep(engine, principal, upload, validate(KINDS[starter.kind].task, starter.params), file)
+
+
+def revise(engine: Engine, principal: Principal, dataset_id: str, changes: Mapping[str, Any]) -> tuple[Dataset, Job]:
+    """Queue another import of a dataset's uploaded file, as its next version; settings not given stay as they were.
+
+    Raises:
+        NotFound: The caller has no such dataset.
+        SourceDeleted: Its uploaded file was deleted.
+        InvalidParams: With one fault for each wrong setting of the import.
+    """
+    with engine.db.read() as session:
+        mine = select(Dataset).where(Dataset.id == dataset_id, Dataset.tenant_id == principal.tenant_id)
+        row = session.scalar(mine)
+        if row is None:
+            raise NotFound(kind="dataset", id=dataset_id)
+        source = select(Artifact).where(Artifact.job_id == row.job_id, Artifact.role == "upload")
+        file, job = session.scalar(source), session.get_one(Job, row.job_id)
+    if file is None:
+        raise SourceDeleted(name=row.name)
+    params = validate(KINDS[row.kind].task, {**job.params, **changes})
+    upload = Upload(Path(), file.name, row.name, row.kind, row.licence, row.notes)
+    try:
+        made = _queue(engine, principal, upload, params, NewFile(file.name, file.sha256, file.size, file.media_type))
+    except BlobMissing:  # deleted while we looked
+        raise SourceDeleted(name=row.name) from None
+    return made
 
 
 def _put(engine: Engine, path: Path, filename: str) -> NewFile:
@@ -103,10 +130,6 @@ def _keep(engine: Engine, principal: Principal, upload: Upload, params: Params, 
     return _queue(engine, principal, upload, params, file)
 
 
-def _task(kind: str) -> str:
-    return f"dataset.import_{kind}"
-
-
 def _queue(engine: Engine, principal: Principal, upload: Upload, params: Params, file: NewFile) -> tuple[Dataset, Job]:
     name = slug(upload.name or PurePosixPath(file.name).stem)
     key, settings = upload.idempotency_key, params.model_dump(mode="json")
@@ -116,7 +139,7 @@ def _queue(engine: Engine, principal: Principal, upload: Upload, params: Params,
         known = recall(session, principal, key, print_, now) if key is not None else None
         if known is not None:
             return session.scalars(select(Dataset).where(Dataset.job_id == known.id)).one(), known, False
-        draft = Draft(task=_task(upload.kind), params=params, name=f"{name}-import")
+        draft = Draft(task=KINDS[upload.kind].task, params=params, name=f"{name}-import")
         job = insert_job(session, engine, principal, draft, now)
         dataset = _dataset(session, principal, upload, job, name)
         dataset.source_name, dataset.source_sha256, dataset.source_size = file.name, file.sha256, file.size

@@ -23,21 +23,27 @@ from babel.messages.extract import extract_from_file  # noqa: E402
 from babel.messages.pofile import read_po, write_po  # noqa: E402
 
 from aigc_models import registry  # noqa: E402
-from aigc_models.data import uploads  # noqa: E402
+from aigc_models.data import kinds, uploads  # noqa: E402
 from aigc_models.data.starters import STARTERS  # noqa: E402
+from aigc_models.metrics.table_figures import TABLE_METRICS  # noqa: E402
 from jobs import states as labels  # noqa: E402
 from jobs.errors import AigcError  # noqa: E402
 from web import failures, openapi  # noqa: E402
 from web.pages import (  # noqa: E402
     api_docs,
+    augmentation,
     dataset_report,
     datasets,
     help_pages,
     home,
+    interaction_report,
     names,
     problem_texts,
     problem_ways,
+    ranking,
     states,
+    table_quality,
+    table_report,
     tokens,
 )
 from web.pages.webhook import STATES as DELIVERY_STATES  # noqa: E402
@@ -76,6 +82,7 @@ SILENT = (  # what operators read in a terminal or a log, and what is collected 
     "runner.py",
     "tasks.py",
 )
+TELLING = ("table_sentences.py",)  # pages' modules that choose among sentences before they say one
 Message = str | tuple[str, ...]
 
 
@@ -106,11 +113,18 @@ def _pages() -> Iterator[Message]:
     yield labels.NO_WORKER  # ends with a command, so it does not read like a sentence
     for table in (names.OPERATIONS, names.VERBS, names.PHASES, names.CURVES, names.OUTCOMES, DELIVERY_STATES):
         yield from table.values()
+    for table in (table_quality.TYPES, table_quality.MEASURES, table_quality.COMPARED, augmentation.SIDES):
+        yield from table.values()
     yield from (text for pair in names.PRESETS.values() for text in pair)
     for use in home.USES:
         yield from (use.title, use.sentence, use.about)
     yield from (word for word, _icon, _tone in datasets.CHECKS.values())
     yield from dataset_report.COLOURS.values()
+    yield from (*table_report.TYPES.values(), *table_report.PERSONAL.values())
+    for table in (interaction_report.UNITS, interaction_report.ROLES, interaction_report.DELIMITERS):
+        yield from table.values()
+    yield from interaction_report.PERSONAL.values()
+    yield from (text for pair in ranking.BASELINES.values() for text in pair)
     yield from (text for _scope, *pair in tokens.SCOPES for text in pair)
     yield from (sentence for _state, sentence in help_pages.STATES)
     yield from (
@@ -147,12 +161,16 @@ def _tasks() -> Iterator[Message]:
         yield from (family.title, family.summary)
         for info in family.metrics.values():
             yield from (info.title, info.description)
+    for info in TABLE_METRICS.values():
+        yield from (info.title, info.description)
     for params in registry.tasks().values():
         yield (params.__doc__ or "").strip().partition("\n")[0]
         for own in params.model_json_schema()["properties"].values():
             yield from (own.get("title", ""), own.get("description", ""), own.get("x-unit", ""))
     yield from (f"model of {family}" for family in registry.families())
-    yield from ("dataset of images", uploads.WANTED, *(kind for _, kind in uploads._KNOWN), *uploads._OFFICE.values())
+    yield from (*(kind for _, kind in uploads._KNOWN), *uploads._OFFICE.values(), *kinds.HOLDS.values(), kinds.ANYTHING)
+    for kind in kinds.KINDS.values():
+        yield from (f"dataset of {kind.name}", kind.title, kind.wanted, kind.about, kind.ready, kind.counted)
     for starter in STARTERS.values():
         yield from (starter.title, starter.notes)
 
@@ -177,7 +195,8 @@ def _sentences() -> Iterator[Message]:
     """Constants that read like sentences, where faults and hints are made; docstrings are none of them."""
     for package in SPEAKING:
         for path in sorted((ROOT / package).rglob("*.py")):
-            if path.name in SILENT or (package == "web" and "pages" in path.parts):
+            page = package == "web" and "pages" in path.parts
+            if path.name in SILENT or (page and path.name not in TELLING):
                 continue
             tree = ast.parse(path.read_text(encoding="utf-8"))
             skipped = {id(node) for node in _docstrings(tree)} | {id(node) for node in _declared(tree)}

@@ -55,6 +55,10 @@ class Card:
             lines.append(
                 say("{train} images to learn from and {test} to test with, {width} × {height} pixels each.", values)
             )
+        if report.get("kind") == "table":
+            values = {name: report.get(name, 0) for name in ("train", "test")}
+            values["count"] = len(report.get("columns") or ())
+            lines.append(say("{train} rows to learn from and {test} to test with, {count} columns.", values))
         if report.get("classes"):
             lines.append(say("Classes: {names}.", {"names": ", ".join(report["classes"][:20])}))
         if self.dataset.notes:

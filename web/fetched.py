@@ -13,6 +13,10 @@ from web.api import parsing
 
 BUSY = "The server fetches as many files as it can at this moment. Send again in a moment."
 
+KIND_CHOICE = (
+    "Kind of dataset: images, table or interactions; where it is left out, the content decides, and text is a table."
+)
+
 
 class DatasetFromUrl(BaseModel):
     """A file that lies at an address, if the operator allows its host."""
@@ -29,6 +33,7 @@ class DatasetFromUrl(BaseModel):
     notes: str = Field(
         "", title="Notes", description="Where it is from, what to know.", max_length=10_000, pattern=parsing.NO_NUL
     )
+    kind: str = Field("", title="Kind", description=KIND_CHOICE, max_length=16, pattern=parsing.NO_NUL)
 
 
 def receive(wanted: DatasetFromUrl) -> tuple[Dataset, Job]:
@@ -53,6 +58,7 @@ def receive(wanted: DatasetFromUrl) -> tuple[Dataset, Job]:
             raise Unavailable(BUSY)
         fetched = fetching.fetch(wanted.url, settings, open_file)
     described = uploads.Described(
+        kind=wanted.kind.strip(),
         name=wanted.name.strip(),
         licence=wanted.licence,
         notes=wanted.notes or wanted.url.partition("?")[0],

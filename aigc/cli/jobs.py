@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from aigc import progress
-from aigc.cli import completing, naming, settings, watching
+from aigc.cli import completing, lists, naming, settings, watching
 from aigc.cli.acting import deleted, each, edited
 from aigc.cli.comparing import compare
 from aigc.cli.logs import logs
@@ -182,6 +182,14 @@ def download(job_id: str, output: Path, pattern: str) -> int:
     if not saved:
         session().say("No result file of this job fits {pattern}.", pattern=pattern)
     return 0 if saved else EXIT_ERROR
+
+
+@jobs.command()
+@click.argument("job_id", metavar="ID", shell_complete=completing.jobs)
+@click.option("--user", help="Only the list of this user.")
+def recommendations(job_id: str, user: str | None) -> None:
+    """Print what a job recommends as a table, at most the first 200 lists."""
+    lists.show(naming.job(session().client, job_id).recommendations(user))
 
 
 def _now(job: Job) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from aigc.cli import completing, naming, settings, watching
+from aigc.cli import completing, lists, naming, settings, watching
 from aigc.cli.acting import deleted, each, edited
 from aigc.cli.session import EXIT_USAGE, Group, confirm_deletion, report, session
 from aigc.cli.submit import started
@@ -153,3 +153,28 @@ def generate(model_id: str, **options: Any) -> int:
         report(error)
         return EXIT_USAGE
     return started(job, follow=options["watch"])
+
+
+@models.command()
+@click.argument("model_id", metavar="ID", shell_complete=completing.models)
+@click.option("-p", "pairs", metavar="KEY=VALUE", multiple=True, help="One setting, such as -p users=anna.")
+@click.option("--name", help="What to call the job.")
+@click.option("--watch", is_flag=True, help="Wait for the end and print the lists; exit with 3 if it fails.")
+def recommend(model_id: str, **options: Any) -> int:
+    """Ask a model for recommendations. Prints the job's id, or with --watch a table."""
+    client = session().client
+    try:
+        model = naming.model(client, model_id)
+        task = client.tasks.get(f"{model.family}.recommend")
+        chosen = settings.from_pairs(options["pairs"], task)
+        job = client.models.recommend(model, chosen, name=options["name"])
+    except InvalidParams as error:
+        report(error)
+        return EXIT_USAGE
+    if not options["watch"]:
+        return started(job, follow=False)
+    watching.watch(session(), job)
+    code = watching.conclude(session(), job)
+    if job.state == "succeeded":
+        lists.show(job.recommendations())
+    return code

@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from aigc_models.base import Fault, InputError, Run
-from aigc_models.data import image_checks, image_kinds, image_samples
+from aigc_models.data import image_checks, image_kinds, image_samples, kinds
 from aigc_models.data.decoding import PIXELS, RESULT
 from aigc_models.data.images import ImageSet, save_images
 from aigc_models.data.sandbox import run_confined
-from aigc_models.data.uploads import precheck
 from aigc_models.dataset.params import DatasetImportImages
 
 LEAST_IMAGES = 10
@@ -47,7 +46,7 @@ def import_images(params: DatasetImportImages, run: Run) -> dict[str, float]:
     """
     run.phase("preparing")
     (upload,) = run.inputs["upload"].iterdir()
-    precheck(upload, upload.name)
+    kinds.precheck(upload, upload.name, kinds.IMAGES.name)
     work = run.out_dir / ".decoding"
     work.mkdir(parents=True, exist_ok=True)
     try:

@@ -68,7 +68,7 @@ def _explain(code: int, errors: str) -> Exception:
         sentence = "Reading the file took more than {seconds} s for one step. It may be damaged or made to harm."
         return InputError(Fault(sentence, {"seconds": SECONDS_WITHOUT_PROGRESS}, code="reading-too-slow"))
     if "MemoryError" in errors:
-        sentence = "Reading the file needs more than {limit} MiB of memory. Use fewer or smaller images in one file."
+        sentence = "Reading the file needs more than {limit} MiB of memory. Put less into one file."
         return InputError(Fault(sentence, {"limit": MEMORY // 2**20}, code="reading-too-large"))
     if code < 0:
         sentence = "The file crashed the program that reads it (signal {signal}). It may be damaged or made to harm."

@@ -1,9 +1,10 @@
 """Datasets that come with the software, so that a first run needs no data of one's own."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 _FILES = Path(__file__).parent / "starter_files"
 
@@ -20,7 +21,7 @@ class Starter:
         filename: Name it is uploaded under.
         licence: Licence of the data.
         notes: What it is, where it is from, and whom to credit.
-        task: The import that reads it.
+        params: Settings of its import.
     """
 
     name: str
@@ -30,7 +31,7 @@ class Starter:
     filename: str
     licence: str
     notes: str
-    task: str
+    params: Mapping[str, Any] = field(default_factory=dict)
 
 
 _FASHION = Starter(
@@ -44,7 +45,46 @@ _FASHION = Starter(
         "5,000 training and 1,000 test photos of clothes in 10 classes, grey, 28 x 28, a part of Fashion-MNIST. "
         "Copyright 2017 Zalando SE, https://github.com/zalandoresearch/fashion-mnist."
     ),
-    task="dataset.import_images",
 )
 
-STARTERS: Mapping[str, Starter] = MappingProxyType({_FASHION.name: _FASHION})
+_CREDIT = Starter(
+    name="credit",
+    title="Credit data, 4,454 loans",
+    kind="table",
+    path=_FILES / "credit_data.csv.gz",
+    filename="credit_data.csv.gz",
+    licence="MIT",
+    notes=(
+        "4,454 loans with the status they ended in and 13 columns on the customer, of mixed types and with missing "
+        "cells. Copyright 2019 Max Kuhn, RStudio, https://cran.r-project.org/package=modeldata."
+    ),
+    params=MappingProxyType({"drop": "rownames"}),
+)
+_CDNOW = Starter(
+    name="cdnow",
+    title="CDNOW, 69,659 purchases over time",
+    kind="table",
+    path=_FILES / "cdnow_master.txt.gz",
+    filename="cdnow_master.txt.gz",
+    licence="MIT",
+    notes=(
+        "69,659 purchases of 23,570 customers of a shop for compact discs, with day, number and price; rows of one "
+        "customer stay together. As distributed with Lifetimes, Copyright 2015 Cameron Davidson-Pilon, "
+        "https://github.com/CamDavidsonPilon/lifetimes."
+    ),
+    params=MappingProxyType({"account": "customer_id"}),
+)
+_SHOP = Starter(
+    name="synthetic-shop",
+    title="A made-up shop: 18,477 purchases by 1,200 customers (synthetic)",
+    kind="interactions",
+    path=_FILES / "synthetic_shop.zip",
+    filename="synthetic_shop.zip",
+    licence="Apache-2.0",
+    notes=(
+        "Synthetic: no person and no purchase in it is real. 144 articles in 12 topics; customers keep to a few topics "
+        "and often buy the article that follows the last one. Made by aigc_models/data/planted_interactions.py."
+    ),
+)
+
+STARTERS: Mapping[str, Starter] = MappingProxyType({one.name: one for one in (_FASHION, _CREDIT, _CDNOW, _SHOP)})

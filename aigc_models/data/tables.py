@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
 ARRAYS = "table.safetensors"
+COLUMNS = "columns.json"
 REPORT = "dataset.json"
 
 ColumnType = Literal["continuous", "integer", "categorical", "boolean", "datetime", "identifier", "text", "constant"]
@@ -29,9 +30,10 @@ class Column:
         name: The header, as in the file.
         type: How its cells are read; see :data:`NUMERIC`, :data:`CODED` and :data:`WRITTEN`.
         categories: The spellings that codes stand for, in the order of the codes; coded columns only.
-        decimals: Most digits after the point; continuous columns only.
-        format: How a date-time is written, in the signs of :meth:`datetime.datetime.strftime`.
-        missing: How a missing cell is written, such as an empty string or ``NA``.
+        decimals: Most digits after the decimal mark; whole numbers may be written with them, too ("129.0").
+        format: How a date-time is written, in the signs of :meth:`datetime.datetime.strftime`; of a number its
+            decimal mark and its mark between thousands, such as ``,.``, and empty for 1234.5.
+        missing: How a missing cell is written mostly, such as an empty string or ``NA``.
         personal: Kind of personal data it probably holds, such as ``email``; empty if none was seen.
     """
 
@@ -91,7 +93,7 @@ class TableSet:
 def load_table(directory: Path) -> TableSet:
     """Read what an import wrote."""
     arrays = load_file(directory / ARRAYS)
-    columns = tuple(Column.read(stored) for stored in load_report(directory)["columns"])
+    columns = tuple(Column.read(stored) for stored in json.loads((directory / COLUMNS).read_text(encoding="utf-8")))
     parts = (Table(columns, _cells(arrays, columns, part)) for part in ("train", "test"))
     return TableSet(*parts)
 
@@ -111,15 +113,30 @@ def save_table(tables: TableSet, report: Mapping[str, Any], directory: Path) -> 
             what the :class:`Column` itself says.
         directory: Where; made if it is not there.
     """
-    directory.mkdir(parents=True, exist_ok=True)
     arrays: dict[str, Cells] = {}
     for part, table in (("train", tables.train), ("test", tables.test)):
         for place, column in enumerate(table.columns):
-            arrays |= _stored(f"{part}.{place}", column, table.cells[column.name])
-    save_file(arrays, directory / ARRAYS)
-    figures: Sequence[Mapping[str, Any]] = report.get("columns") or [{} for _ in tables.columns]
-    columns = [{**found, **asdict(column)} for found, column in zip(figures, tables.columns, strict=True)]
-    text = json.dumps({**report, "columns": columns}, ensure_ascii=False, indent=1)
+            arrays |= stored_cells(f"{part}.{place}", column, table.cells[column.name])
+    save_arrays(arrays, tables.columns, report, directory)
+
+
+def save_arrays(
+    arrays: Mapping[str, Cells], columns: Sequence[Column], report: Mapping[str, Any], directory: Path
+) -> None:
+    """Write a dataset's directory from arrays of :func:`stored_cells`.
+
+    The categories of a column lie beside the report, which goes wherever the dataset is told of.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    save_file(dict(arrays), directory / ARRAYS)
+    figures: Sequence[Mapping[str, Any]] = report.get("columns") or [{} for _ in columns]
+    known = [asdict(column) for column in columns]
+    (directory / COLUMNS).write_text(json.dumps(known, ensure_ascii=False), encoding="utf-8")
+    told = [
+        {**found, **{name: value for name, value in column.items() if name != "categories"}}
+        for found, column in zip(figures, known, strict=True)
+    ]
+    text = json.dumps({**report, "columns": told}, ensure_ascii=False, indent=1)
     (directory / REPORT).write_text(text, encoding="utf-8")
 
 
@@ -131,7 +148,8 @@ def _cells(arrays: Mapping[str, Cells], columns: Sequence[Column], part: str) ->
     return found
 
 
-def _stored(key: str, column: Column, cells: Cells) -> dict[str, Cells]:
+def stored_cells(key: str, column: Column, cells: Cells) -> dict[str, Cells]:
+    """The arrays a column's cells are stored as; ``key`` is the part and the column's place, such as ``train.0``."""
     if column.type not in WRITTEN:
         return {key: np.ascontiguousarray(cells, np.int32 if column.type in CODED else np.float64)}
     encoded = [b"" if cell is None else cell.encode() for cell in cells]

@@ -9,15 +9,21 @@ import zlib
 from collections.abc import Callable, Iterable
 from math import prod
 from pathlib import Path, PurePosixPath
+from typing import Literal
 
 from aigc_models.base import Fault, InputError
 from aigc_models.data.archives import MAX_UNPACKED, Entry, is_clutter, read_directory
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jpe", ".webp", ".gif", ".bmp"})
-WANTED = "a ZIP of PNG or JPEG images, a NumPy .npz file, or IDX files"
+TABLE_SUFFIXES = frozenset({".csv", ".tsv", ".tab", ".parquet"})
+DELIMITERS = (b",", b";", b"\t", b"|")
 MAX_RATIO = 1000
 _RATIO_FREE = 2**20  # a megabyte of blank labels packs 1000:1 and harms nobody
 
+Contents = Literal["pictures", "arrays", "text", "tables", "parquet"]
+
+_HEAD = 4096
+_MOST_NULS = 0.1  # of a text's bytes; a few are a fault with a place, many are no text
 _KNOWN = (
     (b"%PDF", "a PDF document"),
     (b"Rar!", "a RAR archive"),
@@ -34,14 +40,21 @@ _KNOWN = (
     (b"\x80\x05", "a Python pickle"),
     (b"\x7fELF", "a program"),
     (b"MZ", "a Windows program"),
-    (b"PAR1", "a Parquet file"),
     (b"SQLite format 3", "an SQLite database"),
 )
+_PACKED_TABLES = frozenset({".csv", ".tsv", ".tab", ".dat", ".parquet"})
+_ENOUGH_TABLES = 2
 _OFFICE = {"xl/": "an Excel file (.xlsx)", "word/": "a Word file (.docx)", "ppt/": "a PowerPoint file (.pptx)"}
 
 
-def precheck(path: Path, filename: str) -> str:
-    """Return the kind of dataset the file can become (``"images"``) without unpacking it.
+def look(path: Path, filename: str, wanted: str, *, is_table: bool = False) -> Contents:
+    """Return what a file holds, without unpacking it.
+
+    Args:
+        path: Where it lies.
+        filename: What it was called at its sender's.
+        wanted: What to upload instead of something that cannot be read.
+        is_table: Whether its sender says that it is a table, so that any text is one.
 
     Raises:
         InputError: It is empty, unsafe, or nothing that can be read; each fault carries a code.
@@ -50,16 +63,73 @@ def precheck(path: Path, filename: str) -> str:
     if size == 0:
         raise _refuse("dataset-empty", "The file {file} is empty (0 bytes). Choose a file with data in it.", filename)
     with path.open("rb") as stream:
-        head = stream.read(512)
+        head = stream.read(_HEAD)
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        _check_archive(path, filename)
-    elif head.startswith(b"\x1f\x8b"):
-        _check_gzip(path, filename)
+        return _check_archive(path, filename, wanted, is_table=is_table)
+    if head.startswith(b"\x1f\x8b"):
+        head = _open_gzip(path, filename)
+        if is_idx(head) and prod(idx_shape(head)) > MAX_UNPACKED:
+            raise _bomb(filename, prod(idx_shape(head)))
     elif is_idx(head):
         _check_idx_length(head, size, filename)
-    elif not head.startswith(b"\x93NUMPY"):
-        raise _unsupported(_describe(head), filename)
-    return "images"
+    if is_idx(head) or head.startswith(b"\x93NUMPY"):
+        return "arrays"
+    if head.startswith(b"PAR1"):
+        return "parquet"
+    if _is_text(head) and (is_table or _is_table(head, filename)):
+        return "text"
+    raise _unsupported(_describe(head), filename, wanted)
+
+
+def _open_gzip(path: Path, filename: str) -> bytes:
+    try:
+        with gzip.open(path) as stream:
+            head = stream.read(_HEAD)
+    except (OSError, EOFError, zlib.error):
+        sentence = "The file {file} is damaged: it cannot be unpacked. Upload it again."
+        raise _refuse("truncated-file", sentence, filename) from None
+    if not head:
+        raise _refuse("dataset-empty", "The file {file} is packed and holds nothing.", filename)
+    return head
+
+
+def _is_text(head: bytes) -> bool:
+    """Whether these bytes read as text in some encoding; a few NUL bytes do not change that."""
+    if head.startswith((b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")) or wide_encoding(head):
+        return True
+    controls = sum(byte < 32 and byte not in b"\0\t\n\r\f\x1b\x1a" for byte in head)
+    return not controls and head.count(0) <= _MOST_NULS * len(head) and not head.startswith(b"%PDF")
+
+
+def wide_encoding(head: bytes) -> str:
+    """The UTF-16 in which a text without a byte order mark is written; empty for other encodings."""
+    pairs = len(head) // 2
+    if pairs < 4:
+        return ""
+    even, odd = head[0 : 2 * pairs : 2].count(0), head[1 : 2 * pairs : 2].count(0)
+    if odd > 0.4 * pairs and even < 0.05 * pairs:
+        return "utf-16-le"
+    return "utf-16-be" if even > 0.4 * pairs and odd < 0.05 * pairs else ""
+
+
+def _is_table(head: bytes, filename: str) -> bool:
+    """Whether a text is a table by its name, or by the same delimiters or numbers in columns in its first lines."""
+    suffixes = [suffix.lower() for suffix in PurePosixPath(filename).suffixes[-2:]]
+    if suffixes and suffixes[-1] in (".gz", ".gzip"):
+        suffixes.pop()
+    if suffixes and suffixes[-1] in TABLE_SUFFIXES:
+        return True
+    if head.lstrip()[:1] in (b"<", b"{", b"["):
+        return False
+    lines = head.splitlines()[:3]
+    if len(lines) > 1 and any(0 < lines[0].count(sign) == lines[1].count(sign) for sign in DELIMITERS):
+        return True
+    counts = {len(line.split()) for line in lines}
+    return len(lines) == 3 and counts == {max(counts)} != {1} and all(any(map(_is_digit, line)) for line in lines[1:])
+
+
+def _is_digit(byte: int) -> bool:
+    return 48 <= byte <= 57
 
 
 def is_idx(head: bytes) -> bool:
@@ -79,22 +149,10 @@ def _check_idx_length(head: bytes, size: int, filename: str) -> None:
         raise _refuse("truncated-file", sentence, filename, size=size, need=need)
 
 
-def _check_gzip(path: Path, filename: str) -> None:
-    try:
-        with gzip.open(path) as stream:
-            head = stream.read(512)
-    except (OSError, EOFError, zlib.error):
-        sentence = "The file {file} is damaged: it cannot be unpacked. Upload it again."
-        raise _refuse("truncated-file", sentence, filename) from None
-    if not is_idx(head):
-        raise _unsupported("a gzip file without IDX data", filename)
-    if prod(idx_shape(head)) > MAX_UNPACKED:
-        raise _bomb(filename, prod(idx_shape(head)))
-
-
-def _check_archive(path: Path, filename: str) -> None:
+def _check_archive(path: Path, filename: str, wanted: str, *, is_table: bool) -> Contents:
     entries = read_directory(path, filename)
     faults: list[Fault] = []
+    tables: list[str] = []
     packed = unpacked = names = 0
     useful = False
     office = ""
@@ -106,6 +164,8 @@ def _check_archive(path: Path, filename: str) -> None:
         if fault is not None and len(faults) < 100:
             faults.append(fault)
         useful = useful or is_candidate(entry.name)
+        if is_table_name(entry.name) and len(tables) < _ENOUGH_TABLES:
+            tables.append(entry.name)
         office = office or next((kind for start, kind in _OFFICE.items() if entry.name.startswith(start)), "")
     if faults:
         raise InputError(faults)
@@ -114,8 +174,29 @@ def _check_archive(path: Path, filename: str) -> None:
         raise _bomb(filename, unpacked)
     if not names:
         raise _refuse("dataset-empty", "The archive {file} holds no files. Put images into it.", filename)
+    if tables and (is_table or (not useful and len(tables) > 1)):
+        return "tables"
+    if is_table:
+        sentence = "The archive {file} holds no table. Upload {wanted}."
+        raise _refuse("no-tables", sentence, filename, wanted=wanted)
     if not useful:
-        raise _unsupported(office, filename) if office else _no_images(filename)
+        raise _nothing_useful(filename, office, next(iter(tables), ""), wanted)
+    return "pictures"
+
+
+def is_table_name(name: str) -> bool:
+    """Whether an archive's entry is a table, judged by its name."""
+    path = PurePosixPath(name.lower())
+    return not name.endswith("/") and not is_clutter(name) and path.suffix in _PACKED_TABLES
+
+
+def _nothing_useful(filename: str, office: str, table: str, wanted: str) -> InputError:
+    if office:
+        return _unsupported(office, filename, wanted)
+    if table:
+        sentence = "The archive {file} holds the table {table}. Upload the table itself, packed with gzip if you like."
+        return _refuse("unsupported-file", sentence, filename, table=table)
+    return _no_images(filename)
 
 
 def is_candidate(name: str) -> bool:
@@ -162,25 +243,20 @@ def _is_bomb(entry: Entry) -> bool:
 
 
 def _describe(head: bytes) -> str:
-    for start, kind in _KNOWN:
-        if head.startswith(start):
-            return kind
-    try:
-        head.decode()
-    except UnicodeDecodeError as error:
-        return "" if error.start < len(head) - 4 else "a text file"
-    return "a text file" if b"\0" not in head else ""
+    if _is_text(head):
+        return "a text file"
+    return next((kind for start, kind in _KNOWN if head.startswith(start)), "")
 
 
 def _refuse(code: str, sentence: str, filename: str, **values: object) -> InputError:
     return InputError(Fault(sentence, {"file": filename, **values}, where={"file": filename}, code=code))
 
 
-def _unsupported(looks_like: str, filename: str) -> InputError:
+def _unsupported(looks_like: str, filename: str, wanted: str) -> InputError:
     if looks_like:
         sentence = "The file {file} looks like {looks_like}. Upload {wanted}."
-        return _refuse("unsupported-file", sentence, filename, looks_like=looks_like, wanted=WANTED)
-    return _refuse("unsupported-file", "The file {file} is of no known kind. Upload {wanted}.", filename, wanted=WANTED)
+        return _refuse("unsupported-file", sentence, filename, looks_like=looks_like, wanted=wanted)
+    return _refuse("unsupported-file", "The file {file} is of no known kind. Upload {wanted}.", filename, wanted=wanted)
 
 
 def _no_images(filename: str) -> InputError:

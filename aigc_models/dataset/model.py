@@ -1,5 +1,7 @@
 """Operations of the pseudo family ``dataset``."""
 
 from aigc_models.data.image_import import import_images
+from aigc_models.data.interactions_import import import_interactions
+from aigc_models.data.table_import import import_table
 
-__all__ = ["import_images"]
+__all__ = ["import_images", "import_interactions", "import_table"]

@@ -3,6 +3,8 @@
 from typing import ClassVar, Literal
 
 from aigc_models.base import Family, Lane, Makes, Params, setting
+from aigc_models.dataset.interactions_params import DatasetImportInteractions
+from aigc_models.dataset.table_params import DatasetImportTable
 
 
 class DatasetImportImages(Params):
@@ -55,5 +57,9 @@ FAMILY = Family(
     title="Datasets",
     summary="Checks an upload and stores it as a dataset that models can learn from.",
     paper="",
-    operations={"import_images": DatasetImportImages},
+    operations={
+        "import_images": DatasetImportImages,
+        "import_table": DatasetImportTable,
+        "import_interactions": DatasetImportInteractions,
+    },
 )

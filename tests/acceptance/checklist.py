@@ -53,9 +53,7 @@ ITEMS: Mapping[int, str] = {
     40: "the README's commands run; English and Chinese have the same headings",
 }
 
-PARTIAL: Mapping[int, str] = {
-    16: "shown with archives of pictures, whose faults name the file; rows and columns need datasets of tables",
-}
+PARTIAL: Mapping[int, str] = {}
 """Items that cannot be shown whole yet, and what is missing."""
 
 OPEN: frozenset[int] = frozenset()

@@ -8,6 +8,7 @@ from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.acceptance.browsing import launch
 from tests.acceptance.site import Site
+from tests.acceptance.tables import add_tables
 
 expect.set_options(timeout=20_000)
 
@@ -25,6 +26,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A site with a job in every state, for tests that only look."""
     made = Site(tmp_path_factory.mktemp("site"))
     made.fill()
+    add_tables(made)
     yield made
     made.close()
 

@@ -12,7 +12,7 @@ from scripts import screenshots
 from tests.acceptance.browsing import axe, settled, visit
 from tests.acceptance.site import Site
 from tests.web.acting import picture_zip
-from web.pages.datasets import PIECE
+from web.pages.dataset_form import PIECE
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(300)]
 

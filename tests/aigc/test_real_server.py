@@ -12,9 +12,11 @@ from flask.testing import FlaskClient
 
 import aigc
 from aigc.cli import run, settings
+from aigc.notebook import FirstRows
 from jobs.engine import Engine
 from jobs.tables import Job, WebhookDelivery
 from jobs.webhooks import Webhook, deliveries
+from tests.aigc_models.tables_in import bring, lines
 from tests.web.acting import PNG, ActingWorker, picture_zip
 from tests.web.reading import read
 
@@ -194,7 +196,48 @@ def test_an_upload_is_checked_and_then_shown(server: aigc.Client, worker: Acting
     checking.join()
     assert (made.state, made.name, made.raw["licence"]) == ("ready", "shirts", "MIT")
     assert made.report["train"] == 4
-    assert bytes(made.preview()) == PNG
+    assert made.preview() == PNG
+
+
+def test_a_table_is_uploaded_looked_at_and_read_again(
+    server: aigc.Client, worker: ActingWorker, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "people.csv"
+    file.write_bytes(lines("id,age,mail", *(f"{n},{n % 50},a{n}@example.com" for n in range(40))))
+    checking = threading.Timer(0, read_soon, [worker, tmp_path, file])
+    checking.start()
+    made = server.datasets.upload(file, kind="table", params={"test_percent": 25})
+    checking.join()
+    assert (made.kind, made.report["train"], made.report["test"]) == ("table", 30, 10)
+    shown = made.preview()
+    assert isinstance(shown, FirstRows)
+    assert shown.rows[0] == ["0", "0", "a0@example.com"]
+    assert "<td>a0@example.com</td>" in shown._repr_html_()
+    assert run(["datasets", "show", made.id]) == 0
+    assert "mail: identifier, 40 different, likely personal data: email" in capsys.readouterr().out
+    checking = threading.Timer(0, read_soon, [worker, tmp_path, file])
+    checking.start()
+    second = made.revise(drop="mail")
+    checking.join()
+    assert (second.version, [one["name"] for one in second.report["columns"]]) == (2, ["id", "age"])
+    assert run(["datasets", "revise", second.id, "-p", "drop=nothing,else", "-p", "test_percent=99"]) == 1
+    assert "Test share must be between 1 and 50." in capsys.readouterr().err
+    assert run(["datasets", "add", str(file), "--kind", "images"]) == 1
+    assert "holds text, which cannot become a dataset of the kind Images" in capsys.readouterr().err
+
+
+def read_soon(worker: ActingWorker, directory: Path, file: Path) -> None:
+    """Do what the import of a table does, as soon as there is one."""
+    while True:
+        try:
+            lease = worker.take("generation")
+        except AssertionError:
+            continue
+        params = {name: value for name, value in lease.claim.params.items() if name != "seed"}
+        made = bring(directory, file.read_bytes(), file.name, **params)
+        files = {str(path.relative_to(made.out)): path.read_bytes() for path in made.out.rglob("*") if path.is_file()}
+        lease.succeed({}, worker.keep(files))
+        return
 
 
 def check_soon(worker: ActingWorker) -> None:

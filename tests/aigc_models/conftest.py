@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from aigc_models import registry
 from aigc_models.base import Phase
 from aigc_models.standalone import LocalRun
 from tests.aigc_models.tiny_images import tiny_set, write_set
+from tests.aigc_models.tiny_interactions import tiny_events, write_events
+from tests.aigc_models.tiny_tables import tiny_tables, write_tables
 
 
 def _nothing(_step: int) -> None:
@@ -48,6 +51,22 @@ def _process_settings() -> Iterator[None]:
 
 
 @pytest.fixture
-def tiny_dataset(tmp_path: Path) -> Path:
-    """A labelled dataset of 60 + 20 grey pictures of 12 x 12 pixels."""
+def tiny_dataset(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A dataset of the kind that the test's family or task learns from; pictures where it names none.
+
+    Pictures are 60 + 20 labelled grey ones of 12 x 12 pixels.
+    """
+    if _kind(request) == "interactions":
+        return write_events(tmp_path / "dataset", tiny_events())
+    if _kind(request) == "table":
+        return write_tables(tmp_path / "dataset", tiny_tables())
     return write_set(tmp_path / "dataset", tiny_set(side=12, count=80))
+
+
+def _kind(request: pytest.FixtureRequest) -> str:
+    """The kind of dataset that the family under test is trained on."""
+    chosen = getattr(getattr(request.node, "callspec", None), "params", {})
+    family = str(chosen.get("family") or chosen.get("task") or "").partition(".")[0]
+    task = registry.tasks().get(f"{family}.train")
+    fields = task.model_json_schema()["properties"].values() if task else ()
+    return str(next((field["x-kind"] for field in fields if field.get("x-input") == "dataset"), "images"))

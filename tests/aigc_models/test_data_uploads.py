@@ -1,11 +1,12 @@
+import gzip
 import tracemalloc
 from pathlib import Path
 
 import pytest
 
 from aigc_models.base import InputError
+from aigc_models.data.kinds import precheck
 from aigc_models.data.starters import STARTERS
-from aigc_models.data.uploads import precheck
 from tests.corpus import malicious
 from tests.corpus.pictures import class_folders, idx, npz, pixels, zipped
 
@@ -49,6 +50,36 @@ def test_usable_uploads_pass(content: bytes, tmp_path: Path) -> None:
     assert precheck(path, "upload") == "images"
 
 
+@pytest.mark.parametrize(
+    ("content", "filename"),
+    [
+        (b"anything at all", "a.csv"),
+        (b"a;b\n1;2\n", "a"),
+        (b"a b\n1 2\n3 4\n", "a.txt"),
+        ("a,b\n1,2\n".encode("utf-16"), "a.txt"),
+        (gzip.compress(b"a,b\n1,2\n"), "a.gz"),
+        (b"BMI,age\n20,30\n", "a.data"),
+    ],
+)
+def test_tables_are_known_by_their_name_or_their_lines(content: bytes, filename: str, tmp_path: Path) -> None:
+    path = tmp_path / "blob"
+    path.write_bytes(content)
+    assert precheck(path, filename) == "table"
+    assert precheck(path, filename, "table") == "table"
+
+
+@pytest.mark.parametrize(
+    "content", [b"just words\nand more of them here\n", b'{"a": 1}\n', b"<html>,</html>\n<b>,</b>"]
+)
+def test_other_texts_are_tables_only_if_their_sender_says_so(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "blob"
+    path.write_bytes(content)
+    with pytest.raises(InputError) as caught:
+        precheck(path, "notes.txt")
+    assert caught.value.faults[0].code == "unsupported-file"
+    assert precheck(path, "notes.txt", "table") == "table"
+
+
 def test_all_unsafe_names_are_told(tmp_path: Path) -> None:
     path = tmp_path / "blob"
     path.write_bytes(zipped({"../a.png": b"x", "b.png": b"x", "/c.png": b"x"}))
@@ -72,4 +103,11 @@ def test_starters_are_complete_and_name_their_licence() -> None:
         assert starter.name == name
         assert precheck(starter.path, starter.filename) == starter.kind
         assert starter.licence
-        assert "opyright" in next(starter.path.parent.glob("LICENSE.fashion_mnist*")).read_text()
+        if "ynthetic" in starter.notes:
+            continue  # made by this project, under its licence
+        notices = [
+            notice
+            for notice in starter.path.parent.glob("LICENSE.*.txt")
+            if starter.path.name.startswith(notice.name.split(".")[1])
+        ]
+        assert any("opyright" in notice.read_text() for notice in notices), name

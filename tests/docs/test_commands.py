@@ -1,5 +1,7 @@
 """Every command in README and documentation is run as it is written, page by page, on tiny data."""
 
+import gzip
+import json
 import os
 import re
 import subprocess
@@ -12,6 +14,8 @@ from zipfile import ZipFile
 
 import pytest
 
+from aigc_models.data.planted_interactions import plant, write_zip
+from aigc_models.data.starters import STARTERS
 from tests.acceptance.site import photos, png
 from tests.acceptance.test_stack import QUICK, Up, start, stop
 from tests.docs import stand_ins
@@ -26,7 +30,8 @@ LONG = "-p epochs=9999 -p width=4"
 # A training that was cancelled after a checkpoint; it is the newest job then.
 CUT_OFF = """
 client = aigc.Client()
-job = client.jobs.submit("image_gan.train", dataset=client.datasets.list(limit=1)[0], epochs=9999, width=4)
+pictures = client.datasets.list(limit=1, kind="images")[0]
+job = client.jobs.submit("image_gan.train", dataset=pictures, epochs=9999, width=4)
 next(event for event in job.events() if event.kind == "checkpoint")
 job.cancel()
 job.wait(check=False)
@@ -51,7 +56,10 @@ BEFORE = {
 # These pages work on the database itself, so each has an installation of its own, which is not running.
 APART = {"how-to/back-up-and-restore.md", "how-to/upgrade.md", "how-to/behind-a-proxy.md"}
 # 5,000 pictures take a minute: the tutorial's training is done on the reader's own 80 here.
-TINY = {"--data fashion-mnist --preset quick": "--data shoes -p epochs=1 -p width=4"}
+TINY = {
+    "--data fashion-mnist --preset quick": "--data shoes -p epochs=1 -p width=4",
+    "--data shop --preset quick": "--data shop -p epochs=1 -p width=8",
+}
 FAMILY = "how-to/add-a-family.md"
 MODEL = '''
 """The smallest training there is."""
@@ -83,6 +91,12 @@ class Reader:
         (self.directory / "scripts" / "make_env.sh").chmod(0o755)
         for file in ("pictures.zip", "photos.zip", "shirts.zip"):
             write_pictures(self.directory / file)
+        loans = gzip.decompress(STARTERS["credit"].path.read_bytes())
+        (self.directory / "loans.csv").write_bytes(loans.replace(b"Age", b"age", 1))
+        shop = plant(users=60)
+        write_zip(shop, self.directory / "shop.zip")
+        events = "".join(f"{user},{item},{moment}\n" for user, item, moment in shop.events)
+        (self.directory / "events.csv").write_text(f"user_id,item_id,timestamp\n{events}")
 
     def environment(self, apart: bool) -> dict[str, str]:
         own = {
@@ -112,8 +126,10 @@ class Reader:
         """A block with real values in the place of examples."""
         for long, short in TINY.items():
             code = code.replace(long, short)
-        job = self.up.run("jobs", "list", "--state", "succeeded", "-L", "1", "--json=id").split('"')[3]
-        dataset = self.up.run("datasets", "list", "-L", "1", "--json=id").split('"')[3]
+        own = ("--state", "succeeded", "--task", "image_gan.train")
+        job = json.loads(self.up.run("jobs", "list", *own, "-L", "1", "--json=id"))[0]["id"]
+        datasets = json.loads(self.up.run("datasets", "list", "-L", "100", "--json=id,kind"))
+        dataset = next(one["id"] for one in datasets if one["kind"] == "images")
         code = re.sub(r"job_(…|[0-9a-z]{26})", job, code).replace("ds_…", dataset)
         code = code.replace("http://127.0.0.1:8000", self.up.url)
         return code.replace("/mnt/backups", str(self.directory)).replace(

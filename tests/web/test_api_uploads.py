@@ -177,7 +177,7 @@ def test_the_form_takes_what_came_in_pieces(client: FlaskClient) -> None:
     form = "/datasets/new"
     assert read(client, form).has("form", **{"data-pieces": UPLOADS, "data-piece": str(8 * 2**20)})
     upload = whole(client, picture_zip()).rpartition("/")[2]
-    wrong = send(client, form, {"upload": upload, "name": "Shirts", "image_size": "7"})
+    wrong = send(client, form, {"upload": upload, "name": "Shirts", "kind": "images", "image_size": "7"})
     assert wrong.status_code == 422
     sent = send(client, form, {"upload": upload, "name": "Shirts", "_base": ""})
     assert sent.status_code == 303, Page(sent.text).text

@@ -12,7 +12,7 @@ from tests.web.reading import read, send
 
 
 def upload(client: FlaskClient, data: bytes, filename: str = "shirts.zip", **more: str) -> TestResponse:
-    fields = read(client, "/datasets/new").fields | more
+    fields = read(client, f"/datasets/new?kind={more.pop('kind', '')}").fields | more
     fields.pop("file", None)
     form = {**fields, "file": (io.BytesIO(data), filename)} if filename else fields
     return client.post("/datasets/new", data=form, content_type="multipart/form-data")
@@ -43,7 +43,7 @@ def test_an_upload_is_checked_and_then_ready(client: FlaskClient, worker: Acting
 
 
 def test_settings_of_the_import_reach_it(client: FlaskClient) -> None:
-    reply = upload(client, picture_zip(), image_size="32", colour="grey", skip_broken="true")
+    reply = upload(client, picture_zip(), kind="images", image_size="32", colour="grey", skip_broken="true")
     dataset = client.get("/api/v1" + reply.location).get_json()
     params = client.get(dataset["links"]["job"].removeprefix("http://localhost")).get_json()["params"]
     assert (params["image_size"], params["colour"], params["skip_broken"]) == (32, "grey", True)
@@ -82,7 +82,7 @@ def test_a_form_without_a_file_says_so(client: FlaskClient) -> None:
 
 
 def test_wrong_settings_of_the_import_are_said_beside_them(client: FlaskClient) -> None:
-    reply = upload(client, picture_zip(), image_size="3")
+    reply = upload(client, picture_zip(), kind="images", image_size="3")
     assert reply.status_code == 422
     assert '<a href="#f-image_size">Image size must be 8 or more.</a>' in reply.text or "#f-image_size" in reply.text
 

@@ -50,11 +50,16 @@ def get_artifact(artifact_id: str) -> Response:
 def get_content(artifact_id: str) -> Response:
     """Download a file, or a range of it."""
     row = context.repository().artifact(artifact_id)
+    check_wanted(row)
+    audit.info("download %s by %s, request %s", row.id, context.principal().owner, context.request_id())
+    return content(row)
+
+
+def check_wanted(row: tables.Artifact) -> None:
+    """Raise where the client wants another type than the file has."""
     accepted = request.accept_mimetypes
     if accepted and not accepted[row.media_type.split(";")[0]]:
         raise NotAcceptable(offered=row.media_type)
-    audit.info("download %s by %s, request %s", row.id, context.principal().owner, context.request_id())
-    return content(row)
 
 
 def content(row: tables.Artifact) -> Response:

@@ -17,8 +17,9 @@ from web.waiting import watch
 
 MULTIPART = "multipart/form-data"
 DEFAULT_WAIT = 20.0
-PREVIEW = "preview.png"
-FIELDS = frozenset({"name", "licence", "notes", "params"})
+PREVIEWS = ("preview.png", "preview.json")  # a picture, or the first rows of a table
+FIELDS = frozenset({"kind", "name", "licence", "notes", "params"})
+KIND_CHOICE = fetched.KIND_CHOICE
 MADE_HEADERS = {"Location": "Address of the dataset.", "Preference-Applied": "Present when the check has ended."}
 
 
@@ -56,6 +57,7 @@ class DatasetUpload(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     file: bytes = Field(description="The file.", json_schema_extra={"format": "binary"})
+    kind: str = Field("", description=KIND_CHOICE, max_length=16, pattern=parsing.NO_NUL)
     name: str = Field("", description="What the dataset is called.", max_length=120, pattern=parsing.NO_NUL)
     licence: str = Field("", description="Licence of the data.", max_length=120, pattern=parsing.NO_NUL)
     notes: str = Field("", description="Where it is from, what to know.", max_length=10_000, pattern=parsing.NO_NUL)
@@ -66,6 +68,16 @@ class ImportParams(BaseModel):
     """Settings of the import; which ones there are is checked by the import's own class."""
 
     model_config = ConfigDict(extra="allow")
+
+
+class DatasetRevision(BaseModel):
+    """What is to be read in another way."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    params: ImportParams = Field(
+        default_factory=ImportParams, title="Params", description="Settings of the import that change."
+    )
 
 
 class DatasetQuery(parsing.Page):
@@ -142,6 +154,7 @@ def _from_form() -> tuple[tables.Dataset, tables.Job]:
     typed = _form_fields()
     params = _import_params(typed.get("params", ""))
     described = uploads.Described(
+        kind=typed.get("kind", "").strip(),
         name=typed.get("name", "").strip(),
         licence=typed.get("licence", ""),
         notes=typed.get("notes", ""),
@@ -303,18 +316,44 @@ def get_report(dataset_id: str) -> Response:
     tag="datasets",
     headers=("If-None-Match", "Range"),
     replies={
-        200: Reply("A picture of some of the data.", media=("image/png",)),
-        206: Reply("A part of the picture.", media=("image/png",)),
+        200: Reply("A picture of some of the data, or the first rows of a table.", media=("image/png", JSON)),
+        206: Reply("A part of it.", media=("image/png", JSON)),
     },
     errors=(errors.NotFound, RangeNotSatisfiable),
 )
 def get_preview(dataset_id: str) -> Response:
-    """See some of the data as a picture; 404 until the check has made one."""
+    """See some of the data; 404 until the check has made a preview.
+
+    That is a picture, and of a table JSON with `columns`, their names, and `rows`, the cells of the first rows as
+    they are written in the file.
+    """
     row = context.repository().dataset(dataset_id)
     for file in context.repository().artifacts(row.job_id, role="output"):
-        if file.name == PREVIEW:
+        if file.name in PREVIEWS:
+            artifacts.check_wanted(file)
             return artifacts.content(file)
     raise not_found("preview", dataset_id)
+
+
+@operation(
+    method="POST",
+    path="/datasets/{dataset_id}/versions",
+    tag="datasets",
+    scope="submit",
+    headers=("Prefer",),
+    body=DatasetRevision,
+    replies=MADE,
+    errors=(errors.NotFound, errors.SourceDeleted, errors.InvalidParams, MalformedJson, WrongMediaType),
+)
+def create_version(dataset_id: str, body: DatasetRevision) -> Response:
+    """Read the uploaded file of a dataset again with other settings, as its next version.
+
+    Settings that are left out stay as they were. The reply waits for the check, as that to an upload does.
+    """
+    with parsing.pointing_into_params():
+        made = engine_uploads.revise(context.engine(), context.principal(), dataset_id, body.params.model_dump())
+    audit.info("revise %s by %s, request %s", dataset_id, context.principal().owner, context.request_id())
+    return checked(*made)
 
 
 @operation(
@@ -334,5 +373,5 @@ def delete_dataset(dataset_id: str) -> Response:
 
 VIEWS = (
     create_dataset, list_datasets, get_dataset, change_dataset, get_dataset_users, delete_source, get_report,
-    get_preview, delete_dataset,
+    get_preview, create_version, delete_dataset,
 )  # fmt: skip

@@ -219,7 +219,7 @@ def pointing_into_params() -> Iterator[None]:
 
 def _is_setting(fault: Fault) -> bool:
     own = fault.code in (BAD_LIMIT, *CODES) or AFTER.fullmatch(fault.pointer)
-    return bool(fault.pointer) and not own
+    return bool(fault.pointer) and fault.pointer != "/kind" and not own
 
 
 def idempotency_key() -> str | None:

@@ -38,6 +38,7 @@ class DatasetOf(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
+    kind: str = Field("", title="Kind", description=datasets.KIND_CHOICE, max_length=16, pattern=parsing.NO_NUL)
     name: str = Field(
         "", title="Name", description="What the dataset is called.", max_length=120, pattern=parsing.NO_NUL
     )
@@ -171,6 +172,7 @@ def create_dataset_of_upload(upload_id: str, body: DatasetOf) -> Response:
     send this again: the bytes are still there.
     """
     described = uploads.Described(
+        kind=body.kind.strip(),
         name=body.name.strip(),
         licence=body.licence,
         notes=body.notes,

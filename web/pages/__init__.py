@@ -19,6 +19,7 @@ from web.pages import (
     model_library,
     models,
     new_job,
+    recommend,
     report,
     tokens,
     webhook,
@@ -29,6 +30,6 @@ blueprint = Blueprint("pages", __name__)
 frame.init(blueprint)
 for part in (
     home, job_list, job_selection, compare, new_job, job, job_actions, job_details, downloads, report, webhook,
-    datasets, models, model_library, workers, tokens, help_pages, api_docs, documents,
+    datasets, models, recommend, model_library, workers, tokens, help_pages, api_docs, documents,
 ):  # fmt: skip
     blueprint.register_blueprint(part.blueprint)

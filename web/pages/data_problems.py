@@ -148,4 +148,24 @@ DATA: Mapping[str, Topic] = {
         "Reading the file was stopped because it took too long.",
         ("Upload less at once.",),
     ),
+    "no-target": Topic(
+        "The column cannot be predicted",
+        "The target column does not exist, or holds identifiers or free text.",
+        ("Choose a column with categories or numbers; the dataset's page lists them.",),
+    ),
+    "one-class-target": Topic(
+        "The target has one value",
+        "Every row has the same value in the target column, so there is nothing to predict.",
+        ("Choose another column.", "Import a table in which the column varies, in the training and in the test rows."),
+    ),
+    "no-rows": Topic(
+        "There are too few rows",
+        "A table to learn from, to judge by or to measure has no rows, or fewer than are needed.",
+        ("Import a table with more rows.", "Give a larger test share at the import."),
+    ),
+    "columns-differ": Topic(
+        "The columns differ",
+        "Synthetic and real rows are compared column by column, and one of them lacks a column or holds other values.",
+        ("Use a model that was trained on a dataset with the same columns.",),
+    ),
 }

@@ -3,30 +3,27 @@
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Blueprint, Response, redirect, render_template, request, url_for
-from werkzeug.datastructures import FileStorage
+from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
 from aigc_models import registry
 from aigc_models.base import Fault, Params
+from aigc_models.data.kinds import KINDS, Kind
 from aigc_models.data.starters import STARTERS
 from jobs import catalogue, removal
 from jobs.errors import AigcError, Unavailable
-from jobs.naming import slug
 from jobs.tables import Dataset, Job
-from jobs.uploads import receive_starter
-from web import context, failures, forms, rates, uploads
+from jobs.uploads import receive_starter, revise
+from web import context, failures, rates, uploads
 from web.auth import audit, scoped
-from web.pages import amounts, dataset_report, live, names, snippets
+from web.i18n import plural
+from web.pages import amounts, dataset_form, dataset_report, interaction_report, live, names, snippets, table_report
 from web.pages.states import Situation, hint, situation
 from web.translate import say
 
 ROWS = 20
 USED_BY = 20
-PIECE = 8 * 2**20  # larger files are sent in pieces of this size
-IMPORT = "dataset.import_images"
-NO_FILE = "Choose a file first."
 CHECKS: Mapping[str, tuple[str, str, str]] = {
     "checking": ("Checking", "◷", "wait"),
     "ready": ("Ready", "✓", "ok"),
@@ -41,49 +38,45 @@ def index() -> str:
     """List datasets, the newest first."""
     reads = context.repository()
     page = reads.datasets(request.args.get("cursor") or None, ROWS)
-    rows = [(row, CHECKS[reads.dataset_state(row)]) for row in page.items]
+    rows = [(row, CHECKS[reads.dataset_state(row)], holds(row)) for row in page.items]
     return render_template("datasets.html", rows=rows, older=page.next_cursor, starters=STARTERS.values())
 
 
 @blueprint.get("/datasets/new")
 def new() -> str:
     """The upload form; for the next version of a dataset with that one's words."""
-    return _form({name: request.args.get(name, "")[:120] for name in ("name", "licence")}, ())
+    kind = dataset_form.kind_of(request.args.get("kind", ""))
+    return dataset_form.page(kind, dataset_form.typed_in(kind, request.args))
 
 
 @blueprint.post("/datasets/new")
 @scoped("submit")
 def upload() -> Response | BaseResponse:
     """Store an upload and go to its page, or say why it cannot be used; large ones have come in pieces already."""
-    typed = {name: request.form.get(name, "") for name in ("name", "licence", "notes")}
-    posted = forms.read(registry.task(IMPORT), request.form)
+    kind = dataset_form.kind_of(request.form.get("kind", ""))
+    typed = {name: request.form.get(name, "") for name in dataset_form.ABOUT}
+    posted = dataset_form.read(kind, request.form)
+    typed |= dict(posted.typed)
     file, pieces = request.files.get("file"), request.form.get("upload", "")
     if not pieces and (file is None or not file.filename):
-        return _refused(typed | dict(posted.typed), [Fault(NO_FILE, pointer="/file")])
+        return _refused(kind, typed, [Fault(dataset_form.NO_FILE, pointer="/file")])
     if not pieces:  # else it was counted when it began
         rates.count("uploads")
     described = uploads.Described(
+        kind=kind.name if kind else "",
         name=typed["name"].strip()[:120],
         licence=typed["licence"][:120],
         notes=typed["notes"][:10_000],
         params=dict(posted.params),
         idempotency_key=request.form.get("idempotency_key") or None,
     )
-    return _stored(pieces or file, described, typed | dict(posted.typed))
-
-
-def _stored(
-    sent: FileStorage | str | None, described: uploads.Described, typed: Mapping[str, str]
-) -> Response | BaseResponse:
     try:
-        if isinstance(sent, FileStorage):
-            dataset, _ = uploads.receive(sent, described)
-        else:
-            dataset, _ = uploads.finish(sent or "", described)
+        dataset, _ = uploads.finish(pieces, described) if pieces or file is None else uploads.receive(file, described)
     except (Unavailable, HTTPException):
         raise
     except AigcError as error:
-        return _refused(typed, error.faults or [Fault(str(error), pointer="/file", code=error.code)], error.status)
+        faults = error.faults or [Fault(str(error), pointer="/file", code=error.code)]
+        return _refused(kind, typed, faults, error.status)
     return redirect(url_for("pages.datasets.show", dataset_id=dataset.id), 303)
 
 
@@ -98,7 +91,30 @@ def starter(name: str) -> BaseResponse:
 @blueprint.get("/datasets/<dataset_id>")
 def show(dataset_id: str) -> str:
     """One dataset."""
-    return render_template("dataset.html", **_view(dataset_id), snippets=snippets.dataset())
+    return render_template("dataset.html", **_view(dataset_id), snippets=snippets.dataset(""))
+
+
+@blueprint.post("/datasets/<dataset_id>/columns")
+@scoped("submit")
+def columns(dataset_id: str) -> BaseResponse:
+    """Read a table's uploaded file again with other words about its columns, as the dataset's next version."""
+    reads = context.repository()
+    dataset = reads.dataset(dataset_id)
+    changes = table_report.changes(dataset.report or {}, reads.job(dataset.job_id).params, request.form)
+    made, _ = revise(context.engine(), context.principal(), dataset_id, changes)
+    audit.info("revise %s by %s, request %s", dataset_id, context.principal().owner, context.request_id())
+    return redirect(url_for("pages.datasets.show", dataset_id=made.id), 303)
+
+
+@blueprint.post("/datasets/<dataset_id>/hash-users")
+@scoped("submit")
+def hash_users(dataset_id: str) -> BaseResponse:
+    """Read uploaded interactions again with users under a hash of their name, as the dataset's next version."""
+    if context.repository().dataset(dataset_id).kind != "interactions":
+        abort(404)
+    made, _ = revise(context.engine(), context.principal(), dataset_id, {"hash_users": True})
+    audit.info("revise %s by %s, request %s", dataset_id, context.principal().owner, context.request_id())
+    return redirect(url_for("pages.datasets.show", dataset_id=made.id), 303)
 
 
 @blueprint.get("/datasets/<dataset_id>/live")
@@ -153,31 +169,8 @@ def drop(dataset_id: str) -> BaseResponse:
     return redirect(url_for("pages.datasets.show", dataset_id=dataset_id, _anchor="report"), 303)
 
 
-def _form(typed: Mapping[str, str], faults: list[Fault] | tuple[Fault, ...]) -> str:
-    params = registry.task(IMPORT)
-    return render_template(
-        "dataset_new.html",
-        form=forms.build(params, typed, faults=faults),
-        typed=typed,
-        limit=amounts.size(context.settings().max_upload),
-        piece=PIECE,
-        starters=STARTERS.values(),
-        next_number=_next_number(typed.get("name", "")),
-        file_faults=[say(fault.message, fault.values) for fault in faults if fault.pointer in ("", "/file")],
-        snippets=snippets.dataset(),
-    )
-
-
-def _next_number(name: str) -> int:
-    """Which version an upload under a name would be; 0 where it would be the first."""
-    if not name.strip():
-        return 0
-    known = catalogue.versions(context.engine(), context.principal(), Dataset, slug(name))
-    return known[0].number + 1 if known else 0
-
-
-def _refused(typed: Mapping[str, str], faults: list[Fault], status: int = 422) -> Response:
-    page = _form(typed, faults)
+def _refused(kind: Kind | None, typed: Mapping[str, str], faults: list[Fault], status: int = 422) -> Response:
+    page = dataset_form.page(kind, typed, faults)
     return Response(page, status=status, content_type="text/html; charset=utf-8")
 
 
@@ -206,7 +199,9 @@ def _view(dataset_id: str) -> dict[str, Any]:
         "formats": dataset_report.kinds(report.get("source_formats")),
         "colours": dataset_report.kinds(report.get("source_colours"), dataset_report.COLOURS),
         "sizes": dataset_report.kinds(report.get("source_sizes")),
-        "versions": [(row, CHECKS[reads.dataset_state(row)]) for row in others],
+        "table": table_report.view(dataset, reads.job(dataset.job_id), files) if dataset.kind == "table" else None,
+        "events": interaction_report.view(dataset) if dataset.kind == "interactions" else None,
+        "versions": [(row, CHECKS[reads.dataset_state(row)], holds(row)) for row in others],
         "preview": next((file for file in files if file.name == "preview.png"), None),
         "files": files,
         "used": used,
@@ -217,6 +212,13 @@ def _view(dataset_id: str) -> dict[str, Any]:
     }
 
 
+def holds(row: Dataset) -> str:
+    """How much a dataset holds: "4,454 rows"."""
+    report = row.report or {}
+    count = report.get("events", report.get("train", 0) + report.get("test", 0))
+    return plural(*KINDS[row.kind].counted, count) if count else "–"
+
+
 def _live_url(dataset: Dataset) -> str:
     return url_for("pages.datasets.part", dataset_id=dataset.id, then=request.args.get("then"))
 
@@ -225,11 +227,10 @@ def _hint(state: str, check: Situation, dataset: Dataset) -> str:
     if state == "checking":
         return hint(check)
     if state == "ready":
-        values = {
-            "train": amounts.number(dataset.report.get("train", 0)),
-            "test": amounts.number(dataset.report.get("test", 0)),
-        }
-        return say("{train} images to learn from, {test} kept for testing.", values)
+        report: Mapping[str, Any] = dataset.report or {}
+        counts = {name: count for name, count in report.items() if type(count) in (int, float)}
+        known = {"train": 0, "test": 0, "events": 0, "users": 0, "items": 0} | counts
+        return say(KINDS[dataset.kind].ready, {name: amounts.number(count) for name, count in known.items()})
     return say("The check found faults. Nothing of the file can be used until they are corrected.")
 
 

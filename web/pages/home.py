@@ -8,7 +8,8 @@ from flask import Blueprint, abort, redirect, render_template, url_for
 from werkzeug.wrappers import Response
 
 from aigc_models import registry
-from aigc_models.data.starters import STARTERS
+from aigc_models.data import kinds
+from aigc_models.data.starters import STARTERS, Starter
 from jobs.repository import Repository
 from jobs.submit import Submission, submit
 from jobs.tables import FINAL
@@ -30,18 +31,14 @@ blueprint = Blueprint("home", __name__)
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """Something a business wants, and the task that makes it."""
+    """Something a business wants, the task that makes it, and a picture with its words for who does not see it."""
 
     task: str
     title: str
     sentence: str
     starter: str
     picture: str
-
-    @property
-    def about(self) -> str:
-        """How the picture is described to those who do not see it."""
-        return "Pictures of clothes drawn by this kind of model"
+    about: str = "Pictures of clothes drawn by this kind of model"
 
 
 USES: Sequence[Use] = (
@@ -59,6 +56,14 @@ USES: Sequence[Use] = (
         starter="fashion-mnist",
         picture="img/image_vae.png",
     ),
+    Use(
+        task="sasrec.train",
+        title="Recommendations",
+        sentence="Say what each customer will want next, from what they did so far, and for which of it.",
+        starter="synthetic-shop",
+        picture="img/sasrec.svg",
+        about="What somebody had, and beside it what is recommended to them",
+    ),
 )
 
 
@@ -73,7 +78,12 @@ def index() -> str:
     """Say what can be made and show the latest jobs."""
     reads = context.repository()
     latest: list[Situation] = [situation(job, reads) for job in reads.jobs(limit=LATEST).items]
-    return render_template("home.html", uses=uses(), latest=latest, times=_times(reads))
+    return render_template("home.html", uses=uses(), latest=latest, times=_times(reads), starters=starters())
+
+
+def starters() -> list[Starter]:
+    """The bundled datasets whose import is installed."""
+    return [one for one in STARTERS.values() if one.kind in kinds.offered()]
 
 
 def _times(reads: Repository) -> Mapping[str, str]:

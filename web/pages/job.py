@@ -11,7 +11,18 @@ from jobs import durations, log_lines
 from jobs.repository import Repository
 from jobs.tables import FINAL, Job, WorkerNode
 from web import context, failures
-from web.pages import amounts, curves, lineage, live, results, snippets, timeline, webhook
+from web.pages import (
+    amounts,
+    curves,
+    lineage,
+    live,
+    recommend,
+    result_views,
+    results,
+    snippets,
+    timeline,
+    webhook,
+)
 from web.pages.states import Situation, hint, look, situation
 from web.translate import say
 
@@ -28,7 +39,7 @@ def show(job_id: str) -> str:
     """Show a job."""
     reads = context.repository()
     now = situation(reads.job(job_id), reads, forecast=True)
-    return render_template("job.html", **_view(now, reads), snippets=snippets.job(job_id))
+    return render_template("job.html", **_view(now, reads), snippets=snippets.job(job_id, now.job.operation))
 
 
 @blueprint.get("/jobs/<job_id>/live")
@@ -62,6 +73,7 @@ def _view(now: Situation, reads: Repository) -> dict[str, Any]:
     job = now.job
     files = results.files(reads.artifacts(job.id))
     params_class = registry.tasks().get(f"{job.family}.{job.operation}")
+    made = result_views.Results(job.id, job.family, job.metrics or {}, files.everything)
     return {
         "job": job,
         "now": now,
@@ -77,6 +89,7 @@ def _view(now: Situation, reads: Repository) -> dict[str, Any]:
         "log_wish": _log_wish(),
         "wrap": "wrap" in request.args,
         "files": files,
+        "views": result_views.of(made) if job.status == "succeeded" else [],
         "samples": results.spread(files.samples),
         "figures": results.figures(job.family, job.metrics or {}) if job.status == "succeeded" else [],
         "settings": results.settings(params_class, job.params),
@@ -89,6 +102,7 @@ def _view(now: Situation, reads: Repository) -> dict[str, Any]:
         "needs": reads.needs(job.id) if job.status == "blocked" else [],
         "can_pause": not now.final and now.state not in ("paused", "pausing", "cancelling", "stalled"),
         "next_task": _next_task(job, params_class),
+        "recommends": f"{job.family}.{recommend.OPERATION}" in registry.tasks(),
         "can_retry": job.status in FINAL and params_class is not None and params_class.makes != "dataset",
         "live_url": "" if now.final else _live_url(job),
         "long": (now.eta or 0) > LONG or (now.starts_in is not None and now.starts_in.low > LONG),

@@ -14,7 +14,7 @@ from jobs.repository import Repository
 from jobs.tables import Artifact, Job, ModelVersion
 from web import cards, context, forms
 from web.auth import audit, scoped
-from web.pages import live, model_library, names, results, snippets
+from web.pages import live, model_library, names, recommend, recommendations, result_views, results, snippets
 from web.pages.states import Situation, situation
 
 ROWS = 20
@@ -40,6 +40,7 @@ class Made:
     now: Situation
     picture: Artifact | None
     again: str
+    advice: recommendations.Shown | None = None
 
 
 @blueprint.get("/models")
@@ -77,8 +78,10 @@ def show(model_id: str) -> str:
         figures=results.figures(row.family, row.metrics or {}),
         family=registry.families().get(row.family),
         pictures=files.pictures,
+        views=result_views.of(result_views.Results(row.job_id, row.family, row.metrics or {}, files.everything)),
         files=[file for file in files.everything if file.name.startswith("model/")],
         playground=_playground(row, uses, last.now.job.params if last else {}),
+        asked=recommend.offered(row),
         uses=[(task, names.operation_title(names.split(task)[1]), names.summary(task)) for task in uses],
         **_gallery(row, recent),
         versions=known,
@@ -157,6 +160,10 @@ def _generation(uses: list[str]) -> str | None:
 def _snippets(row: ModelVersion, uses: list[str], last: Mapping[str, Any]) -> list[snippets.Snippet]:
     """How to do the same from code, with what the form holds."""
     task = _generation(uses)
+    asked = recommend.offered(row)
+    if asked is not None:
+        history = "\n".join(one.item for one in asked.found[:2])
+        return snippets.model(row.id, {"history": history, "count": 10}, recommend.OPERATION)
     if task is None or not last:
         return snippets.model(row.id, {"count": 16, "seed": 1})
     known = forms.defaults(registry.task(task))
@@ -167,7 +174,13 @@ def _snippets(row: ModelVersion, uses: list[str], last: Mapping[str, Any]) -> li
 def _recent(reads: Repository, row: ModelVersion) -> list[Made]:
     """What was made with this version lately, with a picture where there is one."""
     used = catalogue.users_of_model(reads.engine, reads.principal, row.id).jobs[:RECENT]
-    return [Made(situation(job, reads), _picture(reads, job.id), _again(row, job)) for job in used]
+    return [Made(situation(job, reads), _picture(reads, job.id), _again(row, job), _advice(reads, job)) for job in used]
+
+
+def _advice(reads: Repository, job: Job) -> recommendations.Shown | None:
+    """The first list a job recommended."""
+    done = job.operation == recommend.OPERATION and job.status == "succeeded"
+    return recommendations.first(reads.artifacts(job.id, role="output")) if done else None
 
 
 def _again(row: ModelVersion, job: Job) -> str:

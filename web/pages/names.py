@@ -16,12 +16,17 @@ OPERATIONS: Mapping[str, str] = {
     "reconstruct": "Reconstruction",
     "interpolate": "Interpolation",
     "traverse": "Traversal",
+    "recommend": "Recommendation",
+    "augment": "Augmentation study",
     "import_images": "Import of images",
+    "import_table": "Import of a table",
+    "import_interactions": "Import of interactions",
 }
 VERBS: Mapping[str, str] = {
     "train": "Start training",
     "generate": "Generate",
     "evaluate": "Start evaluation",
+    "recommend": "Recommend",
 }
 PHASES: Mapping[str, str] = {
     "preparing": "Preparing data",
@@ -42,7 +47,15 @@ CURVES: Mapping[str, str] = {
     "r1": "Gradient penalty",
     "kl": "KL term",
     "reconstruction": "Reconstruction",
+    "slope": "Slope of the critic",
+    "condition_loss": "Condition",
     "images_per_second": "Images per second",
+    "rows_per_second": "Rows per second",
+    "targets_per_second": "Targets per second",
+    "users_per_second": "Users per second",
+    "lists": "Lists",
+    "recommendations": "Recommendations",
+    "distinct_items": "Different items",
 }
 OUTCOMES: Mapping[str, str] = {
     "": "running",

@@ -3,7 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 from web.pages.data_problems import DATA
+from web.pages.interaction_problems import INTERACTIONS
 from web.pages.request_texts import REQUESTS
+from web.pages.row_problems import ROWS
+from web.pages.table_problems import TABLES
 from web.pages.topics import Topic
 
 SETTINGS: Mapping[str, Topic] = {
@@ -253,7 +256,7 @@ SERVER: Mapping[str, Topic] = {
 }
 GROUPS: Sequence[tuple[str, Mapping[str, Topic]]] = (
     ("Settings", SETTINGS),
-    ("Data", DATA),
+    ("Data", {**DATA, **TABLES, **INTERACTIONS, **ROWS}),
     ("Jobs", JOBS),
     ("Requests", REQUESTS),
     ("Server", SERVER),

@@ -15,7 +15,16 @@ from aigc_models import registry
 from jobs import durations, log_lines
 from jobs.tables import Artifact, Job
 from web import context
-from web.pages import curves, frame, job, lineage, results, snippets, timeline
+from web.pages import (
+    curves,
+    frame,
+    job,
+    lineage,
+    result_views,
+    results,
+    snippets,
+    timeline,
+)
 from web.pages.states import hint, look, situation
 
 SHEET = frame.STATIC / "css" / "report.css"
@@ -41,6 +50,7 @@ def show(job_id: str) -> Response:
     now = situation(reads.job(job_id), reads)
     row = now.job
     files = results.files(reads.artifacts(row.id))
+    made = result_views.Results(row.id, row.family, row.metrics or {}, files.everything)
     wanted = log_lines.Wanted()
     text = render_template(
         "report.html",
@@ -51,6 +61,8 @@ def show(job_id: str) -> Response:
         failure=job.failure(now),
         figures=results.figures(row.family, row.metrics or {}) if row.status == "succeeded" else [],
         pictures=list(_pictures(files.pictures)),
+        views=result_views.of(made) if row.status == "succeeded" else [],
+        standalone=True,
         samples=list(_pictures(results.spread(files.samples, MOST_SAMPLES))),
         charts=curves.charts(reads.metrics(row.id, -1, None, POINTS), row.family),
         settings=results.settings(registry.tasks().get(f"{row.family}.{row.operation}"), row.params),

@@ -6,14 +6,14 @@ from typing import Any, Literal
 
 from jobs.tables import Artifact
 from web.forms import defaults, in_words, to_text
-from web.pages import amounts
+from web.pages import amounts, ranking
 from web.pages.names import curve_title, metric_info
 from web.translate import say
 
 Verdict = Literal["better", "worse", ""]
 MOST_SAMPLES = 24
 # How fast it was says nothing of how good it is, and is shown as the job's speed.
-SPEEDS = frozenset({"images_per_second"})
+SPEEDS = frozenset({"images_per_second", "rows_per_second", "targets_per_second", "users_per_second"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,8 @@ class Files:
 
 def figures(family: str, metrics: Mapping[str, Any]) -> list[Figure]:
     """The figures a family explains, then those it does not; baselines stand beside what they belong to."""
-    infos = {name: metric_info(family, name) for name in metrics if name not in SPEEDS}
+    compared = ranking.names(metrics)
+    infos = {name: metric_info(family, name) for name in metrics if name not in SPEEDS | compared}
     beside = {name for info in infos.values() if info for name in (info.baseline, info.real) if name}
     explained = [name for name, info in infos.items() if info]
     others = [name for name in infos if name not in explained and name not in beside]

@@ -60,23 +60,26 @@ def _options(beside: Mapping[str, Any]) -> list[str]:
     return found + [f"--after {shlex.quote(id_)}" for id_ in beside.get("after", ())]
 
 
-def job(job_id: str) -> list[Snippet]:
+def job(job_id: str, operation: str) -> list[Snippet]:
     """Look at a job and take what it made."""
     address = f"{server()}{PREFIX}/jobs/{job_id}"
+    taken = "job.recommendations()" if operation == "recommend" else "job.samples()[-1]"
+    told = "recommendations" if operation == "recommend" else "download"
     return [
         Snippet("curl", "curl", f"curl {address} \\\n{_token()}  -H 'Prefer: wait=30'"),
         Snippet(
             "python",
             "Python",
             f'import aigc\n\nclient = aigc.Client("{server()}")\njob = client.jobs.get("{job_id}")\n'
-            "job.wait(progress=True)\njob.samples()[-1]",
+            f"job.wait(progress=True)\n{taken}",
         ),
-        Snippet("cli", "CLI", f"aigc jobs watch {job_id}\naigc jobs download {job_id}"),
+        Snippet("cli", "CLI", f"aigc jobs watch {job_id}\naigc jobs {told} {job_id}"),
     ]
 
 
-def model(model_id: str, params: Mapping[str, Any]) -> list[Snippet]:
-    """Generate with a model version."""
+def model(model_id: str, params: Mapping[str, Any], operation: str = "generate") -> list[Snippet]:
+    """Generate or recommend with a model version."""
+    taken = "job.recommendations()" if operation == "recommend" else "job.samples()[-1]"
     body = json.dumps({"params": dict(params)}, ensure_ascii=False)
     keywords = "".join(f", {name}={value!r}" for name, value in params.items())
     options = "".join(f" -p {shlex.quote(f'{name}={_plain(value)}')}" for name, value in params.items())
@@ -84,29 +87,31 @@ def model(model_id: str, params: Mapping[str, Any]) -> list[Snippet]:
         Snippet(
             "curl",
             "curl",
-            f"curl -X POST {server()}{PREFIX}/models/{model_id}/generate \\\n"
+            f"curl -X POST {server()}{PREFIX}/models/{model_id}/{operation} \\\n"
             f"  -H 'Content-Type: application/json' \\\n{_token()}  -d {shlex.quote(body)}",
         ),
         Snippet(
             "python",
             "Python",
             f'import aigc\n\nclient = aigc.Client("{server()}")\n'
-            f'job = client.models.generate("{model_id}"{keywords})\njob.wait(progress=True)\njob.samples()[-1]',
+            f'job = client.models.{operation}("{model_id}"{keywords})\njob.wait(progress=True)\n{taken}',
         ),
-        Snippet("cli", "CLI", f"aigc models generate {model_id}{options} --watch"),
+        Snippet("cli", "CLI", f"aigc models {operation} {model_id}{options} --watch"),
     ]
 
 
-def dataset() -> list[Snippet]:
-    """Upload a dataset."""
+def dataset(kind: str) -> list[Snippet]:
+    """Upload a dataset, of a kind if one is chosen."""
+    file = "loans.csv" if kind == "table" else "events.csv" if kind == "interactions" else "pictures.zip"
+    form, keyword, option = (f" -F kind={kind}", f', kind="{kind}"', f" --kind {kind}") if kind else ("", "", "")
     return [
-        Snippet("curl", "curl", f"curl {server()}{PREFIX}/datasets \\\n{_token()}  -F file=@pictures.zip"),
+        Snippet("curl", "curl", f"curl {server()}{PREFIX}/datasets \\\n{_token()}  -F file=@{file}{form}"),
         Snippet(
             "python",
             "Python",
-            f'import aigc\n\nclient = aigc.Client("{server()}")\ndataset = client.datasets.upload("pictures.zip")',
+            f'import aigc\n\nclient = aigc.Client("{server()}")\ndataset = client.datasets.upload("{file}"{keyword})',
         ),
-        Snippet("cli", "CLI", "aigc datasets add pictures.zip"),
+        Snippet("cli", "CLI", f"aigc datasets add {file}{option}"),
     ]
 
 

@@ -1,0 +1,131 @@
+"""Kinds of datasets: what each is called, which import makes it, and which files can become it.
+
+This is the one place that says so. The web process calls it while a person waits, so only the standard library is
+used here and in what it imports.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from aigc_models import registry
+from aigc_models.base import Fault, InputError
+from aigc_models.data import uploads
+from aigc_models.data.uploads import Contents
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of dataset.
+
+    Attributes:
+        name: Name to ask for it by; the import's task is ``dataset.import_<name>``.
+        title: The label.
+        takes: What its files hold, by :data:`aigc_models.data.uploads.Contents`.
+        suffixes: Endings that a form's file dialog offers.
+        wanted: What to upload, to go on after "Upload".
+        about: A sentence for the form on what to bring.
+        counted: How many things one holds, for one and for several.
+        ready: A sentence on what a ready one holds, with the names of figures of its report in the gaps.
+    """
+
+    name: str
+    title: str
+    takes: tuple[Contents, ...]
+    suffixes: tuple[str, ...]
+    wanted: str
+    about: str
+    counted: tuple[str, str]
+    ready: str
+
+    @property
+    def task(self) -> str:
+        """The import that makes it."""
+        return f"dataset.import_{self.name}"
+
+
+IMAGES = Kind(
+    name="images",
+    title="Images",
+    takes=("pictures", "arrays"),
+    suffixes=(".zip", ".npz", ".npy", ".gz", ".idx"),
+    wanted="a ZIP of PNG or JPEG images, a NumPy .npz file, or IDX files",
+    about="A ZIP of PNG or JPEG images, in one folder for each class if you like; a NumPy .npz file; or IDX files.",
+    counted=("{count} image", "{count} images"),
+    ready="{train} images to learn from, {test} kept for testing.",
+)
+TABLE = Kind(
+    name="table",
+    title="Table",
+    takes=("text", "parquet"),
+    suffixes=(".csv", ".tsv", ".txt", ".gz", ".parquet"),
+    wanted="a CSV file, packed with gzip if you like, or a Parquet file",
+    about="A CSV file with the names of the columns in its first line, in any common encoding and with any "
+    "delimiter, packed with gzip if you like; or a Parquet file.",
+    counted=("{count} row", "{count} rows"),
+    ready="{train} rows to learn from, {test} kept for testing.",
+)
+INTERACTIONS = Kind(
+    name="interactions",
+    title="Interactions",
+    takes=("text", "tables", "parquet"),
+    suffixes=(".csv", ".tsv", ".txt", ".gz", ".zip", ".parquet"),
+    wanted="a CSV file of users and items, packed with gzip if you like, or a ZIP of it and a file of titles",
+    about="A CSV file of who dealt with what: a user and an item in each line, a time and a rating if there are any; "
+    "or a ZIP of such a file and one with the title of each item.",
+    counted=("{count} event", "{count} events"),
+    ready="{events} events of {users} users with {items} items.",
+)
+
+# Where a file could be of two kinds and nobody says which, it becomes the first that takes it.
+KINDS: Mapping[str, Kind] = MappingProxyType({kind.name: kind for kind in (IMAGES, TABLE, INTERACTIONS)})
+
+
+def offered() -> Mapping[str, Kind]:
+    """The kinds whose import is installed, by name."""
+    tasks = registry.tasks()
+    return {name: kind for name, kind in KINDS.items() if kind.task in tasks}
+
+
+def precheck(path: Path, filename: str, kind: str = "") -> str:
+    """Return the name of the kind a file becomes, by its first bytes and its table of contents.
+
+    Args:
+        path: Where the file lies.
+        filename: What it was called at its sender's.
+        kind: The kind its sender chose; empty leaves it to the content.
+
+    Raises:
+        InputError: It is empty, unsafe, nothing that can be read, or cannot be what was chosen.
+    """
+    known = offered()
+    if kind and kind not in known:
+        sentence = "There is no kind of dataset called {name}. The kinds are: {names}."
+        raise InputError(Fault(sentence, {"name": kind, "names": ", ".join(known)}, "/kind"))
+    if kind:
+        chosen = known[kind]
+        holds = uploads.look(path, filename, chosen.wanted, is_table="text" in chosen.takes)
+        if holds in chosen.takes:
+            return kind
+        raise _other_kind(filename, chosen, holds)
+    holds = uploads.look(path, filename, ANYTHING)
+    return next(name for name, one in known.items() if holds in one.takes)
+
+
+ANYTHING = "a ZIP of PNG or JPEG images, a CSV file or a Parquet file"
+HOLDS: Mapping[Contents, str] = MappingProxyType(
+    {
+        "pictures": "pictures",
+        "arrays": "arrays of numbers",
+        "text": "text",
+        "tables": "packed tables",
+        "parquet": "a Parquet table",
+    }
+)
+
+
+def _other_kind(filename: str, chosen: Kind, holds: Contents) -> InputError:
+    sentence = "The file {file} holds {found}, which cannot become a dataset of the kind {title}. Upload {wanted}."
+    values = {"file": filename, "found": HOLDS[holds], "title": chosen.title, "wanted": chosen.wanted}
+    return InputError(Fault(sentence, values, where={"file": filename}, code="unsupported-file"))

@@ -1,0 +1,168 @@
+"""How the figures of synthetic tables read to a person; without torch or numpy.
+
+Every family that makes tables takes :data:`TABLE_METRICS` into its own figures. The baseline beside a figure is a
+Gaussian copula, which keeps every column and the correlations of their ranks; for pairs of columns it is columns
+drawn independently.
+"""
+
+from aigc_models.base import MetricInfo
+
+_COPULA = "a Gaussian copula fitted to the same rows"
+
+TABLE_METRICS = {
+    "column_fidelity": MetricInfo(
+        "Column fidelity",
+        "higher",
+        "Mean over columns of how alike their distributions are to the held-out rows: one less the "
+        "Kolmogorov-Smirnov or total variation distance, or the difference in missing cells where that is larger.",
+        None,
+        "column_fidelity_real",
+    ),
+    "column_fidelity_real": MetricInfo(
+        "Column fidelity of real rows", "higher", "The same figure for the training rows: no model should be better."
+    ),
+    "column_coverage": MetricInfo(
+        "Column coverage",
+        "higher",
+        "Mean over columns of the share of the held-out range, or of the held-out categories, that is reached.",
+        None,
+        "column_coverage_real",
+    ),
+    "column_coverage_real": MetricInfo(
+        "Column coverage of real rows", "higher", "The same share for the training rows."
+    ),
+    "pair_fidelity": MetricInfo(
+        "Pair fidelity",
+        "higher",
+        "One less the mean difference in association of two columns: correlation, correlation ratio or Cramer's V.",
+        "pair_fidelity_baseline",
+        "pair_fidelity_real",
+    ),
+    "pair_fidelity_baseline": MetricInfo(
+        "Pair fidelity of independent columns", "higher", "The same figure when every cell is drawn for itself."
+    ),
+    "pair_fidelity_real": MetricInfo(
+        "Pair fidelity of real rows", "higher", "The same figure for the training rows: no model should be better."
+    ),
+    "dependence_kept": MetricInfo(
+        "Dependence kept",
+        "higher",
+        "Share of the mutual information between pairs of columns that is there, neither less nor more; independent "
+        "columns keep none.",
+        "dependence_kept_baseline",
+        "dependence_kept_real",
+    ),
+    "dependence_kept_baseline": MetricInfo("Dependence a copula keeps", "higher", f"The same share for {_COPULA}."),
+    "dependence_kept_real": MetricInfo(
+        "Dependence real rows keep", "higher", "The same share for the training rows: no model should be better."
+    ),
+    "detection_score": MetricInfo(
+        "Indistinguishability",
+        "higher",
+        "How badly a classifier tells synthetic rows from held-out ones: 1 where it guesses, 0 where it always knows.",
+        "detection_score_baseline",
+        "detection_score_real",
+    ),
+    "detection_score_baseline": MetricInfo(
+        "Indistinguishability of a copula", "higher", f"The same score for {_COPULA}."
+    ),
+    "detection_score_real": MetricInfo(
+        "Indistinguishability of real rows", "higher", "The same score for the training rows."
+    ),
+    "detection_auc": MetricInfo(
+        "Detection AUC",
+        "lower",
+        "Cross-validated area under the ROC curve of the better of gradient boosting and logistic regression that "
+        "tell synthetic rows from held-out ones; 0.5 is a guess.",
+    ),
+    "tstr_auc": MetricInfo(
+        "Train-on-synthetic AUC",
+        "higher",
+        "Area under the ROC curve on held-out rows of gradient boosting taught with synthetic rows alone.",
+        "tstr_auc_baseline",
+        "trtr_auc",
+    ),
+    "tstr_f1": MetricInfo(
+        "Train-on-synthetic F1",
+        "higher",
+        "F1 of the same classifier: of the rarer of two classes, or the mean over more than two.",
+        "tstr_f1_baseline",
+        "trtr_f1",
+    ),
+    "tstr_accuracy": MetricInfo(
+        "Train-on-synthetic accuracy",
+        "higher",
+        "Share of held-out rows whose target a classifier taught with synthetic rows alone names rightly.",
+        "tstr_accuracy_baseline",
+        "trtr_accuracy",
+    ),
+    "tstr_r2": MetricInfo(
+        "Train-on-synthetic R²",
+        "higher",
+        "Share of the variance of the target in held-out rows that a model taught with synthetic rows alone explains.",
+        "tstr_r2_baseline",
+        "trtr_r2",
+    ),
+    "tstr_mae": MetricInfo(
+        "Train-on-synthetic error",
+        "lower",
+        "Mean absolute error on held-out rows of a model taught with synthetic rows alone, in the target's own unit.",
+        "tstr_mae_baseline",
+        "trtr_mae",
+    ),
+    "trtr_auc": MetricInfo("Train-on-real AUC", "higher", "The same area for a classifier taught with real rows."),
+    "trtr_f1": MetricInfo("Train-on-real F1", "higher", "The same F1 for a classifier taught with real rows."),
+    "trtr_accuracy": MetricInfo(
+        "Train-on-real accuracy", "higher", "The same share for a classifier taught with real rows."
+    ),
+    "trtr_r2": MetricInfo("Train-on-real R²", "higher", "The same share for a model taught with real rows."),
+    "trtr_mae": MetricInfo("Train-on-real error", "lower", "The same error for a model taught with real rows."),
+    "tstr_auc_baseline": MetricInfo("AUC of a copula", "higher", f"The same area when rows come from {_COPULA}."),
+    "tstr_f1_baseline": MetricInfo("F1 of a copula", "higher", f"The same F1 when rows come from {_COPULA}."),
+    "tstr_accuracy_baseline": MetricInfo(
+        "Accuracy of a copula", "higher", f"The same share when rows come from {_COPULA}."
+    ),
+    "tstr_r2_baseline": MetricInfo("R² of a copula", "higher", f"The same share when rows come from {_COPULA}."),
+    "tstr_mae_baseline": MetricInfo("Error of a copula", "lower", f"The same error when rows come from {_COPULA}."),
+    "closer_to_train": MetricInfo(
+        "Closer to training rows",
+        "lower",
+        "Share of synthetic rows whose closest real row is a training row; beside it the share to expect of rows "
+        "that copy nobody.",
+        None,
+        "closer_to_train_real",
+    ),
+    "closer_to_train_real": MetricInfo(
+        "Training share", "lower", "Share of training rows among the real rows that are compared with."
+    ),
+    "closest_distance": MetricInfo(
+        "Distance to closest row",
+        "higher",
+        "Median distance of a synthetic row to the closest training row, from 0 to 1, beside that of held-out rows.",
+        None,
+        "closest_distance_real",
+    ),
+    "closest_distance_real": MetricInfo(
+        "Distance of held-out rows", "higher", "Median distance of a held-out row to the closest training row."
+    ),
+    "neighbour_ratio": MetricInfo(
+        "Neighbour ratio",
+        "higher",
+        "Median ratio of the distances to the closest and to the second closest training row; near 0 a row clings to "
+        "one training row.",
+        None,
+        "neighbour_ratio_real",
+    ),
+    "neighbour_ratio_real": MetricInfo("Ratio of held-out rows", "higher", "The same ratio for held-out rows."),
+    "exact_copies": MetricInfo(
+        "Exact copies",
+        "lower",
+        "Synthetic rows that equal a training row in every column but identifiers and free text, beside how many of "
+        "as many held-out rows do.",
+        None,
+        "exact_copies_real",
+    ),
+    "exact_copies_real": MetricInfo(
+        "Copies among real rows", "lower", "How many of as many held-out rows equal a training row."
+    ),
+}

@@ -1,0 +1,1 @@
+"""What the families that recommend share: training loop, evaluation, lists, reasons, files."""

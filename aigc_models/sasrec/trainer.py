@@ -1,0 +1,128 @@
+"""SASRec's training step: one causal pass over windows of histories predicts every place at once."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from aigc_models import training
+from aigc_models.accumulation import Figures
+from aigc_models.data.interaction_splits import ItemLists
+from aigc_models.recommending.trainer import Lesson, Trainer, drawing
+from aigc_models.sasrec.networks import Sasrec
+from aigc_models.sasrec.params import SasrecTrain, compared_items, plan_for
+from aigc_models.sasrec.using import SasrecRecommender
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """Pieces of long histories, each as long as the network looks back; every event but the first is a target once.
+
+    Attributes:
+        lists: The histories.
+        row: Which history each window is of, int64 (W,).
+        end: Where it ends in its history, int64 (W,).
+    """
+
+    lists: ItemLists
+    row: NDArray[np.int64]
+    end: NDArray[np.int64]
+
+    @classmethod
+    def over(cls, lists: ItemLists, length: int) -> "Windows":
+        """Cut histories from their ends."""
+        targets = np.maximum(lists.lengths - 1, 0)
+        pieces = -(-targets // length)
+        row = np.repeat(np.arange(len(lists)), pieces)
+        place = np.arange(len(row)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+        return cls(lists, row, lists.lengths[row] - place * length)
+
+    def cut(self, windows: NDArray[np.int64], later: NDArray[np.int64], length: int) -> tuple[Tensor, Tensor]:
+        """Inputs and what comes next, aligned at their ends; the number -1 stands for nothing.
+
+        Args:
+            windows: Which ones, (B,).
+            later: By how many events each is to end later, (B,), as far as its history goes; so that over time every
+                event is seen with much before it.
+            length: Events of a window.
+
+        Shape: both int64 (B, T), T the longest of them.
+        """
+        row = self.row[windows]
+        end = np.minimum(self.end[windows] + later, self.lists.lengths[row])
+        longest = int(np.minimum(end - 1, length).max())
+        places = end[:, None] - np.arange(longest, 0, -1)[None]  # of the targets
+        found = places >= 1
+        start = self.lists.starts[row][:, None]
+        last = len(self.lists.items) - 1
+        inputs = np.where(found, self.lists.items[np.clip(start + places - 1, 0, last)], -1)
+        targets = np.where(found, self.lists.items[np.clip(start + places, 0, last)], -1)
+        return torch.from_numpy(inputs), torch.from_numpy(targets)
+
+
+class SasrecTrainer(Trainer):
+    """Windows, network, optimiser, and one step down the cross-entropy of the next item."""
+
+    unit = "targets_per_second"
+
+    def __init__(self, params: SasrecTrain, lesson: Lesson) -> None:
+        self.params, self.plan = params, plan_for(params, lesson.items)
+        lists = ItemLists.by_user(lesson.train)
+        self._windows = Windows.over(lists, params.max_length)
+        self._compared = compared_items(params, lesson.items)
+        self._later, self._negatives = training.seeded(params.seed, "later"), training.seeded(params.seed, "negatives")
+        network, average = Sasrec(self.plan, params.dropout), Sasrec(self.plan)
+        super().__init__(lesson, params, (network, average), len(self._windows.row))
+        self._network = network
+        self.state.generators |= {"later": self._later, "negatives": self._negatives}
+
+    def recommender(self, network: torch.nn.Module) -> SasrecRecommender:
+        """A network, ready to use."""
+        assert isinstance(network, Sasrec)
+        return SasrecRecommender(network, self.device)
+
+    def step(self, step: int) -> dict[str, Tensor]:
+        """Take one step."""
+        windows = self.batches.next()
+        later = torch.randint(self.params.max_length, (len(windows),), generator=self._later)
+        inputs, targets = self._windows.cut(windows.numpy(), later.numpy(), self.params.max_length)
+        inputs = torch.where(inputs < 0, self.plan.items, inputs).to(self.device)
+        targets = targets.to(self.device)
+        known = targets >= 0
+        self.worked_on = int(known.sum())
+        share = len(windows) / max(self.worked_on, 1)  # so that parts add up to the mean over all targets
+        negatives = None
+        if self._compared < self.plan.items:
+            negatives = torch.randint(self.plan.items, (self._compared,), generator=self._negatives).to(self.device)
+
+        def loss(part: slice) -> tuple[Tensor, Figures]:
+            with drawing(self.params.seed, step, part.start), self.precision.autocast():
+                expected = self._network(inputs[part])[known[part]]
+                wanted = targets[part][known[part]]
+                total = self._cross_entropy(expected, wanted, negatives)
+            mean = total * share / (part.stop - part.start)
+            return mean, {"loss": mean}
+
+        return self.descend(len(windows), step, loss)
+
+    def _cross_entropy(self, expected: Tensor, wanted: Tensor, negatives: Tensor | None) -> Tensor:
+        """Sum over targets, in nats.
+
+        Beside all items; or beside some drawn at random, whose share of the softmax's sum is scaled up to all of them
+        (importance sampling with a uniform proposal, Jean et al. 2015, section 3), and which never are the target.
+
+        Shape: expected (N, D), wanted (N,), negatives (M,).
+        """
+        if negatives is None:
+            scores = self._network.scores(expected).float()
+            return F.cross_entropy(scores, wanted, reduction="sum", label_smoothing=self.params.label_smoothing)
+        weight, bias = self._network.embedding.weight, self._network.bias
+        own = ((expected * weight[wanted]).sum(-1) + bias[wanted]).float()
+        others = (expected @ weight[negatives].T + bias[negatives]).float()  # (N, M)
+        others = others + math.log((self.plan.items - 1) / len(negatives))
+        others = others.masked_fill(wanted[:, None] == negatives[None], -torch.inf)
+        return (torch.logsumexp(torch.cat([own[:, None], others], 1), 1) - own).sum()

@@ -1,0 +1,91 @@
+"""Generator and critic after Xu et al. 2019, section 4.4."""
+
+import torch
+from torch import Tensor, nn
+
+_SLOPE, _DROPOUT = 0.2, 0.5
+
+
+class Residual(nn.Module):
+    """A layer whose output stands before its input. Shape: (B, in) to (B, out + in)."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.linear, self.norm = nn.Linear(inputs, outputs), nn.BatchNorm1d(outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Shape: (B, in) to (B, out + in)."""
+        made = self.norm(self.linear(x)).relu_()
+        return torch.cat([made, x.to(made.dtype)], 1)
+
+
+class Generator(nn.Module):
+    """From noise and a wish to logits of a row. Shape: (B, Z + C) to (B, D)."""
+
+    def __init__(self, inputs: int, width: int, dim: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(Residual(inputs, width), Residual(inputs + width, width))
+        self.head = nn.Linear(inputs + 2 * width, dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Shape: (B, Z + C) to (B, D)."""
+        logits: Tensor = self.head(self.body(x))
+        return logits
+
+    @torch.no_grad()
+    def settle(self, batches: list[Tensor]) -> None:
+        """Take the norms' statistics from these inputs: an average of weights has none of its own."""
+        norms = [module for module in self.modules() if isinstance(module, nn.BatchNorm1d)]
+        momenta = [norm.momentum for norm in norms]
+        for norm in norms:
+            norm.reset_running_stats()
+            norm.momentum = None  # the plain mean over all batches
+        self.train()
+        for batch in batches:
+            self(batch)
+        self.eval()
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
+
+
+class Critic(nn.Module):
+    """Judges packs of rows (Lin et al. 2018), with a gradient that can be written down. Shape: (P, pack) to (P, 1)."""
+
+    def __init__(self, inputs: int, width: int) -> None:
+        super().__init__()
+        self.first, self.second, self.last = nn.Linear(inputs, width), nn.Linear(width, width), nn.Linear(width, 1)
+        self.width = width
+
+    def keep(self, packs: int, generator: torch.Generator) -> Tensor:
+        """Which units stay on, twice as loud: dropout drawn ahead. Shape: (P, 2, width)."""
+        on = torch.rand(packs, 2, self.width, generator=generator) >= _DROPOUT
+        return on.float().div_(1 - _DROPOUT)
+
+    def forward(self, packs: Tensor, keep: Tensor) -> Tensor:
+        """Shape: (P, pack), (P, 2, width) to (P, 1)."""
+        return self.judge(self.first(packs), keep)
+
+    def judge(self, first: Tensor, keep: Tensor) -> Tensor:
+        """From what the first layer says. Shape: (P, width) to (P, 1)."""
+        hidden = first * _slopes(first, keep[:, 0])
+        second = self.second(hidden)
+        score: Tensor = self.last(second * _slopes(second, keep[:, 1]))
+        return score
+
+    def gradient(self, first: Tensor, keep: Tensor) -> Tensor:
+        """The score's gradient with respect to the packs, as a function of the weights: exact, in one pass.
+
+        A leaky ReLU with given dropout is a factor for each unit, which is constant where it is differentiable, so
+        the gradient is a product of weight matrices and factors, and no second backward pass is needed.
+
+        Shape: the first layer's outputs (P, width) to (P, pack).
+        """
+        with torch.no_grad():
+            one = _slopes(first, keep[:, 0])
+            two = _slopes(self.second(first * one), keep[:, 1])
+        return (((two * self.last.weight) @ self.second.weight) * one) @ self.first.weight
+
+
+def _slopes(x: Tensor, keep: Tensor) -> Tensor:
+    """The factor of each unit: the leaky ReLU's slope, and nought where it is off."""
+    return torch.where(x.detach() > 0, 1.0, _SLOPE) * keep

@@ -1,0 +1,102 @@
+"""What can be set when a table VAE is trained or used."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+from aigc_models.base import Estimate, Family, Lane, Makes, Params, dataset_input, model_input, setting
+from aigc_models.metrics.table_figures import TABLE_METRICS
+from aigc_models.tables.settings import DRAWN_METRICS, TableGenerate, TableTrain, encoded_width
+
+# Multiplications a second of one CPU thread in training, and seconds of each step that do not shrink with the networks.
+_RATE, _PER_STEP = 60e9, 0.0025
+
+
+class TableVaeTrain(TableTrain):
+    """Train an encoder and a decoder that describe the rows of a table by a few independent numbers."""
+
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
+        {
+            "quick": {"epochs": 60, "ema_half_life": 50.0},
+            "balanced": {"epochs": 300},
+            "best": {"epochs": 600, "width": 256},
+        }
+    )
+
+    learning_rate: float = setting(
+        0.001, title="Learning rate", description="Largest step size of the optimiser.", gt=0, le=0.1
+    )
+    latent_dim: int = setting(
+        128, title="Latent numbers", description="How many numbers describe a row.", ge=2, le=1024, advanced=True
+    )
+    width: int = setting(
+        128, title="Width", description="Numbers in each hidden layer of both networks.", ge=4, le=4096, advanced=True
+    )
+    reconstruction_weight: float = setting(
+        2.0,
+        title="Reconstruction",
+        description="Weight of the reconstruction beside the KL term; higher keeps more detail of single rows.",
+        gt=0,
+        le=100,
+        advanced=True,
+    )
+    account_column: str = setting(
+        "",
+        title="Account column",
+        description="Column that says whose row it is, to learn the rows of an account one after the other; empty "
+        "learns single rows.",
+        max_length=500,
+    )
+    time_column: str = setting(
+        "",
+        title="Time column",
+        description="Column of dates or numbers by which the rows of an account follow each other; needed with an "
+        "account column.",
+        max_length=500,
+    )
+
+    def estimate(self, dataset: Mapping[str, Any], cpu_threads: int) -> Estimate | None:
+        """From the number of multiplications; measured rates differ by a factor of two between machines."""
+        if not dataset.get("train") or not dataset.get("columns"):
+            return None
+        dim, _, numbers = encoded_width(dataset, self.most_categories)
+        hidden, latent = self.width, self.latent_dim
+        weights = 2 * hidden * dim + 2 * hidden * hidden + 3 * hidden * latent
+        sequence = 3 * hidden * (hidden + latent) * 2 if self.account_column else 0
+        parameters = weights + sequence + 4 * hidden + 2 * latent + dim + numbers
+        rows = self.epochs * dataset["train"]
+        seconds = rows * (3 * (weights + sequence) / (_RATE * max(cpu_threads, 1)) + _PER_STEP / self.batch_size) + 30
+        memory = 400 + dataset["train"] * len(dataset["columns"]) * 24 / 2**20 + parameters * 24 / 2**20
+        return Estimate(round(seconds, 1), round(memory), parameters)
+
+
+class TableVaeGenerate(TableGenerate):
+    """Make new rows with a trained model."""
+
+    model: str = model_input("table_vae", description="Trained model to use.")
+
+
+class TableVaeEvaluate(Params):
+    """Measure a trained model against the held-out rows of a table."""
+
+    lane: ClassVar[Lane] = "training"
+    makes: ClassVar[Makes] = "files"
+
+    model: str = model_input("table_vae", description="Trained model to measure.")
+    dataset: str = dataset_input("table", description="Table whose held-out rows it is compared with.")
+    target: str = setting(
+        "",
+        title="Target column",
+        description="Column whose prediction measures the synthetic rows; empty takes the last one with categories.",
+        max_length=500,
+    )
+
+
+FAMILY = Family(
+    name="table_vae",
+    title="Table VAE",
+    summary="Learns from a table to make new rows like its own, also the rows of accounts one after the other.",
+    paper="https://arxiv.org/abs/1907.00503",
+    operations={"train": TableVaeTrain, "generate": TableVaeGenerate, "evaluate": TableVaeEvaluate},
+    metrics={**TABLE_METRICS, **DRAWN_METRICS},
+)

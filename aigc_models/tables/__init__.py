@@ -1,0 +1,1 @@
+"""What the table families share: encoding, conditions, constraints, drawing rows and writing them."""

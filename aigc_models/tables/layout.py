@@ -1,0 +1,157 @@
+"""Where in an encoded row each column stands, and what is done to all columns of one width at once."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+_TINY = 1e-20
+
+
+@dataclass(frozen=True)
+class Layout:
+    """An encoded row: numbers from -1 to 1 first, then segments of which one entry is one.
+
+    Attributes:
+        scalars: How many numbers.
+        widths: Entries of each segment, rising, so that segments of one width lie side by side.
+    """
+
+    scalars: int
+    widths: tuple[int, ...]
+
+    @property
+    def dim(self) -> int:
+        """Entries of a row (D)."""
+        return self.scalars + sum(self.widths)
+
+    @cached_property
+    def offsets(self) -> Tensor:
+        """Where each segment starts, (K,)."""
+        return torch.tensor([0, *self.widths]).cumsum(0)[:-1] + self.scalars
+
+    @cached_property
+    def groups(self) -> tuple[tuple[int, int, int], ...]:
+        """Start, number of segments and their width, for each width there is."""
+        found, start = [], self.scalars
+        for width, same in groupby(self.widths):
+            count = len(list(same))
+            found.append((start, count, width))
+            start += count * width
+        return tuple(found)
+
+    def views(self, rows: Tensor) -> Iterator[Tensor]:
+        """The segments of each width. Shape: (B, D) to (B, segments, width), sharing memory."""
+        for start, count, width in self.groups:
+            yield rows[:, start : start + count * width].unflatten(1, (count, width))
+
+    def rows(self, scalars: Tensor, codes: Tensor) -> Tensor:
+        """Shape: numbers (B, S) and codes (B, K) to rows (B, D)."""
+        places = codes.long() + self.offsets.to(codes.device)
+        rows = scalars.new_zeros(len(scalars), self.dim)
+        rows[:, : self.scalars] = scalars
+        return rows.scatter_(1, places, 1.0)
+
+    def soft(self, logits: Tensor, uniform: Tensor, temperature: float) -> Tensor:
+        """Rows that gradients flow through: tanh, and a Gumbel softmax for all segments (Jang et al. 2017).
+
+        Shape: logits (B, D), uniform draws (B, D - S), to (B, D).
+        """
+        rows: Tensor = _Soft.apply(logits, gumbel(uniform), self, temperature)  # type: ignore[no-untyped-call]
+        return rows
+
+    def hard(self, logits: Tensor, uniform: Tensor) -> Tensor:
+        """Codes drawn with the chances that logits stand for, by one uniform draw for each segment.
+
+        Rows lie in the last dimension here, as reductions over a short last dimension are slow.
+
+        Shape: (B, D), (B, K) to (B, K).
+        """
+        by_entry, draws = logits.T.contiguous(), uniform.T.contiguous()
+        codes, first = [], 0
+        for start, count, width in self.groups:
+            part = by_entry[start : start + count * width].unflatten(0, (count, width))  # (k, w, B)
+            upto = (part - part.amax(1, keepdim=True)).exp_()
+            for entry in range(1, width):
+                upto[:, entry] += upto[:, entry - 1]
+            reached = draws[first : first + count, None] * upto[:, -1:]
+            codes.append((upto[:, :-1] <= reached).float().sum(1))
+            first += count
+        return torch.cat(codes).T.long() if codes else logits.new_zeros(len(logits), 0, dtype=torch.int64)
+
+
+def gumbel(uniform: Tensor) -> Tensor:
+    """Gumbel noise from uniform draws."""
+    return -torch.log(-torch.log(uniform.clamp(min=_TINY, max=1 - 1e-7)))
+
+
+def cross_entropy(logits: Tensor, codes: Tensor, layout: Layout, weights: Tensor | None = None) -> Tensor:
+    """Negative log-likelihood in nats of codes, summed over segments and rows.
+
+    Its gradient, the softmax less the one-hot row, is worked out on the way forward, all segments of one width at once.
+
+    Shape: logits (B, D - S) of the segments, codes (B, K), weights of each row's segments (B, K) or None for ones.
+    """
+    loss: Tensor = _CrossEntropy.apply(logits, codes, layout, weights)  # type: ignore[no-untyped-call]
+    return loss
+
+
+class _Soft(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, noise: Tensor, layout: Layout, temperature: float) -> Tensor:
+        rows = logits.float().clone()
+        rows[:, layout.scalars :].add_(noise).div_(temperature)
+        rows[:, : layout.scalars].tanh_()
+        for part in layout.views(rows):
+            part.copy_(part.softmax(2))
+        ctx.save_for_backward(rows)
+        ctx.layout, ctx.temperature = layout, temperature
+        return rows
+
+    @staticmethod
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, None, None, None]:
+        (rows,) = ctx.saved_tensors
+        layout, weighted = ctx.layout, upstream[0] * rows
+        gradient = weighted / ctx.temperature
+        for part, share, row in zip(layout.views(gradient), layout.views(weighted), layout.views(rows), strict=True):
+            part.addcmul_(row, share.sum(2, keepdim=True), value=-1 / ctx.temperature)
+        scalars = slice(0, layout.scalars)
+        gradient[:, scalars] = upstream[0][:, scalars] * (1 - rows[:, scalars].square())
+        return gradient, None, None, None
+
+
+class _CrossEntropy(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, codes: Tensor, layout: Layout, weights: Tensor | None) -> Tensor:
+        places = codes.long() + (layout.offsets - layout.scalars).to(codes.device)
+        logits = logits.float()
+        normalised = torch.empty_like(logits)
+        start = 0
+        for _, count, width in layout.groups:
+            span = slice(start, start + count * width)
+            part = logits[:, span].unflatten(1, (count, width))
+            normalised[:, span] = F.log_softmax(part, 2).flatten(1)
+            start = span.stop
+        likely = normalised.gather(1, places)
+        loss = -(likely if weights is None else likely * weights).sum()
+        gradient = normalised.exp_()
+        gradient.scatter_add_(1, places, gradient.new_full((), -1.0).expand(places.shape))
+        if weights is not None:
+            gradient *= weights.repeat_interleave(torch.tensor(layout.widths, device=weights.device), dim=1)
+        ctx.save_for_backward(gradient)
+        return loss
+
+    @staticmethod
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, None, None, None]:
+        (gradient,) = ctx.saved_tensors
+        return gradient * upstream[0], None, None, None
+
+
+def in_order(widths: Sequence[int]) -> list[int]:
+    """The order of segments in which widths rise."""
+    return sorted(range(len(widths)), key=lambda place: widths[place])

@@ -1,0 +1,103 @@
+"""Settings that the table families share, and what a training costs; without torch."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+from aigc_models.base import Lane, Makes, MetricInfo, Params, dataset_input, setting
+
+_MODES = 11  # codes of a numeric column, most often
+
+DRAWN_METRICS = {
+    "rows": MetricInfo("Rows", "higher", "How many rows were made."),
+    "rows_refused": MetricInfo(
+        "Rows refused",
+        "lower",
+        "Proposed rows that broke a condition or a rule, or equalled a training row, and were drawn again.",
+    ),
+}
+
+
+class TableTrain(Params):
+    """What every training on a table has."""
+
+    lane: ClassVar[Lane] = "training"
+    makes: ClassVar[Makes] = "model"
+
+    dataset: str = dataset_input("table", description="Table to learn from.")
+    epochs: int = setting(300, title="Epochs", description="Passes over the training rows.", ge=1, le=100_000)
+    batch_size: int = setting(
+        500, title="Batch size", unit="rows", description="Rows per training step.", ge=2, le=65_536
+    )
+    target: str = setting(
+        "",
+        title="Target column",
+        description="Column whose prediction measures the synthetic rows; empty takes the last one with categories.",
+        max_length=500,
+    )
+    most_categories: int = setting(
+        100,
+        title="Most categories",
+        description="Categories of a column that are learnt one by one; rarer ones share a place and are drawn by how "
+        "often each was seen.",
+        ge=2,
+        le=5000,
+        advanced=True,
+    )
+    text_columns: Literal["drop", "empty", "repeat"] = setting(
+        "drop",
+        title="Free text",
+        description="What becomes of columns of free text, which is not learnt: drop leaves them out, empty keeps them "
+        "without cells, repeat copies whole texts of the training rows.",
+    )
+    ema_half_life: float = setting(
+        200.0,
+        title="Averaging",
+        unit="steps",
+        description="Steps after which old weights count half in the averaged networks that make the rows.",
+        ge=1,
+        le=100_000,
+        advanced=True,
+    )
+
+
+class TableGenerate(Params):
+    """What every drawing of rows has."""
+
+    lane: ClassVar[Lane] = "generation"
+    makes: ClassVar[Makes] = "files"
+
+    count: int = setting(
+        1000,
+        title="Rows",
+        unit="rows",
+        description="How many rows to make; with a model of accounts, how many accounts.",
+        ge=1,
+        le=10_000_000,
+    )
+    conditions: str = setting(
+        "",
+        title="Conditions",
+        description='What every row must say, as Column=value with commas between, such as "Status=bad, Age=30", or as '
+        "a JSON object.",
+        max_length=10_000,
+    )
+    constraints: str = setting(
+        "",
+        title="Constraints",
+        description="Rules that every row keeps, one a line or with semicolons: 18 <= Age <= 65, Net + Tax = Gross, "
+        "Start < End, unique(Name, Day).",
+        max_length=10_000,
+    )
+
+
+def encoded_width(dataset: Mapping[str, Any], most_categories: int) -> tuple[int, int, int]:
+    """Entries of an encoded row, those of coded columns among them, and numbers, from a dataset's report."""
+    dim = coded = numbers = 0
+    for column in dataset.get("columns", ()):
+        kind = column.get("type")
+        if kind in ("continuous", "integer", "datetime"):
+            dim, numbers = dim + _MODES, numbers + 1
+        elif kind in ("categorical", "boolean"):
+            width = min(len(column.get("categories", ())), most_categories) + 1
+            dim, coded = dim + width, coded + width
+    return dim + numbers, coded, numbers

@@ -1,0 +1,136 @@
+"""Rows as files: every cell spelt as in the original, as CSV, as Parquet where that is installed, and as a dataset."""
+
+import csv
+import io
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aigc_models.data.tables import CODED, NUMERIC, Cells, Column, Table, TableSet, save_table
+
+# What a spreadsheet takes for a formula; such a cell gets an apostrophe, which makes it text there.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def spell(column: Column, cells: Cells) -> list[str]:
+    """Cells as they are written in a file. Shape: (N,)."""
+    if column.type in CODED:
+        names = [*column.categories, column.missing]
+        return [names[code] for code in cells.tolist()]
+    if column.type not in NUMERIC:
+        return [column.missing if cell is None else cell for cell in cells]
+    gaps = np.isnan(cells)
+    if column.type == "datetime":
+        texts = _dates(column, np.where(gaps, 0.0, cells))
+    elif column.type == "integer":
+        texts = [str(value) for value in np.where(gaps, 0, cells).astype(np.int64).tolist()]
+    else:
+        texts = _decimals(column, np.where(gaps, 0.0, cells))
+    for row in np.flatnonzero(gaps).tolist():
+        texts[row] = column.missing
+    return texts
+
+
+def _decimals(column: Column, values: Cells) -> list[str]:
+    """Few digits as they are; many, or very large numbers, in the shortest form that reads back the same."""
+    if column.decimals <= 15 and (not len(values) or np.abs(values).max() < 1e15):
+        form = f"%.{column.decimals}f"
+        return [form % value for value in values.tolist()]
+    return [repr(value) for value in values.tolist()]
+
+
+def _dates(column: Column, values: Cells) -> list[str]:
+    form = column.format or "%Y-%m-%d %H:%M:%S"
+    places, inverse = np.unique(values, return_inverse=True)  # dates repeat
+    texts = [datetime.fromtimestamp(value, UTC).strftime(form) for value in places.tolist()]
+    return [texts[place] for place in inverse.tolist()]
+
+
+def escape(text: str) -> str:
+    """A cell that a spreadsheet does not run."""
+    if not text.startswith(_FORMULA):
+        return text
+    try:
+        float(text)
+    except ValueError:
+        return "'" + text
+    return text
+
+
+def spelt(table: Table, escaped: bool = True) -> list[list[str]]:
+    """All columns as texts; those of text and categories are escaped."""
+    found = []
+    for column in table.columns:
+        texts = spell(column, table.cells[column.name])
+        if escaped and column.type not in NUMERIC and any(text.startswith(_FORMULA) for text in texts):
+            texts = [escape(text) for text in texts]
+        found.append(texts)
+    return found
+
+
+def write_csv(table: Table, path: Path, delimiter: str = ",") -> Path:
+    """Write rows with a header, in UTF-8."""
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        stream.write(as_csv(table, delimiter))
+    return path
+
+
+def as_csv(table: Table, delimiter: str = ",") -> str:
+    """Rows with a header."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, delimiter=delimiter, lineterminator="\n")
+    writer.writerow([escape(column.name) for column in table.columns])
+    writer.writerows(zip(*spelt(table), strict=True))
+    return stream.getvalue()
+
+
+def write_parquet(table: Table, path: Path) -> Path | None:
+    """Write typed columns; None where pyarrow is not installed."""
+    if find_spec("pyarrow") is None:
+        return None
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    columns = {column.name: _arrow(pa, column, table.cells[column.name]) for column in table.columns}
+    pq.write_table(pa.table(columns), path)
+    return path
+
+
+def _arrow(pa: Any, column: Column, cells: Cells) -> Any:
+    if column.type in CODED:
+        names = pa.array(column.categories, pa.string())
+        return pa.DictionaryArray.from_arrays(pa.array(cells, mask=cells < 0), names)
+    if column.type not in NUMERIC:
+        return pa.array(list(cells), pa.string())
+    gaps = np.isnan(cells)
+    known = np.where(gaps, 0, cells)
+    if column.type == "integer":
+        return pa.array(known.astype(np.int64), mask=gaps)
+    if column.type == "datetime":
+        return pa.array((known * 1e6).astype(np.int64), mask=gaps).cast(pa.timestamp("us"))
+    return pa.array(known, mask=gaps)
+
+
+def write_results(table: Table, directory: Path, manifest: Mapping[str, Any]) -> None:
+    """Write ``synthetic.csv``, ``.parquet``, the rows as a dataset in ``synthetic/``, and all as ``samples.zip``."""
+    files = [write_csv(table, directory / "synthetic.csv")]
+    parquet = write_parquet(table, directory / "synthetic.parquet")
+    files += [parquet] if parquet else []
+    nothing = table.take(np.empty(0, np.int64))
+    save_table(TableSet(table, nothing), {"kind": "table", "train": len(table), "test": 0}, directory / "synthetic")
+    listed = {**manifest, "files": [path.name for path in files], "rows": len(table)}
+    _zip(files, listed, directory / "samples.zip")
+
+
+def _zip(files: Sequence[Path], manifest: Mapping[str, Any], path: Path) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in files:
+            archive.writestr(zipfile.ZipInfo(file.name), file.read_bytes(), zipfile.ZIP_DEFLATED)
+        text = json.dumps(manifest, indent=1, ensure_ascii=False)
+        archive.writestr(zipfile.ZipInfo("manifest.json"), text.encode())

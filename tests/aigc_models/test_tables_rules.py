@@ -1,0 +1,140 @@
+"""Conditions and constraints: what can be written, what it means, and what is said of what cannot."""
+
+import numpy as np
+import pytest
+
+from aigc_models.base import InputError
+from aigc_models.data.tables import Column, Table
+from aigc_models.tables.conditions import parse_conditions
+from aigc_models.tables.constraints import Relation, parse_constraints
+
+COLUMNS = (
+    Column("hours-per-week", "integer"),
+    Column("年龄", "integer", missing="?"),
+    Column("Net", "continuous", decimals=2),
+    Column("Tax", "continuous", decimals=2),
+    Column("Gross", "continuous", decimals=2),
+    Column("Day", "datetime", format="%d.%m.%Y"),
+    Column("Status", "categorical", ("good", "bad, really")),
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Status=good, 年龄=30", {"Status": 0, "年龄": 30}),
+        ('"Status=bad, really"', {"Status": 1}),
+        ('{"Status": "good", "Net": 1.50}', {"Status": 0, "Net": 1.5}),
+        ("Day=02.01.2020", {"Day": 1577923200}),
+        ("Status=", {"Status": -1}),
+        ("", {}),
+    ],
+)
+def test_conditions(text: str, expected: dict[str, float]) -> None:
+    assert {each.column.name: each.value for each in parse_conditions(text, COLUMNS)} == expected
+
+
+def test_a_missing_cell_can_be_asked_for() -> None:
+    (condition,) = parse_conditions("年龄=?", COLUMNS)
+    table = Table(COLUMNS, {"年龄": np.array([30.0, np.nan])})
+    assert condition.holds(table).tolist() == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "where"),
+    [
+        ("Stauts=good", "unknown-column", "Stauts"),
+        ("Status=gut", "no-such-value", "Status"),
+        ("年龄=old", "no-such-value", "年龄"),
+        ("Day=2020-01-02", "no-such-value", "Day"),
+        ("Status", "unreadable-condition", None),
+        ('{"Status": ', "unreadable-condition", None),
+        ('{"Status": ["good"]}', "unreadable-condition", None),
+    ],
+)
+def test_conditions_that_cannot_be(text: str, code: str, where: str | None) -> None:
+    with pytest.raises(InputError) as caught:
+        parse_conditions(text, COLUMNS)
+    (fault,) = caught.value.faults
+    assert (fault.code, fault.pointer, fault.where.get("column")) == (code, "/conditions", where)
+
+
+def test_a_fault_says_what_there_is() -> None:
+    with pytest.raises(InputError, match="Did you mean Status"):
+        parse_conditions("Stauts=good", COLUMNS)
+    with pytest.raises(InputError, match="Some it has: good, bad, really"):
+        parse_conditions("Status=gut", COLUMNS)
+
+
+def rows(**cells: list[float]) -> Table:
+    columns = tuple(column for column in COLUMNS if column.name in cells)
+    return Table(columns, {name: np.array(values) for name, values in cells.items()})
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Net <= Tax", [True, False, True]),
+        ("2*Net > Tax + 1", [False, True, True]),
+        ("1 < Net < 4", [False, False, True]),
+        ("Net - Tax = -1", [True, False, True]),
+        ("`Net`>=4", [False, True, True]),
+    ],
+)
+def test_relations(text: str, expected: list[bool]) -> None:
+    table = rows(Net=[1, 4, np.nan], Tax=[2, 3, 1])
+    found = np.logical_and.reduce([rule.holds(table) for rule in parse_constraints(text, COLUMNS)])  # type: ignore[union-attr]
+    assert found.tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "changed", "expected"),
+    [
+        ("Net + Tax = Gross", "Gross", [5.0, np.nan]),
+        ("Gross = Net + Tax", "Gross", [5.0, np.nan]),
+        ("Net + Tax + Gross = 100", "Gross", [95.0, np.nan]),
+        ("100 = Net + Tax", "Tax", [98.0, np.nan]),
+        ("Net - Tax = 2*Gross", "Gross", [-0.5, np.nan]),
+        ("Tax = 100 - Net", "Tax", [98.0, np.nan]),
+    ],
+)
+def test_equations_are_made_true(text: str, changed: str, expected: list[float]) -> None:
+    table = rows(Net=[2, np.nan], Tax=[3, 4], Gross=[9, np.nan])
+    (rule,) = parse_constraints(text, COLUMNS)
+    assert isinstance(rule, Relation)
+    settled = rule.settle(table)
+    assert settled.cells[changed][0] == expected[0]
+    assert rule.holds(settled).all()
+    for name in {"Net", "Tax", "Gross"} - {changed}:
+        np.testing.assert_array_equal(settled.cells[name], table.cells[name])
+
+
+def test_names_with_signs_dates_and_several_rules() -> None:
+    rules = parse_constraints("10 <= hours-per-week <= 60; '01.01.2020' <= Day\nunique(Status, Day)", COLUMNS)
+    assert [rule.text for rule in rules] == [
+        "10 <= hours-per-week <= 60",
+        "10 <= hours-per-week <= 60",
+        "'01.01.2020' <= Day",
+        "unique(Status, Day)",
+    ]
+    assert isinstance(rules[2], Relation)
+    assert rules[2].left.constant == 1577836800
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("Net ~ Tax", "unreadable-constraint"),
+        ("Net", "unreadable-constraint"),
+        ("Net < ", "unreadable-constraint"),
+        ("Nte < 3", "unknown-column"),
+        ("Status < 3", "unreadable-constraint"),
+        ("'yesterday' < Day", "unreadable-constraint"),
+        ("unique(Net", "unreadable-constraint"),
+        ("unique(Nett)", "unreadable-constraint"),
+    ],
+)
+def test_constraints_that_cannot_be(text: str, code: str) -> None:
+    with pytest.raises(InputError) as caught:
+        parse_constraints(text, COLUMNS)
+    assert (caught.value.faults[0].code, caught.value.faults[0].pointer) == (code, "/constraints")

@@ -1,0 +1,211 @@
+"""Results of tables on the pages: rows, plots, plain sentences, files to take away, the study of augmentation."""
+
+import csv
+import json
+import re
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from flask.testing import FlaskClient
+
+from aigc_models.data.tables import Table
+from aigc_models.metrics.table_baselines import independent_columns
+from aigc_models.metrics.table_quality import measure
+from tests.aigc_models.loan_tables import loans, quiet, table
+from tests.web.acting import ActingWorker, ready_dataset, submit_training
+from tests.web.reading import read
+
+ROWS = "a,b\r\n1,2\r\n"
+MODEL = {"model/weights.safetensors": b"w", "model/config.json": b"{}"}
+
+
+def measured(synthetic: Table) -> dict[str, Any]:
+    """What was measured of rows, as a job keeps it."""
+    train, test = loans(250, 1), loans(200, 2)
+    return measure(train, test, synthetic, target="状态", seed=0, report=quiet).details
+
+
+@pytest.fixture(scope="module")
+def good() -> dict[str, Any]:
+    return measured(loans(250, 3))
+
+
+@pytest.fixture(scope="module")
+def bad() -> dict[str, Any]:
+    return measured(independent_columns(loans(250, 1), 250, 9))
+
+
+def finish(client: FlaskClient, worker: ActingWorker, **files: Any) -> str:
+    """A finished training with these results; gives its id."""
+    submit_training(client, ready_dataset(client, worker), name="loans")
+    kept = {f"{name}.json": json.dumps(value).encode() for name, value in files.items() if name != "rows"}
+    if "rows" in files:
+        kept["synthetic.csv"] = files["rows"].encode()
+    return worker.finish("training", {**MODEL, **kept, "figures.zip": b"PK"})
+
+
+def test_figures_are_told_in_plain_sentences_and_beside_baselines(
+    client: FlaskClient, worker: ActingWorker, good: dict[str, Any]
+) -> None:
+    job = finish(client, worker, quality=good)
+    page = read(client, f"/jobs/{job}")
+    beside = good["baselines"]
+    auc, real = (f"{beside[side]['utility_auc']:.4g}" for side in ("synthetic", "real"))
+    assert f"almost as well as one that learnt from the real ones: AUC {auc} against {real}" in page.text
+    assert "250 synthetic rows beside 200 held-out and 250 training rows." in page.text
+    assert "There is no sign that training rows are repeated" in page.text
+    assert "They are no proof that nobody can be recognised" in page.text
+    for title in ("Synthetic", "Training rows", "Gaussian copula", "Independent columns"):
+        assert title in page.texts
+    for name in ("收入", "年龄", "职业", "状态"):
+        assert page.has("div", role="img", **{"aria-label": f"Shares of {name}, real against synthetic"})
+    assert page.has("div", **{"aria-label": "Numbers of 职业"})
+    assert {"教师", "医生", "工人"} <= set(page.texts), "the numbers are there as a table"
+    assert not re.search(r'style="', page.html), "the policy forbids it"
+    assert len(page.ids) == len(set(page.ids))
+
+
+def test_what_is_not_better_than_a_baseline_is_said(
+    client: FlaskClient, worker: ActingWorker, bad: dict[str, Any]
+) -> None:
+    page = read(client, f"/jobs/{finish(client, worker, quality=bad)}")
+    assert "does much worse than one that learnt from the real ones" in page.text
+    assert "That is not better than the baseline: rows of a Gaussian copula reach AUC" in page.text
+    assert "not more than a Gaussian copula" in page.text
+
+
+def test_copies_are_said(client: FlaskClient, worker: ActingWorker, good: dict[str, Any]) -> None:
+    copied = measured(loans(250, 1))
+    page = read(client, f"/jobs/{finish(client, worker, quality=copied)}")
+    assert "The model may repeat its data." in page.text
+    assert "250 of the 250 rows equal a training row" in page.text
+    assert "more than chance explains" in page.text
+
+
+def test_the_page_speaks_chinese(client: FlaskClient, worker: ActingWorker, good: dict[str, Any]) -> None:
+    page = read(client, f"/jobs/{finish(client, worker, quality=good, rows=ROWS)}", Accept_Language="zh")
+    assert "这些行的价值" in page.text
+    left = [text for text in page.texts if re.search(r"[A-Za-z]{4,} [a-z]{3,}", text)]
+    assert left == []
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_every_plot_can_be_taken_away(
+    client: FlaskClient, worker: ActingWorker, good: dict[str, Any], number: int
+) -> None:
+    job = finish(client, worker, quality=good)
+    page, histogram = read(client, f"/jobs/{job}"), good["columns"][number - 1]["histogram"]
+    address = f"/jobs/{job}/columns/{number}"
+    assert {f"{address}.svg", f"{address}.csv"} <= set(page.links)
+    drawing = client.get(f"{address}.svg")
+    assert drawing.content_type.startswith("image/svg+xml")
+    root = ElementTree.fromstring(drawing.text)
+    assert root.findtext("{http://www.w3.org/2000/svg}title") == good["columns"][number - 1]["name"]
+    assert "class=" not in drawing.text, "the file has no sheet, so colours are its own"
+    assert "<style" not in drawing.text, "the policy forbids it"
+    rows = list(csv.reader(client.get(f"{address}.csv").text.lstrip("\ufeff").splitlines()))
+    assert [float(row[-1]) for row in rows[1:]] == histogram["synthetic"]
+    assert page.has("button", **{"data-png": f"{address}.svg", "data-file": f"column-{number}.png"})
+
+
+def test_associations_can_be_taken_away(client: FlaskClient, worker: ActingWorker, good: dict[str, Any]) -> None:
+    job = finish(client, worker, quality=good)
+    ElementTree.fromstring(client.get(f"/jobs/{job}/associations.svg").text)
+    rows = list(csv.reader(client.get(f"/jobs/{job}/associations.csv").text.lstrip("\ufeff").splitlines()))
+    assert len(rows) == 1 + len(good["pairs"])
+
+
+def test_what_is_not_there_is_404(client: FlaskClient, worker: ActingWorker, good: dict[str, Any]) -> None:
+    job = finish(client, worker, quality=good)
+    for path in ("columns/0.svg", "columns/99.svg", "columns/1.png"):
+        assert client.get(f"/jobs/{job}/{path}").status_code == 404, path
+    other = finish(client, worker)
+    for path in ("columns/1.svg", "associations.svg", "associations.csv"):
+        assert client.get(f"/jobs/{other}/{path}").status_code == 404, path
+
+
+@pytest.mark.parametrize("content", ['{"version": 1}', '{"version": 2}', "[]", "{", '{"version":1,"rows":3}'])
+def test_a_file_that_holds_something_else_is_no_view(client: FlaskClient, worker: ActingWorker, content: str) -> None:
+    submit_training(client, ready_dataset(client, worker))
+    files = {**MODEL, "quality.json": content.encode(), "augmentation.json": content.encode(), "synthetic.csv": b""}
+    job = worker.finish("training", files)
+    page = read(client, f"/jobs/{job}")
+    assert "What these rows are worth" not in page.text
+    assert client.get(f"/jobs/{job}/columns/1.svg").status_code == 404
+
+
+def test_the_first_rows_are_shown(client: FlaskClient, worker: ActingWorker) -> None:
+    lines = "编号,名\r\n" + "".join(f"{row},<b>x{row}</b>\r\n" for row in range(50))
+    page = read(client, f"/jobs/{finish(client, worker, rows=lines)}")
+    assert page.has("div", role="region", **{"aria-label": "Table of the first rows"})
+    assert "<b>x19</b>" in page.texts or "&lt;b&gt;x19&lt;/b&gt;" in page.html
+    assert "x20" not in page.html
+    assert "编号" in page.texts
+
+
+def test_the_report_holds_the_plots_and_loads_nothing(
+    client: FlaskClient, worker: ActingWorker, good: dict[str, Any]
+) -> None:
+    page = read(client, f"/jobs/{finish(client, worker, quality=good, rows=ROWS)}/report.html")
+    assert "What these rows are worth" in page.text
+    assert page.html.count('class="plot"') == 4
+    assert not page.has("button")
+    assert [link for link in page.links if not link.startswith("http://localhost/jobs/")] == []
+
+
+def test_the_model_shows_them_too(client: FlaskClient, worker: ActingWorker, good: dict[str, Any]) -> None:
+    job = finish(client, worker, quality=good)
+    model = client.get(f"/api/v1/jobs/{job}").get_json()["model"]
+    page = read(client, f"/models/{model}")
+    assert "What these rows are worth" in page.text
+    assert f"/jobs/{job}/columns/1.svg" in page.links
+
+
+def test_odd_columns_are_drawn_or_passed_over(client: FlaskClient, worker: ActingWorker) -> None:
+    odd = table(
+        ("空", "continuous", [None] * 40),
+        ("日", "datetime", [1.6e9 + 86_400 * row for row in range(40)]),
+        ("名", "categorical", [f"很长很长很长的名字{row}" for row in range(40)]),
+    )
+    found = measure(odd, odd, odd, target=None, seed=0, report=quiet).details
+    page = read(client, f"/jobs/{finish(client, worker, quality=found)}")
+    assert page.html.count('class="plot"') == 2
+    assert "2020-09-13 – " in page.html
+    assert "25 further values hold" in page.text
+    assert "很长很长很长的…" in page.html
+
+
+def share(percent: int, gain: float, margin: float, answer: str) -> dict[str, Any]:
+    scores = {
+        "real": [0.8, 0.82],
+        "repeated": [0.8, 0.8],
+        "augmented": [0.8 + gain, 0.82 + gain],
+        "synthetic": [0.7, 0.7],
+    }
+    return {
+        "percent": percent,
+        "rows": 10 * percent,
+        "scores": scores,
+        "reference": "real",
+        "gain": gain,
+        "interval": [gain - margin, gain + margin],
+        "answer": answer,
+    }
+
+
+def test_a_study_says_yes_and_no(client: FlaskClient, worker: ActingWorker) -> None:
+    study = {
+        "version": 1,
+        "target": "状态",
+        "score": "auc",
+        "repeats": 2,
+        "shares": [share(10, 0.03, 0.01, "yes"), share(50, 0.001, 0.01, "no"), share(100, -0.02, 0.01, "worse")],
+    }
+    page = read(client, f"/jobs/{finish(client, worker, augmentation=study)}")
+    assert "Yes: with 10 % of the real rows, synthetic rows raise the score by 0.0300 (0.0200 to 0.0400)." in page.text
+    assert "No: with 50 % of the real rows no gain can be shown." in page.text
+    assert "synthetic rows lower the score by 0.0200 (0.0100 to 0.0300)." in page.text
+    assert "0.8100" in page.texts
+    assert np.isclose(0.84, float(next(text for text in page.texts if text == "0.8400")))

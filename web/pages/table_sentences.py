@@ -1,0 +1,172 @@
+"""What the figures of a synthetic table say, in plain sentences, with "not better than the baseline" said as such."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from web.pages import amounts, plots
+from web.translate import say
+
+Tone = Literal["ok", "wait", "bad", ""]
+
+# How much of what real rows teach counts as almost as much, and as somewhat less.
+_ALMOST, _SOMEWHAT = 0.93, 0.75
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One sentence, and whether it is good news."""
+
+    text: str
+    tone: Tone = ""
+
+
+def quality(found: Mapping[str, Any]) -> list[Sentence]:
+    """Sentences on usefulness, on telling apart, on dependence and on columns."""
+    beside = found["baselines"]
+    return [
+        *_useful(beside, str(found["target"])),
+        *_told_apart(beside),
+        *_dependence(beside),
+        *_columns(beside),
+    ]
+
+
+def _useful(beside: Mapping[str, Mapping[str, float]], target: str) -> list[Sentence]:
+    name, unit, floor = ("utility_auc", "AUC", 0.5) if "utility_auc" in beside["synthetic"] else ("utility_r2", "R²", 0)
+    made, real, copula = (beside[side].get(name) for side in ("synthetic", "real", "copula"))
+    if made is None or real is None:
+        return []
+    values = {"made": amounts.figure(made), "real": amounts.figure(real), "unit": unit, "target": target}
+    kept = (made - floor) / (real - floor) if real > floor else 1.0
+    tone: Tone = "bad"
+    text = (
+        "A model that learnt to predict {target} from these rows does much worse than one that learnt from the real "
+        "ones: {unit} {made} against {real}, both on held-out real rows."
+    )
+    if kept >= _ALMOST:
+        tone = "ok"
+        text = (
+            "A model that learnt to predict {target} from these rows does almost as well as one that learnt from the "
+            "real ones: {unit} {made} against {real}, both on held-out real rows."
+        )
+    elif kept >= _SOMEWHAT:
+        tone = "wait"
+        text = (
+            "A model that learnt to predict {target} from these rows does somewhat worse than one that learnt from "
+            "the real ones: {unit} {made} against {real}, both on held-out real rows."
+        )
+    return [Sentence(say(text, values), tone), *_beside_copula(made, copula, unit)]
+
+
+def _beside_copula(made: float, copula: float | None, unit: str) -> list[Sentence]:
+    if copula is None:
+        return []
+    values = {"unit": unit, "made": amounts.figure(made), "copula": amounts.figure(copula)}
+    if made <= copula:
+        text = "That is not better than the baseline: rows of a Gaussian copula reach {unit} {copula}."
+        return [Sentence(say(text, values), "bad")]
+    return [Sentence(say("The baseline, rows of a Gaussian copula, reaches {unit} {copula}.", values), "ok")]
+
+
+def _told_apart(beside: Mapping[str, Mapping[str, float]]) -> list[Sentence]:
+    auc, copula = beside["synthetic"].get("detection_auc"), beside["copula"].get("detection_auc")
+    if auc is None:
+        return []
+    values = {"auc": amounts.figure(auc), "copula": amounts.figure(copula)}
+    if auc >= 0.9:
+        text = "A classifier nearly always tells these rows from real ones (AUC {auc}; 0.5 would be a guess)."
+    elif auc >= 0.7:
+        text = "A classifier often tells these rows from real ones (AUC {auc}; 0.5 would be a guess)."
+    elif auc >= 0.55:
+        text = "A classifier sometimes tells these rows from real ones (AUC {auc}; 0.5 would be a guess)."
+    else:
+        text = "A classifier hardly tells these rows from real ones (AUC {auc}; 0.5 would be a guess)."
+    told = [Sentence(say(text, values), "bad" if auc >= 0.9 else "wait" if auc >= 0.7 else "ok")]
+    if copula is not None and auc >= copula:
+        worse = "That is not better than the baseline: rows of a Gaussian copula are told apart with AUC {copula}."
+        told.append(Sentence(say(worse, values), "bad"))
+    return told
+
+
+def _dependence(beside: Mapping[str, Mapping[str, float]]) -> list[Sentence]:
+    kept, copula = (beside[side].get("dependence_kept") for side in ("synthetic", "copula"))
+    if kept is None or copula is None:
+        return []
+    values = {"kept": plots.percent(kept), "copula": plots.percent(copula)}
+    if kept <= copula:
+        text = "They keep {kept} of the dependence between columns, not more than a Gaussian copula ({copula})."
+        return [Sentence(say(text, values), "bad")]
+    text = "They keep {kept} of the dependence between columns; a Gaussian copula keeps {copula}."
+    return [Sentence(say(text, values), "ok" if kept >= 0.5 else "wait")]
+
+
+def _columns(beside: Mapping[str, Mapping[str, float]]) -> list[Sentence]:
+    made, real = (beside[side].get("column_fidelity") for side in ("synthetic", "real"))
+    if made is None or real is None:
+        return []
+    values = {"made": plots.percent(made), "real": plots.percent(real)}
+    text = "Each column by itself is {made} like the real one on average; training rows are {real} like held-out ones."
+    return [Sentence(say(text, values), "ok" if made >= real - 0.1 else "wait")]
+
+
+def privacy(found: Mapping[str, Any] | None, rows: int) -> list[Sentence]:
+    """Sentences on closeness to training rows and on copies, and what they do not mean."""
+    if found is None:
+        return []
+    shares = {
+        "share": plots.percent(found["closer_to_train"]),
+        "expected": plots.percent(found["expected"]),
+        "low": plots.percent(found["interval"][0]),
+        "high": plots.percent(found["interval"][1]),
+    }
+    if found["memorises"]:
+        text = (
+            "More of these rows lie close to a training row than chance explains: for {share} ({low} to {high}) the "
+            "closest real row is a training row, where {expected} would be expected. The model may repeat its data."
+        )
+        closeness = Sentence(say(text, shares), "bad")
+    else:
+        text = (
+            "There is no sign that training rows are repeated: for {share} ({low} to {high}) of these rows the "
+            "closest real row is a training row, and {expected} would be expected by chance."
+        )
+        closeness = Sentence(say(text, shares), "ok")
+    limits = (
+        "These figures show memorising where it happens. They are no proof that nobody can be recognised, and they "
+        "promise nothing about single people."
+    )
+    return [closeness, _copied(found["copies"], rows), _distant(found), Sentence(say(limits))]
+
+
+def _copied(copies: Mapping[str, float], rows: int) -> Sentence:
+    values = {
+        "count": amounts.number(int(copies["synthetic"])),
+        "rows": amounts.number(rows),
+        "expected": amounts.figure(round(copies["expected"], 1)),
+        "beyond": amounts.number(int(copies["beyond"])),
+    }
+    if not copies["synthetic"]:
+        return Sentence(say("None of the {rows} rows equals a training row.", values), "ok")
+    if copies["beyond"]:
+        text = (
+            "{count} of the {rows} rows equal a training row; of as many real rows {expected} would. {beyond} are more "
+            "than chance explains."
+        )
+        return Sentence(say(text, values), "bad")
+    text = "{count} of the {rows} rows equal a training row; of as many real rows {expected} would."
+    return Sentence(say(text, values), "ok")
+
+
+def _distant(found: Mapping[str, Any]) -> Sentence:
+    values = {
+        "made": amounts.figure(found["distances"]["synthetic"][1]),
+        "real": amounts.figure(found["distances"]["held_out"][1]),
+        "ratio": amounts.figure(found["ratios"]["synthetic"]),
+        "real_ratio": amounts.figure(found["ratios"]["held_out"]),
+    }
+    text = (
+        "The median distance to the closest training row is {made}, of held-out rows {real} (from 0 to 1); its ratio "
+        "to the second closest is {ratio}, of held-out rows {real_ratio}."
+    )
+    return Sentence(say(text, values))
