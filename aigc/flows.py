@@ -53,8 +53,6 @@ class DatasetFile:
         given = {"name": self.name, "licence": self.licence, "notes": self.notes, "kind": self.kind}
         params = {"params": plain(self.params)} if self.params else {}
         return {name: value for name, value in given.items() if value} | params
-            {"params": plain(self.params)} if self.params else {}
-        )
 
     def fields(self) -> dict[str, str]:
         """The form's fields; empty ones are not sent."""

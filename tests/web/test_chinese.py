@@ -22,6 +22,7 @@ TERMS = {
     r"\bworkers?\b": "工作进程",
 }
 OTHER_WORDS = re.compile(r"作业|资料集|工作者|工作器|工人|执行位")
+CITED = "Harper and Konstan, The MovieLens Datasets, ACM TiiS 5(4), 2015"  # a citation is left as it is
 UNSAID = {  # Chinese need not name the thing again
     "The worker stops after its current step. The last checkpoint is kept, so the job can go on from there.",
     "model of dataset",
@@ -51,7 +52,7 @@ def test_all_of_it_is_looked_at() -> None:
 
 
 def test_marks_are_full_width() -> None:
-    assert [told for _, told in SAID if half_width(told)] == []
+    assert [told for _, told in SAID if half_width(told.replace(CITED, ""))] == []
 
 
 @pytest.mark.parametrize("mark", [",", "?", "!", ";", ":", ".", "(", ")"])
