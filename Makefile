@@ -45,6 +45,10 @@ check-ux: setup-dev ## The acceptance checklist in a real browser, shell and ser
 	@scripts/setup_browser.sh
 	@$(PYTHON) -m tests.acceptance
 
+lighthouse: setup-dev ## Lighthouse on the list with 10,000 jobs and the home page; performance must be 95 (needs node and npm)
+	@scripts/setup_browser.sh
+	@$(PYTHON) -m tests.acceptance.lighthouse
+
 fuzz-api: setup-dev ## Send at least 5,000 requests made up from the API's description, with all checks (CASES=5000 SEED=1)
 	@$(PYTHON) -m tests.web.fuzz_api --cases $(CASES) --seed $(SEED)
 
@@ -78,4 +82,4 @@ screenshots: setup-dev ## Make the pictures of the documentation from a running 
 clean: ## Remove caches and build output, keep .venv and data
 	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis test-results
 
-.PHONY: help setup setup-dev demo up test lint format chaos mutations histories check-ux fuzz-api bench-images bench-tables bench-recommend bench-engine bench-import bench-web docs reference screenshots clean
+.PHONY: help setup setup-dev demo up test lint format chaos mutations histories check-ux lighthouse fuzz-api bench-images bench-tables bench-recommend bench-engine bench-import bench-web docs reference screenshots clean

@@ -8,7 +8,8 @@
 
 from typing import Any
 
-from aigc.async_resources import AsyncArtifact, AsyncDataset, AsyncJob, AsyncModel, AsyncSamples
+from aigc.async_library import AsyncDataset, AsyncModel, AsyncQueue, AsyncWorker
+from aigc.async_resources import AsyncArtifact, AsyncJob, AsyncSamples
 from aigc.client import AsyncClient, Client
 from aigc.errors import (
     ApiError,
@@ -23,9 +24,10 @@ from aigc.errors import (
     Unavailable,
     WaitTimeout,
 )
+from aigc.library import Dataset, Model, Queue, Worker
 from aigc.recommended import Recommendations, Recommended
 from aigc.records import Curves, Event, LogLine
-from aigc.resources import Artifact, Dataset, Job, Listing, Model, Samples
+from aigc.resources import Artifact, Job, Listing, Samples
 from aigc.version import __version__
 from aigc.wire import Patience
 
@@ -37,7 +39,9 @@ __all__ = [
     "AsyncDataset",
     "AsyncJob",
     "AsyncModel",
+    "AsyncQueue",
     "AsyncSamples",
+    "AsyncWorker",
     "Client",
     "Conflict",
     "Curves",
@@ -53,6 +57,7 @@ __all__ = [
     "NotFound",
     "NotReachable",
     "Patience",
+    "Queue",
     "RateLimited",
     "Recommendations",
     "Recommended",
@@ -60,6 +65,7 @@ __all__ = [
     "Unauthorized",
     "Unavailable",
     "WaitTimeout",
+    "Worker",
     "__version__",
     "submit",
 ]

@@ -2,12 +2,16 @@
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Unpack
 
 from aigc import flows
-from aigc.async_resources import AsyncApi, AsyncDataset, AsyncJob, AsyncModel
-from aigc.records import TaskRecord
+from aigc.async_library import AsyncDataset, AsyncModel, AsyncQueue, AsyncWorker
+from aigc.async_resources import AsyncApi, AsyncJob
+from aigc.records import Record, TaskRecord
 from aigc.resources import Listing
+from aigc.sending import Tell
+from aigc.uploading import telling
 from aigc.wire import Call
 
 
@@ -91,17 +95,29 @@ class AsyncDatasets:
         name: str | None = None,
         *,
         params: Mapping[str, Any] | None = None,
+        progress: bool | Tell = False,
         **about: Unpack[flows.About],
     ) -> AsyncDataset:
         """Upload a file and wait until it has been checked; ``params`` are settings of the import.
 
         Further keywords are ``licence``, ``notes``, and ``kind``: what it is to become (images, table,
-        interactions); left out, its content decides.
+        interactions); left out, its content decides. A file above 8 MB is sent in pieces, so that a lost connection
+        costs one of them. With ``progress`` a bar shows how far it is; a function is told the bytes that have
+        arrived, and of how many.
 
         Raises:
             InvalidParams: The data cannot be used; every flaw names its place.
         """
-        return await self._add(flows.DatasetFile(path, name, params, **about))
+        with telling(progress, Path(path).name) as tell:
+            return await self._add(flows.DatasetFile(path, name, params=params, tell=tell, **about))
+
+    async def fetch(self, url: str, name: str | None = None, **about: Unpack[flows.About]) -> AsyncDataset:
+        """Have the server fetch a file from an address, and wait until it has been checked.
+
+        Raises:
+            InvalidParams: The operator does not allow it, the file did not come, or it cannot be used.
+        """
+        return await self._add(flows.DatasetAddress(url, name, **about))
 
     async def starter(self, name: str) -> AsyncDataset:
         """Register a data set that comes with the product; the same one again is the same dataset."""
@@ -120,7 +136,7 @@ class AsyncDatasets:
         """Delete a dataset and its files; no job and no model may use it."""
         await self._api.json(Call("DELETE", f"datasets/{dataset_id}"))
 
-    async def _add(self, what: flows.DatasetFile | str) -> AsyncDataset:
+    async def _add(self, what: flows.DatasetFile | flows.DatasetAddress | str) -> AsyncDataset:
         return AsyncDataset(await self._api.run(flows.add_dataset(self._api.wire, what, timeout=600)), self._api)
 
 
@@ -173,3 +189,50 @@ class AsyncTasks:
     async def get(self, name: str) -> TaskRecord:
         """One task by its name."""
         return TaskRecord(await self._api.json(Call("GET", f"tasks/{name}")))
+
+
+class AsyncWorkers:
+    """``client.workers``: who works, and who takes no new jobs."""
+
+    def __init__(self, api: AsyncApi) -> None:
+        self._api = api
+
+    async def list(self) -> Listing[AsyncWorker]:
+        """The workers and schedulers that are alive."""
+        found = (await self._api.json(Call("GET", "workers")))["data"]
+        return Listing(AsyncWorker(raw, self._api) for raw in found)
+
+    async def pause(self, worker_id: str) -> AsyncWorker:
+        """Let a worker take no new jobs; what it runs goes on."""
+        return AsyncWorker(await self._api.json(Call("POST", f"workers/{worker_id}/pause")), self._api)
+
+    async def resume(self, worker_id: str) -> AsyncWorker:
+        """End a worker's own pause."""
+        return AsyncWorker(await self._api.json(Call("POST", f"workers/{worker_id}/resume")), self._api)
+
+    async def pauses(self) -> Listing[Record]:
+        """Everything that takes no new jobs, also workers that do not run at this moment."""
+        return Listing(Record(raw) for raw in (await self._api.json(Call("GET", "pauses")))["data"])
+
+    async def end_pause(self, pause_id: str) -> None:
+        """End a pause, also one of a worker that does not run at this moment."""
+        await self._api.json(Call("DELETE", f"pauses/{pause_id}"))
+
+
+class AsyncQueues:
+    """``client.queues``: how much waits, and for whom."""
+
+    def __init__(self, api: AsyncApi) -> None:
+        self._api = api
+
+    async def list(self) -> Listing[AsyncQueue]:
+        """The queues, each with how many jobs wait and run, and its workers."""
+        return Listing(AsyncQueue(raw, self._api) for raw in (await self._api.json(Call("GET", "queues")))["data"])
+
+    async def pause(self, name: str) -> AsyncQueue:
+        """Let every worker of a queue, such as ``training.gpu``, take no new jobs; what runs goes on."""
+        return AsyncQueue(await self._api.json(Call("POST", f"queues/{name}/pause")), self._api)
+
+    async def resume(self, name: str) -> AsyncQueue:
+        """End the pause of a whole queue."""
+        return AsyncQueue(await self._api.json(Call("POST", f"queues/{name}/resume")), self._api)

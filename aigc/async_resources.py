@@ -3,19 +3,19 @@
 import os
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from aigc import downloads, flows, notebook
 from aigc.errors import ApiError, WaitTimeout
 from aigc.recommended import Recommendations, Recommended
-from aigc.records import ArtifactRecord, Curves, DatasetRecord, Event, JobRecord, LogLine, ModelRecord, advanced
+from aigc.records import ArtifactRecord, Curves, Event, JobRecord, LogLine, advanced
 from aigc.resources import Listing
 from aigc.speech import speaking
 from aigc.streaming import NO_STREAM_LEFT, Stream
 from aigc.transport import AsyncTransport
-from aigc.wire import Call, ConnectionLost, Flow
+from aigc.wire import Call, ConnectionLost, Flow, Wire
 
 T = TypeVar("T")
 
@@ -25,7 +25,7 @@ class AsyncApi:
 
     def __init__(self, transport: AsyncTransport) -> None:
         self.transport = transport
-        self.wire = flows.Wire(transport.connection.patience, transport.cache)
+        self.wire = Wire(transport.connection.patience, transport.cache)
 
     async def run(self, flow: Flow[T]) -> T:
         """Drive a flow to its result."""
@@ -218,6 +218,26 @@ class AsyncJob(JobRecord):
         body = {"params": flows.settings_of(params, settings), "name": name}
         return AsyncJob(await self._api.run(flows.again(self._api.wire, self.id, "duplicate", body)), self._api)
 
+    async def update(
+        self,
+        *,
+        name: str | None = None,
+        tags: Sequence[str] | None = None,
+        notes: str | None = None,
+        overwrite: bool = False,
+    ) -> Self:
+        """Change its name, tags or notes, in any state; what is left out stays.
+
+        What somebody else wrote since it was read is kept, unless ``overwrite``. One from a list was not read alone.
+
+        Raises:
+            Conflict: Somebody else wrote in the meantime. :meth:`refresh`, then say it again.
+        """
+        changes = {"name": name, "tags": list(tags) if tags is not None else None, "notes": notes}
+        seen = "" if overwrite else self.etag
+        self.raw = await self._api.run(flows.change(self._api.wire, f"jobs/{self.id}", changes, seen))
+        return self
+
     async def delete(self) -> None:
         """Delete it and its files; it must have ended."""
         await self._api.json(Call("DELETE", f"jobs/{self.id}"))
@@ -293,66 +313,3 @@ class AsyncFollowing:
 
     async def __aexit__(self, *_: object) -> None:
         """Nothing is held open."""
-
-
-class AsyncDataset(DatasetRecord):
-    """One version of an input."""
-
-    def __init__(self, raw: Mapping[str, Any], api: AsyncApi) -> None:
-        super().__init__(raw)
-        self._api = api
-
-    async def refresh(self) -> Self:
-        """Look again."""
-        self.raw = await self._api.json(Call("GET", f"datasets/{self.id}"))
-        return self
-
-    async def preview(self) -> notebook.Picture | notebook.FirstRows:
-        """Some of the data, shown by a notebook: a picture, or of a table the first rows."""
-        with tempfile.TemporaryDirectory(prefix="aigc-") as folder:
-            file = {"name": "preview", "content": f"/api/v1/datasets/{self.id}/preview"}
-            saved = await self._api.run(downloads.content(self._api.wire, file, Path(folder) / "preview"))
-            return notebook.look(saved.read_bytes())
-
-    async def revise(self, params: Any = None, /, **settings: Any) -> "AsyncDataset":
-        """Have its uploaded file read again with other settings of the import, as its next version.
-
-        Raises:
-            InvalidParams: The data cannot be used so; all flaws are listed.
-        """
-        wished = flows.settings_of(params, settings)
-        return AsyncDataset(await self._api.run(flows.revise_dataset(self._api.wire, self.id, wished, 600)), self._api)
-
-    async def delete(self) -> None:
-        """Delete it and its files; no job and no model may use it."""
-        await self._api.json(Call("DELETE", f"datasets/{self.id}"))
-
-
-class AsyncModel(ModelRecord):
-    """One registered result of a training."""
-
-    def __init__(self, raw: Mapping[str, Any], api: AsyncApi) -> None:
-        super().__init__(raw)
-        self._api = api
-
-    async def generate(self, params: Any = None, /, *, name: str | None = None, **settings: Any) -> AsyncJob:
-        """Submit a generation with this model."""
-        body = {"params": flows.settings_of(params, settings), "name": name}
-        return AsyncJob(await self._api.run(flows.use(self._api.wire, self.id, "generate", body)), self._api)
-
-    async def recommend(self, params: Any = None, /, *, name: str | None = None, **settings: Any) -> AsyncJob:
-        """Ask this model for recommendations; the job's :meth:`AsyncJob.recommendations` are the lists."""
-        body = {"params": flows.settings_of(params, settings), "name": name}
-        return AsyncJob(await self._api.run(flows.use(self._api.wire, self.id, "recommend", body)), self._api)
-
-    async def download(self, folder: str | os.PathLike[str] = ".") -> list[Path]:
-        """Save its files (weights, configuration) into a folder."""
-        return await self._api.run(downloads.save_all(self._api.wire, self.raw.get("files") or [], Path(folder)))
-
-    async def export(self, to: str | os.PathLike[str]) -> Path:
-        """Save it as one ZIP: its files, and in ``model.json`` its figures and origin."""
-        return await self._api.run(downloads.export(self._api.wire, self.raw, Path(to)))
-
-    async def delete(self) -> None:
-        """Delete it, with the job that trained it and its files; no job may use it."""
-        await self._api.json(Call("DELETE", f"models/{self.id}"))

@@ -47,6 +47,8 @@ class Client:
         self.datasets = nouns.Datasets(self._api)
         self.models = nouns.Models(self._api)
         self.tasks = nouns.Tasks(self._api)
+        self.workers = nouns.Workers(self._api)
+        self.queues = nouns.Queues(self._api)
 
     def get(self, path: str) -> Any:
         """The parsed reply to a GET of any address below ``/api/v1``, or from the root with a leading slash."""
@@ -87,6 +89,8 @@ class AsyncClient:
         self.datasets = async_nouns.AsyncDatasets(self._api)
         self.models = async_nouns.AsyncModels(self._api)
         self.tasks = async_nouns.AsyncTasks(self._api)
+        self.workers = async_nouns.AsyncWorkers(self._api)
+        self.queues = async_nouns.AsyncQueues(self._api)
 
     async def get(self, path: str) -> Any:
         """The parsed reply to a GET of any address below ``/api/v1``, or from the root with a leading slash."""

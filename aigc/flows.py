@@ -10,10 +10,11 @@ from dataclasses import asdict, dataclass, field, is_dataclass
 from pathlib import Path
 from typing import Any, TypedDict
 
+from aigc import sending
 from aigc.address import plain
 from aigc.errors import InvalidParams, WaitTimeout, job_failed
 from aigc.records import FINAL_STATES, JobRecord
-from aigc.wire import Call, Flow, Patience, Reply, ReplyCache, Sleep, Upload, send
+from aigc.wire import Call, Flow, Reply, Sleep, Upload, Wire, send
 
 FIRST_LOOK = 0.05
 SLOWEST_LOOK = 1.0
@@ -21,21 +22,10 @@ LONGEST_HOLD = 20.0
 CHANGE_HOLD = 5.0  # what a job waits for may change without the job: never trust a look for longer
 NOT_MODIFIED = 304
 PAGE = 100
+ANY = "*"
+FETCHING = 330.0  # the server gives a fetched file five minutes to come, and waits for its check
 
 Watch = Callable[[Mapping[str, Any]], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Wire:
-    """How a client's requests are sent; every flow takes one."""
-
-    patience: Patience
-    cache: ReplyCache
-
-    def json(self, call: Call) -> Flow[Any]:
-        """Send a request and give its parsed body."""
-        reply: Reply = yield from send(call, self.patience, self.cache)
-        return reply.body
 
 
 class About(TypedDict, total=False):
@@ -56,6 +46,13 @@ class DatasetFile:
     licence: str = ""
     notes: str = ""
     kind: str = ""
+    tell: sending.Tell | None = None
+
+    def about(self) -> dict[str, Any]:
+        """What is said of a file that was sent before; what is empty is left out."""
+        given = {"name": self.name, "licence": self.licence, "notes": self.notes, "kind": self.kind}
+        params = {"params": plain(self.params)} if self.params else {}
+        return {name: value for name, value in given.items() if value} | params
 
     def fields(self) -> dict[str, str]:
         """The form's fields; empty ones are not sent."""
@@ -68,6 +65,21 @@ class DatasetFile:
             "kind": self.kind,
         }
         return {name: value for name, value in given.items() if value}
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetAddress:
+    """A file for the server to fetch, with what should be known about it."""
+
+    url: str
+    name: str | None = None
+    licence: str = ""
+    notes: str = ""
+    kind: str = ""
+
+    def body(self) -> dict[str, str]:
+        """The request's body; what is empty is left out."""
+        return {name: value for name, value in asdict(self).items() if value}
 
 
 def sleep(seconds: float) -> Flow[None]:
@@ -120,6 +132,29 @@ def again(wire: Wire, job_id: str, how: str, body: Mapping[str, Any]) -> Flow[di
     sent = {name: value for name, value in body.items() if value}
     job: dict[str, Any] = yield from wire.json(Call("POST", f"jobs/{job_id}/{how}", json=sent, headers=new_key()))
     return job
+
+
+def change(wire: Wire, path: str, changes: Mapping[str, Any], seen: str) -> Flow[dict[str, Any]]:
+    """Write parts of a thing anew, those that are not None; with an ETag, only if nobody else wrote since.
+
+    Raises:
+        Conflict: Somebody did.
+    """
+    sent = {name: value for name, value in changes.items() if value is not None}
+    headers = {"If-Match": seen} if seen else {}
+    thing: dict[str, Any] = yield from wire.json(Call("PATCH", path, json=sent, headers=headers))
+    return thing
+
+
+def promote(wire: Wire, model_id: str, alias: str, replaces: str | None) -> Flow[dict[str, Any]]:
+    """Let an alias stand for a model version, if it stands for what it is to replace.
+
+    Raises:
+        Conflict: It stands for another one.
+    """
+    body = {"alias": alias} if replaces == ANY else {"alias": alias, "replaces": replaces}
+    model: dict[str, Any] = yield from wire.json(Call("POST", f"models/{model_id}/promote", json=body))
+    return model
 
 
 def pages(wire: Wire, path: str, query: Mapping[str, Any], limit: int | None) -> Flow[list[dict[str, Any]]]:
@@ -291,18 +326,19 @@ def succeeded(job: Mapping[str, Any], server: str = "") -> None:
         raise job_failed(job, server)
 
 
-def add_dataset(wire: Wire, file: DatasetFile | str, timeout: float) -> Flow[dict[str, Any]]:
-    """Upload a file, or register a starter by name, and wait until it has been checked.
+def add_dataset(wire: Wire, file: DatasetFile | DatasetAddress | str, timeout: float) -> Flow[dict[str, Any]]:
+    """Upload a file, register a starter by name, or have a file fetched, and wait until it has been checked.
 
     Raises:
         InvalidParams: The data cannot be used; every flaw names its place.
     """
     headers = new_key() | {"Prefer": "wait=20"}
-    if isinstance(file, str):
+    if isinstance(file, DatasetAddress):
+        call = Call("POST", "datasets", json=file.body(), headers=headers, wait=FETCHING)
+    elif isinstance(file, str):
         call = Call("POST", "datasets", json={"starter": file}, headers=headers, wait=20)
     else:
-        upload = Upload(Path(file.path).expanduser(), file.fields())
-        call = Call("POST", "datasets", headers=headers, upload=upload, wait=20)
+        call = yield from _sent(wire, file, headers)
     return (yield from _checked(wire, call, timeout))
 
 
@@ -326,6 +362,18 @@ def _checked(wire: Wire, call: Call, timeout: float) -> Flow[dict[str, Any]]:
         succeeded(job)
         dataset = yield from wire.json(Call("GET", f"datasets/{dataset['id']}"))
     return dataset
+
+
+def _sent(wire: Wire, file: DatasetFile, headers: Mapping[str, str]) -> Flow[Call]:
+    """The request that makes a dataset of a file; a large one has come in pieces before it."""
+    path = Path(file.path).expanduser()
+    size = path.stat().st_size
+    if size > sending.PIECE:
+        place = yield from sending.pieces(wire, path, file.tell)
+        return Call("POST", f"{place}/dataset", json=file.about(), headers=headers, wait=20)
+    if file.tell is not None:
+        file.tell(0, size)
+    return Call("POST", "datasets", headers=headers, upload=Upload(path, file.fields()), wait=20)
 
 
 def curves(

@@ -2,11 +2,15 @@
 
 import os
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, Unpack
 
 from aigc import flows
-from aigc.records import TaskRecord
-from aigc.resources import Api, Dataset, Job, Listing, Model
+from aigc.library import Dataset, Model, Queue, Worker
+from aigc.records import Record, TaskRecord
+from aigc.resources import Api, Job, Listing
+from aigc.sending import Tell
+from aigc.uploading import telling
 from aigc.wire import Call
 
 
@@ -88,17 +92,29 @@ class Datasets:
         name: str | None = None,
         *,
         params: Mapping[str, Any] | None = None,
+        progress: bool | Tell = False,
         **about: Unpack[flows.About],
     ) -> Dataset:
         """Upload a file and wait until it has been checked; ``params`` are settings of the import.
 
         Further keywords are ``licence``, ``notes``, and ``kind``: what it is to become (images, table,
-        interactions); left out, its content decides.
+        interactions); left out, its content decides. A file above 8 MB is sent in pieces, so that a lost connection
+        costs one of them. With ``progress`` a bar shows how far it is; a function is told the bytes that have
+        arrived, and of how many.
 
         Raises:
             InvalidParams: The data cannot be used; every flaw names its place.
         """
-        return self._add(flows.DatasetFile(path, name, params, **about))
+        with telling(progress, Path(path).name) as tell:
+            return self._add(flows.DatasetFile(path, name, params=params, tell=tell, **about))
+
+    def fetch(self, url: str, name: str | None = None, **about: Unpack[flows.About]) -> Dataset:
+        """Have the server fetch a file from an address, and wait until it has been checked.
+
+        Raises:
+            InvalidParams: The operator does not allow it, the file did not come, or it cannot be used.
+        """
+        return self._add(flows.DatasetAddress(url, name, **about))
 
     def starter(self, name: str) -> Dataset:
         """Register a data set that comes with the product; the same one again is the same dataset."""
@@ -117,7 +133,7 @@ class Datasets:
         """Delete a dataset and its files; no job and no model may use it."""
         self._api.json(Call("DELETE", f"datasets/{dataset_id}"))
 
-    def _add(self, what: flows.DatasetFile | str) -> Dataset:
+    def _add(self, what: flows.DatasetFile | flows.DatasetAddress | str) -> Dataset:
         return Dataset(self._api.run(flows.add_dataset(self._api.wire, what, timeout=600)), self._api)
 
 
@@ -169,3 +185,50 @@ class Tasks:
 
     def __iter__(self) -> Iterator[TaskRecord]:
         return iter(self.list())
+
+
+class Workers:
+    """``client.workers``: who works, and who takes no new jobs."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    def list(self) -> Listing[Worker]:
+        """The workers and schedulers that are alive."""
+        found = (self._api.json(Call("GET", "workers")))["data"]
+        return Listing(Worker(raw, self._api) for raw in found)
+
+    def pause(self, worker_id: str) -> Worker:
+        """Let a worker take no new jobs; what it runs goes on."""
+        return Worker(self._api.json(Call("POST", f"workers/{worker_id}/pause")), self._api)
+
+    def resume(self, worker_id: str) -> Worker:
+        """End a worker's own pause."""
+        return Worker(self._api.json(Call("POST", f"workers/{worker_id}/resume")), self._api)
+
+    def pauses(self) -> Listing[Record]:
+        """Everything that takes no new jobs, also workers that do not run at this moment."""
+        return Listing(Record(raw) for raw in (self._api.json(Call("GET", "pauses")))["data"])
+
+    def end_pause(self, pause_id: str) -> None:
+        """End a pause, also one of a worker that does not run at this moment."""
+        self._api.json(Call("DELETE", f"pauses/{pause_id}"))
+
+
+class Queues:
+    """``client.queues``: how much waits, and for whom."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    def list(self) -> Listing[Queue]:
+        """The queues, each with how many jobs wait and run, and its workers."""
+        return Listing(Queue(raw, self._api) for raw in (self._api.json(Call("GET", "queues")))["data"])
+
+    def pause(self, name: str) -> Queue:
+        """Let every worker of a queue, such as ``training.gpu``, take no new jobs; what runs goes on."""
+        return Queue(self._api.json(Call("POST", f"queues/{name}/pause")), self._api)
+
+    def resume(self, name: str) -> Queue:
+        """End the pause of a whole queue."""
+        return Queue(self._api.json(Call("POST", f"queues/{name}/resume")), self._api)

@@ -28,6 +28,11 @@ class Record:
         return str(self.raw.get("name") or "")
 
     @property
+    def etag(self) -> str:
+        """The tag it had when it was read by itself; empty for one from a list."""
+        return str(getattr(self.raw, "etag", ""))
+
+    @property
     def created_at(self) -> datetime | None:
         """When it was made (UTC)."""
         return moment(self.raw.get("created_at"))
@@ -38,10 +43,10 @@ class Record:
         return str(self.raw.get("links", {}).get("web") or "")
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and isinstance(other, Record) and self.raw["id"] == other.raw["id"]
+        return type(self) is type(other) and isinstance(other, Record) and self.id == other.id
 
     def __hash__(self) -> int:
-        return hash(self.raw["id"])
+        return hash(self.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +162,16 @@ class JobRecord(Record):
         return moment(self.raw.get("started_at"))
 
     @property
+    def tags(self) -> list[str]:
+        """The words that it is found by."""
+        return list(self.raw.get("tags") or [])
+
+    @property
+    def notes(self) -> str:
+        """What people should know about it."""
+        return str(self.raw.get("notes") or "")
+
+    @property
     def finished_at(self) -> datetime | None:
         """When it ended (UTC)."""
         return moment(self.raw.get("finished_at"))
@@ -194,6 +209,16 @@ class DatasetRecord(Record):
         return self.raw.get("report") or {}
 
     @property
+    def licence(self) -> str:
+        """Under what terms it may be used."""
+        return str(self.raw.get("licence") or "")
+
+    @property
+    def notes(self) -> str:
+        """Where it is from, what to know."""
+        return str(self.raw.get("notes") or "")
+
+    @property
     def job(self) -> str | None:
         """Id of the job that checks it."""
         return self.raw.get("job")
@@ -222,6 +247,16 @@ class ModelRecord(Record):
     def metrics(self) -> Mapping[str, float]:
         """The figures of its training."""
         return self.raw.get("metrics") or {}
+
+    @property
+    def aliases(self) -> list[str]:
+        """What it is the current version for: production, staging."""
+        return list(self.raw.get("aliases") or [])
+
+    @property
+    def card(self) -> Mapping[str, str]:
+        """What people wrote about it: intended_use, limits, licence, notes."""
+        return self.raw.get("card") or {}
 
     @property
     def job(self) -> str | None:

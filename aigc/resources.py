@@ -10,11 +10,11 @@ from typing import Any, Self, TypeVar, overload
 from aigc import downloads, flows, notebook
 from aigc.errors import ApiError, WaitTimeout
 from aigc.recommended import Recommendations, Recommended
-from aigc.records import ArtifactRecord, Curves, DatasetRecord, Event, JobRecord, LogLine, ModelRecord, advanced
+from aigc.records import ArtifactRecord, Curves, Event, JobRecord, LogLine, advanced
 from aigc.speech import speaking
 from aigc.streaming import NO_STREAM_LEFT, Stream
 from aigc.transport import Transport
-from aigc.wire import Call, ConnectionLost, Flow
+from aigc.wire import Call, ConnectionLost, Flow, Wire
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -34,7 +34,7 @@ class Api:
 
     def __init__(self, transport: Transport) -> None:
         self.transport = transport
-        self.wire = flows.Wire(transport.connection.patience, transport.cache)
+        self.wire = Wire(transport.connection.patience, transport.cache)
 
     def run(self, flow: Flow[T]) -> T:
         """Drive a flow to its result."""
@@ -240,6 +240,26 @@ class Job(JobRecord):
         body = {"params": flows.settings_of(params, settings), "name": name}
         return Job(self._api.run(flows.again(self._api.wire, self.id, "duplicate", body)), self._api)
 
+    def update(
+        self,
+        *,
+        name: str | None = None,
+        tags: Sequence[str] | None = None,
+        notes: str | None = None,
+        overwrite: bool = False,
+    ) -> Self:
+        """Change its name, tags or notes, in any state; what is left out stays.
+
+        What somebody else wrote since it was read is kept, unless ``overwrite``. One from a list was not read alone.
+
+        Raises:
+            Conflict: Somebody else wrote in the meantime. :meth:`refresh`, then say it again.
+        """
+        changes = {"name": name, "tags": list(tags) if tags is not None else None, "notes": notes}
+        seen = "" if overwrite else self.etag
+        self.raw = self._api.run(flows.change(self._api.wire, f"jobs/{self.id}", changes, seen))
+        return self
+
     def delete(self) -> None:
         """Delete it and its files; it must have ended."""
         self._api.json(Call("DELETE", f"jobs/{self.id}"))
@@ -312,66 +332,3 @@ class Following:
 
     def __exit__(self, *_: object) -> None:
         """Nothing is held open."""
-
-
-class Dataset(DatasetRecord):
-    """One version of an input."""
-
-    def __init__(self, raw: Mapping[str, Any], api: Api) -> None:
-        super().__init__(raw)
-        self._api = api
-
-    def refresh(self) -> Self:
-        """Look again."""
-        self.raw = self._api.json(Call("GET", f"datasets/{self.id}"))
-        return self
-
-    def preview(self) -> notebook.Picture | notebook.FirstRows:
-        """Some of the data, shown by a notebook: a picture, or of a table the first rows."""
-        with tempfile.TemporaryDirectory(prefix="aigc-") as folder:
-            file = {"name": "preview", "content": f"/api/v1/datasets/{self.id}/preview"}
-            saved = self._api.run(downloads.content(self._api.wire, file, Path(folder) / "preview"))
-            return notebook.look(saved.read_bytes())
-
-    def revise(self, params: Any = None, /, **settings: Any) -> "Dataset":
-        """Have its uploaded file read again with other settings of the import, as its next version.
-
-        Raises:
-            InvalidParams: The data cannot be used so; all flaws are listed.
-        """
-        wished = flows.settings_of(params, settings)
-        return Dataset(self._api.run(flows.revise_dataset(self._api.wire, self.id, wished, 600)), self._api)
-
-    def delete(self) -> None:
-        """Delete it and its files; no job and no model may use it."""
-        self._api.json(Call("DELETE", f"datasets/{self.id}"))
-
-
-class Model(ModelRecord):
-    """One registered result of a training."""
-
-    def __init__(self, raw: Mapping[str, Any], api: Api) -> None:
-        super().__init__(raw)
-        self._api = api
-
-    def generate(self, params: Any = None, /, *, name: str | None = None, **settings: Any) -> Job:
-        """Submit a generation with this model."""
-        body = {"params": flows.settings_of(params, settings), "name": name}
-        return Job(self._api.run(flows.use(self._api.wire, self.id, "generate", body)), self._api)
-
-    def recommend(self, params: Any = None, /, *, name: str | None = None, **settings: Any) -> Job:
-        """Ask this model for recommendations; the job's :meth:`Job.recommendations` are the lists."""
-        body = {"params": flows.settings_of(params, settings), "name": name}
-        return Job(self._api.run(flows.use(self._api.wire, self.id, "recommend", body)), self._api)
-
-    def download(self, folder: str | os.PathLike[str] = ".") -> list[Path]:
-        """Save its files (weights, configuration) into a folder."""
-        return self._api.run(downloads.save_all(self._api.wire, self.raw.get("files") or [], Path(folder)))
-
-    def export(self, to: str | os.PathLike[str]) -> Path:
-        """Save it as one ZIP: its files, and in ``model.json`` its figures and origin."""
-        return self._api.run(downloads.export(self._api.wire, self.raw, Path(to)))
-
-    def delete(self) -> None:
-        """Delete it, with the job that trained it and its files; no job may use it."""
-        self._api.json(Call("DELETE", f"models/{self.id}"))

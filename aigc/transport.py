@@ -16,7 +16,7 @@ from aigc.address import is_loopback
 from aigc.errors import ApiError, error_from
 from aigc.speech import say, speaking
 from aigc.version import __version__
-from aigc.wire import Call, ConnectionLost, Flow, Patience, Reply, ReplyCache, Sleep, send
+from aigc.wire import Call, ConnectionLost, Flow, Patience, Reply, ReplyCache, Sleep, Tagged, send
 
 T = TypeVar("T")
 API = "/api/v1"
@@ -202,6 +202,8 @@ def _arguments(call: Call, connection: Connection) -> Iterator[dict[str, Any]]:
     }
     if call.json is not None:
         arguments["json"] = call.json
+    if call.content is not None:
+        arguments["content"] = call.content
     if call.upload is None:
         yield arguments
         return
@@ -223,6 +225,9 @@ def _reply(response: httpx.Response) -> Reply:
             raise error_from(502, dict(response.headers), None) from error
         if response.status_code >= 400 and isinstance(body, dict) and "help_url" in body:
             body["help_url"] = urljoin(str(response.url), str(body["help_url"]))
+        if isinstance(body, dict):
+            body = Tagged(body)
+            body.etag = response.headers.get("etag", "")
     return Reply(response.status_code, dict(response.headers), body)
 
 

@@ -22,6 +22,12 @@ Flow = Generator["Call | Sleep", Any, T]
 RETRIED = frozenset({429, 502, 503, 504})
 
 
+class Tagged(dict[str, Any]):
+    """A JSON object as it came, with the ETag it had."""
+
+    etag: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Upload:
     """A file to send as multipart form, with the other fields of the form."""
@@ -45,6 +51,7 @@ class Call:
     json: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
     upload: Upload | None = None
+    content: bytes | None = None
     save_to: Path | None = None
     wait: float = 0.0
 
@@ -138,6 +145,19 @@ def send(call: Call, patience: Patience, cache: ReplyCache) -> Flow[Reply]:
             raise error_from(reply.status, reply.headers, reply.body)
         yield Sleep(pause)
     raise AssertionError("the last attempt returns or raises")
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """How a client's requests are sent; every flow takes one."""
+
+    patience: Patience
+    cache: ReplyCache
+
+    def json(self, call: Call) -> Flow[Any]:
+        """Send a request and give its parsed body."""
+        reply: Reply = yield from send(call, self.patience, self.cache)
+        return reply.body
 
 
 def _pause(reply: Reply, attempt: int, patience: Patience) -> float | None:

@@ -19,6 +19,7 @@ from jobs.artifacts import in_words
 from jobs.backup_format import FORMAT, Manifest, Piece, Target
 from jobs.engine import Engine
 from jobs.operating import Refused, run, scratch
+from jobs.program import here
 from jobs.storage_lock import Check, StoreBusy, keeping
 
 CHECKED_EVERY = 100
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         counted = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in made.counts.items())
         print(f"Backed up to {to}: {counted}; {made.blob_count} contents, {in_words(made.blob_bytes)}.")
         if made.damaged:
-            print(_warning(made.damaged), file=sys.stderr)
+            print(here(_warning(made.damaged)), file=sys.stderr)
         return 1 if made.damaged else 0
 
     return run(work)

@@ -1,13 +1,13 @@
 """Datasets and model versions as things people keep: versions of one name, who uses them, what is written of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.orm import Session
 
-from jobs import aliases
+from jobs import aliases, marks
 from jobs.engine import Engine
 from jobs.errors import DatasetNotReady, NotFound
 from jobs.naming import plain
@@ -65,28 +65,45 @@ def versions(engine: Engine, principal: Principal, kind: type[Dataset] | type[Mo
         return list(session.scalars(mine.order_by(table.number.desc()).limit(MOST_VERSIONS)))
 
 
-def describe_dataset(engine: Engine, principal: Principal, dataset_id: str, changes: Mapping[str, str]) -> Dataset:
+def mark(row: Dataset | ModelVersion) -> str:
+    """The mark of what people wrote: a dataset's licence and notes, or a model version's card."""
+    return marks.of(row.licence, row.notes) if isinstance(row, Dataset) else marks.of(sorted(row.card.items()))
+
+
+def describe_dataset(
+    engine: Engine,
+    principal: Principal,
+    dataset_id: str,
+    changes: Mapping[str, str],
+    seen: Collection[str] | None = None,
+) -> Dataset:
     """Write a dataset's licence or notes anew; what it is made of never changes.
 
     Raises:
         NotFound: The caller has no such dataset.
+        VersionMismatch: Its :func:`mark` is none of those seen.
     """
     with engine.db.begin() as session:
         row: Dataset = _mine(session, principal, Dataset, dataset_id, "dataset")
+        marks.check(mark(row), seen, "dataset")
         for name in ("licence", "notes"):
             if name in changes:
                 setattr(row, name, plain(changes[name]))
         return row
 
 
-def write_card(engine: Engine, principal: Principal, model_id: str, changes: Mapping[str, str]) -> ModelVersion:
+def write_card(
+    engine: Engine, principal: Principal, model_id: str, changes: Mapping[str, str], seen: Collection[str] | None = None
+) -> ModelVersion:
     """Write parts of a model version's card, by :data:`CARD`; an empty text removes a part.
 
     Raises:
         NotFound: The caller has no such model version.
+        VersionMismatch: Its :func:`mark` is none of those seen.
     """
     with engine.db.begin() as session:
         row: ModelVersion = _mine(session, principal, ModelVersion, model_id, "model version")
+        marks.check(mark(row), seen, "model version")
         written = {**row.card, **{name: plain(changes[name]) for name in CARD if name in changes}}
         row.card = {name: text for name, text in written.items() if text.strip()}
         return row

@@ -1,16 +1,15 @@
 """What people call a job: its name, its tags and what they note; none of it changes what the job does."""
 
-import json
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 
 from sqlalchemy import select
 
 from aigc_models.base import Fault
+from jobs import marks
 from jobs.engine import Engine
-from jobs.errors import InvalidParams, JobNotFound, VersionMismatch
+from jobs.errors import InvalidParams, JobNotFound
 from jobs.naming import LONGEST, is_printable
 from jobs.principal import Principal
 from jobs.tables import Job
@@ -63,8 +62,7 @@ def faults(said: Details) -> list[Fault]:
 
 def mark(job: Job) -> str:
     """A short hash over what people said of a job; it stays the same while the job itself moves on."""
-    said = json.dumps([job.name, job.tags or [], job.notes])
-    return sha256(said.encode()).hexdigest()[:12]
+    return marks.of(job.name, job.tags or [], job.notes)
 
 
 def change(
@@ -94,8 +92,7 @@ def change(
         if job is None:
             raise JobNotFound(kind="job", id=job_id)
         before = mark(job)
-        if seen is not None and before not in seen:
-            raise VersionMismatch
+        marks.check(before, seen, "job")
         if said.name is not None:
             job.name = said.name.strip()
         if said.tags is not None:

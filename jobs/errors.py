@@ -85,7 +85,7 @@ class JobNeeded(AigcError):
 
 
 class VersionMismatch(AigcError):
-    """The job was changed in the meantime. Read it again, then repeat the change."""
+    """The {kind} was changed in the meantime. Read it again, then repeat the change."""
 
     code, status, title = "version-mismatch", 412, "Changed in the meantime"
 

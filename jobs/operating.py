@@ -15,6 +15,7 @@ from jobs import migrate
 from jobs.db import Database
 from jobs.engine import Engine, open_engine
 from jobs.errors import AigcError
+from jobs.program import here
 from jobs.settings import Settings
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -81,5 +82,5 @@ def _check(database: Database) -> None:
 
 
 def _say(sentence: str) -> int:
-    print(f"Error: {sentence}", file=sys.stderr)
+    print(here(f"Error: {sentence}"), file=sys.stderr)
     return 1

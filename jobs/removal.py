@@ -1,5 +1,6 @@
 """Deleting jobs, datasets and model versions that nothing else stands on; the collector removes the bytes."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import delete, func, select
@@ -36,13 +37,22 @@ def delete_job(engine: Engine, principal: Principal, job_id: str) -> None:
         DatasetInUse: Another job reads the dataset it made.
     """
     with engine.db.begin() as session:
-        row = select(Job).where(Job.id == job_id, Job.tenant_id == principal.tenant_id).with_for_update()
-        job = session.scalar(row)
-        if job is None:
-            raise JobNotFound(kind="job", id=job_id)
-        if job.status not in FINAL:
-            raise JobStillRunning(status=job.status)
-        _delete(session, job.id)
+        _delete_if_over(session, principal, job_id)
+
+
+def refusals(engine: Engine, principal: Principal, job_ids: Sequence[str]) -> Mapping[str, AigcError]:
+    """What :func:`delete_job` would refuse if these were deleted one after the other; nothing is deleted."""
+    refused: dict[str, AigcError] = {}
+    with engine.db.begin() as session:
+        for job_id in job_ids:
+            trial = session.begin_nested()
+            try:
+                _delete_if_over(session, principal, job_id)
+            except AigcError as error:
+                trial.rollback()
+                refused[job_id] = error
+        session.rollback()
+    return refused
 
 
 def delete_dataset(engine: Engine, principal: Principal, dataset_id: str) -> None:
@@ -77,6 +87,16 @@ def delete_model(engine: Engine, principal: Principal, model_id: str) -> None:
     if job_id is None:
         raise NotFound(kind="model version", id=model_id)
     delete_job(engine, principal, job_id)
+
+
+def _delete_if_over(session: Session, principal: Principal, job_id: str) -> None:
+    row = select(Job).where(Job.id == job_id, Job.tenant_id == principal.tenant_id).with_for_update()
+    job = session.scalar(row)
+    if job is None:
+        raise JobNotFound(kind="job", id=job_id)
+    if job.status not in FINAL:
+        raise JobStillRunning(status=job.status)
+    _delete(session, job.id)
 
 
 def _delete(session: Session, job_id: str) -> None:

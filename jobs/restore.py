@@ -28,6 +28,7 @@ from jobs.db import Database
 from jobs.engine import Engine
 from jobs.moves import Move, apply, state_event
 from jobs.operating import Refused, run, scratch, sqlite_file
+from jobs.program import here
 from jobs.storage_lock import StoreBusy, keeping
 from jobs.tables import ApiToken, Attempt, Dataset, Job, SchemaInfo, WorkerNode
 
@@ -51,7 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"Restored the backup of {manifest.created_at}: {counted}.")
         print(f"{queued} jobs ran when it was made and are queued again.")
         if manifest.damaged:
-            print(f"Warning: {len(manifest.damaged)} contents were damaged before the backup: aigc verify names them.")
+            damaged = f"{len(manifest.damaged)} contents were damaged before the backup"
+            print(here(f"Warning: {damaged}: aigc verify names them."))
         return 0
 
     return run(work, needs_schema=False)

@@ -15,6 +15,7 @@ from sqlalchemy.exc import OperationalError
 from jobs import collector, disk, graph, maintenance, migrate, retention, workers
 from jobs.engine import Engine, open_engine
 from jobs.errors import NotFound
+from jobs.program import here
 from jobs.settings import Settings
 from jobs.webhooks.courier import Courier
 
@@ -123,7 +124,7 @@ def main() -> int:
     try:
         scheduler = prepare(open_engine(Settings()), stop)
     except migrate.SchemaMismatch as error:
-        print(f"The scheduler cannot start: {error}", file=sys.stderr)
+        print(here(f"The scheduler cannot start: {error}"), file=sys.stderr)
         return 1
     if scheduler is not None:
         print("ready scheduler", flush=True)

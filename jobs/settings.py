@@ -2,6 +2,7 @@
 
 import base64
 import os
+import re
 from functools import cached_property
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MIB = 2**20
 LEAST_SECRET = 16
+RATE_OFF = "off"
+RATE = re.compile(r"[1-9][0-9]{0,8}/(second|minute|hour|day)")
 
 
 class Settings(BaseSettings):
@@ -28,6 +31,15 @@ class Settings(BaseSettings):
     tenant: str = Field("default", description="Tenant of everything made without a token of another one.")
     web_threads: int = Field(32, ge=1, description="Threads of the web process.")
     max_upload: int = Field(2048 * MIB, ge=1, description="Largest upload, in bytes.")
+    rate_submissions: str = Field(
+        "",
+        description="Submissions of one caller, such as 300/minute,5000/day; off for any number. "
+        "Empty: off where only this machine is served, else 300/minute.",
+    )
+    rate_uploads: str = Field("", description="Uploads of one caller, written the same way. Empty: off or 60/minute.")
+    rate_failed_logins: str = Field(
+        "", description="Wrong tokens of one address, after which it must wait. Empty: off or 20/minute."
+    )
     min_free_disk: int = Field(256 * MIB, ge=0, description="Free bytes below which uploads and jobs wait.")
 
     heartbeat_seconds: float = Field(5.0, gt=0, description="How often a worker renews its lease.")
@@ -53,6 +65,11 @@ class Settings(BaseSettings):
     webhook_allow_private: str = Field("", description="Receivers (host:port) that may lie inside, comma separated.")
     webhook_secret: SecretStr | None = Field(None, description="Secret webhooks are signed with; made if not given.")
 
+    dataset_hosts: str = Field("", description="Hosts datasets may be fetched from, comma separated; empty means none.")
+    dataset_allow_private: str = Field(
+        "", description="Of these, those (host:port) that may lie inside, comma separated."
+    )
+
     warm_models: int = Field(2048 * MIB, ge=0, description="Bytes of models that a generation slot keeps loaded.")
     runner_jobs: int = Field(500, ge=1, description="Generations after which a warm runner is replaced.")
     cpu_threads: int = Field(
@@ -74,6 +91,15 @@ class Settings(BaseSettings):
             if size < LEAST_SECRET:
                 raise ValueError(f"a secret must have at least {LEAST_SECRET} bytes")
         return given
+
+    @field_validator("rate_submissions", "rate_uploads", "rate_failed_logins")
+    @classmethod
+    def _readable(cls, given: str) -> str:
+        """Refuse at the start what is no rate."""
+        parts = [part.strip().lower() for part in given.split(",") if part.strip()]
+        if parts != [RATE_OFF] and not all(RATE.fullmatch(part) for part in parts):
+            raise ValueError("write a number per second, minute, hour or day, such as 300/minute, or off")
+        return ",".join(parts)
 
     @property
     def sql_url(self) -> str:

@@ -16,6 +16,7 @@ from jobs import migrate, tokens
 from jobs.engine import Engine, open_engine
 from jobs.errors import AigcError
 from jobs.principal import Principal
+from jobs.program import here
 from jobs.settings import Settings
 
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
@@ -33,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         migrate.check(engine.db)
         _ACTIONS[chosen.action](engine, who, chosen)
     except (migrate.SchemaMismatch, AigcError) as error:
-        print(f"Error: {error}", file=sys.stderr)
+        print(here(f"Error: {error}"), file=sys.stderr)
         return 1
     except OperationalError as error:
         print(f"Error: The database cannot be opened: {error.orig}", file=sys.stderr)

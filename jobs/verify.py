@@ -20,6 +20,7 @@ from jobs.artifacts import CHUNK, in_words
 from jobs.engine import Engine
 from jobs.integrity import Finding, logical
 from jobs.operating import run
+from jobs.program import here
 from jobs.tables import Artifact, Blob
 
 PAGE = 500
@@ -53,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     def work(engine: Engine) -> int:
         report = verify(engine, deep=chosen.deep)
-        print(_as_json(report) if chosen.json else _as_text(report))
+        print(_as_json(report) if chosen.json else here(_as_text(report)))
         return 0 if report.sound else 1
 
     return run(work)

@@ -39,6 +39,7 @@ from web.pages import (  # noqa: E402
     interaction_report,
     names,
     problem_texts,
+    problem_ways,
     ranking,
     states,
     table_quality,
@@ -56,6 +57,7 @@ SILENT = (  # what operators read in a terminal or a log, and what is collected 
     "problem_texts.py",
     "data_problems.py",
     "problem_examples.py",
+    "problem_ways.py",
     "openapi.py",
     "bind_guard.py",
     "token_command.py",
@@ -151,6 +153,7 @@ def _pages() -> Iterator[Message]:
         yield name
         for topic in topics.values():
             yield from (topic.title, topic.meaning, *topic.remedies)
+    yield from (one.pages for one in (*problem_ways.WAYS.values(), *problem_ways.BY_GROUP.values()))
 
 
 def _tasks() -> Iterator[Message]:

@@ -6,7 +6,7 @@ from flask import Flask
 
 from jobs.engine import Engine, open_engine
 from jobs.settings import Settings
-from web import api, auth, context, health, i18n, openapi, pages, problems, security, sessions, uploads, wakeups
+from web import api, auth, context, health, i18n, openapi, pages, problems, rates, security, sessions, uploads, wakeups
 from web.pages import live
 
 JSON_BODY = 2**20
@@ -29,6 +29,7 @@ def create_app(settings: Settings, engine: Engine | None = None) -> Flask:
     )
     context.init_app(app, settings, engine or open_web_engine(settings))
     problems.init_app(app)
+    rates.init_app(app, settings)
     uploads.init_app(app)
     api.uploads.init_app(app)
     # The order is the order of the checks: name of the request, host, origin, who asks, form token.

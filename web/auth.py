@@ -19,7 +19,7 @@ from jobs.engine import Engine
 from jobs.errors import Forbidden, Unauthorized
 from jobs.principal import Principal, Scope
 from jobs.settings import Settings
-from web import context, problems
+from web import context, problems, rates
 
 audit = logging.getLogger("aigc.audit")
 
@@ -130,10 +130,14 @@ def _authenticate() -> Response | None:
 
 def _bearer() -> Principal:
     kind, _, secret = request.headers["Authorization"].partition(" ")
-    found = verify(digest(secret.strip())) if kind.lower() == "bearer" and secret.strip() else None
+    rates.check_address()
+    credential = digest(secret.strip())
+    found = verify(credential) if kind.lower() == "bearer" and secret.strip() else None
     if found is None:
         audit.warning("refused token from %s, request %s", request.remote_addr, context.request_id())
+        rates.count_failure()
         raise Unauthorized
+    g.caller = credential
     return found
 
 
@@ -145,6 +149,7 @@ def _from_session() -> Principal | None:
     if found is None:
         session.pop(SESSION_KEY)
         return None
+    g.caller = credential
     # Forms carry a token of their own; for the API the browser's own words must say where the request comes from.
     if problems.wants_json() and request.method not in ("GET", "HEAD", "OPTIONS"):
         told = request.headers.get("Sec-Fetch-Site") or request.headers.get("Origin")

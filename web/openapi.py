@@ -34,7 +34,13 @@ TAGS = {
     "tokens": "Who may call.",
 }
 NUMBER: dict[str, Any] = {"type": "integer", "minimum": 0, "maximum": 10**15 - 1}
+TAGGING = frozenset({"If-None-Match", "If-Match"})
+ETAG = {"description": "A strong tag of what is sent: it changes with it.", "schema": {"type": "string"}}
 NEEDED_HEADERS = frozenset({"Upload-Length", "Upload-Offset"})
+IF_MATCH = (
+    "An ETag of the thing: the reply is 412 if what people wrote about it was changed since. "
+    "That it went on by itself, as a job does, is no hindrance."
+)
 REQUEST_HEADERS: Mapping[str, tuple[str, dict[str, Any]]] = {
     "Idempotency-Key": (
         "Makes the request safe to send again: the same key and content give the same job. Kept for 24 hours.",
@@ -49,10 +55,7 @@ REQUEST_HEADERS: Mapping[str, tuple[str, dict[str, Any]]] = {
         {"type": "string", "examples": ["10m"], "pattern": "^[1-9][0-9]{0,1}[smhd]?$"},
     ),
     "If-None-Match": ("The ETag known; the reply is 304 if nothing changed.", {"type": "string"}),
-    "If-Match": (
-        "An ETag of the job: the reply is 412 if its name, tags or notes were changed since; its progress may go on.",
-        {"type": "string"},
-    ),
+    "If-Match": (IF_MATCH, {"type": "string"}),
     "Upload-Length": ("Bytes of the whole file.", NUMBER),
     "Upload-Offset": ("Bytes that have come before this piece.", NUMBER),
     "Upload-Metadata": (
@@ -198,6 +201,10 @@ def _header_parameters(what: Operation) -> Iterable[dict[str, Any]]:
 
 def _responses(what: Operation) -> dict[str, Any]:
     replies = {str(status): _reply(reply) for status, reply in what.replies.items()}
+    if TAGGING & set(what.headers):
+        for status in what.replies:
+            if status in (200, 206):
+                replies[str(status)].setdefault("headers", {}).setdefault("ETag", ETAG)
     if "If-None-Match" in what.headers:
         replies["304"] = {"description": "Nothing changed since the ETag in If-None-Match."}
     by_status: dict[int, dict[str, type[AigcError]]] = defaultdict(dict)

@@ -103,6 +103,11 @@ class TooManyRequests(AigcError):
 
     code, status, title = "too-many-requests", 429, "Too many requests"
 
+    @property
+    def retry_after(self) -> str:
+        """Seconds to wait."""
+        return str(self.values.get("seconds", RETRY_AFTER[self.status]))
+
 
 class TooManyStreams(AigcError):
     """All {size} event streams of this server are in use. Ask again later, or poll the job instead."""
@@ -153,7 +158,8 @@ def response(error: AigcError) -> Response:
         reply = Response(_page(body), status=error.status, content_type="text/html; charset=utf-8")
     reply.headers["Cache-Control"] = "no-store"
     if error.status in RETRY_AFTER:
-        reply.headers["Retry-After"] = RETRY_AFTER[error.status]
+        fixed = RETRY_AFTER[error.status]
+        reply.headers["Retry-After"] = error.retry_after if isinstance(error, TooManyRequests) else fixed
     if isinstance(error, Unauthorized):
         reply.headers["WWW-Authenticate"] = 'Bearer realm="aigc"'
     return reply

@@ -10,7 +10,7 @@ from flask import Blueprint, Flask, Response, redirect, render_template, request
 from flask.sessions import SecureCookieSessionInterface
 from werkzeug.wrappers import Response as BaseResponse
 
-from web import auth, context
+from web import auth, context, rates
 from web.auth import audit
 from web.translate import say
 
@@ -69,8 +69,10 @@ def login() -> Response | BaseResponse:
 @blueprint.post("/login")
 def sign_in() -> Response | BaseResponse:
     """Exchange a token for a session."""
+    rates.check_address()
     credential = auth.digest(request.form.get("token", "").strip())
     if auth.verify(credential) is None:
+        rates.count_failure()
         audit.warning("refused sign-in from %s, request %s", request.remote_addr, context.request_id())
         return _form(say(NOT_KNOWN), 401)
     session.clear()  # a session made before signing in must not live on

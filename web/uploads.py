@@ -131,7 +131,7 @@ def receive(file: FileStorage, described: Described) -> tuple[Dataset, Job]:
         AigcError: It is empty, unsafe, too large, or nothing that can be read.
     """
     file.stream.flush()
-    return _made(Path(file.stream.name), safe_filename(file.filename or ""), described)
+    return made(Path(file.stream.name), safe_filename(file.filename or ""), described)
 
 
 def finish(upload_id: str, described: Described) -> tuple[Dataset, Job]:
@@ -145,12 +145,13 @@ def finish(upload_id: str, described: Described) -> tuple[Dataset, Job]:
         if known.dataset is not None:
             dataset = reads.dataset(known.dataset)
             return dataset, reads.job(dataset.job_id)
-        dataset, job = _made(path, safe_filename(known.filename), described)
+        dataset, job = made(path, safe_filename(known.filename), described)
         incoming.became(settings, known, dataset.id)
     return dataset, job
 
 
-def _made(path: Path, filename: str, described: Described) -> tuple[Dataset, Job]:
+def made(path: Path, filename: str, described: Described) -> tuple[Dataset, Job]:
+    """Make a dataset of a file that lies in the staging directory, with the job that checks it."""
     upload = Upload(
         path=path,
         filename=filename,

@@ -1,5 +1,6 @@
 """The command ``aigc``: everything the web pages do, for terminals and scripts, over the same HTTP API."""
 
+import io
 import os
 import re
 import sys
@@ -12,14 +13,16 @@ from aigc.cli.session import EXIT_ERROR, EXIT_INTERRUPTED, Session, complain, re
 _FIELD_LIST = re.compile(r"[a-z_]+(\.[a-z_0-9]+)*(,[a-z_]+(\.[a-z_0-9]+)*)*")
 FIELDS = frozenset(
     {
-        "adjustments", "aliases", "artifacts", "at", "attempt", "attempts", "because", "card", "code", "created_at",
-        "data", "dataset", "description", "detail", "differs", "error", "expires_at", "family", "field", "fields",
-        "files", "finished_at", "fix", "hint", "history", "http_status", "id", "item", "items", "job", "kind", "lane",
-        "level", "licence", "links", "makes", "media_type", "message", "metrics", "model", "name", "next_at", "notes",
-        "object", "operation", "params", "path", "presets", "progress", "queue", "report", "retried_from", "role",
-        "schema", "seed", "seq", "sha256", "size", "snapshot", "source", "started_at", "state", "step", "summary",
-        "tags", "task", "time_limit", "title", "unknown", "user", "values", "version", "webhook", "well", "what",
-        "worker",
+        "adjustments", "alias", "aliases", "artifacts", "at", "attempt", "attempts", "because", "card",
+        "code", "code_version", "created_at", "data", "dataset", "description", "detail", "device",
+        "device_kind", "differs", "draining", "error", "expires_at", "family", "field", "fields", "files",
+        "finished_at", "fix", "free_disk", "heartbeat_at", "hint", "history", "host", "http_status", "id",
+        "item", "items", "job", "kind", "lane", "level", "licence", "links", "makes", "media_type",
+        "memory_free", "memory_total", "message", "metrics", "model", "name", "next_at", "notes", "object",
+        "operation", "params", "path", "paused", "pid", "presets", "progress", "queue", "queued", "report",
+        "retried_from", "role", "running", "schema", "seed", "seq", "sha256", "size", "snapshot", "source",
+        "started_at", "state", "step", "summary", "tags", "task", "time_limit", "title", "unknown", "user",
+        "values", "version", "webhook", "well", "what", "worker", "workers",
     }
 )  # fmt: skip
 
@@ -32,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def run(arguments: Sequence[str]) -> int:
     """Run the command and return its exit code."""
     from aigc.errors import ApiError, Unauthorized
+    from aigc.program import here
     from aigc.speech import speaking
 
     current = Session()
@@ -46,7 +50,9 @@ def run(arguments: Sequence[str]) -> int:
         except click.exceptions.Exit as ended:
             return ended.exit_code
         except click.ClickException as error:
-            error.show()
+            shown = io.StringIO()
+            error.show(shown)
+            click.echo(here(shown.getvalue()), err=True, nl=False)
             return error.exit_code
         except (click.Abort, KeyboardInterrupt):
             return EXIT_INTERRUPTED

@@ -4,20 +4,22 @@ import contextlib
 import json
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
 import click
 
 from aigc.cli import completing, naming, settings, watching
-from aigc.cli.acting import deleted, each
+from aigc.cli.acting import deleted, each, edited
 from aigc.cli.session import EXIT_ERROR, Group, complain, confirm_deletion, session
 from aigc.errors import ApiError, InvalidParams, flaws_from
 from aigc.fetching import OFFERS, FetchFailed, fetch
 from aigc.flows import About
-from aigc.resources import Dataset
+from aigc.library import Dataset
+from aigc.sending import Tell
 from aigc.speech import say
+from aigc.uploading import Lines, telling
 
 
 @click.group(cls=Group)
@@ -31,17 +33,20 @@ def datasets() -> None:
 @datasets.command()
 @click.argument("path", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False)
 @click.option("--starter", help="Register a dataset that comes with the product instead, such as fashion-mnist.")
+@click.option("--from-url", "address", metavar="URL", help="Have the server fetch a file instead, if it may.")
 @click.option("--kind", default="", help="What it becomes: images, table or interactions; else its content decides.")
 @click.option("--name", help="What to call it.")
 @click.option("--licence", default="", help="Under what terms it may be used.")
 @click.option("--notes", default="", help="Anything to remember about it.")
 @click.option("-p", "pairs", metavar="KEY=VALUE", multiple=True, help="One setting of the import.")
-def add(path: Path | None, starter: str | None, pairs: tuple[str, ...], **about: Any) -> None:
+def add(path: Path | None, starter: str | None, address: str | None, pairs: tuple[str, ...], **about: Any) -> None:
     """Upload a file, have it checked, and print the id of the dataset."""
-    if (path is None) == (starter is None):
+    if sum(given is not None for given in (path, starter, address)) != 1:
         raise click.UsageError(say("Name a file, or a starter with --starter; not both."))
     if path is not None:
         made = _upload(path, pairs, **about)
+    elif address is not None:
+        made = session().client.datasets.fetch(address, **cast(About, about))
     elif pairs or about["kind"]:
         raise click.UsageError(say("A starter is imported as it is, so -p and --kind have no meaning for it."))
     else:
@@ -127,6 +132,16 @@ def check(data: str, kind: str, pairs: tuple[str, ...]) -> int:
 
 @datasets.command()
 @click.argument("dataset_id", metavar="ID", shell_complete=completing.datasets)
+@click.option("--licence", help="Under what terms it may be used.")
+@click.option("--notes", help="Where it is from, what to know.")
+def edit(dataset_id: str, **words: str | None) -> int:
+    """Change a dataset's licence or notes; what is not named stays."""
+    item = naming.dataset(session().client, dataset_id)
+    return edited(words, lambda changes: item.update(**changes))
+
+
+@datasets.command()
+@click.argument("dataset_id", metavar="ID", shell_complete=completing.datasets)
 @click.option("-p", "pairs", metavar="KEY=VALUE", multiple=True, required=True, help="One setting of the import.")
 def revise(dataset_id: str, pairs: tuple[str, ...]) -> None:
     """Read the uploaded file of a dataset again with other settings, as its next version."""
@@ -178,7 +193,21 @@ def size(item: Dataset) -> str:
 def _upload(path: Path, pairs: tuple[str, ...], name: str | None = None, **about: str) -> Dataset:
     session().say("Uploading {name} and checking it", name=path.name)
     chosen = {key: _value(text) for key, text in settings.split(pairs)}
-    return session().client.datasets.upload(path, name, params=chosen, **cast(About, about))
+    with shown_upload(path) as tell:
+        return session().client.datasets.upload(path, name, params=chosen, progress=tell, **cast(About, about))
+
+
+@contextlib.contextmanager
+def shown_upload(path: Path) -> Iterator[bool | Tell]:
+    """How far an upload is: a bar in a terminal, a line every ten seconds elsewhere, nothing where nobody reads."""
+    current = session()
+    if current.quiet or current.wants_json:
+        yield False
+    elif sys.stderr.isatty():
+        with telling(True, path.name, current.console(stderr=True)) as tell:
+            yield tell or False
+    else:
+        yield Lines(path.name, lambda words: click.echo(words, err=True)).tell
 
 
 def _value(text: str) -> Any:

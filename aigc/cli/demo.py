@@ -18,9 +18,10 @@ from aigc.cli.processes import need_server
 from aigc.cli.session import EXIT_ERROR, EXIT_INTERRUPTED, Command, Session, report, session
 from aigc.client import Client
 from aigc.errors import ApiError
+from aigc.library import Dataset
 from aigc.notebook import number
 from aigc.progress import Lines, Show, follow_on_screen
-from aigc.resources import Artifact, Dataset, Job
+from aigc.resources import Artifact, Job
 from aigc.speech import say
 from aigc.stack.home import StackError
 from aigc.stack.supervisor import Stack, Stopped

@@ -16,6 +16,7 @@ from aigc.address import home_directory, running_stack
 from aigc.cli.processes import environment
 from aigc.cli.session import EXIT_ERROR, Command, Session, session
 from aigc.errors import ApiError
+from aigc.program import here
 from aigc.speech import say
 from aigc.stack import broker, ports
 from aigc.stack.home import StackError
@@ -51,7 +52,7 @@ def doctor() -> int:
     if session().wants_json:
         session().show([asdict(finding) for finding in findings], "")
     else:
-        click.echo("\n".join(finding.text() for finding in findings))
+        click.echo(here("\n".join(finding.text() for finding in findings)))
     return 0 if all(finding.well for finding in findings) else EXIT_ERROR
 
 

@@ -9,7 +9,7 @@ import click
 
 from aigc import progress
 from aigc.cli import completing, lists, naming, settings, watching
-from aigc.cli.acting import deleted, each
+from aigc.cli.acting import deleted, each, edited
 from aigc.cli.comparing import compare
 from aigc.cli.logs import logs
 from aigc.cli.session import EXIT_ERROR, EXIT_USAGE, Group, confirm_deletion, report, session
@@ -93,6 +93,21 @@ def watch(job_id: str, exit_status: bool, interval: float | None) -> int:
 
 jobs.add_command(logs)
 jobs.add_command(compare)
+
+
+@jobs.command()
+@click.argument("job_id", metavar="ID", shell_complete=completing.jobs)
+@click.option("--name", help="What to call it, and the model version that it makes.")
+@click.option("--tag", "tags", metavar="TAG", multiple=True, help="Its tags, all of them; may be given several times.")
+@click.option("--no-tags", is_flag=True, help="Take all its tags away.")
+@click.option("--notes", help="What people should know about it.")
+def edit(job_id: str, tags: tuple[str, ...], no_tags: bool, **words: str | None) -> int:
+    """Change what a job is called, its tags or its notes; what is not named stays."""
+    if tags and no_tags:
+        raise click.UsageError(say("Say --tag or --no-tags, not both."))
+    job = naming.job(session().client, job_id)
+    chosen = list(tags) if tags or no_tags else None
+    return edited(words | {"tags": chosen}, lambda changes: job.update(**changes))
 
 
 @jobs.command()

@@ -6,14 +6,16 @@ from typing import Any
 import click
 
 from aigc.cli import completing, lists, naming, settings, watching
-from aigc.cli.acting import deleted, each
+from aigc.cli.acting import deleted, each, edited
 from aigc.cli.session import EXIT_USAGE, Group, confirm_deletion, report, session
 from aigc.cli.submit import started
 from aigc.downloads import safe_name
 from aigc.errors import InvalidParams
+from aigc.library import Model
 from aigc.notebook import number
-from aigc.resources import Model
 from aigc.speech import say
+
+ALIASES = ("production", "staging")
 
 
 @click.group(cls=Group)
@@ -63,7 +65,7 @@ def download(model_id: str, output: Path) -> None:
 )
 @click.option("--force", is_flag=True, help="Write over a file that is there.")
 def export(model_id: str, output: Path | None, force: bool) -> None:
-    """Save a model as one ZIP: weights, configuration, and its figures and origin in model.json.
+    """Save a model as one ZIP: weights, card, settings, figures and licence.
 
     Prints the path of the ZIP.
     """
@@ -74,6 +76,50 @@ def export(model_id: str, output: Path | None, force: bool) -> None:
         raise click.UsageError(say("{path} is there already. Say --force to write over it.", path=target))
     model.export(target)
     session().show({"id": model.id, "path": str(target)}, str(target))
+
+
+@models.command()
+@click.argument("model_id", metavar="ID", shell_complete=completing.models)
+def card(model_id: str) -> None:
+    """Print a model's card as Markdown: data, intended use, limits, licence, figures."""
+    model = naming.model(session().client, model_id)
+    session().show({"id": model.id, "card": model.card}, model.card_text())
+
+
+@models.command()
+@click.argument("model_id", metavar="ID", shell_complete=completing.models)
+@click.option("--intended-use", help="What it is meant for.")
+@click.option("--limits", help="What it cannot do, and what it must not be used for.")
+@click.option("--licence", help="Under what terms it may be used.")
+@click.option("--notes", help="Anything else worth knowing.")
+def edit(model_id: str, **parts: str | None) -> int:
+    """Write parts of a model's card; what is not named stays, an empty text removes a part."""
+    model = naming.model(session().client, model_id)
+    return edited(parts, lambda changes: model.write_card(**changes))
+
+
+@models.command()
+@click.argument("model_id", metavar="ID", shell_complete=completing.models)
+@click.argument("alias", metavar="ALIAS", type=click.Choice(ALIASES))
+@click.option("--replaces", metavar="ID", help="Only if the alias stands for this version so far; - for none.")
+def promote(model_id: str, alias: str, replaces: str | None) -> None:
+    """Let production or staging stand for a model, instead of another version of its name."""
+    client = session().client
+    model = naming.model(client, model_id)
+    if replaces is None:
+        model.promote(alias)
+    else:
+        model.promote(alias, replaces=None if replaces == "-" else naming.model(client, replaces).id)
+    session().show(model.raw, say("{name} is {id} now", name=f"{model.name}@{alias}", id=model.id))
+
+
+@models.command()
+@click.argument("model_id", metavar="ID", shell_complete=completing.models)
+@click.argument("alias", metavar="ALIAS", type=click.Choice(ALIASES))
+def demote(model_id: str, alias: str) -> None:
+    """Take production or staging from a model; it stands for none then."""
+    model = naming.model(session().client, model_id).demote(alias)
+    session().show(model.raw, say("{name} stands for no version now", name=f"{model.name}@{alias}"))
 
 
 @models.command()

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import click
 
+from aigc import program
 from aigc.address import home_directory, running_stack
 from aigc.speech import say
 
@@ -67,7 +68,7 @@ def need_server(package: str = "jobs") -> None:
 def environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """What a part needs to find the state of this machine's stack, running or not."""
     home = home_directory(environ)
-    made = {**environ, "AIGC_HOME": str(home), "PYTHONSAFEPATH": "1"}
+    made = {**environ, "AIGC_HOME": str(home), "PYTHONSAFEPATH": "1", program.PASSED_ON: program.called()}
     running = running_stack(home)
     if running and running.redis_url and not made.get("AIGC_REDIS_URL"):
         made["AIGC_REDIS_URL"] = running.redis_url

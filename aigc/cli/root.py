@@ -16,6 +16,8 @@ COMMANDS = {
     "jobs": "aigc.cli.jobs:jobs",
     "datasets": "aigc.cli.datasets:datasets",
     "models": "aigc.cli.models:models",
+    "workers": "aigc.cli.workers:workers",
+    "queues": "aigc.cli.workers:queues",
     "webhooks": "aigc.cli.webhooks:webhooks",
     "open": "aigc.cli.browse:open_page",
     "token": "aigc.cli.processes:token",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
+from aigc.program import here
 from aigc.speech import say, speak
 
 if TYPE_CHECKING:
@@ -80,11 +81,11 @@ class Session:
     def tell(self, words: str) -> None:
         """Pass on what is no sentence of ours, such as the server's, on stderr; not with ``-q``."""
         if not self.quiet:
-            click.echo(words, err=True)
+            click.echo(here(words), err=True)
 
     def show(self, raw: Any, text: str) -> None:
         """Print something: as JSON where asked, else as text."""
-        click.echo(self._json(raw) if self.wants_json else text)
+        click.echo(self._json(raw) if self.wants_json else here(text))
 
     def table(self, head: Sequence[str], rows: Iterable[Sequence[str]], raw: Sequence[Mapping[str, Any]]) -> None:
         """Print a list: as JSON, as aligned text where nobody looks, as table in a terminal."""
@@ -155,7 +156,7 @@ def report(error: Exception) -> int:
 
 def complain(words: str) -> None:
     """Say on stderr what went wrong."""
-    click.echo(say("Error: {words}", words=words), err=True)
+    click.echo(here(say("Error: {words}", words=words)), err=True)
 
 
 def confirm_deletion(ids: Sequence[str], *, yes: bool) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from aigc.cli import completing, naming, settings, times, watching
+from aigc.cli.datasets import shown_upload
 from aigc.cli.session import EXIT_USAGE, Command, report, session
 from aigc.client import Client
 from aigc.errors import InvalidParams
@@ -131,4 +132,5 @@ def dataset_id(client: Client, data: str, *, check: bool) -> str:
     if check:
         raise click.UsageError(say("--check starts nothing, so it uploads nothing. Use the id of a dataset."))
     session().say("Uploading {name} and checking it", name=path.name)
-    return client.datasets.upload(path).id
+    with shown_upload(path) as tell:
+        return client.datasets.upload(path, progress=tell).id

@@ -13,6 +13,7 @@ import click
 from aigc.address import home_directory
 from aigc.cli.processes import need_server
 from aigc.cli.session import Command
+from aigc.program import here
 from aigc.stack.home import StackError
 from aigc.stack.supervisor import Stack, Stopped, Wishes
 from aigc.version import __version__
@@ -50,7 +51,7 @@ def up(no_open: bool, **options: Any) -> int:
             while not stack.stopping.is_set():
                 stack.tend()
         except StackError as error:
-            click.echo(f"Error: {error}", err=True)
+            click.echo(here(f"Error: {error}"), err=True)
             return error.exit_code
         except Stopped:
             pass

@@ -13,6 +13,7 @@ from aigc.cli import advice
 from aigc.cli.session import EXIT_JOB_FAILED, Session, complain
 from aigc.errors import ApiError, Unavailable
 from aigc.notebook import number
+from aigc.program import here
 from aigc.resources import Job
 from aigc.speech import say
 
@@ -37,7 +38,7 @@ def watch(session: Session, job: Job, interval: float | None = None) -> Job:
             with progress.follow_on_screen(session.console(stderr=True)) as show:
                 keep_looking(session, job, show, interval)
         else:
-            lines = progress.Lines(lambda text: click.echo(text, err=True))
+            lines = progress.Lines(lambda text: click.echo(here(text), err=True))
             keep_looking(session, job, lines.show, interval)
     except KeyboardInterrupt:
         stopped(job)
@@ -48,7 +49,7 @@ def watch(session: Session, job: Job, interval: float | None = None) -> Job:
 def stopped(job: Job) -> None:
     """Say that only the watching has ended."""
     told = say("Stopped watching; the job goes on. Cancel it with: {command}", command=f"aigc jobs cancel {job.id}")
-    click.echo(told, err=True)
+    click.echo(here(told), err=True)
 
 
 def keep_looking(session: Session, job: Job, show: progress.Show, interval: float | None = None) -> Job:

@@ -1,6 +1,7 @@
 """Where a webhook may go: addresses are read by one strict rule, and only what the operator listed is taken."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from aigc_models.base import Fault
@@ -56,30 +57,73 @@ class Receiver:
         return name if usual else f"{name}:{self.port}"
 
 
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Where one may go, and the sentences for where not.
+
+    Attributes:
+        hosts: Hosts that the operator lists, as ``AIGC_WEBHOOK_HOSTS`` is written.
+        inside: Those of them that may lie inside.
+        sentences: The words for each reason, by the names below.
+        codes: Codes of the faults: when all is off, and else.
+        pointer: Where the address stands in the request.
+    """
+
+    hosts: str
+    inside: str
+    sentences: Mapping[str, str]
+    codes: tuple[str, str] = ("webhooks-off", "invalid-webhook")
+    pointer: str = "/webhook/url"
+
+    def refused(self, why: str, **values: object) -> InvalidParams:
+        """The fault for a reason."""
+        code = self.codes[0] if why == "off" else self.codes[1]
+        return InvalidParams(faults=[Fault(self.sentences[why], values, self.pointer, code=code)])
+
+
+SENTENCES: Mapping[str, str] = {
+    "off": OFF,
+    "unreadable": UNREADABLE,
+    "not listed": NOT_LISTED,
+    "not private": NOT_PRIVATE,
+    "plain": PLAIN,
+    "port": WRONG_PORT,
+}
+
+
 def read(url: str, settings: Settings) -> Receiver:
     """Read an address, if webhooks to it are allowed.
 
     Raises:
         InvalidParams: With the reason.
     """
-    if not settings.webhook_hosts.strip():
-        raise _refused(OFF, "webhooks-off")
+    return check(url, Policy(settings.webhook_hosts, settings.webhook_allow_private, SENTENCES))
+
+
+def check(url: str, policy: Policy) -> Receiver:
+    """Read an address, if a policy allows it.
+
+    Raises:
+        InvalidParams: With the reason.
+    """
+    if not policy.hosts.strip():
+        raise policy.refused("off")
     found = ADDRESS.fullmatch(url) if len(url) <= LONGEST else None
     scheme, host = (found["scheme"].lower(), found["host"].lower()) if found else ("", "")
     port = int(found["port"] or (443 if scheme == "https" else 80)) if found else 0
     if found is None or not _is_host(host) or not 1 <= port <= 65_535:
-        raise _refused(UNREADABLE, longest=LONGEST)
-    inside = _listed(settings.webhook_allow_private)
+        raise policy.refused("unreadable", longest=LONGEST)
+    inside = _listed(policy.inside)
     private = f"{scheme}://{host}:{port}" in inside or (scheme == "https" and f"{host}:{port}" in inside)
-    if not any(_covers(entry, host, port) for entry in _listed(settings.webhook_hosts)):
-        raise _refused(NOT_LISTED, host=host)
+    if not any(_covers(entry, host, port) for entry in _listed(policy.hosts)):
+        raise policy.refused("not listed", host=host)
     if scheme != "https" and not private:
-        raise _refused(PLAIN)
-    if port not in PORTS and not private and not _names_port(settings, host, port):
-        raise _refused(WRONG_PORT, host=host, port=port)
+        raise policy.refused("plain")
+    if port not in PORTS and not private and not _names_port(policy, host, port):
+        raise policy.refused("port", host=host, port=port)
     bare = host.strip("[]")
     if networks.is_address(bare) and not networks.may_be_dialled(bare, private=private):
-        raise _refused(NOT_PRIVATE, host=host)
+        raise policy.refused("not private", host=host)
     target = found["target"]
     return Receiver(scheme, bare, port, target if target.startswith("/") else f"/{target}", private)
 
@@ -105,10 +149,6 @@ def _covers(entry: str, host: str, port: int) -> bool:
     return name in (host, "*")
 
 
-def _names_port(settings: Settings, host: str, port: int) -> bool:
-    entries = _listed(settings.webhook_hosts)
+def _names_port(policy: Policy, host: str, port: int) -> bool:
+    entries = _listed(policy.hosts)
     return any(entry.endswith(f":{port}") and _covers(entry, host, port) for entry in entries)
-
-
-def _refused(sentence: str, code: str = "invalid-webhook", **values: object) -> InvalidParams:
-    return InvalidParams(faults=[Fault(sentence, values, "/webhook/url", code=code)])

@@ -72,26 +72,29 @@ class Network:
 INTERNET = Network()
 
 
-class _Deadline:
+class Deadline:
+    """The end of the time that something may take."""
+
     def __init__(self, seconds: float) -> None:
         self._end = time.monotonic() + seconds
 
     def left(self) -> float:
+        """Seconds until then. Raises :class:`TimeoutError` once it is past."""
         left = self._end - time.monotonic()
         if left <= 0:
             raise TimeoutError
         return left
 
 
-class _NotPublic(Exception):
-    pass
+class NotPublic(Exception):
+    """The name leads to an address that must not be dialled."""
 
 
 def post(receiver: Receiver, headers: Mapping[str, str], body: bytes, network: Network) -> Outcome:
     """Send a body and learn the receiver's status; never raises for what the network does."""
     try:
         status = _exchange(receiver, headers, body, network)
-    except _NotPublic:
+    except NotPublic:
         return Outcome(error=INSIDE)
     except socket.gaierror:
         return Outcome(error=NO_NAME)
@@ -113,10 +116,10 @@ def post(receiver: Receiver, headers: Mapping[str, str], body: bytes, network: N
 
 
 def _exchange(receiver: Receiver, headers: Mapping[str, str], body: bytes, network: Network) -> int:
-    deadline = _Deadline(SECONDS)
-    with _connect(receiver, network, deadline) as link:
-        _send(link, _head(receiver, headers, len(body)) + body, deadline)
-        reply = http.client.HTTPResponse(_Incoming(link, deadline), method="POST")  # type: ignore[arg-type]  # it only asks for makefile()
+    deadline = Deadline(SECONDS)
+    with connect(receiver, network, deadline) as link:
+        send(link, _head(receiver, headers, len(body)) + body, deadline)
+        reply = http.client.HTTPResponse(Incoming(link, deadline), method="POST")  # type: ignore[arg-type]  # it only asks for makefile()
         with reply:
             reply.begin()
             # The status decides; the rest is only read so that the receiver is not cut off in the middle.
@@ -125,7 +128,13 @@ def _exchange(receiver: Receiver, headers: Mapping[str, str], body: bytes, netwo
             return reply.status
 
 
-def _connect(receiver: Receiver, network: Network, deadline: _Deadline) -> socket.socket:
+def connect(receiver: Receiver, network: Network, deadline: Deadline) -> socket.socket:
+    """A connection to an address that was looked up once and checked.
+
+    Raises:
+        NotPublic: The name leads somewhere that must not be dialled.
+        OSError: No connection can be made.
+    """
     link = _dial(_addresses(receiver, network, deadline), receiver.port, network, deadline)
     if receiver.scheme != "https":
         return link
@@ -137,25 +146,25 @@ def _connect(receiver: Receiver, network: Network, deadline: _Deadline) -> socke
         raise
 
 
-def _addresses(receiver: Receiver, network: Network, deadline: _Deadline) -> list[str]:
+def _addresses(receiver: Receiver, network: Network, deadline: Deadline) -> list[str]:
     """Where the name leads, if everything it leads to may be dialled: one wrong address spoils the lot."""
     if networks.is_address(receiver.host):
         found = [receiver.host]
     else:
         found = network.resolve(receiver.host, receiver.port, deadline.left())
     if not found or not all(networks.may_be_dialled(address, private=receiver.private) for address in found):
-        raise _NotPublic
+        raise NotPublic
     return found[:MOST_ADDRESSES]
 
 
-def _dial(addresses: list[str], port: int, network: Network, deadline: _Deadline) -> socket.socket:
+def _dial(addresses: list[str], port: int, network: Network, deadline: Deadline) -> socket.socket:
     for place, address in enumerate(addresses, 1):
         try:
             return network.dial(address, port, deadline.left() / (len(addresses) - place + 1))
         except OSError:
             if place == len(addresses):
                 raise
-    raise _NotPublic
+    raise NotPublic
 
 
 def _head(receiver: Receiver, headers: Mapping[str, str], length: int) -> bytes:
@@ -170,18 +179,19 @@ def _head(receiver: Receiver, headers: Mapping[str, str], length: int) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode("ascii")
 
 
-def _send(link: socket.socket, data: bytes, deadline: _Deadline) -> None:
+def send(link: socket.socket, data: bytes, deadline: Deadline) -> None:
+    """Send all of it in time."""
     left = memoryview(data)
     while left:
         link.settimeout(deadline.left())
         left = left[link.send(left) :]
 
 
-class _Incoming(io.RawIOBase):
-    """What a receiver answers, ended by the time limit and after :data:`MOST_READ` bytes."""
+class Incoming(io.RawIOBase):
+    """What a receiver answers, ended by the time limit and after so many bytes."""
 
-    def __init__(self, link: socket.socket, deadline: _Deadline) -> None:
-        self._link, self._deadline, self._room = link, deadline, MOST_READ
+    def __init__(self, link: socket.socket, deadline: Deadline, room: int = MOST_READ) -> None:
+        self._link, self._deadline, self._room = link, deadline, room
 
     def makefile(self, _mode: str) -> io.BufferedReader:
         """As :class:`http.client.HTTPResponse` asks a socket for its bytes."""

@@ -12,15 +12,19 @@ ABOUT = (
     "What `import aigc` gives. `AsyncClient` has the same names to await. This page is written by "
     "`scripts/write_reference.py`."
 )
-THINGS: tuple[type, ...] = (aigc.Client, nouns.Jobs, nouns.Datasets, nouns.Models, nouns.Tasks)
+THINGS: tuple[type, ...] = (
+    aigc.Client, nouns.Jobs, nouns.Datasets, nouns.Models, nouns.Tasks, nouns.Workers, nouns.Queues,
+)  # fmt: skip
 HANDED_OUT: tuple[type, ...] = (
-    aigc.Job, aigc.Dataset, aigc.Model, aigc.Artifact, aigc.Recommended,
+    aigc.Job, aigc.Dataset, aigc.Model, aigc.Artifact, aigc.Recommended, aigc.Worker, aigc.Queue,
 )  # fmt: skip
 PLACES: dict[type, str] = {
     nouns.Jobs: "client.jobs",
     nouns.Datasets: "client.datasets",
     nouns.Models: "client.models",
     nouns.Tasks: "client.tasks",
+    nouns.Workers: "client.workers",
+    nouns.Queues: "client.queues",
 }
 
 

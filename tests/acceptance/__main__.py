@@ -30,7 +30,7 @@ class Outcome:
         name = report.nodeid.partition("[")[0]
         if report.when == "call" and report.passed:
             self.passed.add(name)
-        if report.failed or report.skipped:
+        if report.failed or (report.skipped and self.bad.get(name) != "failed"):
             self.bad[name] = report.outcome
         if report.when == "teardown":
             for figure, value in report.user_properties:
@@ -43,8 +43,10 @@ class Outcome:
         """Whether an item holds."""
         if not tests:
             return "no test"
-        if any(test in self.bad or test not in self.passed for test in tests):
+        if any(self.bad.get(test) == "failed" or (test not in self.bad and test not in self.passed) for test in tests):
             return "FAILED"
+        if any(test in self.bad for test in tests):
+            return "skipped"  # this machine lacks what it needs, and the test says what
         return "partial" if number in PARTIAL else "ok"
 
 
@@ -73,6 +75,7 @@ def main() -> int:
         **{figure: outcome.figures[figure] for figure in FIGURES},
         "partial": named.get("partial", []),
         "failed": named.get("FAILED", []),
+        "skipped": named.get("skipped", []),
         "without_test": named.get("no test", []),
         **outcome.measured,
     }

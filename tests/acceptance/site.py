@@ -223,6 +223,7 @@ class Site:
             "edit": f"/jobs/{job}/edit",
             "tagged": "/jobs?tag=baseline",
             "delete": f"/jobs/{failed}/delete",
+            "selection": f"/jobs/selected?do=delete&ids={failed}&ids={running}",
             "duplicate": f"/jobs/new/image_gan.train?from={failed}",
             "datasets": "/datasets",
             "upload": "/datasets/new",

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import select
 import signal
 import subprocess
@@ -172,7 +173,7 @@ def test_ctrl_c_in_watch_leaves_the_job_running(up: Up, dataset: str) -> None:
     watching.send_signal(signal.SIGINT)
     _, told = watching.communicate(timeout=60)
     assert watching.returncode == 130
-    assert f"Stopped watching; the job goes on. Cancel it with: aigc jobs cancel {job}" in told
+    assert re.search(rf"Stopped watching; the job goes on\. Cancel it with: \S*aigc jobs cancel {job}", told)
     assert json.loads(up.run("jobs", "view", job, "--json=state"))["state"] == "running"
     up.run("jobs", "cancel", job)
     up.run("jobs", "watch", job, "--exit-status", code=3)
@@ -184,7 +185,9 @@ def test_the_doctor_is_content_and_names_a_broker_that_is_gone(up: Up) -> None:
     found = json.loads(up.run("doctor", "--json", AIGC_HOME=home))
     assert [finding["what"] for finding in found if not finding["well"]] == []
     told = up.run("doctor", code=1, AIGC_HOME=home, AIGC_REDIS_URL="redis://127.0.0.1:9/0")
-    assert "✕ Broker: no answer at redis://127.0.0.1:9/0\n    Fix: Start everything with: aigc up" in told
+    assert re.search(
+        r"✕ Broker: no answer at redis://127\.0\.0\.1:9/0\n    Fix: Start everything with: \S*aigc up", told
+    )
     database = "postgresql+psycopg://nobody@127.0.0.1:9/none"
     told = up.run("doctor", code=1, AIGC_HOME=home, AIGC_DATABASE_URL=database)
     assert "✕ Database: postgresql does not answer" in told

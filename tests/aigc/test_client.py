@@ -11,7 +11,7 @@ import anyio
 import pytest
 
 import aigc
-from aigc import async_nouns, async_resources, nouns, resources
+from aigc import async_library, async_nouns, async_resources, library, nouns, resources
 from aigc.wire import Patience
 from tests.aigc.scripted import Answer, Asked, Play, Scripted, in_turn, job, problem, serving
 
@@ -414,8 +414,8 @@ def test_the_asynchronous_client_does_the_same(tmp_path: Path) -> None:
     ("noun", "place", "beside"),
     [
         *((noun, resources, async_resources) for noun in ("Api", "Artifact", "Samples", "Job", "Following")),
-        *((noun, resources, async_resources) for noun in ("Dataset", "Model")),
-        *((noun, nouns, async_nouns) for noun in ("Jobs", "Datasets", "Models", "Tasks")),
+        *((noun, library, async_library) for noun in ("Dataset", "Model", "Worker", "Queue")),
+        *((noun, nouns, async_nouns) for noun in ("Jobs", "Datasets", "Models", "Tasks", "Workers", "Queues")),
     ],
 )
 def test_both_clients_have_the_same_names_and_arguments(noun: str, place: ModuleType, beside: ModuleType) -> None:

@@ -16,7 +16,7 @@ import pytest
 import aigc
 from aigc.cli import FIELDS, run
 from aigc_models.base import Fault
-from jobs import tokens
+from jobs import tokens, workers
 from jobs.engine import Engine
 from jobs.principal import Principal
 from tests.aigc.test_real_server import check_soon
@@ -148,10 +148,17 @@ def test_a_model_is_exported_as_one_file(server: aigc.Client, trained: aigc.Job,
     path = Path(capsys.readouterr().out.strip())
     assert path == Path("first-v1.zip")
     with zipfile.ZipFile(path) as packed:
-        assert set(packed.namelist()) == {"weights.safetensors", "config.json", "model.json"}
-        about = json.loads(packed.read("model.json"))
-        assert packed.read("weights.safetensors") == b"w" * 1000
-    assert (about["id"], about["metrics"], about["job"]) == (trained.model, {"loss": 0.01}, trained.id)
+        content = {name.removeprefix("first-v1/"): packed.read(name) for name in packed.namelist()}
+    assert set(content) == {
+        "README.md",
+        "settings.json",
+        "metrics.json",
+        "model/weights.safetensors",
+        "model/config.json",
+    }
+    assert content["model/weights.safetensors"] == b"w" * 1000
+    assert json.loads(content["settings.json"])["task"] == "image_gan.train"
+    assert str(trained.model) in content["README.md"].decode()
     first = path.read_bytes()
     assert run(["models", "export", "first"]) == 2
     assert "--force" in capsys.readouterr().err
@@ -171,7 +178,10 @@ def test_json_is_given_by_whatever_acts(server: aigc.Client, dataset: str, tmp_p
 
 
 def test_every_field_may_be_named_after_a_bare_json() -> None:
-    shown = (schemas.Job, schemas.Dataset, schemas.Model, schemas.Task, schemas.Delivery, schemas.LogLine)
+    shown = (
+        schemas.Job, schemas.Dataset, schemas.Model, schemas.Task, schemas.Delivery, schemas.LogLine, schemas.Worker,
+        schemas.QueueLength,
+    )  # fmt: skip
     fields = {field.alias or name for model in shown for name, field in model.model_fields.items()}
     assert sorted(fields - FIELDS) == []
 
@@ -219,3 +229,85 @@ def test_a_token_is_asked_for_where_a_person_sits(server: aigc.Client, engine: E
     assert asking.returncode == 0
     assert json.loads(out) == []
     assert secret.encode() not in shown
+
+
+def test_words_are_changed_from_the_command_line(
+    server: aigc.Client, trained: aigc.Job, dataset: str, capsys: Out
+) -> None:
+    assert run(["jobs", "edit", "first", "--name", "shirts", "--tag", "night", "--tag", "cpu"]) == 0
+    assert capsys.readouterr().out == f"{trained.id} changed\n"
+    assert run(["jobs", "edit", "shirts", "--notes", "keep", "--json=name,tags,notes"]) == 0
+    assert printed(capsys) == {"name": "shirts", "tags": ["night", "cpu"], "notes": "keep"}
+    assert run(["jobs", "edit", "shirts", "--no-tags", "--json=tags"]) == 0
+    assert printed(capsys) == {"tags": []}
+    assert run(["datasets", "edit", dataset, "--licence", "CC0", "--json=licence,notes"]) == 0
+    assert printed(capsys) == {"licence": "CC0", "notes": ""}
+    for wrong in (["jobs", "edit", "shirts"], ["jobs", "edit", "shirts", "--tag", "x", "--no-tags"]):
+        assert run(wrong) == 2
+    assert run(["jobs", "edit", "shirts", "--tag", "a,b"]) == 2
+    assert "A tag must have 1 to 40 printable characters and no comma." in capsys.readouterr().err
+
+
+def test_a_model_is_described_and_promoted(server: aigc.Client, trained: aigc.Job, capsys: Out) -> None:
+    assert run(["models", "edit", "first", "--limits", "No faces.", "--licence", "CC0", "--json=card.limits"]) == 0
+    assert printed(capsys) == {"card.limits": "No faces."}
+    assert run(["models", "card", "first"]) == 0
+    assert "No faces." in capsys.readouterr().out
+    assert run(["models", "promote", "first", "production", "--replaces", "-"]) == 0
+    assert capsys.readouterr().out == f"first@production is {trained.model} now\n"
+    assert run(["models", "promote", "first", "production", "--replaces", "-"]) == 1
+    assert run(["models", "show", "first@production", "--json=aliases"]) == 0
+    assert printed(capsys) == {"aliases": ["production"]}
+    assert run(["models", "demote", "first", "production"]) == 0
+    assert run(["models", "promote", "first", "best"]) == 2
+
+
+def test_workers_and_queues_are_paused(server: aigc.Client, worker: ActingWorker, engine: Engine, capsys: Out) -> None:
+    workers.beat(engine, worker.id, device=workers.DeviceState("cpu", 8 * 2**30, 2**30))
+    assert run(["workers", "list"]) == 0
+    assert capsys.readouterr().out.split("\t")[3:] == ["training.cpu", "idle", "\n"]
+    assert run(["workers", "pause", worker.id[-6:]]) == 0
+    assert capsys.readouterr().out == f"{worker.id} paused\n"
+    assert run(["workers", "resume", worker.id]) == 0
+    assert capsys.readouterr().out == f"{worker.id} idle\n"
+    assert run(["queues", "pause", "training.cpu", "generation.cpu", "--json=name,paused"]) == 0
+    assert printed(capsys) == [{"name": name, "paused": True} for name in ("training.cpu", "generation.cpu")]
+    assert run(["queues", "resume", "training.cpu"]) == 0
+    assert run(["queues", "list"]) == 0
+    assert "generation.cpu\t0\t0\t0\tpaused" in capsys.readouterr().out
+    assert run(["queues", "pause", "training.tpu"]) == 1
+    assert "There is no queue called training.tpu. There are: training.cpu" in capsys.readouterr().err
+    assert run(["workers", "pause", "nobody"]) == 1
+    assert f"There is no worker called nobody. There are: {worker.id}." in capsys.readouterr().err
+
+
+def test_what_is_not_there_is_told_with_what_helps(server: aigc.Client, capsys: Out) -> None:
+    cases = [
+        (
+            ["models", "generate", "@last"],
+            "There is no model yet. Train one first: aigc submit image_gan.train --data FILE",
+        ),
+        (["models", "show", "shirts"], "There is no model yet."),
+        (["datasets", "show", "@last"], "There is no dataset yet. Add one first: aigc datasets add FILE"),
+        (["jobs", "view", "@last"], "There is no job yet. Start one first: aigc submit "),
+    ]
+    for command, said in cases:
+        assert run(command) == 1
+        assert f"Error: {said}" in capsys.readouterr().err, command
+
+
+def test_a_name_that_is_nearly_right_is_suggested(server: aigc.Client, trained: aigc.Job, capsys: Out) -> None:
+    cases = [
+        (["datasets", "show", "digit"], "There is no dataset called digit. Did you mean digits?"),
+        (["submit", "image_gan.train", "--data", "digist"], "There is no dataset called digist. Did you mean digits?"),
+        (["models", "show", "frist"], "There is no model version called frist. Did you mean first?"),
+        (
+            ["models", "generate", "first@staging"],
+            "There is no model version called first@staging. Did you mean first?",
+        ),
+        (["jobs", "view", "firts"], "There is no job called firts. Did you mean first?"),
+        (["models", "show", "zzz"], "There is no model version called zzz.\n"),
+    ]
+    for command, said in cases:
+        assert run(command) == 1
+        assert f"Error: {said}" in capsys.readouterr().err, command

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import aigc
-from aigc import notebook, resources
+from aigc import library, notebook
 from tests.aigc.scripted import Answer, Asked, job, serving
 
 EVIL = "<script>alert('x')</script>"
@@ -82,7 +82,7 @@ class Read(HTMLParser):
 
 
 def test_everything_shown_is_escaped_and_whole(seen: aigc.Job) -> None:
-    client = resources.Dataset({"id": "ds_1", "name": EVIL, "state": "ready", "report": {EVIL: EVIL}}, seen._api)
+    client = library.Dataset({"id": "ds_1", "name": EVIL, "state": "ready", "report": {EVIL: EVIL}}, seen._api)
     listing: aigc.Listing[Any] = aigc.Listing([seen])
     for shown in (seen, client, seen.samples(), seen.metrics(), listing):
         html = shown._repr_html_()

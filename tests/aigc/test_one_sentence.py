@@ -70,7 +70,7 @@ class Surfaces:
             check=False,
         )
         assert done.returncode in (1, 2)
-        said = re.search(r"^(?:Error: |错误:)(.*)$", done.stderr.decode(), re.MULTILINE)
+        said = re.search(r"^(?:Error: |错误：)(.*)$", done.stderr.decode(), re.MULTILINE)
         assert said, done.stderr
         return said[1]
 

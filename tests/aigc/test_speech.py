@@ -18,7 +18,7 @@ from tests.aigc.scripted import Answer, in_turn, job, problem, serving
 
 ROOT = Path(__file__).parents[2] / "aigc"
 TABLES = (progress._PHASES, progress._STATES, progress._STARTS, tasks._KINDS)
-TABLES_OF_NOUNS = (naming._NONE, naming._NONE_YET, naming._SEVERAL)
+TABLES_OF_NOUNS = (naming._NONE, naming._NONE_YET, naming._FIRST, naming._SEVERAL)
 
 
 def spoken() -> Iterator[str]:
@@ -106,7 +106,7 @@ def test_the_command_speaks_chinese(
     assert server.asked[0].headers["Accept-Language"] == "zh-CN"
     monkeypatch.setenv("AIGC_LANG", "zh-CN")
     assert run(["jobs", "list", "--url", server.url]) == 5
-    assert f"错误:{server.url} 没有服务器响应。启动命令:aigc up" in capsys.readouterr().err
+    assert f"错误：{server.url} 没有服务器响应。启动命令：aigc up" in capsys.readouterr().err
     monkeypatch.delenv("AIGC_LANG")
     assert run(["jobs", "list", "--url", server.url]) == 5
     assert "No server answers" in capsys.readouterr().err
@@ -143,6 +143,6 @@ def test_the_doctor_speaks_chinese(
         assert run(["doctor", "--url", server.url, "--lang", "zh-CN"]) == 1
         told = capsys.readouterr().out
         assert run(["doctor", "--url", server.url, "--lang", "zh-CN", "--json"]) == 1
-    assert "✕ 数据库: SQLite:还没有数据库文件\n    处理: 请运行:aigc migrate" in told
+    assert "✕ 数据库: SQLite：还没有数据库文件\n    处理: 请运行：aigc migrate" in told
     assert "Fix" not in told
     assert "数据库" in [finding["what"] for finding in json.loads(capsys.readouterr().out)]

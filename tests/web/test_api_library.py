@@ -140,6 +140,7 @@ def test_an_archive_holds_weights_card_settings_and_licence(client: FlaskClient,
     client.patch(f"{API}/models/{models[0]}", json={"licence": "CC0"})
     reply = client.get(f"{API}/models/{models[0]}/archive")
     assert (reply.status_code, reply.content_type) == (200, "application/zip")
+    assert "Content-Length" not in reply.headers, "a server would cut the archive there"
     with zipfile.ZipFile(io.BytesIO(reply.data)) as archive:
         assert archive.testzip() is None
         content = {name.removeprefix("shirts-v1/"): archive.read(name) for name in archive.namelist()}
@@ -198,3 +199,31 @@ def test_only_administrators_pause(client: FlaskClient, worker: ActingWorker, en
     reply = client.post(f"{API}/queues/training.cpu/pause", headers=headers)
     assert (reply.status_code, reply.get_json()["code"]) == (403, "scope-too-small")
     assert client.get(f"{API}/pauses", headers=headers).get_json()["data"] == []
+
+
+def test_what_others_wrote_is_not_overwritten_unseen(client: FlaskClient, models: list[str], dataset: str) -> None:
+    for place, mine, theirs in (
+        (f"{API}/datasets/{dataset}", {"notes": "mine"}, {"licence": "theirs"}),
+        (f"{API}/models/{models[0]}", {"limits": "mine"}, {"notes": "theirs"}),
+    ):
+        seen = client.get(place).headers["ETag"]
+        assert seen.startswith('"'), "a strong tag"
+        done = client.patch(place, json=mine, headers={"If-Match": seen})
+        assert (done.status_code, done.headers["ETag"]) == (200, client.get(place).headers["ETag"])
+        late = client.patch(place, json=theirs, headers={"If-Match": seen})
+        assert (late.status_code, late.get_json()["code"]) == (412, "version-mismatch")
+        assert "theirs" not in client.get(place).text
+        weak = f"W/{done.headers['ETag']}"
+        for tag, status in ((weak, 412), ('"other"', 412), (f'"x", {done.headers["ETag"]}', 200), ("*", 200)):
+            assert client.patch(place, json=theirs, headers={"If-Match": tag}).status_code == status, tag
+        assert client.get(place, headers={"If-None-Match": client.get(place).headers["ETag"]}).status_code == 304
+
+
+def test_an_alias_that_moved_is_no_reason_to_refuse_a_card(client: FlaskClient, models: list[str]) -> None:
+    place = f"{API}/models/{models[0]}"
+    seen = client.get(place).headers["ETag"]
+    client.post(f"{place}/promote", json={"alias": "production"})
+    assert client.get(place).headers["ETag"] != seen
+    assert client.patch(place, json={"limits": "small"}, headers={"If-Match": seen}).status_code == 200
+    late = client.patch(place, json={"limits": "x"}, headers={"If-Match": seen, "Accept-Language": "zh"})
+    assert late.get_json()["detail"] == "模型版本在此期间已被更改。请重新读取，然后再次更改。"

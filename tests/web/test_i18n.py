@@ -94,6 +94,7 @@ def test_no_english_is_left_on_pages(client: FlaskClient, worker: ActingWorker) 
     paths = [
         "/", "/jobs", "/jobs?state=cancelled", "/jobs/new", "/jobs/new/image_gan.train", "/jobs/new/image_vae.traverse",
         f"/jobs/{finished}", f"/jobs/{failed}", f"/jobs/{failed}/delete", f"/jobs/{finished}/report.html",
+        f"/jobs/selected?do=delete&ids={failed}", f"/jobs/selected?do=cancel&ids={finished}",
         f"/jobs/compare?ids={finished},{failed},job_x", "/jobs/compare", "/datasets", "/datasets/new",
         f"/datasets/{dataset}", "/models", f"/models/{model}", "/workers", "/settings/tokens", "/docs",
         "/docs/problems", "/docs/problems/diverged", "/docs/api",

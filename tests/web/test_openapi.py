@@ -88,3 +88,13 @@ def test_the_server_keeps_to_it(tmp_path: Path, empty_database: Path) -> None:
 def test_it_is_sent_once(client: FlaskClient, path: str) -> None:
     etag = client.get(path).headers["ETag"]
     assert client.get(path, headers={"If-None-Match": etag}).status_code == 304
+
+
+def test_where_a_tag_can_be_named_the_reply_is_said_to_have_one() -> None:
+    for path, entries in openapi.document()["paths"].items():
+        for method, entry in entries.items():
+            asked = {parameter["name"] for parameter in entry.get("parameters", [])}
+            if asked & {"If-None-Match", "If-Match"}:
+                assert "ETag" in entry["responses"]["200"]["headers"], (method, path)
+            if "If-Match" in asked:
+                assert "412" in entry["responses"], (method, path)

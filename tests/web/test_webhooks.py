@@ -158,7 +158,7 @@ def test_a_delivery_is_sent_again(client: FlaskClient, engine: Engine, told: Cal
     ("language", "words"),
     [
         ("en", ["Webhook", "Receiver", "Given up", "Send now", IS_GONE]),
-        ("zh", ["Webhook", "接收方", "已放弃", "立即发送", "接收方应答其已不存在(410),此投递不再重试。"]),
+        ("zh", ["Webhook", "接收方", "已放弃", "立即发送", "接收方应答其已不存在（410），此投递不再重试。"]),
     ],
 )
 def test_the_section_on_the_page(

@@ -1,13 +1,13 @@
 """Datasets: upload or take a starter, look, preview, delete."""
 
 from flask import Response, request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from aigc_models.base import Fault
 from aigc_models.data.starters import STARTERS
 from jobs import catalogue, errors, removal, tables
 from jobs import uploads as engine_uploads
-from web import context, failures, library_facts, schemas, uploads
+from web import context, failures, fetched, library_facts, rates, schemas, uploads
 from web.api import artifacts, parsing, shapes
 from web.api.render import answer, api, listing, nothing, tagged
 from web.api.routing import JSON, Reply, operation
@@ -19,9 +19,7 @@ MULTIPART = "multipart/form-data"
 DEFAULT_WAIT = 20.0
 PREVIEWS = ("preview.png", "preview.json")  # a picture, or the first rows of a table
 FIELDS = frozenset({"kind", "name", "licence", "notes", "params"})
-KIND_CHOICE = (
-    "Kind of dataset: images, table or interactions; where it is left out, the content decides, and text is a table."
-)
+KIND_CHOICE = fetched.KIND_CHOICE
 MADE_HEADERS = {"Location": "Address of the dataset.", "Preference-Applied": "Present when the check has ended."}
 
 
@@ -47,6 +45,10 @@ class StarterChoice(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     starter: str = Field(title="Starter", description="Its name, such as fashion-mnist.", max_length=64)
+
+
+class DatasetSource(RootModel[StarterChoice | fetched.DatasetFromUrl]):
+    """One of the datasets that come with the software, or a file at an address."""
 
 
 class DatasetUpload(BaseModel):
@@ -110,24 +112,34 @@ class MissingFile(errors.InvalidParams):
     path="/datasets",
     tag="datasets",
     scope="submit",
-    forms={MULTIPART: DatasetUpload, JSON: StarterChoice},
+    forms={MULTIPART: DatasetUpload, JSON: DatasetSource},
     headers=("Idempotency-Key", "Prefer"),
     replies=MADE,
     errors=MADE_ERRORS,
 )
 def create_dataset() -> Response:
-    """Upload a file, or take one of the starters by name.
+    """Upload a file, take one of the starters by name, or have a file fetched from an address.
 
     The reply waits for the check, 20 seconds unless `Prefer: wait=N` says otherwise. A refused
-    file is 422 with every fault and its place; nothing of it can be used.
+    file is 422 with every fault and its place; nothing of it can be used. Addresses are switched off until the
+    operator lists hosts.
     """
+    rates.count("uploads")
     if request.mimetype == JSON:
-        dataset, job = _from_starter(parsing.body(StarterChoice))
+        dataset, job = _from_json()
     elif request.mimetype == MULTIPART:
         dataset, job = _from_form()
     else:
         raise WrongMediaType(wanted=f"{MULTIPART} or {JSON}", found=request.mimetype or "nothing")
     return checked(dataset, job)
+
+
+def _from_json() -> tuple[tables.Dataset, tables.Job]:
+    """What the JSON names: a starter, or an address."""
+    sent = request.get_json(silent=True)
+    if isinstance(sent, dict) and "url" in sent:
+        return fetched.receive(parsing.body(fetched.DatasetFromUrl))
+    return _from_starter(parsing.body(StarterChoice))
 
 
 def _from_starter(choice: StarterChoice) -> tuple[tables.Dataset, tables.Job]:
@@ -227,7 +239,11 @@ def _shown(row: tables.Dataset) -> schemas.Dataset:
 )
 def get_dataset(dataset_id: str) -> Response:
     """Look at a dataset."""
-    return tagged(answer(_shown(context.repository().dataset(dataset_id))))
+    return _tagged(context.repository().dataset(dataset_id))
+
+
+def _tagged(row: tables.Dataset) -> Response:
+    return tagged(answer(_shown(row)), catalogue.mark(row))
 
 
 @operation(
@@ -235,16 +251,20 @@ def get_dataset(dataset_id: str) -> Response:
     path="/datasets/{dataset_id}",
     tag="datasets",
     scope="submit",
+    headers=("If-Match",),
     body=DatasetChange,
     replies={200: Reply("The dataset.", schemas.Dataset)},
-    errors=(errors.NotFound, errors.InvalidParams, MalformedJson, WrongMediaType),
+    errors=(errors.NotFound, errors.InvalidParams, errors.VersionMismatch, MalformedJson, WrongMediaType),
 )
 def change_dataset(dataset_id: str, body: DatasetChange) -> Response:
-    """Write a dataset's licence or notes anew."""
+    """Write a dataset's licence or notes anew.
+
+    With `If-Match`, only if nobody else changed them since that ETag.
+    """
     changes = body.model_dump(exclude_none=True)
-    catalogue.describe_dataset(context.engine(), context.principal(), dataset_id, changes)
+    catalogue.describe_dataset(context.engine(), context.principal(), dataset_id, changes, parsing.seen_marks())
     audit.info("change %s by %s, request %s", dataset_id, context.principal().owner, context.request_id())
-    return tagged(answer(_shown(context.repository().dataset(dataset_id))))
+    return _tagged(context.repository().dataset(dataset_id))
 
 
 @operation(

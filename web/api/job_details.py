@@ -7,7 +7,7 @@ from jobs import details, errors
 from jobs.naming import LONGEST
 from web import context, schemas
 from web.api import parsing
-from web.api.jobs import AT_MOST_TAGS, JOB_HEADERS, Tag, job_reply, seen_marks
+from web.api.jobs import AT_MOST_TAGS, JOB_HEADERS, Tag, job_reply
 from web.api.routing import Reply, operation
 from web.problems import MalformedJson, WrongMediaType
 
@@ -56,7 +56,7 @@ def change_job(job_id: str, body: JobChange) -> Response:
     With `If-Match`, only if nobody else changed them since that ETag.
     """
     said = details.Details(**body.model_dump(exclude_unset=True))
-    return job_reply(details.change(context.engine(), context.principal(), job_id, said, seen_marks()))
+    return job_reply(details.change(context.engine(), context.principal(), job_id, said, parsing.seen_marks()))
 
 
 VIEWS = (change_job,)

@@ -15,7 +15,7 @@ from jobs.filtering import NEWEST
 from jobs.naming import LONGEST
 from jobs.repository import JobFilter, Label, Sort
 from jobs.submit import LONGEST_RUN, MOST_AFTER, Submission, Submitted, check_words, submit, validate
-from web import context, schemas
+from web import context, rates, schemas
 from web.api import parsing, shapes
 from web.api.render import REVALIDATE, address, answer, api, listing
 from web.api.routing import IDS, Reply, operation
@@ -210,6 +210,7 @@ def draft(submission: Submission) -> Response:
 def create(submission: Submission) -> Response:
     """Submit, and wait for the end as long as the client would."""
     _refuse_import(submission.task)
+    rates.count("submissions")
     with parsing.pointing_into_params():
         result = submit(context.engine(), context.principal(), submission)
     return accepted(result)
@@ -320,16 +321,6 @@ def get_job(job_id: str) -> Response:
     elif _is_current(row):
         row, _ = wait_for(row, lambda seen: seen.version != started_with or seen.final)
     return job_reply(row)
-
-
-def seen_marks() -> frozenset[str] | None:
-    """What people said of the job when the client saw it, by ``If-Match``; None if anything goes.
-
-    Only that part of the ETag counts: the job's progress since is no reason to refuse.
-    """
-    if "If-Match" not in request.headers or request.if_match.star_tag:
-        return None
-    return frozenset(tag.partition("-")[2].partition("-")[0] for tag in request.if_match.as_set())
 
 
 def _is_current(row: tables.Job) -> bool:

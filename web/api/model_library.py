@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from jobs import aliases, catalogue, errors, tables
 from web import archives, cards, context, library_facts, schemas
 from web.api import parsing, shapes
-from web.api.models import shown
+from web.api.models import tagged_model
 from web.api.render import REVALIDATE, answer, nothing, tagged
 from web.api.routing import Reply, operation
 from web.auth import audit
@@ -53,17 +53,21 @@ class Promotion(BaseModel):
     path="/models/{model_id}",
     tag="models",
     scope="submit",
+    headers=("If-Match",),
     body=CardChange,
     replies={200: Reply("The model version.", schemas.Model)},
-    errors=(errors.NotFound, errors.InvalidParams, MalformedJson, WrongMediaType),
+    errors=(errors.NotFound, errors.InvalidParams, errors.VersionMismatch, MalformedJson, WrongMediaType),
 )
 def change_card(model_id: str, body: CardChange) -> Response:
-    """Write parts of a model version's card anew."""
+    """Write parts of a model version's card anew.
+
+    With `If-Match`, only if nobody else changed it since that ETag.
+    """
     row = context.repository().model(model_id)
     changes = body.model_dump(exclude_none=True)
-    changed = catalogue.write_card(context.engine(), context.principal(), row.id, changes)
+    changed = catalogue.write_card(context.engine(), context.principal(), row.id, changes, parsing.seen_marks())
     _note("change card of", changed)
-    return tagged(answer(shown(changed)))
+    return tagged_model(changed)
 
 
 @operation(
@@ -101,6 +105,7 @@ def get_archive(model_id: str) -> Response:
     reply.headers.set("Content-Disposition", "attachment", filename=f"{row.name}-v{row.number}.zip")
     reply.make_conditional(request)
     if reply.status_code != 304:
+        del reply.headers["Content-Length"]  # that of no body yet; how long the archive gets is not known before
         reply.response = packed.stream()
         _note("download", row)
     return reply
@@ -124,7 +129,7 @@ def promote_model(model_id: str, body: Promotion) -> Response:
     row = context.repository().model(model_id)
     aliases.promote(context.engine(), context.principal(), row.id, body.alias, body.replaces)
     _note(f"promote to {body.alias}", row)
-    return tagged(answer(shown(row)))
+    return tagged_model(row)
 
 
 @operation(

@@ -6,7 +6,7 @@ from flask import Response
 from pydantic import Field
 
 from aigc_models import registry
-from jobs import errors, removal, tables
+from jobs import catalogue, errors, removal, tables
 from jobs.submit import Submission
 from web import context, schemas
 from web.api import jobs, parsing, shapes
@@ -57,7 +57,12 @@ def list_models(query: ModelQuery) -> Response:
 )
 def get_model(model_id: str) -> Response:
     """Look at a model version: its figures, card, files and lineage. `name@production` is an id, too."""
-    return tagged(answer(shown(context.repository().model(model_id))))
+    return tagged_model(context.repository().model(model_id))
+
+
+def tagged_model(row: tables.ModelVersion) -> Response:
+    """A model version with its ETag."""
+    return tagged(answer(shown(row)), catalogue.mark(row))
 
 
 def shown(row: tables.ModelVersion) -> schemas.Model:

@@ -238,6 +238,16 @@ def wait_seconds(default: float = 0.0) -> float:
     return float(found.group(1)) if found else default
 
 
+def seen_marks() -> frozenset[str] | None:
+    """What people had written about the thing when the client saw it, by ``If-Match``; None if anything goes.
+
+    Only that part of the ETag counts: that a job went on since, or an alias moved, is no reason to refuse.
+    """
+    if "If-Match" not in request.headers or request.if_match.star_tag:
+        return None
+    return frozenset(tag.partition("-")[2].partition("-")[0] for tag in request.if_match.as_set())
+
+
 def cancel_after() -> timedelta | None:
     """The deadline by which the job must have started (``Cancel-After: 10m``)."""
     sent = request.headers.get("Cancel-After")

@@ -43,9 +43,14 @@ def answer(model: BaseModel, status: int = 200, headers: Mapping[str, str] | Non
     return reply
 
 
-def tagged(reply: Response) -> Response:
-    """Give a reply an ETag made from its bytes, and 304 to whoever has it already."""
-    reply.set_etag(sha256(reply.get_data()).hexdigest()[:32])
+def tagged(reply: Response, mark: str = "") -> Response:
+    """Give a reply an ETag made from its bytes, and 304 to whoever has it already.
+
+    Args:
+        reply: The reply.
+        mark: Of what people wrote about the thing; ``If-Match`` looks at that alone (:func:`parsing.seen_marks`).
+    """
+    reply.set_etag(sha256(reply.get_data()).hexdigest()[:32] + (f"-{mark}" if mark else ""))
     reply.make_conditional(request)
     return reply
 

@@ -17,11 +17,20 @@ from jobs.errors import AigcError, Forbidden, JobNotFound, NotFound, Unauthorize
 from jobs.principal import Scope
 from web import auth
 from web.api import parsing
-from web.problems import AddressTooLong, BadRequest, BodyTooLarge, HeadersTooLarge, Internal, NotAcceptable
+from web.problems import (
+    AddressTooLong,
+    BadRequest,
+    BodyTooLarge,
+    HeadersTooLarge,
+    Internal,
+    NotAcceptable,
+    TooManyRequests,
+)
 
 JSON = "application/json"
 COMMON: tuple[type[AigcError], ...] = (
-    BadRequest, Unauthorized, Forbidden, NotAcceptable, AddressTooLong, HeadersTooLarge, Internal, Unavailable,
+    BadRequest, Unauthorized, Forbidden, NotAcceptable, AddressTooLong, HeadersTooLarge, TooManyRequests, Internal,
+    Unavailable,
 )  # fmt: skip
 BODY: tuple[type[AigcError], ...] = (BodyTooLarge,)
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from werkzeug.exceptions import ClientDisconnected
 
 from jobs import errors, incoming
-from web import context, schemas, uploads
+from web import context, rates, schemas, uploads
 from web.api import datasets, parsing
 from web.api.render import answer, api, nothing
 from web.api.routing import Reply, operation
@@ -81,6 +81,7 @@ def create_upload() -> Response:
     Worth it above 8 MB: after a lost connection it goes on where it was, for a day.
     """
     _check_version()
+    rates.count("uploads")
     length = _number("Upload-Length")
     made = incoming.begin(context.settings(), context.principal(), _filename(), length)
     reply = _told(made, 201)

@@ -15,6 +15,7 @@ from web.pages import (
     job_actions,
     job_details,
     job_list,
+    job_selection,
     model_library,
     models,
     new_job,
@@ -28,7 +29,7 @@ from web.pages import (
 blueprint = Blueprint("pages", __name__)
 frame.init(blueprint)
 for part in (
-    home, job_list, compare, new_job, job, job_actions, job_details, downloads, report, webhook, datasets, models,
-    recommend, model_library, workers, tokens, help_pages, api_docs, documents,
+    home, job_list, job_selection, compare, new_job, job, job_actions, job_details, downloads, report, webhook,
+    datasets, models, recommend, model_library, workers, tokens, help_pages, api_docs, documents,
 ):  # fmt: skip
     blueprint.register_blueprint(part.blueprint)

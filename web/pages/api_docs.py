@@ -92,9 +92,18 @@ def _body(what: Mapping[str, Any], schemas: Mapping[str, Any]) -> tuple[list[Row
         place = "form" if media.startswith("multipart") else "body"
         rows += [
             Row(name, place, kind_of(own), name in model.get("required", []), own.get("description", ""))
-            for name, own in model["properties"].items()
+            for name, own in _properties(model, schemas).items()
         ]
     return rows, variants
+
+
+def _properties(model: Mapping[str, Any], schemas: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The fields of a body; of one that may be written in several ways, those of all."""
+    if "properties" in model:
+        own: Mapping[str, Any] = model["properties"]
+        return own
+    ways = [schemas[one["$ref"].rpartition("/")[2]] for one in model["anyOf"]]
+    return {name: own for way in ways for name, own in way["properties"].items()}
 
 
 def kind_of(schema: Mapping[str, Any]) -> str:

@@ -15,7 +15,7 @@ from jobs import catalogue, removal
 from jobs.errors import AigcError, Unavailable
 from jobs.tables import Dataset, Job
 from jobs.uploads import receive_starter, revise
-from web import context, failures, uploads
+from web import context, failures, rates, uploads
 from web.auth import audit, scoped
 from web.i18n import plural
 from web.pages import amounts, dataset_form, dataset_report, interaction_report, live, names, snippets, table_report
@@ -60,6 +60,8 @@ def upload() -> Response | BaseResponse:
     file, pieces = request.files.get("file"), request.form.get("upload", "")
     if not pieces and (file is None or not file.filename):
         return _refused(kind, typed, [Fault(dataset_form.NO_FILE, pointer="/file")])
+    if not pieces:  # else it was counted when it began
+        rates.count("uploads")
     described = uploads.Described(
         kind=kind.name if kind else "",
         name=typed["name"].strip()[:120],

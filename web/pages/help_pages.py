@@ -9,6 +9,7 @@ from jobs.errors import AigcError, NotFound
 from web import documents
 from web.pages.problem_examples import EXAMPLES, Example
 from web.pages.problem_texts import GROUPS, TOPICS
+from web.pages.problem_ways import Ways, ways
 from web.pages.snippets import server
 from web.pages.states import LOOKS
 from web.translate import language
@@ -46,7 +47,14 @@ def problem(code: str) -> str:
     if code not in TOPICS:
         raise NotFound(kind="problem", id=code[:100])
     statuses = _statuses().get(code, ())
-    return render_template("problem.html", code=code, topic=TOPICS[code], example=_example(code), statuses=statuses)
+    return render_template(
+        "problem.html", code=code, topic=TOPICS[code], example=_example(code), statuses=statuses, ways=_ways(code)
+    )
+
+
+def _ways(code: str) -> Ways:
+    group = next(name for name, topics in GROUPS if code in topics)
+    return Ways(*(text.replace("SERVER", server()) for text in ways(code, group)))
 
 
 def _example(code: str) -> Example | None:

@@ -19,6 +19,7 @@ from web.auth import scoped
 from web.pages import amounts
 from web.pages.estimates import Estimates
 from web.pages.states import Situation, situation
+from web.rates import limited
 from web.waiting import watch
 
 LATEST = 5
@@ -100,6 +101,7 @@ def _times(reads: Repository) -> Mapping[str, str]:
 
 @blueprint.post("/try/<task>")
 @scoped("submit")
+@limited("submissions")
 def start_example(task: str) -> Response:
     """Register the starter and train on it with the quick preset; wait for its check, which takes seconds."""
     use = next((use for use in uses() if use.task == task), None)

@@ -11,6 +11,7 @@ from jobs.submit import submit
 from jobs.tables import FINAL, Job
 from web import context
 from web.auth import audit, scoped
+from web.rates import limited
 
 blueprint = Blueprint("job_actions", __name__)
 
@@ -60,6 +61,7 @@ def resume(job_id: str) -> Response:
 
 @blueprint.post("/jobs/<job_id>/retry")
 @scoped("submit")
+@limited("submissions")
 def retry(job_id: str) -> Response:
     """Submit the same settings again as a new job, from the last checkpoint if that was asked for."""
     job = context.repository().job(job_id)

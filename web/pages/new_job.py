@@ -19,7 +19,7 @@ from jobs.errors import AigcError, InvalidParams
 from jobs.repository import JobFilter, Repository
 from jobs.submit import BAD_LIMIT, Submission, submit, validate
 from jobs.tables import ModelVersion
-from web import context, forms, json_text
+from web import context, forms, json_text, rates
 from web.auth import scoped
 from web.pages import amounts, names, snippets
 from web.pages.estimates import Estimates
@@ -112,6 +112,7 @@ def start(task: str) -> Response | BaseResponse:
             validate(task, page.posted.params, page.posted.preset or None)
             _submission(page)
             return _page(replace(page, checked=True), 200)
+        rates.count("submissions")
         made = submit(context.engine(), context.principal(), _submission(page))
     except InvalidParams as error:
         return _page(replace(page, error=error), 422)

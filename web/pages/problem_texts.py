@@ -12,8 +12,12 @@ from web.pages.topics import Topic
 SETTINGS: Mapping[str, Topic] = {
     "invalid-params": Topic(
         "A setting cannot be used",
-        "A value is missing, of the wrong type or out of its range.",
-        ("Correct what the message names; every setting's range is on the form and in the task's schema.",),
+        "One or more settings have a value that the task does not take: it is missing, of another type, or out of "
+        "its range. Everything is checked before anything starts, so no job was made and nothing was changed.",
+        (
+            "Correct every setting that the message names; all faults are told at once.",
+            "A setting that is left out has its default; the presets hold values that go together.",
+        ),
     ),
     "unknown-setting": Topic(
         "There is no such setting",
@@ -21,11 +25,15 @@ SETTINGS: Mapping[str, Topic] = {
         ("Look for a spelling mistake: the message names the closest setting.",),
     ),
     "unknown-preset": Topic(
-        "There is no such preset", "The preset is not one of the task's.", ("Use one of the presets in the message.",)
+        "There is no such preset",
+        "A preset is a set of values with a name, such as quick, that a task offers; this task has none of that "
+        "name. No job was made.",
+        ("Use one of the presets in the message.",),
     ),
     "unknown-task": Topic(
         "There is no such task",
-        "No model family of this installation has this operation.",
+        "A task is a family and what it does, such as image_gan.train. No family of this installation has this "
+        "one; it may be a spelling mistake, or belong to a version that is not installed.",
         ("Look at the list of tasks on the page New job.",),
     ),
     "unknown-parameter": Topic(
@@ -35,17 +43,20 @@ SETTINGS: Mapping[str, Topic] = {
     ),
     "invalid-query": Topic(
         "There is a problem with the address",
-        "A parameter of the address is missing, unknown or cannot be read.",
+        "What stands behind the question mark of the address has a value that cannot be read, such as a word in "
+        "the place of a number. Unknown parameters are refused, too, as a filter with a spelling mistake would "
+        "show everything.",
         ("Correct what the message names.",),
     ),
     "needs-upload": Topic(
         "A file is needed",
-        "An import starts with a file, not with settings.",
+        "An import makes a dataset of a file, so it begins with the file and not with settings alone. No job was made.",
         ("Upload the file on the page Datasets, or send it to /api/v1/datasets.",),
     ),
     "invalid-name": Topic(
         "The name cannot be used",
-        "A name must be printable and not too long.",
+        "Names are shown in lists and titles and become the names of files, so they have 1 to 120 printable "
+        "characters.",
         ("Use 1 to 120 printable characters.",),
     ),
     "invalid-tag": Topic(
@@ -53,11 +64,20 @@ SETTINGS: Mapping[str, Topic] = {
         "Tags are short words that jobs are found by; commas part them where they are typed.",
         ("Use 1 to 40 printable characters without a comma.",),
     ),
-    "too-many-tags": Topic("There are too many tags", "A job can have at most 20 tags.", ("Leave some out.",)),
-    "invalid-notes": Topic("The notes are too long", "Notes may have at most 10,000 characters.", ("Shorten them.",)),
+    "too-many-tags": Topic(
+        "There are too many tags",
+        "A job can have at most 20 tags, so that lists and filters stay readable. Nothing was changed.",
+        ("Leave some out.",),
+    ),
+    "invalid-notes": Topic(
+        "The notes are too long",
+        "Notes are meant for people and may have at most 10,000 characters. Nothing was changed.",
+        ("Shorten them.",),
+    ),
     "wrong-input": Topic(
         "The wrong kind of input",
-        "The dataset or model version is of another kind than the task needs.",
+        "A task reads one kind of dataset, or model versions of its own family. The one that was named is of "
+        "another kind, so no job was made.",
         ("Choose one from the form's list: it shows only those that fit.",),
     ),
     "invalid-webhook": Topic(
@@ -69,6 +89,25 @@ SETTINGS: Mapping[str, Topic] = {
         "Webhooks are switched off",
         "The operator has allowed no receiver of webhooks on this server.",
         ("Ask the operator to set AIGC_WEBHOOK_HOSTS.", "Follow the job's events instead: they are all kept."),
+    ),
+    "fetching-off": Topic(
+        "Addresses are switched off",
+        "This server fetches nothing for datasets, as no host is listed; so nobody can make it reach into a network.",
+        ("Download the file yourself and upload it.", "Ask the operator to list the host in AIGC_DATASET_HOSTS."),
+    ),
+    "invalid-url": Topic(
+        "The address cannot be fetched",
+        "The address cannot be read, or the operator has not listed this host, its port or its network. Nothing was "
+        "asked for there.",
+        ("Correct what the message names, or ask the operator to list the host.",),
+    ),
+    "fetch-failed": Topic(
+        "The file did not come",
+        "The host could not be reached, or gave another answer than the file. No dataset was made.",
+        (
+            "Open the address in a browser that is not signed in: it must give the file itself.",
+            "Download the file yourself and upload it.",
+        ),
     ),
     "needed-job-failed": Topic(
         "The job to wait for did not succeed",
@@ -82,7 +121,8 @@ SETTINGS: Mapping[str, Topic] = {
     ),
     "invalid-cursor": Topic(
         "The page of the list cannot be found",
-        "The cursor was not made by this server.",
+        "Long lists are read page by page with a cursor that this server made. The one that was sent is not one "
+        "of those, or was cut off when it was copied.",
         ("Start again from the first page.",),
     ),
 }

@@ -1,13 +1,12 @@
-// Ticked rows of the list: how many there are, and whether the button can do something with them.
+// Ticked rows of the list: how many there are, and which buttons can do something with that many.
 (() => {
   'use strict';
-  const FEWEST = 2;
-  const MOST = 8;
 
   function refresh() {
     const count = document.querySelectorAll('input[name=ids]:checked').length;
     for (const button of document.querySelectorAll('[data-picked]')) {
-      button.disabled = count < FEWEST || count > MOST;
+      const [fewest, most] = button.dataset.picked.split(' ').map(Number);
+      button.disabled = count < fewest || count > most;
       button.dataset.word ??= button.textContent;
       button.textContent = count ? `${button.dataset.word} (${count})` : button.dataset.word;
     }
