@@ -19,29 +19,29 @@ class MultVaeTrain(Params):
     lane: ClassVar[Lane] = "training"
     makes: ClassVar[Makes] = "model"
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
-        {"quick": {"epochs": 60, "hidden_dim": 300}, "balanced": {}, "best": {"epochs": 600, "patience": 100}}
+        {"quick": {"epochs": 15, "hidden_dim": 200}, "balanced": {}, "best": {"epochs": 100, "patience": 30}}
     )
 
     dataset: str = dataset_input("interactions", description="Interactions to learn from.")
     epochs: int = setting(
-        200,
+        40,
         title="Epochs",
         description="Most passes over the users; the best one by the validation events is kept.",
         ge=1,
         le=100_000,
     )
     batch_size: int = setting(
-        128, title="Batch size", unit="users", description="Users per training step.", ge=2, le=8192
+        32, title="Batch size", unit="users", description="Users per training step.", ge=2, le=8192
     )
     learning_rate: float = setting(
-        0.001, title="Learning rate", description="Largest step size of the optimiser.", gt=0, le=0.1
+        0.003, title="Learning rate", description="Largest step size of the optimiser.", gt=0, le=0.1
     )
-    hidden_dim: int = setting(600, title="Hidden numbers", description="Numbers of each hidden layer.", ge=4, le=8192)
+    hidden_dim: int = setting(300, title="Hidden numbers", description="Numbers of each hidden layer.", ge=4, le=8192)
     latent_dim: int = setting(
-        200, title="Latent numbers", description="How many numbers describe a user.", ge=2, le=2048
+        100, title="Latent numbers", description="How many numbers describe a user.", ge=2, le=2048
     )
     dropout: float = setting(
-        0.5,
+        0.7,
         title="Dropout",
         description="Share of a user's items that the network does not get to see in training, so that it learns to "
         "fill in what is missing.",
@@ -86,7 +86,7 @@ class MultVaeTrain(Params):
         advanced=True,
     )
     patience: int = setting(
-        40,
+        15,
         title="Patience",
         unit="epochs",
         description="Passes without a better NDCG on the validation events after which the training stops.",

@@ -19,7 +19,7 @@ class SasrecTrain(Params):
     lane: ClassVar[Lane] = "training"
     makes: ClassVar[Makes] = "model"
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
-        {"quick": {"epochs": 8, "max_length": 50}, "balanced": {}, "best": {"epochs": 100, "patience": 20}}
+        {"quick": {"epochs": 8, "max_length": 50}, "balanced": {}, "best": {"epochs": 60, "patience": 15}}
     )
 
     dataset: str = dataset_input("interactions", description="Interactions to learn from.")
