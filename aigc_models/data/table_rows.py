@@ -139,7 +139,7 @@ class RowReader:
     def _blocks(self) -> Iterator[list[Row]]:
         records = self._records()
         if not self.names:
-            named = next((row for row in self._counted(records) if any(row)), ())
+            named = next((row for row in self._counted(records) if any(row) and not self._is_hint(row)), ())
             self.names = header(named, self.faults)
         width, rows = len(self.names), list[Row]()
         most = max(1, BLOCK_CELLS // max(width, 1))
@@ -153,6 +153,10 @@ class RowReader:
                 rows = []
         if rows:
             yield self._without_nuls(rows, number)
+
+    def _is_hint(self, row: Row) -> bool:
+        """Whether this is the line ``sep=;`` with which spreadsheets tell each other the delimiter."""
+        return row[0].strip().lower() in ("sep=", f"sep={self.dialect.delimiter}") and not any(row[1:])
 
     def _counted(self, records: Iterator[Row]) -> Iterator[Row]:
         """The same, with a count of those that come before the data."""

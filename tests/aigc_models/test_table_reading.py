@@ -70,6 +70,13 @@ def test_a_quoted_cell_may_hold_delimiters_quotes_and_line_ends(tmp_path: Path) 
     assert len(notes) == 40
 
 
+def test_a_spreadsheets_hint_is_no_header(tmp_path: Path) -> None:
+    made = bring(tmp_path, b"sep=;\r\n" + european("utf-8"))
+    assert list(made.types) == ["nummer", "stadt", "preis"]
+    (fault,) = faults_of(tmp_path, b"sep=;\r\n" + european("utf-8").replace(b"\r\n7;", b"\r\n7;;", 1))
+    assert fault.where["row"] == 10
+
+
 def test_gzip_is_unpacked_on_the_way(tmp_path: Path) -> None:
     made = bring(tmp_path, gzip.compress(european("utf-8")), "table.csv.gz")
     assert made.report["source"]["packed"] is True

@@ -54,7 +54,7 @@ def test_the_switch_keeps_the_address(client: FlaskClient) -> None:
 def test_numbers_of_things_have_their_forms(app: Flask) -> None:
     with app.test_request_context("/"):
         assert i18n.plural("{count} row", "{count} rows", 1) == "1 row"
-        assert i18n.plural("{count} row", "{count} rows", 3) == "3 rows"
+        assert i18n.plural("{count} row", "{count} rows", 4454) == "4,454 rows"
     with app.test_request_context("/?lang=zh"):
         assert i18n.plural("{count} row", "{count} rows", 3) == "3 行"
 
