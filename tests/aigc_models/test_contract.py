@@ -30,7 +30,7 @@ SMALL: Mapping[str, Mapping[str, Any]] = {
 }
 FAMILIES = registry.families()
 TASKS = registry.tasks()
-TABLES = [name for name, family in FAMILIES.items() if name.startswith("table_") and "train" in family.operations]
+TABLES = ["table_gan", "table_vae"]
 TRAINED = [name for name, family in FAMILIES.items() if "train" in family.operations]
 
 
