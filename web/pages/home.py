@@ -57,6 +57,22 @@ USES: Sequence[Use] = (
         picture="img/image_vae.png",
     ),
     Use(
+        task="table_vae.train",
+        title="Synthetic rows",
+        sentence="Make new rows like those of your own table, to test with or to share, and see how good they are.",
+        starter="credit",
+        picture="img/table_vae.svg",
+        about="A table with made rows among real ones",
+    ),
+    Use(
+        task="table_gan.train",
+        title="Rare cases",
+        sentence="Make more rows of a value that is rare in your table, such as loans that were not paid back.",
+        starter="credit",
+        picture="img/table_gan.svg",
+        about="A table of made rows, all with the value that was asked for",
+    ),
+    Use(
         task="sasrec.train",
         title="Recommendations",
         sentence="Say what each customer will want next, from what they did so far, and for which of it.",
