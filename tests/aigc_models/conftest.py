@@ -1,5 +1,6 @@
 """Tiny datasets, and runs that record what they are told."""
 
+import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +10,7 @@ import torch
 
 from aigc_models import registry
 from aigc_models.base import Phase
+from aigc_models.metrics import table_report
 from aigc_models.standalone import LocalRun
 from tests.aigc_models.tiny_images import tiny_set, write_set
 from tests.aigc_models.tiny_interactions import tiny_events, write_events
@@ -48,6 +50,13 @@ def _process_settings() -> Iterator[None]:
     torch.set_num_threads(1)  # small nets are fastest alone, and tests run side by side
     yield
     torch.set_flush_denormal(False)  # trainings turn it on for their process, which other tests share here
+
+
+@pytest.fixture(autouse=True)
+def _no_figures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw no figures of tiny tables: they take most of a training of a second. Tests of the measures draw them."""
+    if not request.path.stem.startswith("test_metrics"):
+        monkeypatch.setattr(table_report, "save_figures", lambda _details, path: zipfile.ZipFile(path, "w").close())
 
 
 @pytest.fixture
