@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from aigc_models.base import Params
-from aigc_models.data.kinds import KINDS
+from aigc_models.data.kinds import import_task
 from aigc_models.data.starters import STARTERS
 from jobs import results
 from jobs.artifacts import NewFile, in_words, media_type
@@ -68,7 +68,7 @@ def receive(engine: Engine, principal: Principal, upload: Upload) -> tuple[Datas
         raise EmptyFile(name=filename)
     if size > engine.settings.max_upload:
         raise FileTooLarge(limit=in_words(engine.settings.max_upload))
-    params = validate(KINDS[upload.kind].task, upload.params)
+    params = validate(import_task(upload.kind), upload.params)
     return _keep(engine, principal, upload, params, _put(engine, upload.path, filename))
 
 
@@ -86,7 +86,7 @@ def receive_starter(engine: Engine, principal: Principal, starter_name: str) -> 
     file = _put(engine, starter.path, starter.filename)
     with engine.db.read() as session:
         found = _same(session, principal, slug(starter.name), file.sha256)
-    return found or _keep(engine, principal, upload, validate(KINDS[starter.kind].task, starter.params), file)
+    return found or _keep(engine, principal, upload, validate(import_task(starter.kind), starter.params), file)
 
 
 def revise(engine: Engine, principal: Principal, dataset_id: str, changes: Mapping[str, Any]) -> tuple[Dataset, Job]:
@@ -106,7 +106,7 @@ def revise(engine: Engine, principal: Principal, dataset_id: str, changes: Mappi
         file, job = session.scalar(source), session.get_one(Job, row.job_id)
     if file is None:
         raise SourceDeleted(name=row.name)
-    params = validate(KINDS[row.kind].task, {**job.params, **changes})
+    params = validate(import_task(row.kind), {**job.params, **changes})
     upload = Upload(Path(), file.name, row.name, row.kind, row.licence, row.notes)
     try:
         made = _queue(engine, principal, upload, params, NewFile(file.name, file.sha256, file.size, file.media_type))
@@ -139,7 +139,7 @@ def _queue(engine: Engine, principal: Principal, upload: Upload, params: Params,
         known = recall(session, principal, key, print_, now) if key is not None else None
         if known is not None:
             return session.scalars(select(Dataset).where(Dataset.job_id == known.id)).one(), known, False
-        draft = Draft(task=KINDS[upload.kind].task, params=params, name=f"{name}-import")
+        draft = Draft(task=import_task(upload.kind), params=params, name=f"{name}-import")
         job = insert_job(session, engine, principal, draft, now)
         dataset = _dataset(session, principal, upload, job, name)
         dataset.source_name, dataset.source_sha256, dataset.source_size = file.name, file.sha256, file.size

@@ -19,7 +19,8 @@ ROOT = Path(__file__).resolve().parent.parent
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--hide-scrollbars"]
 WIDTH, HEIGHT = 1200, 800
-HEIGHTS = {"home": 900, "job": 1500, "dataset": 1100, "form": 1000, "model": 1200}
+FAMILY = "image_gan"  # what the documentation shows the pages of
+HEIGHTS = {"home": 900, "job": 1500, "compare": 1500, "dataset": 1100, "form": 1000, "model": 1200}
 COLOURS = 256  # of a picture; screens of text need no more, and files are a third of the size
 
 
@@ -38,9 +39,9 @@ class Shot:
 def wanted(url: str) -> list[Shot]:
     """The pictures that can be made of what a server holds."""
     with aigc.Client(url) as client:
-        trainings = [job for job in client.jobs.list(limit=None, state="succeeded") if job.task.endswith(".train")]
-        datasets = [dataset for dataset in client.datasets.list(limit=20) if dataset.state == "ready"]
-        models = list(client.models.list(limit=1))
+        trainings = list(client.jobs.list(limit=None, state="succeeded", task=f"{FAMILY}.train"))
+        datasets = [dataset for dataset in client.datasets.list(limit=20, kind="images") if dataset.state == "ready"]
+        models = list(client.models.list(limit=1, family=FAMILY))
     pages = {"home": "/"}
     if trainings:
         pages["job"] = f"/jobs/{trainings[0].id}"
@@ -48,7 +49,7 @@ def wanted(url: str) -> list[Shot]:
         pages["compare"] = f"/jobs/compare?ids={trainings[0].id},{trainings[1].id}"
     if datasets:
         pages["dataset"] = f"/datasets/{datasets[0].id}"
-        pages["form"] = f"/jobs/new/image_gan.train?dataset={datasets[0].id}"
+        pages["form"] = f"/jobs/new/{FAMILY}.train?dataset={datasets[0].id}"
     if models:
         pages["model"] = f"/models/{models[0].id}"
     shots = [Shot(name, path, height=HEIGHTS[name]) for name, path in pages.items()]

@@ -26,7 +26,7 @@ tests() {
 part "browser for the tests" scripts/setup_browser.sh
 part "style, types, layers" scripts/lint.sh
 part "tests" tests -m "not stack and not long" -n 2 --dist loadgroup
-part "tests with the whole stack" tests -m "stack and not long"
+part "tests with the whole stack" tests -m "stack and not long" -n 2 --dist loadfile
 part "chaos, short" "$bin/python" -m tests.chaos --short --seed 1
 
 printf '\n== how long each part took\n'

@@ -42,7 +42,12 @@ class Kind:
     @property
     def task(self) -> str:
         """The import that makes it."""
-        return f"dataset.import_{self.name}"
+        return import_task(self.name)
+
+
+def import_task(kind: str) -> str:
+    """The task that makes a dataset of a kind; of one that nobody knows, there is no such task."""
+    return f"dataset.import_{kind}"
 
 
 IMAGES = Kind(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from threadpoolctl import threadpool_limits
 
 from aigc_models import registry
 from aigc_models.base import Phase
@@ -48,7 +49,8 @@ class RecordingRun(LocalRun):
 @pytest.fixture(autouse=True)
 def _process_settings() -> Iterator[None]:
     torch.set_num_threads(1)  # small nets are fastest alone, and tests run side by side
-    yield
+    with threadpool_limits(1):  # and so are small trees
+        yield
     torch.set_flush_denormal(False)  # trainings turn it on for their process, which other tests share here
 
 
