@@ -52,7 +52,7 @@ def add(path: Path | None, starter: str | None, address: str | None, pairs: tupl
     else:
         made = session().client.datasets.starter(str(starter))
     for warning in made.report.get("warnings", []):
-        session().say("Note: {words}", words=warning)
+        session().say("Note: {words}", words=warning["detail"])
     session().show(made.raw, made.id)
 
 

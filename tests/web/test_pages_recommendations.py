@@ -199,3 +199,13 @@ def test_files_that_are_no_lists_are_passed_over(client: FlaskClient, worker: Ac
     job = asked(client, model, count=3)
     finish_recommendation(worker, Recommendations([empty]))
     assert "no item is left that may be recommended" in read(client, f"/jobs/{job}").text
+
+
+def test_warnings_are_told_as_sentences(client: FlaskClient, worker: ActingWorker) -> None:
+    dataset = f"/api/v1/datasets/{ready_interactions(client, worker)}"
+    (warning,) = client.get(f"{dataset}/report").get_json()["warnings"]
+    assert warning["detail"] == "1 items have no title; they are shown by their id."
+    assert client.get(dataset).get_json()["report"]["warnings"] == [warning]
+    (spoken,) = client.get(f"{dataset}/report", headers={"Accept-Language": "zh-CN"}).get_json()["warnings"]
+    assert spoken["values"] == {"count": 1}
+    assert not spoken["detail"].isascii()

@@ -307,7 +307,7 @@ def delete_source(dataset_id: str) -> Response:
 )
 def get_report(dataset_id: str) -> Response:
     """Read what the check found: counts, sizes, classes, warnings."""
-    return tagged(answer(schemas.DatasetReport(context.repository().dataset(dataset_id).report or {})))
+    return tagged(answer(schemas.DatasetReport(shapes.report(context.repository().dataset(dataset_id)))))
 
 
 @operation(

@@ -212,6 +212,14 @@ def artifact(row: tables.Artifact) -> schemas.Artifact:
     )
 
 
+def report(row: tables.Dataset) -> dict[str, Any]:
+    """What the check found; each warning with its sentence in the reader's language as ``detail``."""
+    found = dict(row.report or {})
+    if found.get("warnings"):
+        found["warnings"] = [{**one, "detail": say(one["message"], one["values"])} for one in found["warnings"]]
+    return found
+
+
 def dataset(row: tables.Dataset, state: str, check: tables.Job | None) -> schemas.Dataset:
     """A dataset, with the fault of its check if it was refused."""
     base = api(f"/datasets/{row.id}")
@@ -236,7 +244,7 @@ def dataset(row: tables.Dataset, state: str, check: tables.Job | None) -> schema
             "version": row.number,
             "kind": row.kind,
             "state": state,
-            "report": row.report or {},
+            "report": report(row),
             "source": source,
             "licence": row.licence,
             "notes": row.notes,
