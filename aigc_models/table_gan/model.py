@@ -15,17 +15,17 @@ from aigc_models.tables.saving import WEIGHTS, Stored
 
 def train(params: TableGanTrain, run: Run) -> Metrics:
     """Train, evaluate on the held-out rows, and write the model."""
-    return learning.train(_KIND, params, run)
+    return learning.train(KIND, params, run)
 
 
 def generate(params: TableGanGenerate, run: Run) -> Metrics:
     """Make rows."""
-    return learning.generate(_KIND, params, run)
+    return learning.generate(KIND, params, run)
 
 
 def evaluate(params: TableGanEvaluate, run: Run) -> Metrics:
     """Measure a trained model."""
-    return learning.evaluate(_KIND, params, run)
+    return learning.evaluate(KIND, params, run)
 
 
 def _open(stored: Stored, device: str) -> Source:
@@ -39,4 +39,4 @@ def _open(stored: Stored, device: str) -> Source:
     return gan_source(Maker(network, encoder.layout, shares, params.latent_dim, precision), places, encoder)
 
 
-_KIND = learning.Kind("table_gan", learning.prepare_rows, GanTrainer, learning.compare_rows, _open)
+KIND = learning.Kind("table_gan", learning.prepare_rows, GanTrainer, learning.compare_rows, _open)

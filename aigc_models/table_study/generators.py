@@ -61,7 +61,7 @@ def trained(family: str, train: Table, count: int, seed: int, at: Workplace) -> 
     from aigc_models.tables.drawing import Asked, draw
     from aigc_models.tables.lesson import Lesson
 
-    kind: Any = import_module(f"aigc_models.{family}.model")._KIND
+    kind: Any = import_module(f"aigc_models.{family}.model").KIND
     params = _settings(family, len(train), seed, at.effort)
     nothing_held_out = train.take(slice(0, 0))  # type: ignore[arg-type]
     material = kind.prepare(params, TableSet(train, nothing_held_out), at)

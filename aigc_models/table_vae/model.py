@@ -20,17 +20,17 @@ from aigc_models.tables.saving import WEIGHTS, Stored, Trained
 
 def train(params: TableVaeTrain, run: Run) -> Metrics:
     """Train, evaluate on the held-out rows, and write the model."""
-    return learning.train(_KIND, params, run)
+    return learning.train(KIND, params, run)
 
 
 def generate(params: TableVaeGenerate, run: Run) -> Metrics:
     """Make rows."""
-    return learning.generate(_KIND, params, run)
+    return learning.generate(KIND, params, run)
 
 
 def evaluate(params: TableVaeEvaluate, run: Run) -> Metrics:
     """Measure a trained model."""
-    return learning.evaluate(_KIND, params, run)
+    return learning.evaluate(KIND, params, run)
 
 
 def _prepare(params: Any, tables: TableSet, run: Run) -> Material:
@@ -67,4 +67,4 @@ def _open(stored: Stored, device: str) -> Source:
     return row_source(vae, encoder, training.choose_precision(device))
 
 
-_KIND = learning.Kind("table_vae", _prepare, _make, _compare, _open)
+KIND = learning.Kind("table_vae", _prepare, _make, _compare, _open)
