@@ -216,7 +216,7 @@ def report(row: tables.Dataset) -> dict[str, Any]:
     """What the check found; each warning with its sentence in the reader's language as ``detail``."""
     found = dict(row.report or {})
     if found.get("warnings"):
-        found["warnings"] = [{**one, "detail": say(one["message"], one["values"])} for one in found["warnings"]]
+        found["warnings"] = [{**one, "detail": say(str(one["message"]), one["values"])} for one in found["warnings"]]
     return found
 
 
