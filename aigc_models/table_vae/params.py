@@ -27,13 +27,22 @@ class TableVaeTrain(TableTrain):
         0.001, title="Learning rate", description="Largest step size of the optimiser.", gt=0, le=0.1
     )
     latent_dim: int = setting(
-        128, title="Latent numbers", description="How many numbers describe a row.", ge=2, le=1024, advanced=True
+        32, title="Latent numbers", description="How many numbers describe a row.", ge=2, le=1024, advanced=True
     )
     width: int = setting(
         128, title="Width", description="Numbers in each hidden layer of both networks.", ge=4, le=4096, advanced=True
     )
+    components: int = setting(
+        20,
+        title="Components",
+        description="Gaussians at most that the numbers describing the training rows are summed up by, to draw new ones "
+        "from; a small table has fewer.",
+        ge=1,
+        le=200,
+        advanced=True,
+    )
     reconstruction_weight: float = setting(
-        2.0,
+        10.0,
         title="Reconstruction",
         description="Weight of the reconstruction beside the KL term; higher keeps more detail of single rows.",
         gt=0,
