@@ -56,7 +56,7 @@ class TableGanTrain(TableTrain):
         generator = hidden * inputs + hidden * (inputs + hidden) + dim * (inputs + 2 * hidden)
         critic = hidden * self.pac * (dim + coded) + hidden * hidden
         work = 3 * generator + 9 * critic / self.pac  # passes of a step, for each row
-        rows = self.epochs * dataset["train"]
+        rows = self.steps(dataset["train"], self.batch_size) * self.batch_size
         seconds = rows * (work / (_RATE * max(cpu_threads, 1)) + _PER_STEP / self.batch_size) + 30
         parameters = generator + critic + 9 * hidden + dim + 1
         memory = 450 + dataset["train"] * len(dataset["columns"]) * 32 / 2**20 + parameters * 24 / 2**20

@@ -73,7 +73,8 @@ class TableVaeTrain(TableTrain):
         weights = 2 * hidden * dim + 2 * hidden * hidden + 3 * hidden * latent
         sequence = 3 * hidden * (hidden + latent) * 2 if self.account_column else 0
         parameters = weights + sequence + 4 * hidden + 2 * latent + dim + numbers
-        rows = self.epochs * dataset["train"]
+        batch = min(self.batch_size, dataset["train"])
+        rows = self.steps(dataset["train"], batch) * batch
         seconds = rows * (3 * (weights + sequence) / (_RATE * max(cpu_threads, 1)) + _PER_STEP / self.batch_size) + 30
         memory = 400 + dataset["train"] * len(dataset["columns"]) * 24 / 2**20 + parameters * 24 / 2**20
         return Estimate(round(seconds, 1), round(memory), parameters)
