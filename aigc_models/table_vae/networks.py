@@ -53,7 +53,7 @@ class RowDecoder(nn.Module):
 
 
 class RowVae(nn.Module):
-    """Both, and once they are trained the mixture that latent numbers are drawn from, of N(0, I) while there is none."""
+    """Both, and once they are trained the mixture that latent numbers are drawn from; without one it is N(0, I)."""
 
     def __init__(self, layout: Layout, width: int, latent_dim: int, components: int = 0) -> None:
         super().__init__()

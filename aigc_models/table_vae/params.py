@@ -35,8 +35,8 @@ class TableVaeTrain(TableTrain):
     components: int = setting(
         20,
         title="Components",
-        description="Gaussians at most that the numbers describing the training rows are summed up by, to draw new ones "
-        "from; a small table has fewer.",
+        description="Gaussians at most that the numbers describing the training rows are summed up by, to draw new "
+        "ones from; a small table has fewer.",
         ge=1,
         le=200,
         advanced=True,

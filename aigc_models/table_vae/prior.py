@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 _MOST_ROWS = 20_000  # more would not move the components
 _ROUNDS, _FLOOR = 60, 1e-4
+_ROWS_PER_NUMBER = 5
 
 
 class LatentMixture(nn.Module):
@@ -45,8 +46,11 @@ class LatentMixture(nn.Module):
 
 
 def most_components(rows: int, latent_dim: int, wanted: int) -> int:
-    """How many components so many rows can tell: each has twice as many rows as latent numbers, on the average."""
-    return max(1, min(wanted, rows // (2 * latent_dim)))
+    """How many components so many rows can tell: on the average each has five times as many rows as latent numbers.
+
+    With fewer, components lie around single training rows, and what is drawn from them repeats those rows.
+    """
+    return max(1, min(wanted, rows // (_ROWS_PER_NUMBER * latent_dim)))
 
 
 def fit_mixture(mean: Tensor, log_variance: Tensor, components: int, seed: int) -> LatentMixture:

@@ -122,6 +122,7 @@ def learning_rate(largest: float, step: int, total: int) -> float:
 def row_source(vae: RowVae, encoder: Encoder, precision: training.Precision) -> RowSource:
     """A decoder that proposes rows; it heeds no wishes."""
     vae.eval()
+
     @torch.inference_mode()
     def propose(stream: Sequence[object], _wanted: Mapping[str, int]) -> Encoded:
         noise = noise_source(stream)

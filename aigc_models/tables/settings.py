@@ -67,7 +67,6 @@ class TableTrain(Params):
         advanced=True,
     )
 
-
     def steps(self, rows: int, batch_size: int) -> int:
         """Training steps for so many rows (or accounts) in batches of so many."""
         return max(self.least_steps, -(-self.epochs * rows // batch_size))

@@ -28,8 +28,22 @@ from tests.aigc_models.tiny_tables import COLUMNS, tiny_table, tiny_tables, writ
 IDS = {"dataset": "ds_" + "0" * 26, "model": "mdl_" + "0" * 26}
 FAMILIES = ("table_gan", "table_vae")
 SETTINGS: Mapping[str, Mapping[str, Any]] = {
-    "table_gan": {"epochs": 60, "least_steps": 1, "batch_size": 100, "width": 32, "latent_dim": 16, "learning_rate": 2e-3},
-    "table_vae": {"epochs": 80, "least_steps": 1, "batch_size": 100, "width": 48, "latent_dim": 16, "learning_rate": 4e-3},
+    "table_gan": {
+        "epochs": 60,
+        "least_steps": 1,
+        "batch_size": 100,
+        "width": 32,
+        "latent_dim": 16,
+        "learning_rate": 2e-3,
+    },
+    "table_vae": {
+        "epochs": 80,
+        "least_steps": 1,
+        "batch_size": 100,
+        "width": 48,
+        "latent_dim": 16,
+        "learning_rate": 4e-3,
+    },
 }
 
 
