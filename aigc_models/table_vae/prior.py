@@ -8,7 +8,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from torch import Tensor, nn
 
-_MOST_ROWS = 20_000  # more would not move the components
+MOST_ROWS = 20_000  # more would not move the components
 _ROUNDS, _FLOOR = 60, 1e-4
 _ROWS_PER_NUMBER = 5
 
@@ -60,8 +60,6 @@ def fit_mixture(mean: Tensor, log_variance: Tensor, components: int, seed: int) 
     """
     generator = np.random.default_rng(seed)
     centre, spread = (each.detach().double().cpu().numpy() for each in (mean, (0.5 * log_variance).exp()))
-    rows = generator.permutation(len(centre))[:_MOST_ROWS]
-    centre, spread = centre[rows], spread[rows]
     found = LatentMixture(components, centre.shape[1])
     if components == 1:
         covariances = [np.cov(centre.T, bias=True).reshape(2 * centre.shape[1:]) + np.diag((spread**2).mean(0))]

@@ -11,7 +11,7 @@ from aigc_models import training
 from aigc_models.accumulation import Figures, Parts
 from aigc_models.table_vae import objective
 from aigc_models.table_vae.networks import RowDecoder, RowVae
-from aigc_models.table_vae.prior import fit_mixture, most_components
+from aigc_models.table_vae.prior import MOST_ROWS, fit_mixture, most_components
 from aigc_models.tables.drawing import BLOCK, RowSource, noise_source
 from aigc_models.tables.encoding import Encoded, Encoder
 from aigc_models.tables.lesson import Lesson
@@ -105,12 +105,14 @@ class RowTrainer:
     def _with_mixture(self, components: int) -> RowVae:
         """A copy of the averaged networks that knows what the training rows' latent numbers look like."""
         vae, encoded = copy.deepcopy(self._average), self.lesson.encoded
+        seed = self.lesson.params.seed
+        chosen = torch.randperm(len(encoded), generator=training.seeded(seed, "mixture"))[:MOST_ROWS]
         parts = [
             vae.encoder(vae.layout.rows(encoded.scalars[rows], encoded.codes[rows]))
-            for rows in torch.arange(len(encoded), device=encoded.codes.device).split(BLOCK)
+            for rows in chosen.to(encoded.codes.device).split(BLOCK)
         ]
         mean, log_variance = (torch.cat(each) for each in zip(*parts, strict=True))
-        vae.mixture = fit_mixture(mean, log_variance, components, self.lesson.params.seed).to(mean.device)
+        vae.mixture = fit_mixture(mean, log_variance, components, seed).to(mean.device)
         return vae
 
 
