@@ -48,12 +48,12 @@ def _verdict(beside: Mapping[str, Mapping[str, float]]) -> list[Sentence]:
     if better:
         text = (
             "Verdict: better than the baseline, a Gaussian copula, in {better} of {all} comparisons. A longer training "
-            "(the preset balanced or best) may gain the others."
+            "(the preset Balanced or Best) may gain the others."
         )
         return [Sentence(say(text, values), "wait")]
     text = (
         "Verdict: this model is not better than the baseline, a Gaussian copula, which takes seconds. Do not use its "
-        "rows; train longer first (the preset balanced or best), or on more rows."
+        "rows; train longer first (the preset Balanced or Best), or on more rows."
     )
     return [Sentence(say(text), "bad")]
 
