@@ -105,12 +105,11 @@ class Job(Base):
         Index("ix_job_tenant_status", "tenant_id", "status", "created_at", "id"),
         Index("ix_job_lease", "status", "lease_until"),
         Index("ix_job_history", "family", "operation", "status", "finished_at"),
-        Index("ix_job_webhook", "id", sqlite_where=text(_UNTOLD), postgresql_where=text(_UNTOLD)),
+        Index("ix_job_webhook", "id", sqlite_where=text(_UNTOLD)),
         Index(
             "ix_job_tagged",
             *("tenant_id", "created_at", "id"),
             sqlite_where=text(_TAGGED),
-            postgresql_where=text(_TAGGED),
         ),
     )
 
@@ -164,7 +163,6 @@ class JobEvent(Base):
             "job_id",
             unique=True,
             sqlite_where=text("terminal"),
-            postgresql_where=text("terminal"),
         ),
     )
 
