@@ -1,7 +1,8 @@
 """What the commands of the documentation find on their path where the real thing would be too much for a test.
 
 ``aigc``, ``python`` and ``curl`` are the real ones; ``aigc up`` is stopped as soon as it is up (with
-``--detach`` it only gets a free port), and ``curl`` fails where the server refuses, unless the page is about being refused.
+``--detach`` it only gets a free port), and ``curl`` fails where the server refuses, unless the page is
+about being refused.
 ``make`` says what it would do, which fails for a target that is not there. ``docker`` is not at
 hand: its words are compared with docker-compose.yml.
 """

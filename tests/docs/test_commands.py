@@ -55,7 +55,12 @@ BEFORE = {
     ("explanation/why-polling.md", 0): TRAIN,
 }
 # These pages work on the database itself, so each has an installation of its own, which is not running.
-APART = {"how-to/back-up-and-restore.md", "how-to/upgrade.md", "how-to/behind-a-proxy.md", "how-to/run-in-the-background.md"}
+APART = {
+    "how-to/back-up-and-restore.md",
+    "how-to/upgrade.md",
+    "how-to/behind-a-proxy.md",
+    "how-to/run-in-the-background.md",
+}
 # 5,000 pictures take a minute: the tutorial's training is done on the reader's own 80 here.
 TINY = {
     "--data fashion-mnist --preset quick": "--data shoes -p epochs=1 -p width=4",
