@@ -30,7 +30,7 @@ class _Loader(yaml.SafeLoader):
         """A node; an alias is none."""
         if self.check_event(yaml.AliasEvent):
             alias: yaml.AliasEvent = self.get_event()  # type: ignore[no-untyped-call]
-            raise yaml.composer.ComposerError(None, None, "aliases cannot be used", alias.start_mark)
+            raise yaml.composer.ComposerError(None, None, "aliases cannot be used", alias.start_mark)  # type: ignore[arg-type]
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
