@@ -5,6 +5,7 @@ Ids and names the server reads everywhere (:func:`jobs.aliases.resolve`); parts 
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any, Literal, TypeVar
 
@@ -69,8 +70,8 @@ def job(client: Client, text: str, *, fits: Collection[str] = (), operation: str
     if _ID.fullmatch(text):
         try:
             return client.jobs.get(text)
-        except NotFound:
-            raise _none(client, "job", text, [item.raw for item in client.jobs.list(limit=LOOK_BACK)]) from None
+        except NotFound as error:
+            raise _mistyped(error, text, [item.id for item in client.jobs.list(limit=LOOK_BACK)]) from None
     if text != LAST:
         found = client.jobs.list(limit=LOOK_BACK)
         return found[_choose(client, "job", text, [item.raw for item in found])]
@@ -100,8 +101,9 @@ def dataset(client: Client, text: str, kind: str | None = None) -> Dataset:
     if _ID.fullmatch(text) or _NAME.fullmatch(text):
         try:
             return client.datasets.get(text)
-        except NotFound:
-            pass  # perhaps the end of an id
+        except NotFound as error:  # perhaps the end of an id
+            if _ID.fullmatch(text):
+                raise _mistyped(error, text, [item.id for item in client.datasets.list(limit=LOOK_BACK)]) from None
     if text != LAST:
         found = client.datasets.list(limit=LOOK_BACK)
         return found[_choose(client, "dataset", text, [item.raw for item in found])]
@@ -123,8 +125,9 @@ def model(client: Client, text: str, *, operation: str = "", family: str = "") -
     if _ID.fullmatch(text) or _NAME.fullmatch(text):
         try:
             return client.models.get(text)
-        except NotFound:
-            pass  # perhaps the end of an id
+        except NotFound as error:  # perhaps the end of an id
+            if _ID.fullmatch(text):
+                raise _mistyped(error, text, [item.id for item in client.models.list(limit=LOOK_BACK)]) from None
     if text != LAST:
         found = client.models.list(limit=LOOK_BACK)
         return found[_choose(client, "model", text, [item.raw for item in found])]
@@ -138,6 +141,15 @@ def model(client: Client, text: str, *, operation: str = "", family: str = "") -
 def _able(client: Client, operation: str) -> frozenset[str]:
     names = (task.task.partition(".") for task in client.tasks.list())
     return frozenset(family for family, _, what in names if what == operation)
+
+
+def _mistyped(error: NotFound, text: str, ids: Sequence[str]) -> NotFound:
+    """What the server said, with the id that was meant where one differs in a sign or two."""
+    near = get_close_matches(text, ids, n=1, cutoff=0.9)
+    if not near:
+        return error
+    said = f"{error} {say('Did you mean {name}?', name=near[0])}"
+    return NotFound(replace(error.problem, detail=said, errors=()))
 
 
 def _taken(item: T, what: str) -> T:
