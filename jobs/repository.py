@@ -187,8 +187,12 @@ class Repository:
             return page(session, rows, newest(Dataset), cursor, limit)
 
     def dataset(self, dataset_id: str) -> Dataset:
-        """One dataset. Raises :class:`NotFound`."""
-        found: Dataset = self._one(Dataset, dataset_id, "dataset")
+        """One dataset, by its id or the newest of a name that is ready. Raises :class:`NotFound`."""
+        with self.engine.db.read() as session:
+            meant = aliases.newest(session, self.principal, Dataset, dataset_id)
+        if meant is None:
+            raise NotFound(kind="dataset", id=dataset_id)
+        found: Dataset = self._one(Dataset, meant, "dataset")
         return found
 
     def dataset_state(self, dataset: Dataset) -> DatasetState:
@@ -218,7 +222,7 @@ class Repository:
             return page(session, rows, newest(ModelVersion), cursor, limit)
 
     def model(self, model_id: str) -> ModelVersion:
-        """One model version, by its id or as ``name@alias``. Raises :class:`NotFound`."""
+        """One model version, by its id, as ``name@alias``, or the newest of a name. Raises :class:`NotFound`."""
         with self.engine.db.read() as session:
             meant = aliases.resolve(session, self.principal, model_id)
         if meant is None:

@@ -23,6 +23,7 @@ from web.problems import MalformedJson, NeedsUpload, WrongMediaType
 from web.translate import language
 from web.waiting import Seen, watch
 
+Seconds = Annotated[int, Field(ge=1, le=int(LONGEST_RUN.total_seconds())), parsing.WholeFloats]
 JobId = Annotated[str, StringConstraints(pattern=f"^{IDS['job_id'].pattern}$")]
 
 Filterable = Literal["blocked", "queued", "running", "cancelling", "paused", "succeeded", "failed", "cancelled"]
@@ -106,12 +107,10 @@ class Work(BaseModel):
         pattern=parsing.NO_NUL,
     )
     webhook: WebhookNew | None = Field(None, title="Webhook", description="Where the job's events are sent.")
-    time_limit: Annotated[int, parsing.WholeFloats] | None = Field(
+    time_limit: Seconds | None = Field(
         None,
         title="Time limit",
         description="Seconds that all attempts of the job may run together; then it fails and keeps its checkpoint.",
-        ge=1,
-        le=int(LONGEST_RUN.total_seconds()),
     )
     after: list[JobId] = Field(
         default_factory=list,
