@@ -31,6 +31,7 @@ class JobFilter:
         tags: Tags that they all have.
         created_after: Only jobs created after this time.
         created_before: Only jobs created before this time.
+        ids: Only these jobs.
     """
 
     states: Sequence[str] = ()
@@ -40,10 +41,13 @@ class JobFilter:
     tags: Sequence[str] = ()
     created_after: datetime | None = None
     created_before: datetime | None = None
+    ids: Sequence[str] = ()
 
 
 def filtered(rows: Select[Any], wanted: JobFilter, db: Database) -> Select[Any]:
     """The jobs among rows that are wanted."""
+    if wanted.ids:
+        rows = rows.where(Job.id.in_(wanted.ids))
     if wanted.states:
         rows = rows.where(_in_states(wanted.states))
     if wanted.task is not None:

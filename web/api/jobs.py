@@ -135,6 +135,7 @@ class ValidateOnly(parsing.Query):
 class JobQuery(parsing.Page):
     """Which jobs."""
 
+    id: list[parsing.Text] = Field([], max_length=100, description="Only these jobs; may be repeated, 100 at most.")
     state: list[Filterable] = Field([], description="Only jobs with one of these statuses; may be repeated.")
     task: parsing.Text | None = Field(None, max_length=128, description="Only jobs of this task.")
     q: parsing.Text | None = Field(None, max_length=200, description="Only jobs whose name or id contains this text.")
@@ -285,6 +286,7 @@ def job_reply(row: tables.Job, status: int = 200, label: Label | None = None) ->
 def list_jobs(query: JobQuery) -> Response:
     """List jobs, the newest first or sorted otherwise."""
     wanted = JobFilter(
+        ids=query.id,
         states=query.state,
         task=query.task,
         q=query.q,
