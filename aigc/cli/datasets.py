@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import click
 
-from aigc.cli import completing, naming, settings, watching
+from aigc.cli import completing, figures, naming, settings
 from aigc.cli.acting import deleted, each, edited
 from aigc.cli.session import EXIT_ERROR, Group, complain, confirm_deletion, session
 from aigc.errors import ApiError, InvalidParams, flaws_from
@@ -169,7 +169,7 @@ def describe(item: Dataset) -> list[str]:
     facts = {name: value for name, value in item.report.items() if not isinstance(value, dict)}
     columns = facts.pop("columns", []) if item.kind == "table" else []
     head = [f"{item.name} v{item.version}  {item.id}", f"{item.kind}, {say(item.state)}"]
-    return [*head, *watching.figures(facts), *map(_column, columns)]
+    return [*head, *(f"  {line}" for line in figures.aligned(facts)), *map(_column, columns)]
 
 
 def _column(one: Mapping[str, Any]) -> str:
