@@ -17,9 +17,9 @@ class TableGanTrain(TableTrain):
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
         {
-            "quick": {"epochs": 60, "learning_rate": 0.0005, "ema_half_life": 50.0},
+            "quick": {"epochs": 1, "least_steps": 1500, "learning_rate": 0.001, "ema_half_life": 50.0},
             "balanced": {"epochs": 300},
-            "best": {"epochs": 600, "width": 384},
+            "best": {"epochs": 600, "least_steps": 15_000, "width": 384},
         }
     )
 

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from aigc_models.base import Estimate, Family, Lane, Makes, Params, dataset_input, model_input, setting
 from aigc_models.metrics.table_figures import TABLE_METRICS
-from aigc_models.tables.settings import DRAWN_METRICS, TableGenerate, TableTrain, encoded_width
+from aigc_models.tables.settings import DRAWN_METRICS, MODES, TableGenerate, TableTrain, encoded_width
 
 # Multiplications a second of one CPU thread in training, and seconds of each step that do not shrink with the networks.
 _RATE, _PER_STEP = 60e9, 0.0025
@@ -70,12 +70,14 @@ class TableVaeTrain(TableTrain):
             return None
         dim, _, numbers = encoded_width(dataset, self.most_categories)
         hidden, latent = self.width, self.latent_dim
-        weights = 2 * hidden * dim + 2 * hidden * hidden + 3 * hidden * latent
+        modes = (MODES - 1) * numbers  # each with a number and a deviation of its own
+        said = dim - numbers + modes
+        weights = hidden * (dim + said) + 2 * hidden * hidden + 3 * hidden * latent
         sequence = 3 * hidden * (hidden + latent) * 2 if self.account_column else 0
-        parameters = weights + sequence + 4 * hidden + 2 * latent + dim + numbers
+        parameters = weights + sequence + 4 * hidden + 2 * latent + said + modes
         batch = min(self.batch_size, dataset["train"])
         rows = self.steps(dataset["train"], batch) * batch
-        seconds = rows * (3 * (weights + sequence) / (_RATE * max(cpu_threads, 1)) + _PER_STEP / self.batch_size) + 30
+        seconds = rows * (3 * (weights + sequence) / (_RATE * max(cpu_threads, 1)) + _PER_STEP / batch) + 30
         memory = 400 + dataset["train"] * len(dataset["columns"]) * 24 / 2**20 + parameters * 24 / 2**20
         return Estimate(round(seconds, 1), round(memory), parameters)
 

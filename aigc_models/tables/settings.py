@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal
 
 from aigc_models.base import Lane, Makes, MetricInfo, Params, dataset_input, setting
 
-_MODES = 11  # codes of a numeric column, most often
+MODES = 11  # codes of a numeric column, most often
 
 DRAWN_METRICS = {
     "rows": MetricInfo("Rows", "higher", "How many rows were made."),
@@ -108,7 +108,7 @@ def encoded_width(dataset: Mapping[str, Any], most_categories: int) -> tuple[int
     for column in dataset.get("columns", ()):
         kind = column.get("type")
         if kind in ("continuous", "integer", "datetime"):
-            dim, numbers = dim + _MODES, numbers + 1
+            dim, numbers = dim + MODES, numbers + 1
         elif kind in ("categorical", "boolean"):
             width = min(len(column.get("categories", ())), most_categories) + 1
             dim, coded = dim + width, coded + width
