@@ -17,7 +17,13 @@ class TableVaeTrain(TableTrain):
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
         {
-            "quick": {"epochs": 1, "least_steps": 2500, "learning_rate": 0.003, "ema_half_life": 50.0},
+            "quick": {
+                "epochs": 1,
+                "least_steps": 2500,
+                "batch_size": 250,
+                "learning_rate": 0.002,
+                "ema_half_life": 50.0,
+            },
             "balanced": {"epochs": 300},
             "best": {"epochs": 600, "least_steps": 15_000, "width": 256},
         }
