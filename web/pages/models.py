@@ -174,7 +174,8 @@ def _snippets(row: ModelVersion, uses: list[str], last: Mapping[str, Any]) -> li
         history = "\n".join(one.item for one in asked.found[:2])
         return snippets.model(row.id, {"history": history, "count": 10}, recommend.OPERATION)
     if task is None or not last:
-        return snippets.model(row.id, {"count": 16, "seed": 1})
+        usual = forms.defaults(registry.task(task)) if task else {}
+        return snippets.model(row.id, {"count": usual.get("count", 16), "seed": 1})
     known = forms.defaults(registry.task(task))
     changed = {name: value for name, value in last.items() if known.get(name) != value}
     return snippets.submit({"task": task, "params": changed})
