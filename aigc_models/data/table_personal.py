@@ -11,7 +11,7 @@ _MOST = 0.6  # of a column's different cells
 _IN_TEXT = 0.01  # of the cells of a column of free text
 
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[^\W\d_]{2,}")
-_CARD = re.compile(r"(?<!\d)[2-6]\d{3}(?:([ -]?)\d{4}\1\d{4}\1\d{1,7}|([ -]?)\d{6}\2\d{5})(?!\d)", re.ASCII)
+_CARD = re.compile(r"(?<!\d)(?<!\d\.)[2-6]\d{3}(?:([ -]?)\d{4}\1\d{4}\1\d{1,7}|([ -]?)\d{6}\2\d{5})(?!\d)", re.ASCII)
 _CHINESE_ID = re.compile(
     r"(?<!\d)[1-8]\d{5}(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])\d{3}[\dXx](?!\d)", re.ASCII
 )

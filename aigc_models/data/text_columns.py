@@ -83,6 +83,8 @@ def choose(
     for use, place in _by_name(columns).items():
         if use not in uses and place not in uses.values():
             uses[use] = place
+    if "answer" not in uses and "question" in uses and "question" not in wished and shape != "dialogues":
+        uses.setdefault("text", uses.pop("question"))  # a question without an answer is a text as any other
     made = _shape(uses, wished, shape)
     uses = {use: column for use, column in uses.items() if use in _USED[made] or use in ("title", "language", "name")}
     if made == "dialogues" and "question" in uses and "text" not in wished:
@@ -148,10 +150,6 @@ def _by_name(columns: Sequence[str]) -> dict[Use, str]:
         column = next((plain[name] for name in names if name in plain and plain[name] not in found.values()), None)
         if column is not None:
             found[use] = column
-    # A question without an answer is a text as any other.
-    if "answer" not in found and "question" in found:
-        question = found.pop("question")
-        found.setdefault("text", question)
     return found
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 PIECE = 5  # characters
 NEAR = 0.8  # of the pieces that one of two texts has, so many do both have
 _BINS, _ROWS = 64, 4  # 16 bands of 4 rows: pairs above 0.8 are missed once in 4,000 times
+_LIKELY = 0.55  # of two sketches is the same in texts that may be near; 5 deviations below what 0.8 makes
 _PROBED = 4  # members of a bucket that a text is compared with; buckets of thousands are all alike anyway
 _LONGEST = 200_000  # characters of a text that are looked at
 _BLANKS = re.compile(r"\s+")
@@ -52,7 +53,8 @@ def near(texts: Sequence[str], firsts: NDArray[np.int64], beat: Callable[[int], 
         beat(place)
     for one, other in _candidates(sketches):
         first, second = _root(groups, int(places[one])), _root(groups, int(places[other]))
-        if first != second and alike(texts[int(places[one])], texts[int(places[other])]) >= NEAR:
+        likely = first != second and float(np.mean(sketches[one] == sketches[other])) >= _LIKELY
+        if likely and alike(texts[int(places[one])], texts[int(places[other])]) >= NEAR:
             groups[max(first, second)] = min(first, second)
     return np.fromiter((_root(groups, place) for place in range(len(texts))), np.int64, len(texts))
 
@@ -94,8 +96,9 @@ def _sketch(hashes: Hashes) -> Hashes:
 
 def _candidates(sketches: Hashes) -> Iterator[tuple[int, int]]:
     """Pairs of rows that agree in a whole band."""
-    for start in range(0, _BINS, _ROWS):
-        band = np.ascontiguousarray(sketches[:, start : start + _ROWS])
+    bands = _BINS // _ROWS
+    for start in range(bands):  # rows far apart, as an empty range takes its neighbour's hash
+        band = np.ascontiguousarray(sketches[:, start::bands])
         keys = band.view([("", np.uint64)] * _ROWS).ravel()
         order = np.argsort(keys, kind="stable")
         edges = np.flatnonzero(np.append(True, keys[order][1:] != keys[order][:-1])).tolist()

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from aigc_models.data import text_bytes, text_rows
+from aigc_models.data.archives import is_clutter
 from aigc_models.data.image_files import true_names
 from aigc_models.data.reading import refuse
 from aigc_models.data.table_faults import TableFaults
@@ -196,7 +197,7 @@ def _gather_files(upload: Path, work: Path, params: Params, faults: TableFaults,
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError):
         sentence = "The archive {file} is cut off or damaged. Upload it again."
         raise refuse(sentence, "truncated-file", file=upload.name) from None
-    found.skipped = [name for name, _ in named if not is_text_name(name)]
+    found.skipped = [name for name, _ in named if not is_text_name(name) and not is_clutter(name)]
     return found
 
 

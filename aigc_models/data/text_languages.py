@@ -11,6 +11,7 @@ from types import MappingProxyType
 _LOOKED_AT = 4_000  # characters of a text
 _LEAST_SHARE = 0.15  # of the letters; Chinese help pages are full of English words
 _NEIGHBOURS = 0.8  # of the texts in Latin letters, from which a text too short to tell takes its language
+_SURE = 3  # common words; fewer may be a name or a quotation
 _SCRIPTS: Mapping[str, re.Pattern[str]] = MappingProxyType(
     {
         "ja": re.compile(r"[\u3041-\u30ff]"),
@@ -26,7 +27,7 @@ _SCRIPTS: Mapping[str, re.Pattern[str]] = MappingProxyType(
 )
 _UKRAINIAN = re.compile(r"[іїєґІЇЄҐ]")
 _LETTER = re.compile(r"[^\W\d_]")
-_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
+_WORD = re.compile(r"(?<![\w.@/])[^\W\d_]+(?:['’][^\W\d_]+)?(?![\w@/]|\.\w)")  # no pieces of addresses
 _WORDS: Mapping[str, frozenset[str]] = MappingProxyType({
     language: frozenset(word for word in words.split() if len(word) > 1)  # a letter alone numbers lists, too
     for language, words in {
@@ -47,6 +48,9 @@ _WORDS: Mapping[str, frozenset[str]] = MappingProxyType({
         "pl": "i w nie na się z do to że jest o jak po co tak za od dla ale czy był są przez może oraz jego które",
     }.items()
 })  # fmt: skip
+_SPOKEN_IN: Mapping[str, Sequence[str]] = MappingProxyType(
+    {word: [own for own, common in _WORDS.items() if word in common] for word in frozenset().union(*_WORDS.values())}
+)
 
 
 def language_of(text: str) -> str:
@@ -62,7 +66,7 @@ def language_of(text: str) -> str:
     best = max(counts, key=lambda language: counts[language])
     if counts[best] >= _LEAST_SHARE * letters:
         return "uk" if best == "ru" and len(_UKRAINIAN.findall(sample)) >= 0.02 * letters else best
-    return _latin(sample)
+    return _latin(sample)[0]
 
 
 def languages_of(texts: Sequence[str]) -> list[str]:
@@ -75,14 +79,20 @@ def languages_of(texts: Sequence[str]) -> list[str]:
     if often < _NEIGHBOURS * latin.total():
         return found
     return [
-        usual if not language and _LETTER.search(text[:_LOOKED_AT]) else language
+        usual if language != usual and _is_unsure(text, language) else language
         for language, text in zip(found, texts, strict=True)
     ]
 
 
-def _latin(sample: str) -> str:
-    """The language most of whose common words are met; none where two have as many, or where there are none."""
-    words = Counter(_WORD.findall(sample.casefold().replace("’", "'")))
-    scores = {language: sum(words[word] for word in common) for language, common in _WORDS.items()}
-    (best, most), (_, second) = Counter(scores).most_common(2)
-    return best if most > second else ""
+def _is_unsure(text: str, language: str) -> bool:
+    """Whether a text is in Latin letters and has few common words of the language it was taken for."""
+    sample = text[:_LOOKED_AT]
+    return (not language or language in _WORDS) and bool(_LETTER.search(sample)) and _latin(sample)[1] < _SURE
+
+
+def _latin(sample: str) -> tuple[str, int]:
+    """The language most of whose common words are met, and how many; none where two have as many."""
+    words = _WORD.findall(sample.casefold().replace("’", "'"))
+    scores = Counter(language for word in words for language in _SPOKEN_IN.get(word, ()))
+    (best, most), (_, second) = [*scores.most_common(2), ("", 0), ("", 0)][:2]
+    return (best, most) if most > second else ("", 0)

@@ -47,7 +47,7 @@ _KNOWN = (
     (b"SQLite format 3", "an SQLite database"),
 )
 _PACKED_TABLES = frozenset({".csv", ".tsv", ".tab", ".dat", ".parquet"})
-_ENOUGH_TABLES = 2
+_ENOUGH_TABLES = _ENOUGH_TEXTS = 2
 _OFFICE = {"xl/": "an Excel file (.xlsx)", "word/": "a Word file (.docx)", "ppt/": "a PowerPoint file (.pptx)"}
 
 
@@ -183,7 +183,8 @@ def _check_archive(path: Path, filename: str, wanted: str, reading: Reading) -> 
     if reading == "documents" and not documents:
         sentence = "The archive {file} holds no texts. Put txt, md, html, JSONL or CSV files into it."
         raise _refuse("no-documents", sentence, filename)
-    if documents and (reading == "documents" or (reading == "anything" and not pictures and not tables)):
+    plainly = documents >= _ENOUGH_TEXTS and not pictures and not tables
+    if documents and (reading == "documents" or (reading == "anything" and plainly)):
         return "documents"
     if tables and (reading == "table" or (not useful and len(tables) > 1)):
         return "tables"
@@ -197,17 +198,22 @@ def _check_archive(path: Path, filename: str, wanted: str, reading: Reading) -> 
 
 def is_text_name(name: str) -> bool:
     """Whether an archive's entry is a text or a page, judged by its name."""
-    return not name.endswith("/") and not is_clutter(name) and PurePosixPath(name.lower()).suffix in TEXT_SUFFIXES
+    return _suffix(name) in TEXT_SUFFIXES and not is_clutter(name)
 
 
 def is_row_name(name: str) -> bool:
     """Whether an archive's entry holds rows of text, judged by its name."""
-    return not name.endswith("/") and not is_clutter(name) and PurePosixPath(name.lower()).suffix in ROW_SUFFIXES
+    return _suffix(name) in ROW_SUFFIXES and not is_clutter(name)
 
 
 def _is_picture(name: str) -> bool:
-    path = PurePosixPath(name.lower())
-    return path.suffix in IMAGE_SUFFIXES or path.suffix in (".npy", ".idx") or path.name.endswith("-ubyte")
+    return _suffix(name) in IMAGE_SUFFIXES or name.lower().endswith((".npy", ".idx", "-ubyte", "-ubyte.gz"))
+
+
+def _suffix(name: str) -> str:
+    """The ending of a file's name; paths as objects would keep every one of half a million names in memory."""
+    stem, dot, ending = name.rpartition("/")[2].lower().rpartition(".")
+    return dot + ending if stem else ""
 
 
 def is_table_name(name: str) -> bool:
