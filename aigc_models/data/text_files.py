@@ -130,7 +130,7 @@ def _from_text(text: Text, params: Params) -> Gathered:
     if shape == "dialogues":
         documents, roles = scripted(text, params["answering_role"])
         return Gathered(shape, documents, "text", roles=roles, **facts)
-    stem = PurePosixPath(text.name).stem
+    stem = PurePosixPath(text.name.removesuffix(".gz")).stem
     pieces = list(divide(text, params["divide"]))
     single = len(pieces) == 1
     named = (Document(stem if single else f"{number}", (Part(piece),)) for number, piece in pieces)
