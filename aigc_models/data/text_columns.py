@@ -39,6 +39,7 @@ NAMES: Mapping[Use, Sequence[str]] = MappingProxyType({
     "name": ("id", "path", "file", "filename", "url", "key", "docid", "documentid", "sku", "编号", "路径", "文件名"),
 })  # fmt: skip
 LISTS = re.compile(r"tags?|keywords?|labels?|categories|topics|features|标签|关键词|关键字|特征", re.IGNORECASE)
+NONE = "none"
 MOST_VALUES = 1000
 _SHORT = 100  # characters of an attribute's value
 _REPEATED = 0.5  # values that are all different say nothing that could be asked for
@@ -69,7 +70,7 @@ def choose(
 
     Args:
         sample: Some cells of each column, by its header.
-        wished: What the user chose for a use: a header, or a number that counts from 1.
+        wished: What the user chose for a use: a header, a number that counts from 1, or ``none``.
         attributes: Columns that the user chose as attributes, separated by commas; empty takes those whose values
             repeat, ``none`` takes none.
         shape: What the rows are to make; ``auto`` goes by the columns.
@@ -78,11 +79,15 @@ def choose(
         InputError: A chosen column is not there, is named twice, or what holds the text stays unclear.
     """
     columns = list(sample)
-    uses = {use: _find(columns, f"/{use}_column", text) for use, text in wished.items() if text.strip()}
+    uses = {use: _find(columns, f"/{use}_column", text) for use, text in wished.items() if names_one(text, columns)}
     _refuse_twice(uses)
+    shut = {use for use, text in wished.items() if text.strip() and use not in uses}
+    if "text" in uses and not {"question", "answer"} & set(uses):
+        shut |= {"question", "answer"}
     for use, place in _by_name(columns).items():
-        if use not in uses and place not in uses.values():
+        if use not in uses and use not in shut and place not in uses.values():
             uses[use] = place
+    wished = {use: text for use, text in wished.items() if use not in shut}
     if "answer" not in uses and "question" in uses and "question" not in wished and shape != "dialogues":
         uses.setdefault("text", uses.pop("question"))  # a question without an answer is a text as any other
     made = _shape(uses, wished, shape)
@@ -121,6 +126,11 @@ def _shape(uses: Mapping[Use, str], wished: Mapping[Use, str], shape: str) -> Sh
 
 
 UNCLEAR = "column-unclear"
+
+
+def names_one(text: str, columns: Iterable[str]) -> bool:
+    """Whether a setting names a column, and does not say that there is none."""
+    return bool(text.strip()) and (text.strip().casefold() != NONE or text.strip() in columns)
 
 
 def cut_values(cell: str, name: str, separator: str) -> tuple[str, ...]:
@@ -163,7 +173,7 @@ def _longest(sample: Mapping[str, Sequence[str]], columns: Sequence[str]) -> str
 
 
 def _attributes(sample: Mapping[str, Sequence[str]], left: Sequence[str], wished: str) -> list[str]:
-    if wished.strip().casefold() == "none":
+    if wished.strip().casefold() == NONE and NONE not in sample:
         return []
     if wished.strip():
         return [_find(list(sample), "/attribute_columns", name) for name in split(wished)]

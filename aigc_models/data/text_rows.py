@@ -13,7 +13,7 @@ from aigc_models.data.reading import refuse
 from aigc_models.data.table_dialect import Dialect, find_dialect, open_bytes
 from aigc_models.data.table_faults import TableFaults, cut
 from aigc_models.data.table_rows import LONGEST_LINE, RowReader
-from aigc_models.data.text_columns import Columns, Use, choose, cut_values
+from aigc_models.data.text_columns import Columns, Use, choose, cut_values, names_one
 from aigc_models.data.text_markup import read_page
 from aigc_models.data.text_turns import TURNS, Speaker, as_turns, merge, name_roles
 from aigc_models.data.texts import Document, Part, Shape
@@ -224,8 +224,9 @@ def _from_lists(rows: Rows, params: Mapping[str, Any], faults: TableFaults) -> M
         ("name", ("name", "path", "id", "url")),
     )
     for use, names in known:
-        found = next((name for name in (params[f"{use}_column"].strip(), *names) if name in rows.columns), None)
-        if found:
+        named = params[f"{use}_column"].strip()
+        found = next((name for name in (named, *names) if name in rows.columns), None)
+        if found and (not named or names_one(named, rows.columns)):
             uses[use] = found
     left = [name for name in rows.columns if name not in uses.values()]
     sample = {name: [_flat(row.cells.get(name, "")) for row in rows.rows[:SAMPLE]] for name in left} | {

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 from aigc_models.base import Lane, Makes, Params, setting
 from aigc_models.dataset.table_params import Delimiter
 
-_COLUMN = "by its header or its number from 1"
+_COLUMN = "by its header or its number from 1, or none"
 
 
 class DatasetImportText(Params):

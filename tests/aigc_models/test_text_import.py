@@ -209,7 +209,7 @@ def test_questions_with_answers_and_turns_become_dialogues(bring: Import) -> Non
 
 
 def test_a_zip_of_pages_keeps_headings_folders_and_encodings(bring: Import) -> None:
-    files = {
+    files: dict[str, str | bytes] = {
         "help/en/start.md": "---\ntitle: Getting started\n---\nWhat to do at the start\n\n# Start `now`\n\nText.\n\n"
         "```\n# no heading\n```\n\nSub\n---\n\nmore",
         "help/en/page.html": "<html><head><title>T</title></head><body><nav>menu</nav><h1>Page &amp; more</h1>"
