@@ -144,11 +144,15 @@ def _preview(files: Sequence[Artifact]) -> list[Mapping[str, Any]]:
 
 
 def _document(one: Mapping[str, Any]) -> Mapping[str, Any]:
-    parts = [{**part, "who": say(ROLES[part["role"]]) if part.get("role") in ROLES else ""} for part in one["parts"]]
+    parts = [{**part, "who": _role(str(part.get("role", "")))} for part in one["parts"]]
     attributes = [(name, say(", ").join(values)) for name, values in (one.get("attributes") or {}).items()]
     language = _word(one.get("language", "")) if one.get("language") else ""
     left = int(one.get("count", 0)) - len(parts)
     return {**one, "parts": parts, "attributes": attributes, "language": language, "left": left}
+
+
+def _role(role: str) -> str:
+    return say(ROLES[role]) if role in ROLES else ""
 
 
 def _both(found: Mapping[str, int] | None) -> tuple[int, int]:
@@ -199,13 +203,14 @@ def _personal(one: Mapping[str, Any]) -> tuple[str, str]:
 
 def _source(report: Mapping[str, Any]) -> list[tuple[str, str]]:
     source: Mapping[str, Any] = report.get("source") or {}
-    told = [(say("Read as"), say(FORMATS[source["format"]]))] if source.get("format") in FORMATS else []
+    shape, delimiter = str(source.get("format")), str(source.get("delimiter"))
+    told = [(say("Read as"), say(FORMATS[shape]))] if shape in FORMATS else []
     encodings: Mapping[str, int] = source.get("encodings") or {}
     words = [name if len(encodings) == 1 else f"{name}: {amounts.number(count)}" for name, count in encodings.items()]
     if words:
         told.append((say("Encoding"), say(", ").join(words)))
-    if source.get("delimiter") in DELIMITERS:
-        told.append((say("Delimiter"), say(DELIMITERS[source["delimiter"]])))
+    if delimiter in DELIMITERS:
+        told.append((say("Delimiter"), say(DELIMITERS[delimiter])))
     if report.get("signs"):
         told.append((say("Different characters"), amounts.number(report["signs"])))
     return told
