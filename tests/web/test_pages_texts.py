@@ -15,7 +15,8 @@ from tests.web.reading import read, send
 LAMPS = "".join(
     json.dumps(
         {
-            "id": f"P{n}", "title": f"Lamp <{n}>", "section": ("garden", "客厅")[n % 2], "tags": "led, warm", "price": n,
+            "id": f"P{n}", "title": f"Lamp <{n}>", "section": ("garden", "客厅")[n % 2],
+            "tags": "led, warm", "price": n,
             "description": f"This is lamp {n}. Write to shop{n}@example.org for the details of the warranty.",
         },
         ensure_ascii=False,
@@ -23,7 +24,7 @@ LAMPS = "".join(
     + "\n"
     for n in range(24)
 )  # fmt: skip
-CHATS = "question,answer\n" + "".join(f"你好，{n} 号在吗？,在的，请问有什么事？\n" for n in range(12))
+CHATS = "question,answer\n" + "".join(f"你好，{n} 号在吗？,在的，请问有什么事？\n" for n in (*range(11), 3))
 PAGES = json.dumps({"path": "a.md", "sections": [{"h": f"Part {n}", "text": "The text. " * 300} for n in range(20)]})
 
 
@@ -55,7 +56,8 @@ def test_passages_show_attributes_lengths_and_personal_data(
     address = f"/datasets/{dataset}"
     page = read(client, address)
     for words in (
-        "22 texts to learn from, 2 kept for testing.", "Passages", "English: 24 (100 %)", "24 e-mail addresses in 24 texts",
+        "22 texts to learn from, 2 kept for testing.", "Passages", "English: 24 (100 %)",
+        "24 e-mail addresses in 24 texts",
         "first in P0, P1", "First 20 texts", "Lamp <0>", "section: garden", "tags: led, warm", "Attribute tags",
         "2 values, several in a text, in 24 texts.", "JSON lines", "utf-8", "Repeated texts", "24 texts",
     ):  # fmt: skip
@@ -101,7 +103,7 @@ def test_dialogues_and_documents_are_shown_as_such(client: FlaskClient, worker: 
         assert words in page.text, words
     other = ready_texts(client, worker, PAGES + "\n", "pages.jsonl", tmp_path / "b")
     page = read(client, f"/datasets/{other}")
-    for words in ("Documents", "Part 0", "18 further parts are not shown.", "none is kept for testing"):
+    for words in ("Documents", "Part 0", "19 further parts are not shown.", "none is kept for testing"):
         assert words in page.text, words
     assert len(page.html) < 60_000
 

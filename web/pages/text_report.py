@@ -10,6 +10,7 @@ from aigc_models.data import column_words
 from jobs.errors import InvalidParams
 from jobs.tables import Artifact, Dataset
 from web import context
+from web.i18n import plural
 from web.pages import amounts
 from web.pages.interaction_report import DELIMITERS, Bin, Spread, label
 from web.translate import say
@@ -37,12 +38,13 @@ USES: Mapping[str, str] = {
     "title": "Title", "name": "Id", "language": "Language", "attribute": "Attribute", "": "Left out",
 }  # fmt: skip
 PERSONAL: Mapping[str, tuple[str, str]] = {
-    column_words.EMAIL: ("{pieces} e-mail address in {texts} texts", "{pieces} e-mail addresses in {texts} texts"),
-    column_words.PHONE: ("{pieces} phone number in {texts} texts", "{pieces} phone numbers in {texts} texts"),
-    column_words.CARD: ("{pieces} card number in {texts} texts", "{pieces} card numbers in {texts} texts"),
-    column_words.NATIONAL_ID: ("{pieces} national id in {texts} texts", "{pieces} national ids in {texts} texts"),
-    column_words.IBAN: ("{pieces} account number in {texts} texts", "{pieces} account numbers in {texts} texts"),
+    column_words.EMAIL: ("{count} e-mail address", "{count} e-mail addresses"),
+    column_words.PHONE: ("{count} phone number", "{count} phone numbers"),
+    column_words.CARD: ("{count} card number", "{count} card numbers"),
+    column_words.NATIONAL_ID: ("{count} national id", "{count} national ids"),
+    column_words.IBAN: ("{count} account number", "{count} account numbers"),
 }
+TEXTS = ("{count} text", "{count} texts")
 TWICE = "Two columns are chosen as {use}: {first} and {second}. Choose one."
 
 
@@ -193,12 +195,10 @@ def _lengths(found: Mapping[str, Any] | None, head: str) -> Spread | None:
 
 def _personal(one: Mapping[str, Any]) -> tuple[str, str]:
     """A sentence on one kind of personal data, and where it was met first."""
-    kind = str(one.get("kind", ""))
-    single, many = PERSONAL.get(kind, (kind, kind))
-    pieces = int(one["pieces"])
-    values = {"pieces": amounts.number(pieces), "texts": amounts.number(one["documents"])}
-    first = say(", ").join(str(name) for name in one.get("first") or [])
-    return say(single if pieces == 1 else many, values), first
+    single, many = PERSONAL.get(str(one.get("kind", "")), ("{count}", "{count}"))
+    found = plural(single, many, int(one["pieces"]))
+    sentence = say("{found} in {texts}", {"found": found, "texts": plural(*TEXTS, int(one["documents"]))})
+    return sentence, say(", ").join(str(name) for name in one.get("first") or [])
 
 
 def _source(report: Mapping[str, Any]) -> list[tuple[str, str]]:
