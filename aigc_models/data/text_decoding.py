@@ -58,7 +58,7 @@ def judge(gathered: Gathered, params: Mapping[str, Any], told: Any) -> tuple[Fou
         documents = [text_personal.mask(document) for document in documents]
     contents = [content(document) for document in documents]
     firsts = text_copies.same(contents)
-    groups = text_copies.near(contents, firsts, lambda done: told(STEPS // 2, done / total))
+    groups = text_copies.near(contents, firsts, lambda share: told(STEPS // 2, share))
     copies = int((firsts != range(total)).sum())
     near = int((groups != range(total)).sum()) - copies
     kept = list(range(total))

@@ -137,6 +137,8 @@ def _warnings(texts: TextSet, gathered: Gathered, found: Found) -> Iterator[tupl
     characters = _characters(documents)
     if len(documents) - len(texts.test) == 1 and texts.test and len(documents) == 2 and texts.shape == "passages":
         yield "The file is one running text: its end is kept for testing.", {}
+    elif not texts.test and len(documents) > 1:
+        yield "All texts repeat each other, so none is kept for testing.", {}
     elif not texts.test:
         yield "There is only one text, so none is kept for testing.", {}
     elif len(documents) < _FEW and characters < _FEW_CHARACTERS * 10:
