@@ -8,6 +8,7 @@ Sketches only propose pairs; what counts as near is the exact share of common pi
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from hashlib import blake2b
 
 import numpy as np
@@ -21,6 +22,7 @@ _TRIED = 8  # others that a text is compared with in full; what is like none of 
 _BLOCK = 50_000  # pairs of sketches that are compared at once
 _LONGEST = 200_000  # characters of a text that are looked at
 _BLANKS = re.compile(r"\s+")
+_SHORT = 1000  # characters
 _EMPTY = np.uint64(2**64 - 1)
 
 Hashes = NDArray[np.uint64]
@@ -67,11 +69,17 @@ def near(texts: Sequence[str], firsts: NDArray[np.int64], beat: Callable[[float]
 
 def alike(one: str, other: str) -> float:
     """The share of pieces of 5 characters that two texts have in common, of all that either has (Jaccard)."""
-    first, second = pieces(one), pieces(other)
+    first, second = (_kept(text) if len(text) <= _SHORT else pieces(text) for text in (one, other))
     if not len(first) or not len(second):
         return float(plain(one) == plain(other))
     shared = len(np.intersect1d(first, second, assume_unique=True))
     return shared / (len(first) + len(second) - shared)
+
+
+@lru_cache(maxsize=10_000)
+def _kept(text: str) -> Hashes:
+    """The pieces of a short text, which is compared several times in a row."""
+    return pieces(text)
 
 
 def pieces(text: str) -> Hashes:
