@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import click
 
-from aigc.cli import completing, naming, settings, watching
+from aigc.cli import completing, figures, naming, settings
 from aigc.cli.acting import deleted, each, edited
 from aigc.cli.session import EXIT_ERROR, Group, complain, confirm_deletion, session
 from aigc.errors import ApiError, InvalidParams, flaws_from
@@ -172,7 +172,12 @@ def describe(item: Dataset) -> list[str]:
     attributes = facts.pop("attributes", []) if item.kind == "text" else []
     columns = facts.pop("columns", []) if item.kind == "table" else []
     head = [f"{item.name} v{item.version}  {item.id}", f"{item.kind}, {say(item.state)}"]
-    return [*head, *watching.figures(facts), *map(_column, columns), *map(_attribute, attributes)]
+    return [
+        *head,
+        *(f"  {line}" for line in figures.aligned(facts)),
+        *map(_column, columns),
+        *map(_attribute, attributes),
+    ]
 
 
 def _column(one: Mapping[str, Any]) -> str:

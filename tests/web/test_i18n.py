@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from aigc_models.base import Fault
 from tests.web.acting import ActingWorker, ready_dataset, submit_training
 from tests.web.reading import read
-from web import i18n
+from web import i18n, translate
 
 ROOT = Path(__file__).resolve().parents[2]
 # Two English words in a row, outside code; names of formats and products stay as they are everywhere.
@@ -26,7 +26,7 @@ NAMES = re.compile(r"AIGC Foundry|Fashion-MNIST|NumPy \.npz|aigc worker|aigc tok
     [("zh", "zh-CN"), ("zh-CN", "zh-CN"), ("zh_Hans_CN", "zh-CN"), ("ZH-hans", "zh-CN"), ("en-GB", "en"), ("fr", None)],
 )
 def test_tags(asked: str, tag: str | None) -> None:
-    assert i18n.tag_of(asked) == tag
+    assert translate.tag_of(asked) == tag
 
 
 @pytest.mark.checklist(18)
