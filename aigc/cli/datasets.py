@@ -169,7 +169,7 @@ def delete(dataset_ids: tuple[str, ...], yes: bool) -> int:
 def describe(item: Dataset) -> list[str]:
     """A dataset and what its check found, as lines."""
     facts = {name: value for name, value in item.report.items() if not isinstance(value, dict)}
-    attributes = facts.pop("attributes", []) if item.kind == "text" else []
+    attributes, personal = (facts.pop(name, []) if item.kind == "text" else [] for name in ("attributes", "personal"))
     columns = facts.pop("columns", []) if item.kind == "table" else []
     head = [f"{item.name} v{item.version}  {item.id}", f"{item.kind}, {say(item.state)}"]
     return [
@@ -177,6 +177,7 @@ def describe(item: Dataset) -> list[str]:
         *(f"  {line}" for line in figures.aligned(facts)),
         *map(_column, columns),
         *map(_attribute, attributes),
+        *("  " + say("likely personal data: {kind}", kind=f"{one['kind']} ({one['pieces']})") for one in personal),
     ]
 
 
