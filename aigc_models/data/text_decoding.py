@@ -78,8 +78,11 @@ def judge(gathered: Gathered, params: Mapping[str, Any], told: Any) -> tuple[Fou
         replace(documents[place], language=documents[place].language or language)
         for place, language in zip(kept, languages, strict=True)
     ]
+    together = [int(groups[place]) for place in kept]
+    too_alike = text_split.cannot_be_parted(together, params["test_percent"])
     found = Found(
-        groups=[int(groups[place]) for place in kept],
+        groups=[int(firsts[place]) for place in kept] if too_alike else together,
+        too_alike=too_alike,
         copies=copies,
         near_copies=near,
         dropped=total - len(kept),

@@ -139,6 +139,17 @@ def test_the_split_is_fixed_and_never_parts_copies(bring: Import) -> None:
     assert "9 texts that repeat others were left out" in said(report)
 
 
+def test_texts_from_one_template_are_split_all_the_same(bring: Import) -> None:
+    long = " ".join(f"word{n}" for n in range(80))
+    texts, report = bring("\n".join([*(f"{long} and the end {n}" for n in range(50)), f"{long} and the end 7"]))
+    assert (report["train"], report["test"]) == (46, 5)
+    assert "Nearly all texts are near-copies" in said(report)
+    assert not {one.text for one in texts.train} & {one.text for one in texts.test}
+    same, report = bring("the same line\n" * 30)
+    assert (len(same.train), same.test) == (30, ())
+    assert "All texts repeat each other" in said(report)
+
+
 def test_rows_have_attributes_titles_ids_and_languages(bring: Import) -> None:
     rows = [
         {
