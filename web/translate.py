@@ -3,7 +3,7 @@
 Which language: ``?lang=`` (remembered in a cookie), the cookie, ``Accept-Language``, English.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from gettext import NullTranslations
 from typing import Any
 
@@ -30,6 +30,14 @@ def say(template: str, values: Mapping[str, Any] | None = None) -> str:
         return translated.format(**spoken)
     except (KeyError, IndexError, ValueError):
         return translated
+
+
+def joined(told: Iterable[str]) -> str:
+    """Sentences one after the other; full-width marks have their room in them."""
+    text = ""
+    for one in told:
+        text += one if not text or text.endswith(("。", "；", "：")) else f" {one}"
+    return text
 
 
 def say_fault(fault: Fault) -> str:

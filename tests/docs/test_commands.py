@@ -105,6 +105,10 @@ class Reader:
         write_zip(shop, self.directory / "shop.zip")
         events = "".join(f"{user},{item},{moment}\n" for user, item, moment in shop.events)
         (self.directory / "events.csv").write_text(f"user_id,item_id,timestamp\n{events}")
+        products = gzip.decompress(STARTERS["synthetic-products"].path.read_bytes())
+        (self.directory / "products.jsonl").write_bytes(products)
+        asked = "".join(f"Where is order {n}?,It is on its way to you.,orders\n" for n in range(20))
+        (self.directory / "faq.csv").write_text(f"question,answer,topic\n{asked}")
 
     def environment(self, apart: bool) -> dict[str, str]:
         own = {

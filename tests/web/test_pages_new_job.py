@@ -49,6 +49,11 @@ def test_a_fresh_form(client: FlaskClient, dataset: str) -> None:
     assert "/datasets/new" in page.links
 
 
+def test_chinese_sentences_follow_each_other_without_blanks(client: FlaskClient, dataset: str) -> None:
+    html = read(client, FORM, Accept_Language="zh-CN").html
+    assert "遍历训练图片的次数。1 到 10000。默认值：" in html
+
+
 def test_values_can_come_from_the_address(client: FlaskClient, dataset: str) -> None:
     page = read(client, f"{FORM}?dataset={dataset}&preset=quick&seed=7")
     assert page.fields["dataset"] == dataset
