@@ -29,7 +29,7 @@ def test_only_the_number_of_its_mode_counts() -> None:
     found = objective.reconstruction((numbers, logits), deviations, scalars, codes, LAYOUT)
     by_hand = 0.5 * (0.5 / 0.5) ** 2 + np.log(0.5) + 0.5 * (0.1 / 0.2) ** 2 + np.log(0.2) + np.log(0.2)
     assert found.item() == pytest.approx(by_hand + 2 * (np.log(2) + np.log(4)), abs=1e-5)
-    found.backward()  # type: ignore[no-untyped-call]
+    found.backward()
     assert numbers.grad is not None
     assert (numbers.grad != 0).tolist() == [[False, True, True], [False, False, False]]
 
