@@ -47,8 +47,8 @@ class TableGanTrain(TableTrain):
         1,
         title="Pack",
         unit="rows",
-        description="Rows that the critic judges together; more keep the generator from making few kinds of rows, but slow "
-        "down how it learns what belongs together.",
+        description="Rows that the critic judges together; more keep the generator from making few kinds of rows, but "
+        "slow down how it learns what belongs together.",
         ge=1,
         le=50,
         advanced=True,
