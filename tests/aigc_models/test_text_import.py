@@ -88,7 +88,9 @@ def test_an_import_runs_confined_and_leaves_nothing_behind(tmp_path: Path) -> No
         require_shape(texts, "documents")
     assert (refused.value.faults[0].code, refused.value.faults[0].pointer) == ("wrong-text-shape", "/dataset")
     assert sorted(path.name for path in run.out_dir.iterdir()) == ["dataset", PREVIEW]
-    assert len(json.loads((run.out_dir / PREVIEW).read_text(encoding="utf-8"))) == 20
+    preview = json.loads((run.out_dir / PREVIEW).read_text(encoding="utf-8"))
+    assert (preview["columns"], len(preview["texts"])) == (["name", "title", "language", "text"], 20)
+    assert preview["rows"][0] == ["1", "", "en", PARAGRAPHS[0]]
     (upload / "texts.txt").unlink()
     (upload / "rows.jsonl").write_text(jsonl({"text": "a"}) + "{broken\n", encoding="utf-8")
     with pytest.raises(InputError) as caught:
