@@ -314,6 +314,24 @@ def test_the_planted_words_are_in_the_made_up_products(bring: Import) -> None:
     assert texts.attribute_names() == ("section", "tags")
 
 
+def test_the_bundled_help_and_small_talk_are_in_both_languages(bring: Import) -> None:
+    starter = STARTERS["foundry-help"]
+    texts, report = bring(starter.path.read_bytes(), starter.filename)
+    assert texts.shape == "documents"
+    languages: dict[str, list[str]] = {name.partition("/")[0]: [] for name in all_of(texts)}
+    for name, page in all_of(texts).items():
+        assert page.title, name
+        assert page.language == name.partition("/")[0]
+        languages[page.language].append(name.partition("/")[2])
+    assert set(languages) == {"en", "zh"}
+    assert set(languages["zh"]) <= set(languages["en"])
+    assert "how-to/bring-your-own-texts.md" in languages["zh"]
+    starter = STARTERS["small-talk"]
+    texts, report = bring(starter.path.read_bytes(), starter.filename)
+    assert (texts.shape, len(all_of(texts)), set(report["languages"])) == ("dialogues", 777, {"en", "zh"})
+    assert all(any(dialogue.exchanges()) for dialogue in all_of(texts).values())
+
+
 def test_personal_data_is_pointed_out_and_masked(bring: Import) -> None:
     rows = [{"text": f"Write to anna{n}@example.org or call +49 30 1234567{n % 10}, please."} for n in range(12)]
     rows.append({"text": "My card is 4111 1111 1111 1111 and my id 11010519491231002X; pi is 3.4111111111111111"})
