@@ -1,0 +1,36 @@
+"""What the network looks like, and what it costs, without torch: the form shows it before a job is queued."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the network looks like.
+
+    Attributes:
+        vocabulary: Tokens it can read and write.
+        width: Numbers that describe a token.
+        num_layers: Blocks of attention and a feed-forward layer.
+        num_heads: Attentions side by side in each block.
+        key_heads: Heads of keys and values in each block.
+        context: Tokens it looks back at most.
+    """
+
+    vocabulary: int
+    width: int
+    num_layers: int
+    num_heads: int
+    key_heads: int
+    context: int
+
+    @property
+    def parameters(self) -> int:
+        """Trainable numbers, close to what the network really has; tokens are read and written by the same ones."""
+        head = self.width // self.num_heads
+        block = self.width * (2 * self.width + 2 * self.key_heads * head) + 8 * self.width**2 + 2 * self.width
+        return self.vocabulary * self.width + self.num_layers * block
+
+    @property
+    def millions(self) -> float:
+        """Millions of multiplications to predict one token, forward."""
+        return (self.parameters + 2 * self.num_layers * self.width * self.context) / 1e6
