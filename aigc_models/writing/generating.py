@@ -145,8 +145,9 @@ class Batch:
         if not self._rows:
             return
         context = self._decoder.context
-        moved = any(window_start(len(t.tokens), context) != int(s) for t, s in zip(self._rows, self._starts, strict=True))
-        if moved:
+        starts = zip(self._rows, self._starts.tolist(), strict=True)
+        moved = any(window_start(len(text.tokens), context) != start for text, start in starts)
+        if moved or self._caches[0].used >= context:  # the caches also hold what stands in for nothing
             self._fill()
             return
         self._positions = self._positions + 1
