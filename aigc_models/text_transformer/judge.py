@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from aigc_models.base import Run
+from aigc_models.data.text_results import WrittenText
 from aigc_models.data.texts import Document
 from aigc_models.metrics.attribute_reader import AttributeReader
 from aigc_models.text_transformer.networks import TextTransformer
@@ -69,7 +70,7 @@ def likelihood(
     }
 
 
-def written(saved: Saved, wishes: Sequence[Wish], run: Run) -> list:  # type: ignore[type-arg]
+def written(saved: Saved, wishes: Sequence[Wish], run: Run) -> list[WrittenText]:
     """Texts for wishes, as an evaluation draws them."""
     progress = Progress(run, sum(wish.most for wish in wishes))
     texts = compose(saved, wishes, _CHOICE, run, progress)

@@ -2,6 +2,7 @@
 
 import math
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -13,6 +14,16 @@ from aigc_models.base import Adjustments, Run
 from aigc_models.writing.optimiser import Optimiser
 
 _PREVIEWS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of a training that the loop reads: its steps, its patience in checks, its seed, parts of a batch."""
+
+    steps: int
+    patience: int
+    seed: int
+    accumulation: int = 1
 
 
 class Learner:
@@ -30,7 +41,7 @@ class Learner:
         self,
         networks: tuple[nn.Module, nn.Module],
         optimiser: Optimiser,
-        settings: "Settings",
+        settings: Settings,
         device: str,
         adjustments: Adjustments,
     ) -> None:
@@ -91,13 +102,6 @@ class Learner:
         """Whether the training is over after so many steps."""
         waited = step - int(self.state.plain["best_step"])
         return step >= self.total or waited >= self.settings.patience * self.every
-
-
-class Settings:
-    """The settings of a training that the loop reads."""
-
-    def __init__(self, steps: int, patience: int, seed: int, accumulation: int = 1) -> None:
-        self.steps, self.patience, self.seed, self.accumulation = steps, patience, seed, accumulation
 
 
 def run_steps(learner: Learner, run: Run, done: int) -> None:
