@@ -1,7 +1,7 @@
 """The files in which written texts are kept. Only the standard library is used: the web process reads them.
 
-A job that writes leaves :data:`TEXTS`, a line of JSON for each text, :data:`PLAIN`, the same to read, :data:`SHOWN`, the
-first :data:`MOST_SHOWN` of them to look at, and :data:`ARCHIVE`, all of it with a manifest.
+A job that writes leaves :data:`TEXTS`, a line of JSON for each text, :data:`PLAIN`, the same to read, :data:`SHOWN`,
+the first :data:`MOST_SHOWN` of them to look at, and :data:`ARCHIVE`, all of it with a manifest.
 """
 
 import json

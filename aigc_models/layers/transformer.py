@@ -23,7 +23,7 @@ class BlockPlan:
     Attributes:
         width: Numbers that describe a token.
         heads: Attentions side by side.
-        key_heads: Heads of keys and values, each shared by ``heads / key_heads`` heads of queries (Ainslie et al. 2023).
+        key_heads: Heads of keys and values, each shared by ``heads / key_heads`` of queries (Ainslie et al. 2023).
         hidden: Numbers inside the feed-forward layer.
         dropout: Share of the numbers left out in training.
     """

@@ -86,9 +86,7 @@ def train_ranker(saved: Saved, validation: Sequence[Document], seed: int, run: R
     texts = compose(saved, wishes, _CHOICE, run, progress)
     fronts = [start_of(saved.tokenizer, wish.attributes) for wish in wishes]
     bodies = [saved.tokenizer.encode(body_of(one)) for one in chosen]
-    real = [
-        front + body[: max(len(text.written), 1)] for front, body, text in zip(fronts, bodies, texts, strict=True)
-    ]
+    real = [front + body[: max(len(text.written), 1)] for front, body, text in zip(fronts, bodies, texts, strict=True)]
     seen = look(saved.network, real, [len(front) for front in fronts])
     made = look(saved.network, [text.tokens for text in texts], [text.given for text in texts])
     if len(chosen) < 4:

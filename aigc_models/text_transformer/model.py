@@ -73,9 +73,7 @@ def train(params: TextTransformerTrain, run: Run) -> Metrics:
     return metrics
 
 
-def lesson_of(
-    params: TextTransformerTrain, learnt: Sequence[Document], aside: Sequence[Document], run: Run
-) -> Lesson:
+def lesson_of(params: TextTransformerTrain, learnt: Sequence[Document], aside: Sequence[Document], run: Run) -> Lesson:
     """Cut texts into tokens, with a tokenizer learnt from those to learn from."""
     bodies = [body_of(one) for one in learnt]
     kind = tokenizer_kind(params.tokenizer, sum(map(len, bodies)))

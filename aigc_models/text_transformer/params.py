@@ -21,7 +21,14 @@ class TextTransformerTrain(Params):
     makes: ClassVar[Makes] = "model"
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
         {
-            "quick": {"steps": 300, "width": 128, "num_layers": 4, "context": 128, "batch_size": 16, "vocabulary": 1024},
+            "quick": {
+                "steps": 300,
+                "width": 128,
+                "num_layers": 4,
+                "context": 128,
+                "batch_size": 16,
+                "vocabulary": 1024,
+            },
             "balanced": {},
             "best": {"steps": 8000, "width": 384, "num_layers": 8, "num_heads": 8, "context": 512, "dropout": 0.1},
         }

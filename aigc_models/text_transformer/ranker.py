@@ -1,7 +1,7 @@
 """A ranker that tells real texts from written ones, by how a trained network sees them, to keep the best of many.
 
-The idea of a GAN's discriminator without its training game: the writer learns by likelihood, and the judge chooses among
-what it writes (Caccia et al. 2020 on why; Holtzman et al. 2018 for judges of texts).
+The idea of a GAN's discriminator without its training game: the writer learns by likelihood, and the judge chooses
+among what it writes (Caccia et al. 2020 on why; Holtzman et al. 2018 for judges of texts).
 """
 
 from collections.abc import Sequence

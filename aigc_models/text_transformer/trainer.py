@@ -93,9 +93,7 @@ class TextTrainer(Learner):
     def sample(self) -> str:
         """Two texts from fixed draws: what the network would write now."""
         starts = self.lesson.starts or [[BODY]]
-        texts = [
-            Text(list(starts[place % len(starts)]), seed=place, most=_SHOWN_TOKENS) for place in range(_SHOWN)
-        ]
+        texts = [Text(list(starts[place % len(starts)]), seed=place, most=_SHOWN_TOKENS) for place in range(_SHOWN)]
         write(self.network, self.lesson.tokenizer, Choice(temperature=0.8), texts)
         return "\n\n----\n\n".join(self.lesson.tokenizer.decode(text.tokens) for text in texts) + "\n"
 

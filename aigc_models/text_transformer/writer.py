@@ -113,7 +113,9 @@ def told(saved: Saved, wish: Wish, text: Text) -> WrittenText:
 
 def rank(saved: Saved, wish: Wish, texts: Sequence[Text]) -> tuple[int, Mapping[str, float]]:
     """Which of some texts for the same wish is the best, and its scores: how real it looks, and what it kept."""
-    looks = torch.sigmoid(odds := saved.ranker(look(saved.network, [t.tokens for t in texts], [t.given for t in texts])))
+    looks = torch.sigmoid(
+        odds := saved.ranker(look(saved.network, [t.tokens for t in texts], [t.given for t in texts]))
+    )
     kept = [saved.reader.share(told(saved, wish, text).text, wish.attributes) for text in texts]
     scores = odds + _MARGIN * torch.tensor([0.0 if share is None else share for share in kept])
     best = int(scores.argmax())

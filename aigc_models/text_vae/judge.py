@@ -79,11 +79,10 @@ def _likelihood(saved: Saved, rows: Rows) -> dict[str, float]:
 @torch.inference_mode()
 def _latent(saved: Saved, rows: Rows) -> dict[str, float]:
     """Active units, and how many tokens are kept when sentences are written again."""
-    network, means = saved.network, []
+    network = saved.network
     device = network.embedding.weight.device
-    for some in torch.arange(len(rows)).split(AT_ONCE):
-        means.append(network.encode(*(each.to(device) for each in rows.take(some)))[0].cpu())
-    mean = torch.cat(means)
+    parts = [rows.take(some) for some in torch.arange(len(rows)).split(AT_ONCE)]
+    mean = torch.cat([network.encode(tokens.to(device), known.to(device))[0].cpu() for tokens, known in parts])
     active = int((mean.var(0, correction=0) > ACTIVE).sum())
     chosen = range(min(len(rows), AT_ONCE))
     again = decode_all(network, mean[: len(chosen)], 0.0, chosen)

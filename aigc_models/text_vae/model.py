@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -118,7 +119,7 @@ def points_of(
     steps = max(count, 2)
     parts = [between(means[place], means[place + 1], steps) for place in range(len(given) - 1)]
     shares = [f"{round(100 * step / (steps - 1))} %" for _ in parts for step in range(steps)]
-    ends = [{"from": [a], "to": [b]} for a, b in zip(given, given[1:], strict=False) for _ in range(steps)]
+    ends = [{"from": [a], "to": [b]} for a, b in pairwise(given) for _ in range(steps)]
     return torch.cat(parts), shares, ends
 
 

@@ -1,4 +1,4 @@
-"""The networks of the sentence VAE: an encoder that sees all tokens, and a decoder that sees those before and the latent.
+"""The networks of the sentence VAE: an encoder that sees all tokens, a decoder that sees the latent and those before.
 
 B sentences, T tokens, D width, Z latent numbers, V vocabulary.
 """
@@ -16,8 +16,8 @@ from aigc_models.text_vae.plan import Plan
 class TextVae(nn.Module):
     """Encoder and decoder share how tokens are read and written.
 
-    Source: Bowman et al. 2016 for the sentence VAE, here with self-attention in the place of LSTMs; the latent enters at
-    every token, as in Li et al. 2020 (Optimus), section 3.1, "embedding".
+    Source: Bowman et al. 2016 for the sentence VAE, here with self-attention in the place of LSTMs; the latent enters
+    at every token, as in Li et al. 2020 (Optimus), section 3.1, "embedding".
     """
 
     def __init__(self, plan: Plan, dropout: float = 0.0) -> None:

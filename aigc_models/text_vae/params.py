@@ -57,7 +57,11 @@ class TextVaeTrain(Params):
         192, title="Width", description="Numbers that describe a token.", ge=16, le=2048, multiple_of=16
     )
     num_layers: int = setting(
-        3, title="Layers", description="Blocks of self-attention in the encoder, and as many in the decoder.", ge=1, le=24
+        3,
+        title="Layers",
+        description="Blocks of self-attention in the encoder, and as many in the decoder.",
+        ge=1,
+        le=24,
     )
     num_heads: Literal[1, 2, 4, 8] = setting(
         4,
@@ -149,9 +153,7 @@ class TextVaeTrain(Params):
 
 def plan_for(params: TextVaeTrain, vocabulary: int) -> Plan:
     """The networks that settings ask for, for a tokenizer of so many tokens."""
-    return Plan(
-        vocabulary + 1, params.width, params.num_layers, params.num_heads, params.latent_dim, params.longest
-    )
+    return Plan(vocabulary + 1, params.width, params.num_layers, params.num_heads, params.latent_dim, params.longest)
 
 
 class TextVaeGenerate(Params):

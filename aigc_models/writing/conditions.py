@@ -17,7 +17,10 @@ _SPOKEN = {"user": "User", "assistant": "Assistant", "system": "System"}
 def known_of(document: Document) -> Attributes:
     """What is known of a document: its title, if it has one, and its attributes."""
     title = {TITLE: (" ".join(document.title.split()),)} if document.title.strip() else {}
-    return {**title, **{name: tuple(" ".join(v.split()) for v in values) for name, values in document.attributes.items()}}
+    return {
+        **title,
+        **{name: tuple(" ".join(v.split()) for v in values) for name, values in document.attributes.items()},
+    }
 
 
 def body_of(document: Document) -> str:

@@ -42,9 +42,7 @@ class Corpus:
         return rows[:, :-1], rows[:, 1:]
 
 
-def assemble(
-    tokenizer: Tokenizer, documents: Sequence[Document], forget: np.random.Generator | None = None
-) -> Corpus:
+def assemble(tokenizer: Tokenizer, documents: Sequence[Document], forget: np.random.Generator | None = None) -> Corpus:
     """Make a row of documents.
 
     Args:

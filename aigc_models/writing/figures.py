@@ -34,8 +34,8 @@ JUDGED: Mapping[str, MetricInfo] = MappingProxyType(
         "longest_copy": MetricInfo(
             "Longest copy",
             "lower",
-            "Characters of the longest passage of a written text that stands in a training text word for word; the same "
-            "of test texts beside it.",
+            "Characters of the longest passage of a written text that stands in a training text word for word; the "
+            "same of test texts beside it.",
             real="longest_copy_real",
         ),
         "bits_per_character_ngram": MetricInfo(

@@ -177,7 +177,9 @@ class Batch:
         self._caches = self._decoder.caches(len(parts))
         seen = torch.full((longest, longest), -torch.inf).triu(1)[None] + _hidden(self._padded, longest)[:, None]
         seen.diagonal(dim1=1, dim2=2).zero_()  # what stands in for nothing sees itself, as it must see something
-        self._expected = self._decoder.read(tokens.to(device), places.to(device), seen[:, None].to(device), self._caches)
+        self._expected = self._decoder.read(
+            tokens.to(device), places.to(device), seen[:, None].to(device), self._caches
+        )
         self._in_body = torch.tensor([BODY in text.tokens for text in self._rows])
         self._said = None
         if self._choice.repetition_penalty != 1.0:

@@ -28,7 +28,15 @@ SMALL: Mapping[str, Mapping[str, Any]] = {
     "sasrec": {"epochs": 3, "batch_size": 8, "width": 8, "max_length": 8, "seed": 5},
     "mult_vae": {"epochs": 3, "batch_size": 8, "hidden_dim": 8, "latent_dim": 4, "seed": 5},
     "text_transformer": {"steps": 24, "batch_size": 4, "width": 16, "num_layers": 1, "context": 16, "seed": 5},
-    "text_vae": {"steps": 24, "batch_size": 8, "width": 16, "num_layers": 1, "latent_dim": 4, "longest": 120, "seed": 5},
+    "text_vae": {
+        "steps": 24,
+        "batch_size": 8,
+        "width": 16,
+        "num_layers": 1,
+        "latent_dim": 4,
+        "longest": 120,
+        "seed": 5,
+    },
 }
 # How the shortest training is asked for, where not by a single pass.
 BRIEFLY: Mapping[str, Mapping[str, Any]] = {"text_transformer": {"steps": 8}, "text_vae": {"steps": 8}}

@@ -1,0 +1,78 @@
+"""Texts that a job wrote, to read: the prompt marked, what each was asked to be like, and why it ended; and the text
+that a training or a long writing shows meanwhile.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from aigc_models.data import text_results
+from aigc_models.data.text_results import WrittenText
+from jobs.tables import Artifact
+from web import context, result_files
+from web.pages import amounts
+from web.translate import say
+
+MOST_LIVE = 20_000  # bytes of a text on its way that are shown
+ENDED = {"stop": "Ended at a text it was to stop at.", "length": "Cut at the most tokens."}
+NAMES = {"from": "From", "to": "To", "title": "Title"}
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Texts as a page shows them: each with a line of notes; how many more there are; files to take away."""
+
+    texts: Sequence[tuple[WrittenText, str]]
+    more: int
+    files: Sequence[Artifact]
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """The newest text on its way, and the earlier ones by their steps."""
+
+    text: str
+    newest: Artifact
+    earlier: Sequence[Artifact]
+
+
+def of(files: Sequence[Artifact]) -> Shown | None:
+    """The texts a job wrote; None where it wrote none."""
+    stored = result_files.document(files, text_results.SHOWN)
+    if stored is None:
+        return None
+    texts, total = text_results.parse_shown(stored)
+    downloads = [result_files.named(files, name) for name in (text_results.PLAIN, text_results.TEXTS)]
+    return Shown(
+        [(one, _notes(one)) for one in texts], total - len(texts), [file for file in downloads if file is not None]
+    )
+
+
+def live(files: Sequence[Artifact]) -> Live | None:
+    """What was written last while a job runs; None where it shows no text."""
+    shown = [file for file in files if file.role == "sample" and file.media_type.startswith("text/plain")]
+    if not shown:
+        return None
+    newest = max(shown, key=lambda file: file.step or 0)
+    try:
+        with context.engine().store.open(newest.sha256) as stream:
+            text = stream.read(MOST_LIVE).decode("utf-8", "replace")
+    except FileNotFoundError:
+        return None
+    return Live(text, newest, sorted((one for one in shown if one is not newest), key=lambda file: file.step or 0))
+
+
+def _notes(one: WrittenText) -> str:
+    parts = [one.about] if one.about else []
+    parts += [
+        f"{say(NAMES[name]) if name in NAMES else name}: {say(', ').join(values)}"
+        for name, values in one.attributes.items()
+    ]
+    if "looks_real" in one.scores:
+        parts.append(say("looks real: {share} %", {"share": amounts.number(round(100 * one.scores["looks_real"]))}))
+    if "attributes_kept" in one.scores:
+        share = amounts.number(round(100 * one.scores["attributes_kept"]))
+        parts.append(say("attributes kept: {share} %", {"share": share}))
+    parts.append(say("seed {seed}", {"seed": one.seed}))
+    if one.ended in ENDED:
+        parts.append(say(ENDED[one.ended]))
+    return " · ".join(parts)
