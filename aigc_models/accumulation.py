@@ -24,6 +24,7 @@ Figures = Mapping[str, Tensor]
 # From the rows of a part to what the optimiser minimises (a mean over these rows), and figures to report.
 PartLoss = Callable[[slice], tuple[Tensor, Figures]]
 
+
 class Optimiser(Protocol):
     """What takes a step down the gradients."""
 

@@ -26,9 +26,12 @@ _RANKED = 128  # texts of each side that the ranker learns from and is tested wi
 _CHOICE = Choice(temperature=0.8, top_p=0.95)
 
 
-def judge(saved: Saved, train: Sequence[Document], test: Sequence[Document], seed: int, run: Run) -> dict[str, float]:
+At = tuple[int, int]  # where a run stands meanwhile: its step and its total
+
+
+def judge(saved: Saved, train: Sequence[Document], test: Sequence[Document], run: Run, at: At) -> dict[str, float]:
     """Every figure of a model, on test texts beside training texts."""
-    read = tested(test)
+    read, seed = tested(test), saved.params.seed
     found = likelihood(saved.network, saved.tokenizer, read, run)
     counted, bits = beside_counts(train, test)
     found["bits_per_character_ngram"] = bits
@@ -37,13 +40,15 @@ def judge(saved: Saved, train: Sequence[Document], test: Sequence[Document], see
     chosen = some(test, WRITTEN, seed)
     most = usual_tokens(saved.tokenizer, chosen)
     wishes = [Wish(seed + n, most, attributes=known_of(one), free=False) for n, one in enumerate(chosen)]
-    texts = [text.text for text in written(saved, wishes, run)]
+    texts = [text.text for text in written(saved, wishes, run, at)]
     real = [body_of(one) for one in chosen]
     length = max(1, round(sum(map(len, texts)) / len(texts)))
     found |= variety(texts, real, counted, seed)
     found |= copies(train, texts, cut_alike(real, length), run)
     if saved.reader.names:
-        found |= _coverage(saved, wishes, texts, cut_alike(real, length), run)
+        nothing = [Wish(wish.seed, wish.most, free=False) for wish in wishes]
+        free = [text.text for text in written(saved, nothing, run, at)]
+        found |= _coverage(saved, wishes, texts, cut_alike(real, length), free)
     return found
 
 
@@ -70,19 +75,20 @@ def likelihood(
     }
 
 
-def written(saved: Saved, wishes: Sequence[Wish], run: Run) -> list[WrittenText]:
+def written(saved: Saved, wishes: Sequence[Wish], run: Run, at: At) -> list[WrittenText]:
     """Texts for wishes, as an evaluation draws them."""
-    progress = Progress(run, sum(wish.most for wish in wishes))
+    progress = Progress(run, sum(wish.most for wish in wishes), at)
     texts = compose(saved, wishes, _CHOICE, run, progress)
     return [told(saved, wish, text) for wish, text in zip(wishes, texts, strict=True)]
 
 
-def train_ranker(saved: Saved, validation: Sequence[Document], seed: int, run: Run) -> dict[str, float]:
+def train_ranker(saved: Saved, validation: Sequence[Document], run: Run, at: At) -> dict[str, float]:
     """Teach the ranker on texts set aside and as many written ones; half of both test it."""
+    seed = saved.params.seed
     chosen = some(validation, _RANKED, seed)
     most = usual_tokens(saved.tokenizer, chosen)
     wishes = [Wish(seed + 7919 + n, most, attributes=known_of(one), free=False) for n, one in enumerate(chosen)]
-    progress = Progress(run, sum(wish.most for wish in wishes))
+    progress = Progress(run, sum(wish.most for wish in wishes), at)
     texts = compose(saved, wishes, _CHOICE, run, progress)
     fronts = [start_of(saved.tokenizer, wish.attributes) for wish in wishes]
     bodies = [saved.tokenizer.encode(body_of(one)) for one in chosen]
@@ -102,11 +108,10 @@ def train_ranker(saved: Saved, validation: Sequence[Document], seed: int, run: R
 
 
 def _coverage(
-    saved: Saved, wishes: Sequence[Wish], texts: Sequence[str], real: Sequence[str], run: Run
+    saved: Saved, wishes: Sequence[Wish], texts: Sequence[str], real: Sequence[str], free: Sequence[str]
 ) -> dict[str, float]:
+    """Shares of the attributes asked for that texts have: those asked for them, real ones, and those asked nothing."""
     asked = [wish.attributes for wish in wishes]
-    nothing = [Wish(wish.seed, wish.most, free=False) for wish in wishes]
-    free = [text.text for text in written(saved, nothing, run)]
     sides = {"attribute_coverage": texts, "attribute_coverage_free": free, "attribute_coverage_real": real}
     shares = {name: saved.reader.mean_share(side, asked) for name, side in sides.items()}
     return {name: share for name, share in shares.items() if share is not None}

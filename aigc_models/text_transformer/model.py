@@ -32,7 +32,7 @@ from aigc_models.writing.sampling import Choice
 from aigc_models.writing.settings import tokenizer_kind
 from aigc_models.writing.tokenizers import learn_tokenizer
 
-_FORMS = 1_000_003  # between the seeds of candidates, so that they are no other text's
+_APART = 1_000_003  # between the seeds of candidates, so that they are no other text's
 
 
 def train(params: TextTransformerTrain, run: Run) -> Metrics:
@@ -61,8 +61,9 @@ def train(params: TextTransformerTrain, run: Run) -> Metrics:
         params,
         "",
     )
-    ranked = with_room(lambda: train_ranker(made, aside, params.seed, run))
-    found = with_room(lambda: judge(made, learnt, texts.test or aside, params.seed, run))
+    at = (trainer.total, trainer.total)
+    ranked = with_room(lambda: train_ranker(made, aside, run, at))
+    found = with_room(lambda: judge(made, learnt, texts.test or aside, run, at))
     metrics = {**found, **ranked, "validation_loss": trainer.best_loss}
     run.phase("saving")
     data: dict[str, object] = {"train": len(texts.train), "characters": trainer.lesson.train.characters}
@@ -128,7 +129,7 @@ def wishes_of(params: TextTransformerGenerate, saved: Saved) -> list[list[Wish]]
     stops = tuple(line for line in params.stop.splitlines() if line)
     return [
         [
-            Wish((params.seed + n + _FORMS * c) % 2**31, params.max_tokens, params.prompt, attributes, stops)
+            Wish((params.seed + n + _APART * c) % 2**31, params.max_tokens, params.prompt, attributes, stops)
             for c in range(params.candidates)
         ]
         for n in range(params.count)
@@ -141,7 +142,7 @@ def evaluate(params: TextTransformerEvaluate, run: Run) -> Metrics:
     texts = load_texts(run.inputs["dataset"])
     run.phase("evaluating")
     learnt, aside = part(texts.train, saved.params.seed)
-    found = with_room(lambda: judge(saved, learnt, texts.test or aside, saved.params.seed, run))
+    found = with_room(lambda: judge(saved, learnt, texts.test or aside, run, (0, 1)))
     write_report(found, params, run, weights_sha256=saved.weights_sha256)
     run.report(1, 1)
     return found

@@ -8,8 +8,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from aigc_models.layers import transformer
+from aigc_models.layers.block_plan import BlockPlan
 from aigc_models.layers.rotary import turns
-from aigc_models.layers.transformer import Block, BlockPlan, LayerCache
+from aigc_models.layers.transformer import Block, LayerCache
 from aigc_models.text_transformer.plan import Plan
 
 
@@ -39,8 +40,7 @@ class TextTransformer(nn.Module):
     @property
     def block_plan(self) -> BlockPlan:
         """What each block looks like."""
-        plan, hidden = self.plan, transformer.hidden_width(self.plan.width)
-        return BlockPlan(plan.width, plan.num_heads, plan.key_heads, hidden, self.dropout)
+        return self.plan.block(self.dropout)
 
     def initialise_own(self, generator: torch.Generator) -> None:
         """Draw the embedding small, as it also writes, and the blocks so that they pass on what they read."""

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from aigc_models.layers.block_plan import BlockPlan, hidden_width
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -23,12 +25,14 @@ class Plan:
     key_heads: int
     context: int
 
+    def block(self, dropout: float = 0.0) -> BlockPlan:
+        """What each block looks like."""
+        return BlockPlan(self.width, self.num_heads, self.key_heads, hidden_width(self.width), dropout)
+
     @property
     def parameters(self) -> int:
-        """Trainable numbers, close to what the network really has; tokens are read and written by the same ones."""
-        head = self.width // self.num_heads
-        block = self.width * (2 * self.width + 2 * self.key_heads * head) + 8 * self.width**2 + 2 * self.width
-        return self.vocabulary * self.width + self.num_layers * block
+        """Trainable numbers; tokens are read and written by the same ones."""
+        return (self.vocabulary + 1) * self.width + self.num_layers * self.block().parameters
 
     @property
     def millions(self) -> float:

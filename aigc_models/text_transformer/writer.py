@@ -50,15 +50,18 @@ class Progress:
     Args:
         run: Is told.
         total: Tokens there can be.
-        clock: Seconds.
+        at: Where the run stands meanwhile, when writing is a part of something else: its step and its total.
     """
 
-    def __init__(self, run: Run, total: int) -> None:
-        self._run, self.total, self.done = run, total, 0
+    def __init__(self, run: Run, total: int, at: tuple[int, int] | None = None) -> None:
+        self._run, self.total, self.done, self._at = run, total, 0, at
         self._shown_at, self._started = time.monotonic(), time.monotonic()
 
     def step(self, texts: Sequence[Text], saved: Saved) -> None:
         """A token more of each that goes on; raises what the run raises."""
+        if self._at is not None:
+            self._run.report(*self._at)
+            return
         now = time.monotonic()
         written = self.done + sum(len(text.tokens) - text.given for text in texts)
         speed = written / max(now - self._started, 1e-9)

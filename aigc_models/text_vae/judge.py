@@ -20,15 +20,19 @@ WRITTEN, _MOST_READ, _MOST_COUNTED = 128, 2_000, 40_000  # sentences
 TEMPERATURE = 0.5
 
 
-def judge(saved: Saved, learnt: Sequence[str], test: Sequence[str], seed: int, run: Run) -> dict[str, float]:
+At = tuple[int, int]  # where a run stands meanwhile: its step and its total
+
+
+def judge(saved: Saved, learnt: Sequence[str], test: Sequence[str], run: Run, at: At) -> dict[str, float]:
     """Every figure of a model, on test sentences beside those it learnt from."""
+    seed = saved.params.seed
     rows = rows_of(saved.tokenizer, test[:_MOST_READ], saved.network.plan.longest)
     found = _likelihood(saved, rows)
     counted = Counted.over(learnt[:_MOST_COUNTED])
     read = [saved.tokenizer.decode(row[: n - 1].tolist()) for row, n in zip(rows.tokens, rows.lengths, strict=True)]
     found["bits_per_character_ngram"] = counted.bits_per_character(read)
     found |= _latent(saved, rows)
-    written = draw(saved, range(seed, seed + WRITTEN), TEMPERATURE, run)
+    written = _draw(saved, range(seed, seed + WRITTEN), run, at)
     found |= variety(written, read[:WRITTEN], counted, seed)
     found |= copies([_document(place, one) for place, one in enumerate(learnt)], written, read[:WRITTEN], run)
     for sentence in warnings(found):
@@ -51,17 +55,10 @@ def warnings(found: dict[str, float]) -> list[str]:
     return said
 
 
-def draw(saved: Saved, seeds: Sequence[int], temperature: float, run: Run) -> list[str]:
+def _draw(saved: Saved, seeds: Sequence[int], run: Run, at: At) -> list[str]:
     """New sentences, each from latent numbers of its own."""
     z = training.item_noise(seeds, saved.network.plan.latent_dim)
-    done = 0
-
-    def after(rows: int) -> None:
-        nonlocal done
-        done += rows
-        run.report(min(done // saved.network.plan.longest, len(seeds)), len(seeds))
-
-    found = decode_all(saved.network, z, temperature, seeds, after)
+    found = decode_all(saved.network, z, TEMPERATURE, seeds, lambda _rows: run.report(*at))
     return [saved.tokenizer.decode(row) for row in found]
 
 

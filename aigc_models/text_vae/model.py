@@ -55,7 +55,7 @@ def train(params: TextVaeTrain, run: Run) -> Metrics:
     run.phase("evaluating")
     made = Saved(trainer.best, tokenizer, params)
     test = sentences_of(texts.test) or aside or learnt
-    found = with_room(lambda: judge(made, learnt, test, params.seed, run))
+    found = with_room(lambda: judge(made, learnt, test, run, (trainer.total, trainer.total)))
     metrics = {**found, "validation_loss": trainer.best_loss}
     run.phase("saving")
     saved_files.save(run.out_dir / "model", made, len(rows))
@@ -148,7 +148,7 @@ def evaluate(params: TextVaeEvaluate, run: Run) -> Metrics:
     learnt, aside = (sentences_of(documents) for documents in part(texts.train, saved.params.seed))
     test = sentences_of(texts.test) or aside or learnt
     require_some(rows_of(saved.tokenizer, learnt[:1000], saved.params.longest), saved.params.longest)
-    found = with_room(lambda: judge(saved, learnt, test, saved.params.seed, run))
+    found = with_room(lambda: judge(saved, learnt, test, run, (0, 1)))
     _report(found, params, run, weights_sha256=saved.weights_sha256)
     run.report(1, 1)
     return found

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from aigc_models.layers import transformer
 from aigc_models.layers.rotary import turns
-from aigc_models.layers.transformer import Block, BlockPlan, LayerCache
+from aigc_models.layers.transformer import Block, LayerCache
 from aigc_models.text_vae.plan import Plan
 
 
@@ -23,8 +23,7 @@ class TextVae(nn.Module):
     def __init__(self, plan: Plan, dropout: float = 0.0) -> None:
         super().__init__()
         self.plan = plan
-        hidden = transformer.hidden_width(plan.width)
-        block = BlockPlan(plan.width, plan.num_heads, plan.num_heads, hidden, dropout)
+        block = plan.block(dropout)
         self.embedding = nn.Embedding(plan.vocabulary, plan.width)
         self.reader_blocks = nn.ModuleList(Block(block) for _ in range(plan.num_layers))
         self.writer_blocks = nn.ModuleList(Block(block) for _ in range(plan.num_layers))

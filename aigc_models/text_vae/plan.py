@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from aigc_models.layers.block_plan import BlockPlan, hidden_width
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -23,11 +25,15 @@ class Plan:
     latent_dim: int
     longest: int
 
+    def block(self, dropout: float = 0.0) -> BlockPlan:
+        """What each block looks like."""
+        return BlockPlan(self.width, self.num_heads, self.num_heads, hidden_width(self.width), dropout)
+
     @property
     def parameters(self) -> int:
-        """Trainable numbers, close to what the networks really have."""
-        block = 12 * self.width**2 + 2 * self.width
-        return self.vocabulary * self.width + 2 * self.num_layers * block + 4 * self.width * self.latent_dim
+        """Trainable numbers of encoder and decoder together."""
+        latent = 3 * self.width * self.latent_dim + 2 * self.latent_dim + self.width
+        return (self.vocabulary + 2) * self.width + 2 * self.num_layers * self.block().parameters + latent
 
     @property
     def millions(self) -> float:
