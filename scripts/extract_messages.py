@@ -59,6 +59,7 @@ SILENT = (  # what operators read in a terminal or a log, and what is collected 
     "data_problems.py",
     "problem_examples.py",
     "problem_ways.py",
+    "planted_texts.py",
     "openapi.py",
     "bind_guard.py",
     "token_command.py",

@@ -117,7 +117,7 @@ def _without_strangers(data: bytes, name: str, encoding: str, faults: TableFault
     for place in strangers:
         value = cut(lines[place].decode("utf-8", "replace").strip())
         where = {"file": name, "line": place + 1, "value": value}
-        sentence = "{file}, line {line} is not written in UTF-8 as the other lines are: {value}"
+        sentence = "{file}, line {line} is not written in UTF-8 as the other lines are. It reads {value}."
         faults.add(sentence, "mixed-encoding", where)
     gone = set(strangers)
     return b"\n".join(line for place, line in enumerate(lines) if place not in gone), "utf-8"

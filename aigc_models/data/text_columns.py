@@ -116,16 +116,22 @@ def _shape(uses: Mapping[Use, str], wished: Mapping[Use, str], shape: str) -> Sh
     asked = any(wished.get(use, "").strip() for use in ("question", "answer", "role", "dialogue"))
     if shape == "dialogues" or asked or (shape == "auto" and (pairs or turns)):
         if not pairs and not ("text" in uses and "dialogue" in uses):
-            missing = "Answer column" if "question" in uses else "Question column"
-            sentence = "It is unclear which columns hold the dialogues. Name one more under {missing}."
-            raise InputError(
-                Fault(sentence, {"missing": missing}, f"/{missing.split()[0].lower()}_column", code=UNCLEAR)
-            )
+            raise _unclear_dialogue(uses)
         return "dialogues"
     return "documents" if shape == "documents" else "passages"
 
 
 UNCLEAR = "column-unclear"
+
+
+def _unclear_dialogue(uses: Mapping[Use, str]) -> InputError:
+    if "question" in uses:
+        sentence = "It is unclear which column holds the answers. Name it under Answer column."
+        return InputError(Fault(sentence, pointer="/answer_column", code=UNCLEAR))
+    sentence = (
+        "It is unclear which columns hold questions and answers. Name them under Question column and Answer column."
+    )
+    return InputError(Fault(sentence, pointer="/question_column", code=UNCLEAR))
 
 
 def names_one(text: str, columns: Iterable[str]) -> bool:

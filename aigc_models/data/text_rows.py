@@ -95,7 +95,7 @@ def _read_json(path: Path, params: Mapping[str, Any], faults: TableFaults) -> Ro
         row = _row(number, value)
         if row is None:
             where = {"file": path.name, "line": number, "value": cut(json.dumps(value, ensure_ascii=False))}
-            sentence = "{file}, line {line} is no object with names and values: {value}"
+            sentence = "{file}, line {line} is no object with names and values. It begins with {value}."
             faults.add(sentence, "bad-json", where)
             continue
         columns |= dict.fromkeys(row.cells)
@@ -124,7 +124,7 @@ def _values(text: text_bytes.Text, faults: TableFaults) -> Iterator[tuple[int, A
             value = json.loads(line)
         except (ValueError, RecursionError):
             where = {"file": text.name, "line": number, "value": cut(line.strip())}
-            faults.add("{file}, line {line} is no JSON: {value}", "bad-json", where)
+            faults.add("{file}, line {line} is no JSON. It begins with {value}.", "bad-json", where)
             continue
         yield number, value
 

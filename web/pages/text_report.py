@@ -10,6 +10,7 @@ from aigc_models.data import column_words
 from jobs.errors import InvalidParams
 from jobs.tables import Artifact, Dataset
 from web import context
+from web.i18n import plural
 from web.pages import amounts
 from web.pages.interaction_report import DELIMITERS, Bin, Spread, label
 from web.translate import say
@@ -37,12 +38,13 @@ USES: Mapping[str, str] = {
     "title": "Title", "name": "Id", "language": "Language", "attribute": "Attribute", "": "Left out",
 }  # fmt: skip
 PERSONAL: Mapping[str, tuple[str, str]] = {
-    column_words.EMAIL: ("{pieces} e-mail address in {texts} texts", "{pieces} e-mail addresses in {texts} texts"),
-    column_words.PHONE: ("{pieces} phone number in {texts} texts", "{pieces} phone numbers in {texts} texts"),
-    column_words.CARD: ("{pieces} card number in {texts} texts", "{pieces} card numbers in {texts} texts"),
-    column_words.NATIONAL_ID: ("{pieces} national id in {texts} texts", "{pieces} national ids in {texts} texts"),
-    column_words.IBAN: ("{pieces} account number in {texts} texts", "{pieces} account numbers in {texts} texts"),
+    column_words.EMAIL: ("{count} e-mail address", "{count} e-mail addresses"),
+    column_words.PHONE: ("{count} phone number", "{count} phone numbers"),
+    column_words.CARD: ("{count} card number", "{count} card numbers"),
+    column_words.NATIONAL_ID: ("{count} national id", "{count} national ids"),
+    column_words.IBAN: ("{count} account number", "{count} account numbers"),
 }
+TEXTS = ("{count} text", "{count} texts")
 TWICE = "Two columns are chosen as {use}: {first} and {second}. Choose one."
 
 
@@ -144,11 +146,15 @@ def _preview(files: Sequence[Artifact]) -> list[Mapping[str, Any]]:
 
 
 def _document(one: Mapping[str, Any]) -> Mapping[str, Any]:
-    parts = [{**part, "who": say(ROLES[part["role"]]) if part.get("role") in ROLES else ""} for part in one["parts"]]
+    parts = [{**part, "who": _role(str(part.get("role", "")))} for part in one["parts"]]
     attributes = [(name, say(", ").join(values)) for name, values in (one.get("attributes") or {}).items()]
     language = _word(one.get("language", "")) if one.get("language") else ""
     left = int(one.get("count", 0)) - len(parts)
     return {**one, "parts": parts, "attributes": attributes, "language": language, "left": left}
+
+
+def _role(role: str) -> str:
+    return say(ROLES[role]) if role in ROLES else ""
 
 
 def _both(found: Mapping[str, int] | None) -> tuple[int, int]:
@@ -189,23 +195,22 @@ def _lengths(found: Mapping[str, Any] | None, head: str) -> Spread | None:
 
 def _personal(one: Mapping[str, Any]) -> tuple[str, str]:
     """A sentence on one kind of personal data, and where it was met first."""
-    kind = str(one.get("kind", ""))
-    single, many = PERSONAL.get(kind, (kind, kind))
-    pieces = int(one["pieces"])
-    values = {"pieces": amounts.number(pieces), "texts": amounts.number(one["documents"])}
-    first = say(", ").join(str(name) for name in one.get("first") or [])
-    return say(single if pieces == 1 else many, values), first
+    single, many = PERSONAL.get(str(one.get("kind", "")), ("{count}", "{count}"))
+    found = plural(single, many, int(one["pieces"]))
+    sentence = say("{found} in {texts}", {"found": found, "texts": plural(*TEXTS, int(one["documents"]))})
+    return sentence, say(", ").join(str(name) for name in one.get("first") or [])
 
 
 def _source(report: Mapping[str, Any]) -> list[tuple[str, str]]:
     source: Mapping[str, Any] = report.get("source") or {}
-    told = [(say("Read as"), say(FORMATS[source["format"]]))] if source.get("format") in FORMATS else []
+    shape, delimiter = str(source.get("format")), str(source.get("delimiter"))
+    told = [(say("Read as"), say(FORMATS[shape]))] if shape in FORMATS else []
     encodings: Mapping[str, int] = source.get("encodings") or {}
     words = [name if len(encodings) == 1 else f"{name}: {amounts.number(count)}" for name, count in encodings.items()]
     if words:
         told.append((say("Encoding"), say(", ").join(words)))
-    if source.get("delimiter") in DELIMITERS:
-        told.append((say("Delimiter"), say(DELIMITERS[source["delimiter"]])))
+    if delimiter in DELIMITERS:
+        told.append((say("Delimiter"), say(DELIMITERS[delimiter])))
     if report.get("signs"):
         told.append((say("Different characters"), amounts.number(report["signs"])))
     return told
