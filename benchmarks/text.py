@@ -1,16 +1,17 @@
-"""Speed and quality of the text transformer on tinyshakespeare, character by character, beside nanoGPT's CPU recipe.
+"""Speed and quality of the text transformer on tinyshakespeare, by characters, beside nanoGPT's CPU recipe.
 
-``python -m benchmarks.text [--quick] [--long SECONDS]``: the last line is JSON. ``AIGC_BENCH_DATA`` names the folder that
-holds ``tinyshakespeare.txt``; its first 90 % are learnt from, the rest validates, all of it. The peer is
-``benchmarks/peers/nano_decoder.py``, written from the recipe's published settings. Both sides of a speed take turns, each in
-a process of its own with the same threads.
+``python -m benchmarks.text [--quick] [--long SECONDS]``: the last line is JSON. ``AIGC_BENCH_DATA`` names the folder
+that holds ``tinyshakespeare.txt``; its first 90 % are learnt from, the rest validates, all of it. The peer is
+``benchmarks/peers/nano_decoder.py``, written from the recipe's published settings. Both sides of a speed take turns,
+each in a process of its own with the same threads.
 
-- ``train_speedup``: tokens a second of our training over the peer's, a network of as many numbers, the same batch;
-  ``free_batch_speedup``: the same with a batch of our choice.
-- ``peer_val_loss``: the peer's after its 2,000 steps; ``val_loss_at_peer_time``: ours after as many seconds of training;
-  ``time_to_loss_speedup``: the peer's seconds over ours until our loss is no higher than its last one.
+- ``train_speedup``: tokens a second of our training over the peer's, a network of as many numbers, the same
+  batch; ``free_batch_speedup``: the same with a batch of our choice.
+- ``peer_val_loss``: the peer's after its 2,000 steps; ``val_loss_at_peer_time``: ours after as many seconds of
+  training; ``time_to_loss_speedup``: the peer's seconds over those of a brief training of ours whose loss is no higher,
+  none where it is.
 - ``bf16_gap``: our loss in bfloat16 less that in 32 bits after the same steps.
-- ``sample_speedup_b1`` and ``sample_speedup_b32``: characters a second, one text and 32 at once, over the peer's with one.
+- ``sample_speedup_b1`` and ``sample_speedup_b32``: characters a second, one text and 32 at once, over the peer's one.
 - ``jobs_speedup``: 64 prompts in one batch over one at a time; ``same_text`` says whether the texts are the same.
 - ``ngram_loss``: Witten-Bell counts of four characters. ``long_run_val_loss``: after ``--long`` seconds.
 """
@@ -181,7 +182,7 @@ def speeds(data: Any, vocabulary: int, arguments: argparse.Namespace) -> dict[st
 
 
 def quality(data: Any, vocabulary: int, arguments: argparse.Namespace) -> dict[str, Any]:
-    """Losses by time: the peer's whole recipe, and ours in as many seconds, in turns so that both see the same machine."""
+    """Losses by time: the peer's whole recipe, and ours in as many seconds, in turns on the same machine."""
     peer_steps = 20 if arguments.quick else STEPS
     with (
         Side(PeerTraining, data[0], vocabulary, arguments.threads) as peer,

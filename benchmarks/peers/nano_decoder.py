@@ -1,8 +1,8 @@
-"""A small decoder as nanoGPT's CPU recipe describes it, written anew from its published settings, to compare with.
+"""A small decoder as nanoGPT's CPU recipe describes it, written anew from its settings, to compare with.
 
-4 layers, 4 heads, width 128, context 64, learnt positions, LayerNorm without bias, GELU, tied head, no dropout; AdamW with
-betas 0.9 and 0.99, weight decay 0.1 on matrices, learning rate 1e-3 after 100 steps of warm-up down a cosine to 1e-4, 12
-rows a step, 2,000 steps, gradients clipped at 1. Sampling reads the whole context again for each character, as there.
+4 layers, 4 heads, width 128, context 64, learnt positions, LayerNorm without bias, GELU, tied head, no dropout; AdamW
+with betas 0.9 and 0.99, weight decay 0.1 on matrices, learning rate 1e-3 after 100 steps of warm-up down a cosine to
+1e-4, 12 rows a step, 2,000 steps, gradients clipped at 1. Sampling reads the whole context again for each character.
 """
 
 import math
@@ -29,11 +29,11 @@ class PeerBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Shape: (B, T, D) to the same."""
-        B, T, D = x.shape
-        parts = self.mix(self.before(x)).split(D, dim=2)
-        query, key, value = (part.view(B, T, HEADS, D // HEADS).transpose(1, 2) for part in parts)
+        rows, length, _ = x.shape
+        parts = self.mix(self.before(x)).split(WIDTH, dim=2)
+        query, key, value = (part.view(rows, length, HEADS, WIDTH // HEADS).transpose(1, 2) for part in parts)
         seen = F.scaled_dot_product_attention(query, key, value, is_causal=True)
-        x = x + self.mixed(seen.transpose(1, 2).contiguous().view(B, T, D))
+        x = x + self.mixed(seen.transpose(1, 2).contiguous().view(rows, length, WIDTH))
         return torch.as_tensor(x + self.down(F.gelu(self.up(self.between(x)))))
 
 

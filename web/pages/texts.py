@@ -13,8 +13,6 @@ from web.pages import amounts
 from web.translate import say
 
 MOST_LIVE = 20_000  # bytes of a text on its way that are shown
-ENDED = {"stop": "Ended at a text it was to stop at.", "length": "Cut at the most tokens."}
-NAMES = {"from": "From", "to": "To", "title": "Title"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +60,20 @@ def live(files: Sequence[Artifact]) -> Live | None:
 
 
 def _notes(one: WrittenText) -> str:
+    names = {"from": say("From"), "to": say("To"), "title": say("Title")}
     parts = [one.about] if one.about else []
-    parts += [
-        f"{say(NAMES[name]) if name in NAMES else name}: {say(', ').join(values)}"
-        for name, values in one.attributes.items()
-    ]
+    parts += [f"{names.get(name, name)}: {say(', ').join(values)}" for name, values in one.attributes.items()]
     if "looks_real" in one.scores:
-        parts.append(say("looks real: {share} %", {"share": amounts.number(round(100 * one.scores["looks_real"]))}))
+        parts.append(say("looks real: {share} %", {"share": _percent(one.scores["looks_real"])}))
     if "attributes_kept" in one.scores:
-        share = amounts.number(round(100 * one.scores["attributes_kept"]))
-        parts.append(say("attributes kept: {share} %", {"share": share}))
+        parts.append(say("attributes kept: {share} %", {"share": _percent(one.scores["attributes_kept"])}))
     parts.append(say("seed {seed}", {"seed": one.seed}))
-    if one.ended in ENDED:
-        parts.append(say(ENDED[one.ended]))
+    if one.ended == "stop":
+        parts.append(say("ended at a text it was to stop at"))
+    elif one.ended == "length":
+        parts.append(say("cut at the most tokens"))
     return " · ".join(parts)
+
+
+def _percent(share: float) -> str:
+    return amounts.number(round(100 * share))
