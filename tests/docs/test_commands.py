@@ -18,6 +18,7 @@ from aigc_models.data.planted_interactions import plant, write_zip
 from aigc_models.data.starters import STARTERS
 from tests.acceptance.site import photos, png
 from tests.acceptance.test_stack import QUICK, Up, start, stop
+from tests.aigc_models.tiny_texts import tiny_texts
 from tests.docs import stand_ins
 from tests.docs.reading import ENGLISH, README, ROOT, blocks, name
 
@@ -59,6 +60,11 @@ APART = {"how-to/back-up-and-restore.md", "how-to/upgrade.md", "how-to/behind-a-
 TINY = {
     "--data fashion-mnist --preset quick": "--data shoes -p epochs=1 -p width=4",
     "--data shop --preset quick": "--data shop -p epochs=1 -p width=8",
+    "text_transformer.train --data products --preset quick": "text_transformer.train --data products -p steps=8 "
+    "-p width=16 -p num_layers=1 -p context=32 -p batch_size=4",
+    "text_transformer.generate -p model=job_…": "text_transformer.generate -p model=writer -p max_tokens=20",
+    "text_vae.train --data products --preset quick": "text_vae.train --data products -p steps=8 -p width=16 "
+    "-p num_layers=1 -p longest=200",
 }
 FAMILY = "how-to/add-a-family.md"
 MODEL = '''
@@ -93,6 +99,8 @@ class Reader:
             write_pictures(self.directory / file)
         loans = gzip.decompress(STARTERS["credit"].path.read_bytes())
         (self.directory / "loans.csv").write_bytes(loans.replace(b"Age", b"age", 1))
+        products = [{"text": one.text, **one.attributes} for one in tiny_texts(200).train]
+        (self.directory / "descriptions.jsonl").write_text("".join(f"{json.dumps(one)}\n" for one in products))
         shop = plant(users=60)
         write_zip(shop, self.directory / "shop.zip")
         events = "".join(f"{user},{item},{moment}\n" for user, item, moment in shop.events)
