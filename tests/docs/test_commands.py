@@ -62,7 +62,6 @@ TINY = {
     "--data shop --preset quick": "--data shop -p epochs=1 -p width=8",
     "text_transformer.train --data products --preset quick": "text_transformer.train --data products -p steps=8 "
     "-p width=16 -p num_layers=1 -p context=32 -p batch_size=4",
-    "text_transformer.generate -p model=job_…": "text_transformer.generate -p model=writer -p max_tokens=20",
     "text_vae.train --data products --preset quick": "text_vae.train --data products -p steps=8 -p width=16 "
     "-p num_layers=1 -p longest=200",
 }
