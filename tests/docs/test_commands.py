@@ -105,8 +105,8 @@ class Reader:
             write_pictures(self.directory / file)
         loans = gzip.decompress(STARTERS["credit"].path.read_bytes())
         (self.directory / "loans.csv").write_bytes(loans.replace(b"Age", b"age", 1))
-        products = [{"text": one.text, **one.attributes} for one in tiny_texts(200).train]
-        (self.directory / "descriptions.jsonl").write_text("".join(f"{json.dumps(one)}\n" for one in products))
+        texts = [{"text": one.text, **one.attributes} for one in tiny_texts(200).train]
+        (self.directory / "descriptions.jsonl").write_text("".join(f"{json.dumps(one)}\n" for one in texts))
         shop = plant(users=60)
         write_zip(shop, self.directory / "shop.zip")
         events = "".join(f"{user},{item},{moment}\n" for user, item, moment in shop.events)
