@@ -77,7 +77,7 @@ class WittenBell:
             contexts = self._contexts(symbols, length)
             mixed = self._mix(order, contexts, contexts * self.vocabulary + symbols, shares)
             shares = np.where(np.arange(len(symbols)) >= length, mixed, shares)
-        return np.log(shares)
+        return np.asarray(np.log(shares), np.float64)
 
     @staticmethod
     def _mix(order: _Order, contexts: Ints, grams: Ints, shares: Floats) -> Floats:

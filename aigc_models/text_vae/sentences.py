@@ -12,15 +12,18 @@ from aigc_models.data.texts import Document
 from aigc_models.writing.conditions import body_of
 from aigc_models.writing.tokenizers import BODY, END, Tokenizer
 
-# After a sign that ends a sentence and its closing quotes: before a blank, or anywhere after a full-width sign.
-_BORDER = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+|(?<=[。！？])(?![。！？”’」』）])|\n+")
+# The end of a sentence with its closing quotes: before a blank, or anywhere where the sign is full-width.
+_END = re.compile(r"([.!?…][\"'”’)\]]*)\s+|([。！？]+[”’」』）]*)")
 LEAST = 4  # characters; less is no sentence to learn from
 
 
 def sentences_of(documents: Sequence[Document]) -> list[str]:
     """The sentences of documents, each once, in their order."""
-    found = (piece.strip() for document in documents for piece in _BORDER.split(body_of(document)) if piece)
-    return list(dict.fromkeys(piece for piece in found if len(piece) >= LEAST))
+    found: dict[str, None] = {}
+    for document in documents:
+        lines = _END.sub(lambda end: f"{end.group()}\n", body_of(document)).splitlines()
+        found |= dict.fromkeys(piece for line in lines if len(piece := line.strip()) >= LEAST)
+    return list(found)
 
 
 @dataclass(frozen=True, slots=True)
