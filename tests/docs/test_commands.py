@@ -70,7 +70,8 @@ TINY = {
     "-p width=16 -p num_layers=1 -p context=32 -p batch_size=4",
     "text_vae.train --data products --preset quick": "text_vae.train --data products -p steps=8 -p width=16 "
     "-p num_layers=1 -p longest=200",
-    "--data loans --preset quick": "--data loans -p epochs=2 -p width=8",
+    "--data loans --preset quick": "--data loans -p epochs=1 -p least_steps=20 -p width=8",
+    'target="Status", preset="quick"': 'target="Status", epochs=1, least_steps=20',
 }
 FAMILY = "how-to/add-a-family.md"
 MODEL = '''
