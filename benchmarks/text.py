@@ -40,7 +40,8 @@ from benchmarks.peers.nano_decoder import CONTEXT, LAYERS, ROWS, STEPS, WIDTH, P
 from benchmarks.sides import Side, in_turns
 
 DATASET = "ds_" + "0" * 26
-SAME = {"optimiser": "adamw", "width": WIDTH, "num_layers": LAYERS, "num_heads": 4, "context": CONTEXT, "batch_size": ROWS}
+SIZE = {"width": WIDTH, "num_layers": LAYERS, "num_heads": 4, "context": CONTEXT}
+SAME = {**SIZE, "batch_size": ROWS, "optimiser": "adamw"}
 FREE = {**SAME, "batch_size": 64}
 FAST = {"width": 128, "num_layers": 4, "context": 64, "batch_size": 32, "learning_rate": 0.008}
 LONG = {"width": 256, "num_layers": 6, "context": 256, "batch_size": 16, "learning_rate": 0.004, "dropout": 0.1}

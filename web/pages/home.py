@@ -83,7 +83,8 @@ USES: Sequence[Use] = (
     Use(
         task="text_transformer.train",
         title="Texts",
-        sentence="Write product texts, news or reviews like your own, with the attributes you ask for or after a prompt.",
+        sentence="Write product texts, news or reviews like your own, with the attributes you ask for or after a "
+        "prompt.",
         starter="synthetic-products",
         picture="img/text_transformer.svg",
         about="A line that was given, and the text that goes on from it",
