@@ -25,6 +25,11 @@ class LayerCache:
     def __init__(self, keys: Tensor, values: Tensor, used: int = 0) -> None:
         self.keys, self.values, self.used = keys, values, used
 
+    @classmethod
+    def empty(cls, shape: tuple[int, int, int, int], like: Tensor) -> "LayerCache":
+        """One that holds nothing yet, for (B, K, S, E), with numbers like some others."""
+        return cls(like.new_zeros(shape), like.new_zeros(shape))
+
     def extend(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """Add what was read now, (B, K, T, E); gives all there is."""
         end = self.used + keys.shape[2]

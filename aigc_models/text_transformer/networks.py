@@ -84,7 +84,4 @@ class TextTransformer(nn.Module):
         """Empty caches for so many rows."""
         plan, weight = self.plan, self.embedding.weight
         shape = (rows, plan.key_heads, plan.context, plan.width // plan.num_heads)
-        return [
-            LayerCache(*(torch.zeros(shape, dtype=weight.dtype, device=weight.device) for _ in range(2)))
-            for _ in range(plan.num_layers)
-        ]
+        return [LayerCache.empty(shape, weight) for _ in range(plan.num_layers)]

@@ -26,6 +26,8 @@ class Ranker(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
+        self.middle: Tensor
+        self.spread: Tensor
         self.judge = nn.Linear(width + _FIGURES, 1)
         self.register_buffer("middle", torch.zeros(width + _FIGURES))
         self.register_buffer("spread", torch.ones(width + _FIGURES))
@@ -40,18 +42,18 @@ class Ranker(nn.Module):
         """Learn from what :func:`look` sees in both; the same numbers each time."""
         seen = torch.cat([real, made])
         wanted = torch.cat([torch.ones(len(real)), torch.zeros(len(made))])
-        self.middle.copy_(seen.mean(0))  # type: ignore[operator]
-        self.spread.copy_(seen.std(0).clamp(min=1e-4))  # type: ignore[operator]
+        self.middle.copy_(seen.mean(0))
+        self.spread.copy_(seen.std(0).clamp(min=1e-4))
         optimiser = torch.optim.LBFGS(self.parameters(), max_iter=_ROUNDS, line_search_fn="strong_wolfe")
 
         def loss() -> Tensor:
             optimiser.zero_grad()
             value = F.binary_cross_entropy_with_logits(self(seen), wanted)
             value = value + _DECAY * self.judge.weight.square().sum()
-            value.backward()  # type: ignore[no-untyped-call]
+            value.backward()
             return value
 
-        optimiser.step(loss)  # type: ignore[arg-type]
+        optimiser.step(loss)
 
 
 @torch.inference_mode()

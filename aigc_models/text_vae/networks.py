@@ -90,10 +90,7 @@ class TextVae(nn.Module):
         """Empty caches for so many rows."""
         plan, weight = self.plan, self.embedding.weight
         shape = (rows, plan.num_heads, plan.longest + 1, plan.width // plan.num_heads)
-        return [
-            LayerCache(*(torch.zeros(shape, dtype=weight.dtype, device=weight.device) for _ in range(2)))
-            for _ in range(plan.num_layers)
-        ]
+        return [LayerCache.empty(shape, weight) for _ in range(plan.num_layers)]
 
     def _embed(self, tokens: Tensor) -> Tensor:
         return F.rms_norm(F.embedding(tokens, self.embedding.weight), (self.plan.width,), eps=transformer.EPSILON)

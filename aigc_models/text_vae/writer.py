@@ -86,4 +86,4 @@ def between(first: Tensor, second: Tensor, steps: int) -> Tensor:
 
 def near(point: Tensor, noise: Tensor, distance: float) -> Tensor:
     """Points around one: as much of the sentence as of chance, by the distance from 0 to 1; (N, Z)."""
-    return (1 - distance**2) ** 0.5 * point + distance * noise
+    return torch.as_tensor(float(1 - distance**2) ** 0.5 * point + distance * noise)

@@ -107,7 +107,9 @@ class Batch:
     def __init__(self, decoder: Decoder, tokenizer: Tokenizer, choice: Choice, texts: Sequence[Text]) -> None:
         self._decoder, self._tokenizer, self._choice = decoder, tokenizer, choice
         self._rows = [text for text in texts if not text.ended and text.most > 0]
-        self._expected = torch.empty(0)
+        self._expected = self._positions = self._starts = self._padded = self._in_body = torch.empty(0)
+        self._said: Tensor | None = None
+        self._caches: list[LayerCache] = []
         self._draws = torch.stack([text.draws for text in self._rows]) if self._rows else torch.empty(0, 0)
         self._step = 0
         self._fill()

@@ -89,7 +89,7 @@ class PeerTraining:
         scores = self.network(inputs)
         loss = F.cross_entropy(scores.view(-1, scores.shape[-1]), targets.view(-1))
         self.adam.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.adam.step()
         return ROWS * CONTEXT
