@@ -202,8 +202,8 @@ def quality(data: Any, vocabulary: int, arguments: argparse.Namespace) -> dict[s
         taken = {"peer": 0.0, "whole": 0.0, "brief": 0.0}
         rounds = 20
         for _ in range(rounds):
-            taken["peer"] += peer.call("learn", peer_steps // rounds)
-            taken["whole"] += whole.call("learn", budget // rounds)
+            taken["peer"] += peer.call("learn", max(1, peer_steps // rounds))
+            taken["whole"] += whole.call("learn", max(1, budget // rounds))
             taken["brief"] += brief.call("learn", max(1, quarter // rounds))
         peer_loss, ours, quick = peer.call("loss", data[1]), whole.call("loss"), brief.call("loss")
     return {
