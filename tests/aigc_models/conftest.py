@@ -16,6 +16,7 @@ from aigc_models.standalone import LocalRun
 from tests.aigc_models.tiny_images import tiny_set, write_set
 from tests.aigc_models.tiny_interactions import tiny_events, write_events
 from tests.aigc_models.tiny_tables import tiny_tables, write_tables
+from tests.aigc_models.tiny_texts import write_texts
 
 
 def _nothing(_step: int) -> None:
@@ -69,6 +70,8 @@ def tiny_dataset(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """
     if _kind(request) == "interactions":
         return write_events(tmp_path / "dataset", tiny_events())
+    if _kind(request) == "text":
+        return write_texts(tmp_path / "dataset")
     if _kind(request) == "table":
         return write_tables(tmp_path / "dataset", tiny_tables())
     return write_set(tmp_path / "dataset", tiny_set(side=12, count=80))
