@@ -7,7 +7,9 @@ from importlib.metadata import entry_points
 
 from aigc_models.base import Family, Params
 
-BUILT_IN = ("dataset", "image_gan", "image_vae", "table_gan", "table_vae", "table_study", "sasrec", "mult_vae")
+BUILT_IN = (
+    "dataset", "image_gan", "image_vae", "table_gan", "table_vae", "table_study", "sasrec", "mult_vae", "assistant",
+)  # fmt: skip
 ENTRY_POINTS = "aigc_models.families"
 
 

@@ -101,7 +101,9 @@ def evaluate(bench: Bench, calibration: Calibration, run: Run) -> Metrics:
     lesson = bench.lesson
     asked = lesson.of(TEST) or lesson.of(VALIDATION) or lesson.of(TRAIN, fair=False)
     if not lesson.of(TEST):
-        run.log("The dataset has no test questions that can be told apart; others are used, which flatters the figures.")
+        run.log(
+            "The dataset has no test questions that can be told apart; others are used, which flatters the figures."
+        )
     asked = drawn(asked, MOST_TESTED, 0)
     found = bench.ranks(asked, (bench.index.weight,))
     both, exact, near = found[str(bench.index.weight)], found["bm25"], found["dense"]

@@ -137,7 +137,7 @@ class _Making:
             self.questions.append(Question(asked, self.answers[key], share))
 
     def done(self) -> Lesson:
-        """All that was read. A heading that several sections have does not test, and is learnt with the page's title."""
+        """All that was read. A heading of several sections does not test, and is learnt with the page's title."""
         often = Counter(" ".join(words(self.questions[place].text)) for place in self.titles)
         questions = []
         for place, one in enumerate(self.questions):

@@ -138,7 +138,7 @@ class AssistantReply(Params):
 
     model: str = model_input("assistant", description="Trained assistant to ask.")
     question: str = setting(
-        title="Question", description="What you want to know, in your words.", min_length=1, max_length=MOST_QUESTION
+        "", title="Question", description="What you want to know, in your words.", max_length=MOST_QUESTION
     )
     history: Turns = names_setting(
         title="Earlier questions",

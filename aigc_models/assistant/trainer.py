@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -121,6 +122,10 @@ class AssistantTrainer:
             optimisers={"adam": self._adam, "batches": self.batches, "meter": self.meter},
             generators={"order": order},
         )
+
+    def resume(self, directory: Path) -> int:
+        """Go on from a checkpoint; returns the steps done."""
+        return self.state.load(directory)
 
     def step(self, step: int) -> dict[str, Tensor]:
         """Take one step; returns the loss."""

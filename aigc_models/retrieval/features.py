@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -27,9 +28,7 @@ def _of_word(word: str) -> tuple[int, ...]:
         pieces = [f"c{one}" for one in word] if len(word) > 1 else []
     else:
         marked = f"<{word}>"
-        pieces = [
-            f"c{marked[place : place + size]}" for size in _PIECES for place in range(len(marked) - size + 1)
-        ]
+        pieces = [f"c{marked[place : place + size]}" for size in _PIECES for place in range(len(marked) - size + 1)]
     return tuple(zlib.crc32(one.encode()) for one in (f"w{word}", *pieces))
 
 
@@ -37,7 +36,7 @@ def hashes(text: Sequence[str]) -> list[int]:
     """Hashes of all features of a text given as words, as often as they occur."""
     read = text[:MOST_WORDS]
     found = [one for word in read for one in _of_word(word)]
-    found += [zlib.crc32(f"b{first} {second}".encode()) for first, second in zip(read, read[1:], strict=False)]
+    found += [zlib.crc32(f"b{first} {second}".encode()) for first, second in pairwise(read)]
     return found
 
 

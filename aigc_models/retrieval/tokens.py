@@ -49,7 +49,7 @@ def language(text: str) -> str:
 
 
 def windows(lengths: Sequence[int], most: int) -> list[slice]:
-    """Cut a row of sentences into pieces of at most ``most`` words, of about the same length; a long one stays whole."""
+    """Cut a row of sentences into pieces of about the same length, at most ``most`` words each but long ones."""
     total = sum(lengths)
     pieces = max(1, -(-total // most))
     aim, found, start, held = total / pieces, [], 0, 0

@@ -13,6 +13,7 @@ from aigc_models import registry
 from aigc_models.base import Phase
 from aigc_models.metrics import table_report
 from aigc_models.standalone import LocalRun
+from tests.aigc_models.tiny_help import tiny_help, write_texts
 from tests.aigc_models.tiny_images import tiny_set, write_set
 from tests.aigc_models.tiny_interactions import tiny_events, write_events
 from tests.aigc_models.tiny_tables import tiny_tables, write_tables
@@ -71,6 +72,8 @@ def tiny_dataset(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
         return write_events(tmp_path / "dataset", tiny_events())
     if _kind(request) == "table":
         return write_tables(tmp_path / "dataset", tiny_tables())
+    if _kind(request) == "text":
+        return write_texts(tmp_path / "dataset", tiny_help())
     return write_set(tmp_path / "dataset", tiny_set(side=12, count=80))
 
 

@@ -27,6 +27,7 @@ SMALL: Mapping[str, Mapping[str, Any]] = {
     "table_vae": {"epochs": 4, "batch_size": 16, "width": 8, "latent_dim": 4, "seed": 5},
     "sasrec": {"epochs": 3, "batch_size": 8, "width": 8, "max_length": 8, "seed": 5},
     "mult_vae": {"epochs": 3, "batch_size": 8, "hidden_dim": 8, "latent_dim": 4, "seed": 5},
+    "assistant": {"epochs": 3, "batch_size": 16, "width": 8, "buckets": 1024, "seed": 5},
 }
 FAMILIES = registry.families()
 TASKS = registry.tasks()
@@ -108,6 +109,7 @@ def test_defaults_and_presets_are_valid(task: str) -> None:
 def test_estimates_order_the_presets(family: str) -> None:
     pictures = {"train": 5000, "test": 1000, "channels": 1, "height": 28, "width": 28, "classes": ["a", "b"]}
     report = {**pictures, **report_of(5000), "events": 100_000, "users": 1000, "items": 1700}
+    report |= {"characters": {"train": 400_000, "test": 100_000}}
     presets = TASKS[f"{family}.train"].presets.values()
     costs = [params_of(f"{family}.train", **values).estimate(report, 2) for values in presets]
     known = [cost for cost in costs if isinstance(cost, Estimate)]
