@@ -87,7 +87,7 @@ def lesson_from(texts: Sequence[TextSet], seed: int) -> Lesson:
             "There is nothing to learn from: no section with a heading, and no question with its answer. Import pages "
             "with headings, or dialogues."
         )
-        raise InputError(Fault(sentence, pointer="/dataset", code="nothing-to-learn"))
+        raise InputError(Fault(sentence, pointer="/dataset", code="no-questions"))
     return lesson
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobs.tables import Artifact
-from web.pages import augmentation, names, ranking, recommendations, table_preview, table_quality
+from web.pages import augmentation, chat, names, ranking, recommendations, table_preview, table_quality
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +39,7 @@ BUILDERS: Sequence[tuple[str, Callable[[Results], Any]]] = (
     ("views/table_preview.html", lambda made: table_preview.of(made.files)),
     ("views/table_quality.html", lambda made: table_quality.of(made.job_id, made.files)),
     ("views/recommendations.html", lambda made: recommendations.of(made.files)),
+    ("views/reply.html", lambda made: chat.result(made.job_id)),
 )
 
 
