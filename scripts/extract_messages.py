@@ -44,6 +44,7 @@ from web.pages import (  # noqa: E402
     states,
     table_quality,
     table_report,
+    text_report,
     tokens,
 )
 from web.pages.webhook import STATES as DELIVERY_STATES  # noqa: E402
@@ -58,6 +59,7 @@ SILENT = (  # what operators read in a terminal or a log, and what is collected 
     "data_problems.py",
     "problem_examples.py",
     "problem_ways.py",
+    "planted_texts.py",
     "openapi.py",
     "bind_guard.py",
     "token_command.py",
@@ -124,6 +126,11 @@ def _pages() -> Iterator[Message]:
     for table in (interaction_report.UNITS, interaction_report.ROLES, interaction_report.DELIMITERS):
         yield from table.values()
     yield from interaction_report.PERSONAL.values()
+    for words in (text_report.ROLES, text_report.FORMATS, text_report.LANGUAGES, text_report.USES):
+        yield from words.values()
+    for shape in text_report.SHAPES.values():
+        yield from shape
+    yield from (*text_report.PERSONAL.values(), text_report.TWICE)
     yield from (text for pair in ranking.BASELINES.values() for text in pair)
     yield from (text for _scope, *pair in tokens.SCOPES for text in pair)
     yield from (sentence for _state, sentence in help_pages.STATES)

@@ -34,7 +34,9 @@ def datasets() -> None:
 @click.argument("path", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False)
 @click.option("--starter", help="Register a dataset that comes with the product instead, such as fashion-mnist.")
 @click.option("--from-url", "address", metavar="URL", help="Have the server fetch a file instead, if it may.")
-@click.option("--kind", default="", help="What it becomes: images, table or interactions; else its content decides.")
+@click.option(
+    "--kind", default="", help="What it becomes: images, table, interactions or text; else its content decides."
+)
 @click.option("--name", help="What to call it.")
 @click.option("--licence", default="", help="Under what terms it may be used.")
 @click.option("--notes", default="", help="Anything to remember about it.")
@@ -107,7 +109,7 @@ def show(dataset_id: str) -> None:
 
 @datasets.command()
 @click.argument("data", metavar="FILE|ID", shell_complete=completing.datasets)
-@click.option("--kind", default="", help="What a file becomes: images, table or interactions.")
+@click.option("--kind", default="", help="What a file becomes: images, table, interactions or text.")
 @click.option("-p", "pairs", metavar="KEY=VALUE", multiple=True, help="One setting of the import of a file.")
 def check(data: str, kind: str, pairs: tuple[str, ...]) -> int:
     """Say whether data can be used, and what is in it; exit with 1 where it cannot.
@@ -167,9 +169,10 @@ def delete(dataset_ids: tuple[str, ...], yes: bool) -> int:
 def describe(item: Dataset) -> list[str]:
     """A dataset and what its check found, as lines."""
     facts = {name: value for name, value in item.report.items() if not isinstance(value, dict)}
+    attributes = facts.pop("attributes", []) if item.kind == "text" else []
     columns = facts.pop("columns", []) if item.kind == "table" else []
     head = [f"{item.name} v{item.version}  {item.id}", f"{item.kind}, {say(item.state)}"]
-    return [*head, *watching.figures(facts), *map(_column, columns)]
+    return [*head, *watching.figures(facts), *map(_column, columns), *map(_attribute, attributes)]
 
 
 def _column(one: Mapping[str, Any]) -> str:
@@ -180,6 +183,12 @@ def _column(one: Mapping[str, Any]) -> str:
     if one.get("personal"):
         told.append(say("likely personal data: {kind}", kind=one["personal"]))
     return f"  {one['name']}: {', '.join(told)}"
+
+
+def _attribute(one: Mapping[str, Any]) -> str:
+    """An attribute of texts on one line, with its commonest values."""
+    values = ", ".join(f"{value} ({count})" for value, count in one["values"][:5])
+    return f"  {one['name']}: {say('{count} different', count=one['different'])}, {values}"
 
 
 def size(item: Dataset) -> str:

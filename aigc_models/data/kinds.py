@@ -12,7 +12,7 @@ from types import MappingProxyType
 from aigc_models import registry
 from aigc_models.base import Fault, InputError
 from aigc_models.data import uploads
-from aigc_models.data.uploads import Contents
+from aigc_models.data.uploads import Contents, Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +82,20 @@ INTERACTIONS = Kind(
     counted=("{count} event", "{count} events"),
     ready="{events} events of {users} users with {items} items.",
 )
+TEXT = Kind(
+    name="text",
+    title="Texts",
+    takes=("prose", "documents", "text", "tables"),
+    suffixes=(".txt", ".jsonl", ".json", ".ndjson", ".csv", ".tsv", ".md", ".html", ".htm", ".gz", ".zip"),
+    wanted="a text, Markdown or HTML file, JSON lines, a CSV file, or a ZIP of such files",
+    about="A plain text; JSON lines or a CSV file with a text and what it is about, or with questions and answers, in "
+    "each line; or a ZIP of text, Markdown and HTML files, whose headings are kept.",
+    counted=("{count} text", "{count} texts"),
+    ready="{train} texts to learn from, {test} kept for testing.",
+)
 
 # Where a file could be of two kinds and nobody says which, it becomes the first that takes it.
-KINDS: Mapping[str, Kind] = MappingProxyType({kind.name: kind for kind in (IMAGES, TABLE, INTERACTIONS)})
+KINDS: Mapping[str, Kind] = MappingProxyType({kind.name: kind for kind in (IMAGES, TABLE, INTERACTIONS, TEXT)})
 
 
 def offered() -> Mapping[str, Kind]:
@@ -110,7 +121,7 @@ def precheck(path: Path, filename: str, kind: str = "") -> str:
         raise InputError(Fault(sentence, {"name": kind, "names": ", ".join(known)}, "/kind"))
     if kind:
         chosen = known[kind]
-        holds = uploads.look(path, filename, chosen.wanted, is_table="text" in chosen.takes)
+        holds = uploads.look(path, filename, chosen.wanted, _reading(chosen))
         if holds in chosen.takes:
             return kind
         raise _other_kind(filename, chosen, holds)
@@ -118,12 +129,20 @@ def precheck(path: Path, filename: str, kind: str = "") -> str:
     return next(name for name, one in known.items() if holds in one.takes)
 
 
-ANYTHING = "a ZIP of PNG or JPEG images, a CSV file or a Parquet file"
+def _reading(kind: Kind) -> Reading:
+    if "documents" in kind.takes:
+        return "documents"
+    return "table" if "text" in kind.takes else "anything"
+
+
+ANYTHING = "a ZIP of PNG or JPEG images, a CSV file, a Parquet file or a text"
 HOLDS: Mapping[Contents, str] = MappingProxyType(
     {
         "pictures": "pictures",
         "arrays": "arrays of numbers",
         "text": "text",
+        "prose": "text",
+        "documents": "text files",
         "tables": "packed tables",
         "parquet": "a Parquet table",
     }

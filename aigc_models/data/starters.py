@@ -86,5 +86,57 @@ _SHOP = Starter(
         "and often buy the article that follows the last one. Made by aigc_models/data/planted_interactions.py."
     ),
 )
+_SHAKESPEARE = Starter(
+    name="shakespeare",
+    title="Shakespeare, 42 works in one running text",
+    kind="text",
+    path=_FILES / "shakespeare.txt.gz",
+    filename="shakespeare.txt.gz",
+    licence="Public domain",
+    notes=(
+        "42 works of William Shakespeare, 5.06 million characters, one after the other; the end is kept for testing. "
+        "Text in the public domain, collected by the Open Knowledge Foundation."
+    ),
+    params=MappingProxyType({"shape": "passages", "divide": "running"}),
+)
+_PRODUCTS = Starter(
+    name="synthetic-products",
+    title="3,000 made-up product descriptions (synthetic)",
+    kind="text",
+    path=_FILES / "synthetic_products.jsonl.gz",
+    filename="synthetic_products.jsonl.gz",
+    licence="Apache-2.0",
+    notes=(
+        "Synthetic: no product in it is real. Each description follows from the product's section and tags, so that it "
+        "can be counted how much of them a written text has. Made by aigc_models/data/planted_texts.py."
+    ),
+)
+_SMALL_TALK = Starter(
+    name="small-talk",
+    title="Small talk, 777 dialogues in English and Chinese",
+    kind="text",
+    path=_FILES / "small_talk.jsonl.gz",
+    filename="small_talk.jsonl.gz",
+    licence="BSD-3-Clause",
+    notes=(
+        "Short questions with their answers and a few longer dialogues, on 13 topics, in English and in Chinese, much "
+        "of which was translated by a machine. A part of chatterbot-corpus, Copyright 2017 Gunther Cox, "
+        "https://github.com/gunthercox/chatterbot-corpus."
+    ),
+)
+_HELP = Starter(
+    name="foundry-help",
+    title="The help pages of AIGC Foundry, in English and Chinese",
+    kind="text",
+    path=_FILES / "foundry_help.zip",
+    filename="foundry_help.zip",
+    licence="Apache-2.0",
+    notes=(
+        "The tutorials, how-to guides and explanations of this software, with the references of states, settings and "
+        "problem codes: documents with headings to build an assistant on."
+    ),
+)
 
-STARTERS: Mapping[str, Starter] = MappingProxyType({one.name: one for one in (_FASHION, _CREDIT, _CDNOW, _SHOP)})
+STARTERS: Mapping[str, Starter] = MappingProxyType(
+    {one.name: one for one in (_FASHION, _CREDIT, _CDNOW, _SHOP, _PRODUCTS, _SHAKESPEARE, _SMALL_TALK, _HELP)}
+)

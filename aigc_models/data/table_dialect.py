@@ -61,11 +61,16 @@ def find_encoding(path: Path, wished: str) -> str:
     if wished != "auto":
         return known_encoding(wished)
     with open_bytes(path, packed=is_packed(path)) as stream:
-        head = stream.read(_BLOCK)
-        for mark, name in _MARKS:
-            if head.startswith(mark):
-                return name
-        return wide_encoding(head[:4096]) or _fitting(head, stream)
+        return encoding_of(stream)
+
+
+def encoding_of(stream: IO[bytes]) -> str:
+    """The codec that the first bytes of a text tell, or the first that fits all of it."""
+    head = stream.read(_BLOCK)
+    for mark, name in _MARKS:
+        if head.startswith(mark):
+            return name
+    return wide_encoding(head[:4096]) or _fitting(head, stream)
 
 
 def known_encoding(name: str) -> str:

@@ -1,7 +1,7 @@
 """Likely personal data in a table: which columns hold it, judged by their cells first and by their names second."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from aigc_models.data.column_words import CARD, EMAIL, IBAN, NAME, NATIONAL_ID, PHONE
@@ -11,7 +11,7 @@ _MOST = 0.6  # of a column's different cells
 _IN_TEXT = 0.01  # of the cells of a column of free text
 
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[^\W\d_]{2,}")
-_CARD = re.compile(r"(?<!\d)[2-6]\d{3}(?:([ -]?)\d{4}\1\d{4}\1\d{1,7}|([ -]?)\d{6}\2\d{5})(?!\d)", re.ASCII)
+_CARD = re.compile(r"(?<!\d)(?<!\d\.)[2-6]\d{3}(?:([ -]?)\d{4}\1\d{4}\1\d{1,7}|([ -]?)\d{6}\2\d{5})(?!\d)", re.ASCII)
 _CHINESE_ID = re.compile(
     r"(?<!\d)[1-8]\d{5}(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])\d{3}[\dXx](?!\d)", re.ASCII
 )
@@ -136,6 +136,15 @@ _PATTERNS: Mapping[str, tuple[re.Pattern[str], Callable[[str], bool]]] = Mapping
     }
 )
 _TESTS: Mapping[str, Callable[[str], bool]] = MappingProxyType({kind: _whole(kind) for kind in _PATTERNS})
+
+
+def find_pieces(text: str) -> Iterator[tuple[str, str]]:
+    """Every piece of personal data in a text with its kind; one that reads as two kinds counts as the first."""
+    for kind in _PATTERNS:
+        pieces = _found(kind, text)
+        for piece in pieces:
+            yield kind, piece
+            text = text.replace(piece, " ", 1)
 
 
 def mask_text(text: str) -> str:

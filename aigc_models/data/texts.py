@@ -123,7 +123,7 @@ def require_shape(texts: TextSet, *shapes: Shape) -> None:
     if texts.shape not in shapes:
         sentence = "This dataset holds texts of the shape {shape}. Choose one of the shape {wanted}."
         values = {"shape": texts.shape, "wanted": ", ".join(shapes)}
-        raise InputError(Fault(sentence, values, "/dataset", code="wrong-shape"))
+        raise InputError(Fault(sentence, values, "/dataset", code="wrong-text-shape"))
 
 
 def load_texts(directory: Path) -> TextSet:

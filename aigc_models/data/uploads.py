@@ -15,12 +15,16 @@ from aigc_models.base import Fault, InputError
 from aigc_models.data.archives import MAX_UNPACKED, Entry, is_clutter, read_directory
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jpe", ".webp", ".gif", ".bmp"})
+TEXT_SUFFIXES = frozenset({".txt", ".md", ".markdown", ".mdx", ".html", ".htm", ".xhtml", ".rst", ".text"})
+ROW_SUFFIXES = frozenset({".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".tab"})
 TABLE_SUFFIXES = frozenset({".csv", ".tsv", ".tab", ".parquet"})
 DELIMITERS = (b",", b";", b"\t", b"|")
 MAX_RATIO = 1000
 _RATIO_FREE = 2**20  # a megabyte of blank labels packs 1000:1 and harms nobody
 
-Contents = Literal["pictures", "arrays", "text", "tables", "parquet"]
+# Text that could be a table is "text", other text is "prose"; a ZIP of either is "tables" or "documents".
+Contents = Literal["pictures", "arrays", "text", "prose", "documents", "tables", "parquet"]
+Reading = Literal["anything", "table", "documents"]
 
 _HEAD = 4096
 _MOST_NULS = 0.1  # of a text's bytes; a few are a fault with a place, many are no text
@@ -43,18 +47,18 @@ _KNOWN = (
     (b"SQLite format 3", "an SQLite database"),
 )
 _PACKED_TABLES = frozenset({".csv", ".tsv", ".tab", ".dat", ".parquet"})
-_ENOUGH_TABLES = 2
+_ENOUGH_TABLES = _ENOUGH_TEXTS = 2
 _OFFICE = {"xl/": "an Excel file (.xlsx)", "word/": "a Word file (.docx)", "ppt/": "a PowerPoint file (.pptx)"}
 
 
-def look(path: Path, filename: str, wanted: str, *, is_table: bool = False) -> Contents:
+def look(path: Path, filename: str, wanted: str, reading: Reading = "anything") -> Contents:
     """Return what a file holds, without unpacking it.
 
     Args:
         path: Where it lies.
         filename: What it was called at its sender's.
         wanted: What to upload instead of something that cannot be read.
-        is_table: Whether its sender says that it is a table, so that any text is one.
+        reading: What its sender says that it is: any text is a ``table`` then, or ``documents`` are looked for.
 
     Raises:
         InputError: It is empty, unsafe, or nothing that can be read; each fault carries a code.
@@ -65,7 +69,7 @@ def look(path: Path, filename: str, wanted: str, *, is_table: bool = False) -> C
     with path.open("rb") as stream:
         head = stream.read(_HEAD)
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        return _check_archive(path, filename, wanted, is_table=is_table)
+        return _check_archive(path, filename, wanted, reading)
     if head.startswith(b"\x1f\x8b"):
         head = _open_gzip(path, filename)
         if is_idx(head) and prod(idx_shape(head)) > MAX_UNPACKED:
@@ -76,8 +80,8 @@ def look(path: Path, filename: str, wanted: str, *, is_table: bool = False) -> C
         return "arrays"
     if head.startswith(b"PAR1"):
         return "parquet"
-    if _is_text(head) and (is_table or _is_table(head, filename)):
-        return "text"
+    if _is_text(head):
+        return "text" if reading == "table" or _is_table(head, filename) else "prose"
     raise _unsupported(_describe(head), filename, wanted)
 
 
@@ -149,11 +153,11 @@ def _check_idx_length(head: bytes, size: int, filename: str) -> None:
         raise _refuse("truncated-file", sentence, filename, size=size, need=need)
 
 
-def _check_archive(path: Path, filename: str, wanted: str, *, is_table: bool) -> Contents:
+def _check_archive(path: Path, filename: str, wanted: str, reading: Reading) -> Contents:
     entries = read_directory(path, filename)
     faults: list[Fault] = []
     tables: list[str] = []
-    packed = unpacked = names = 0
+    packed = unpacked = names = documents = pictures = 0
     useful = False
     office = ""
     for entry in entries:
@@ -164,6 +168,8 @@ def _check_archive(path: Path, filename: str, wanted: str, *, is_table: bool) ->
         if fault is not None and len(faults) < 100:
             faults.append(fault)
         useful = useful or is_candidate(entry.name)
+        documents += is_text_name(entry.name) or (reading == "documents" and is_row_name(entry.name))
+        pictures += _is_picture(entry.name)
         if is_table_name(entry.name) and len(tables) < _ENOUGH_TABLES:
             tables.append(entry.name)
         office = office or next((kind for start, kind in _OFFICE.items() if entry.name.startswith(start)), "")
@@ -174,14 +180,40 @@ def _check_archive(path: Path, filename: str, wanted: str, *, is_table: bool) ->
         raise _bomb(filename, unpacked)
     if not names:
         raise _refuse("dataset-empty", "The archive {file} holds no files. Put images into it.", filename)
-    if tables and (is_table or (not useful and len(tables) > 1)):
+    if reading == "documents" and not documents:
+        sentence = "The archive {file} holds no texts. Put txt, md, html, JSONL or CSV files into it."
+        raise _refuse("no-documents", sentence, filename)
+    plainly = documents >= _ENOUGH_TEXTS and not pictures and not tables
+    if documents and (reading == "documents" or (reading == "anything" and plainly)):
+        return "documents"
+    if tables and (reading == "table" or (not useful and len(tables) > 1)):
         return "tables"
-    if is_table:
+    if reading == "table":
         sentence = "The archive {file} holds no table. Upload {wanted}."
         raise _refuse("no-tables", sentence, filename, wanted=wanted)
     if not useful:
         raise _nothing_useful(filename, office, next(iter(tables), ""), wanted)
     return "pictures"
+
+
+def is_text_name(name: str) -> bool:
+    """Whether an archive's entry is a text or a page, judged by its name."""
+    return _suffix(name) in TEXT_SUFFIXES and not is_clutter(name)
+
+
+def is_row_name(name: str) -> bool:
+    """Whether an archive's entry holds rows of text, judged by its name."""
+    return _suffix(name) in ROW_SUFFIXES and not is_clutter(name)
+
+
+def _is_picture(name: str) -> bool:
+    return _suffix(name) in IMAGE_SUFFIXES or name.lower().endswith((".npy", ".idx", "-ubyte", "-ubyte.gz"))
+
+
+def _suffix(name: str) -> str:
+    """The ending of a file's name; paths as objects would keep every one of half a million names in memory."""
+    stem, dot, ending = name.rpartition("/")[2].lower().rpartition(".")
+    return dot + ending if stem else ""
 
 
 def is_table_name(name: str) -> bool:

@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 from aigc_models.base import Family, Lane, Makes, Params, setting
 from aigc_models.dataset.interactions_params import DatasetImportInteractions
 from aigc_models.dataset.table_params import DatasetImportTable
+from aigc_models.dataset.text_params import DatasetImportText
 
 
 class DatasetImportImages(Params):
@@ -61,5 +62,6 @@ FAMILY = Family(
         "import_images": DatasetImportImages,
         "import_table": DatasetImportTable,
         "import_interactions": DatasetImportInteractions,
+        "import_text": DatasetImportText,
     },
 )

@@ -26,7 +26,7 @@ from jobs.repository import Repository
 from jobs.settings import Settings
 from jobs.submit import Submission, submit
 from jobs.uploads import Upload, receive, receive_starter
-from tests.acceptance import measured_tables, recommending
+from tests.acceptance import measured_tables, reading_texts, recommending
 from tests.web.acting import ActingWorker, picture_zip
 from tests.web.conftest import NotedDispatcher
 from web import create_app
@@ -187,6 +187,7 @@ class Site:
         self.worker.finish("generation", {"samples.png": png(photos(16), 8), "samples.zip": b"PK"})
         advice = recommending.add_pages(self.engine, self.worker)  # while no other training waits
         tables = measured_tables.add_pages(self.engine, self.worker)
+        texts = reading_texts.add_pages(self.engine, self.worker)
         failed, lease = self.training("failed-gan")
         self.go(lease, range(10, 130, 10))
         lease.checkpoint(100, self.worker.keep({"state.pt": b"state"}))
@@ -233,6 +234,7 @@ class Site:
             "model": f"/models/{model}",
             **advice,
             **tables,
+            **texts,
             "workers": "/workers",
             "tokens": "/settings/tokens",
             "help": "/docs",

@@ -74,10 +74,24 @@ def test_tables_are_known_by_their_name_or_their_lines(content: bytes, filename:
 def test_other_texts_are_tables_only_if_their_sender_says_so(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "blob"
     path.write_bytes(content)
-    with pytest.raises(InputError) as caught:
-        precheck(path, "notes.txt")
-    assert caught.value.faults[0].code == "unsupported-file"
+    assert precheck(path, "notes.txt") == "text"
     assert precheck(path, "notes.txt", "table") == "table"
+    with pytest.raises(InputError) as caught:
+        precheck(path, "notes.txt", "images")
+    assert caught.value.faults[0].code == "unsupported-file"
+
+
+def test_a_zip_of_pages_is_text_unless_there_are_pictures_or_a_table(tmp_path: Path) -> None:
+    path = tmp_path / "blob"
+    pages = {"help/a.md": b"# A", "help/b.html": b"<h1>B</h1>", "LICENSE": b"x"}
+    for more, kind in (({}, "text"), ({"a.png": b"x"}, "images"), ({"a.csv": b"x"}, "images")):
+        path.write_bytes(zipped({**pages, **more}))
+        assert precheck(path, "help.zip") == kind
+        assert precheck(path, "help.zip", "text") == "text"
+    path.write_bytes(zipped({"a.png": b"x"}))
+    with pytest.raises(InputError) as caught:
+        precheck(path, "help.zip", "text")
+    assert caught.value.faults[0].code == "no-documents"
 
 
 def test_all_unsafe_names_are_told(tmp_path: Path) -> None:
@@ -103,7 +117,7 @@ def test_starters_are_complete_and_name_their_licence() -> None:
         assert starter.name == name
         assert precheck(starter.path, starter.filename) == starter.kind
         assert starter.licence
-        if "ynthetic" in starter.notes:
+        if starter.licence == STARTERS["synthetic-shop"].licence:
             continue  # made by this project, under its licence
         notices = [
             notice

@@ -153,7 +153,6 @@ CASES: Mapping[str, Case] = {
     "zip of a billion entries": Case("many.zip", _many_entries, "too-many-files"),
     "excel": Case("book.xlsx", lambda: zipped({"[Content_Types].xml": b"", "xl/book.xml": b""}), "unsupported-file"),
     "pdf": Case("a.pdf", lambda: b"%PDF-1.7 " + bytes(600), "unsupported-file"),
-    "text": Case("readme", lambda: b"Read me first.\n" * 100, "unsupported-file"),
     "single image": Case("a.png", lambda: encode(pixels(0)), "unsupported-file"),
     "pickle": Case("a.npz", lambda: pickle.dumps({"a": list(range(300))}), "unsupported-file"),
     "noise": Case("a.bin", lambda: np.random.default_rng(0).bytes(2000), "unsupported-file"),

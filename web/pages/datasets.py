@@ -18,7 +18,17 @@ from jobs.uploads import receive_starter, revise
 from web import context, failures, rates, uploads
 from web.auth import audit, scoped
 from web.i18n import plural
-from web.pages import amounts, dataset_form, dataset_report, interaction_report, live, names, snippets, table_report
+from web.pages import (
+    amounts,
+    dataset_form,
+    dataset_report,
+    interaction_report,
+    live,
+    names,
+    snippets,
+    table_report,
+    text_report,
+)
 from web.pages.states import Situation, hint, situation
 from web.translate import say
 
@@ -117,6 +127,19 @@ def hash_users(dataset_id: str) -> BaseResponse:
     return redirect(url_for("pages.datasets.show", dataset_id=made.id), 303)
 
 
+@blueprint.post("/datasets/<dataset_id>/texts")
+@scoped("submit")
+def texts(dataset_id: str) -> BaseResponse:
+    """Read uploaded texts again: with other columns, without personal data or without copies, as the next version."""
+    dataset = context.repository().dataset(dataset_id)
+    if dataset.kind != "text":
+        abort(404)
+    changes = text_report.changes(dataset.report or {}, request.form)
+    made, _ = revise(context.engine(), context.principal(), dataset_id, changes)
+    audit.info("revise %s by %s, request %s", dataset_id, context.principal().owner, context.request_id())
+    return redirect(url_for("pages.datasets.show", dataset_id=made.id), 303)
+
+
 @blueprint.get("/datasets/<dataset_id>/live")
 def part(dataset_id: str) -> Response:
     """What moves while it is checked."""
@@ -201,6 +224,7 @@ def _view(dataset_id: str) -> dict[str, Any]:
         "sizes": dataset_report.kinds(report.get("source_sizes")),
         "table": table_report.view(dataset, reads.job(dataset.job_id), files) if dataset.kind == "table" else None,
         "events": interaction_report.view(dataset) if dataset.kind == "interactions" else None,
+        "texts": text_report.view(dataset, files) if dataset.kind == "text" else None,
         "versions": [(row, CHECKS[reads.dataset_state(row)], holds(row)) for row in others],
         "preview": next((file for file in files if file.name == "preview.png"), None),
         "files": files,

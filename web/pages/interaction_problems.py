@@ -7,7 +7,7 @@ from web.pages.topics import Topic
 INTERACTIONS: Mapping[str, Topic] = {
     "column-unclear": Topic(
         "What the columns hold is unclear",
-        "The names of the columns do not say which one holds the users, the items or the ratings.",
+        "The names of the columns do not say which one holds the users, the items, the ratings or the text.",
         ("Name the columns in the settings of the import.",),
     ),
     "column-twice": Topic(
@@ -17,7 +17,7 @@ INTERACTIONS: Mapping[str, Topic] = {
     ),
     "cell-missing": Topic(
         "A cell is empty",
-        "A row has no user, no item or no time.",
+        "A row has no user, no item or no time, or in a dataset of texts no text.",
         ("Fill in the cell or remove the row, or turn on Skip broken rows.",),
     ),
     "too-few-events": Topic(

@@ -101,7 +101,7 @@ def _reading(report: Mapping[str, Any]) -> str:
 
 def _spread(title: str, head: str, found: Mapping[str, Any] | None) -> Spread:
     found = found or {}
-    bins = [Bin(_label(one["from"], one["to"]), int(one["count"])) for one in found.get("bins") or []]
+    bins = [Bin(label(one["from"], one["to"]), int(one["count"])) for one in found.get("bins") or []]
     values = {
         "least": amounts.number(found.get("least", 0)),
         "middle": amounts.number(found.get("middle", 0)),
@@ -111,7 +111,8 @@ def _spread(title: str, head: str, found: Mapping[str, Any] | None) -> Spread:
     return Spread(title, head, sentence, bins, max((one.count for one in bins), default=1))
 
 
-def _label(low: int, high: int | None) -> str:
+def label(low: int, high: int | None) -> str:
+    """What stands before a bin: "5", "5–9", "500 or more"."""
     if high is None:
         return say("{count} or more", {"count": amounts.number(low)})
     return amounts.number(low) if low == high else f"{amounts.number(low)}–{amounts.number(high)}"

@@ -22,6 +22,7 @@ OPERATIONS: Mapping[str, str] = {
     "import_images": "Import of images",
     "import_table": "Import of a table",
     "import_interactions": "Import of interactions",
+    "import_text": "Import of texts",
 }
 VERBS: Mapping[str, str] = {
     "train": "Start training",

@@ -90,6 +90,13 @@ EXAMPLES: Mapping[str, Example] = {
     "nobody-named": Example('{"params": {"model": "…"}}', '{"params": {"model": "…", "everybody": true}}'),
     "nothing-known": Example('{"history": ["Star Wars"]}', '{"history": ["50"]}'),
     "nothing-left": Example('{"allow": ["50"], "deny": ["50"]}', '{"allow": ["50", "172"], "deny": ["50"]}'),
+    # texts
+    "bad-json": Example('{"text": "a"', '{"text": "a"}'),
+    "mixed-encoding": Example("line 10: Ma\\xdf", "line 10: Ma\\xc3\\x9f"),
+    "not-text": Example("notes.txt: \\x00\\x01\\x02…", "notes.txt: Read me first."),
+    "no-documents": Example("help.zip: help.docx", "help.zip: start.md, faq.html"),
+    "unknown-role": Example("answering_role=bot (user, agent)", "answering_role=agent (user, agent)"),
+    "wrong-text-shape": Example("assistant.train: passages", "assistant.train: documents"),
     "no-tables": Example("shop.zip: readme.txt", "shop.zip: events.csv, items.csv"),
     "archive-bomb": Example("big.png: 10 KB → 64 MB", "big.png: 10 KB → 12 KB"),
     "reading-too-large": Example("image_size=256", "image_size=64"),

@@ -8,6 +8,7 @@ from web.pages.interaction_problems import INTERACTIONS
 from web.pages.request_texts import REQUESTS
 from web.pages.row_problems import ROWS
 from web.pages.table_problems import TABLES
+from web.pages.text_problems import TEXTS
 from web.pages.topics import Topic
 
 SETTINGS: Mapping[str, Topic] = {
@@ -257,7 +258,7 @@ SERVER: Mapping[str, Topic] = {
 }
 GROUPS: Sequence[tuple[str, Mapping[str, Topic]]] = (
     ("Settings", SETTINGS),
-    ("Data", {**DATA, **TABLES, **INTERACTIONS, **ROWS, **ASSISTANT}),
+    ("Data", {**DATA, **TABLES, **INTERACTIONS, **TEXTS, **ROWS, **ASSISTANT}),
     ("Jobs", JOBS),
     ("Requests", REQUESTS),
     ("Server", SERVER),
