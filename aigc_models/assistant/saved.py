@@ -94,7 +94,7 @@ def load(directory: Path, device: str) -> Saved:
     weights = sparse.csr_array((arrays["values"], arrays["columns"], arrays["rows"]), shape=shape)
     lexical = Bm25({word: number for number, word in enumerate(spelled)}, weights, arrays["rarity"])
     groups = {
-        kind: Groups(*(arrays[f"{kind}_{name}"] for name in ("order", "starts", "things")), len(found))
+        kind: Groups(arrays[f"{kind}_order"], arrays[f"{kind}_starts"], arrays[f"{kind}_things"], len(found))
         for kind in ("text", "dense")
     }
     index = Index(lexical, groups["text"], arrays["vectors"], groups["dense"], config["weight"])
