@@ -61,6 +61,9 @@ bench-tables: setup-dev ## Quality, speed and memory of the table families besid
 bench-recommend: setup-dev ## Quality and speed of the recommenders on MovieLens 100K, beside RecBole (AIGC_BENCH_DATA)
 	@$(PYTHON) -m benchmarks.recommend
 
+bench-assistant: setup-dev ## The assistant beside TF-IDF and BM25 alone, in English and Chinese (AIGC_BENCH_DATA)
+	@$(PYTHON) -m benchmarks.assistant
+
 bench-engine: setup-dev ## Jobs a second, latency and submissions beside default Celery and bare Flask
 	@$(PYTHON) -m benchmarks.engine
 
@@ -82,4 +85,4 @@ screenshots: setup-dev ## Make the pictures of the documentation from a running 
 clean: ## Remove caches and build output, keep .venv and data
 	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis test-results
 
-.PHONY: help setup setup-dev demo up test lint format chaos mutations histories check-ux lighthouse fuzz-api bench-images bench-tables bench-recommend bench-engine bench-import bench-web docs reference screenshots clean
+.PHONY: help setup setup-dev demo up test lint format chaos mutations histories check-ux lighthouse fuzz-api bench-images bench-tables bench-recommend bench-assistant bench-engine bench-import bench-web docs reference screenshots clean

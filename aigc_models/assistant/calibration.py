@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from aigc_models.retrieval.bm25 import UNSEEN
-from aigc_models.retrieval.index import Floats, Index
+from aigc_models.retrieval.index import Index, Scores
 
 SIGNS = ("share", "cosine", "unseen", "lead", "length")
 _STRICT, _LAX = 3.0, 0.2  # how many times as many false refusals as asked for
@@ -18,20 +18,20 @@ _FALLBACK = ((6.0, 4.0, -2.0, 0.0, 0.0), -4.5)
 _LEAST = 20
 
 
-def signs(index: Index, queries: Sequence[Sequence[str]], exact: Floats, near: Floats) -> NDArray[np.float64]:
+def signs(index: Index, queries: Sequence[Sequence[str]], scores: Scores) -> NDArray[np.float64]:
     """What tells whether a question is answered.
 
     Args:
         index: What was searched.
         queries: The questions as words.
-        exact: BM25 scores (Q, passages).
-        near: Cosines (Q, passages).
+        scores: What the search gave.
 
     Shape: (Q, signs): the best BM25 score as a share of what a fitting passage would get; the best passage's cosine;
     the share of the words, weighted by rarity, that no passage has; how far the best cosine leads the tenth; and the
     logarithm of the number of words.
     """
-    best = index.fuse(exact, near).argmax(-1)
+    exact, near = scores.exact, scores.near
+    best = index.fuse(scores).argmax(-1)
     rows = np.arange(len(queries))
     highest = np.array([max(index.lexical.highest(one), 1e-6) for one in queries])
     tenth = np.partition(near, -min(10, near.shape[1]), axis=-1)[:, -min(10, near.shape[1])]
@@ -93,7 +93,7 @@ def calibrate(answered: NDArray[np.float64], off_topic: NDArray[np.float64], fal
         false_refusals: Share of the first that may be refused. Less are where all of the others are refused anyway.
     """
     if len(answered) < _LEAST:
-        return Calibration(*_FALLBACK, {"low": 0.3, "calibrated": 0.5, "high": 0.7}, len(answered))
+        return Calibration(*_FALLBACK, {"low": 0.2, "calibrated": 0.35, "high": 0.6}, len(answered))
     both = np.concatenate([answered, off_topic])
     mean, spread = both.mean(0), both.std(0) + 1e-6
     right = np.concatenate([np.ones(len(answered)), np.zeros(len(off_topic))])

@@ -9,15 +9,15 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from aigc_models.assistant import off_topic
-from aigc_models.assistant.calibration import Calibration, calibrate, signs
+from aigc_models.assistant.calibration import SIGNS, Calibration, calibrate, signs
 from aigc_models.assistant.lesson import TEST, TRAIN, VALIDATION, Lesson, Question
 from aigc_models.assistant.loop import drawn
 from aigc_models.assistant.searching import Encoding, Searched, build, in_tests
 from aigc_models.base import Metrics, Run
-from aigc_models.retrieval.index import Floats, Groups, Index, fused, ranks
-from aigc_models.retrieval.tokens import language, words
+from aigc_models.retrieval.index import Floats, Groups, Index, Mix, Scores, fused, ranks
+from aigc_models.retrieval.tokens import language, question_words, words
 
-WEIGHTS = (0.0, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+NEAR, AROUND = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0), (0.0, 0.1, 0.2, 0.5, 1.0)
 MOST_TESTED, _CHUNK, _MOST_TFIDF = 5_000, 128, 20_000
 
 
@@ -46,17 +46,16 @@ class Bench:
         sections = Groups.of(lesson.sections, len(lesson.shares))
         return cls(lesson, encoding, index, sections, run.adjustments.chunk(_CHUNK))
 
-    def ranks(self, questions: Sequence[Question], weights: Sequence[float]) -> dict[str, NDArray[np.float64]]:
-        """Places of the answering sections, by BM25, by the encoder, and by both with each weight."""
-        found: dict[str, list[NDArray[np.float64]]] = {}
+    def ranks(self, questions: Sequence[Question], mixes: Sequence[Mix]) -> dict[str | Mix, NDArray[np.float64]]:
+        """Places of the answering sections, by BM25, by the encoder, and by each mix."""
+        found: dict[str | Mix, list[NDArray[np.float64]]] = {}
         for start in range(0, len(questions), self.chunk):
             some = questions[start : start + self.chunk]
-            exact, near = self._scores([words(one.text) for one in some])
+            scores = self._scores([question_words(one.text) for one in some])
             wanted = np.array([one.section for one in some], np.int64)
-            each = {"bm25": exact, "dense": near} | {str(one): fused(exact, near, one) for one in weights}
-            for name, scores in each.items():
-                least = -np.inf if name != "dense" else -2.0
-                found.setdefault(name, []).append(ranks(self.sections.best(scores, least), wanted))
+            each: dict[str | Mix, Floats] = {"bm25": scores.exact, "dense": scores.near}
+            for name, one in (each | {mix: fused(scores, mix) for mix in mixes}).items():
+                found.setdefault(name, []).append(ranks(self.sections.best(one, -np.inf), wanted))
         return {name: np.concatenate(parts) for name, parts in found.items()}
 
     def signs(self, queries: Sequence[Sequence[str]]) -> NDArray[np.float64]:
@@ -64,36 +63,40 @@ class Bench:
         parts = []
         for start in range(0, len(queries), self.chunk):
             some = queries[start : start + self.chunk]
-            parts.append(signs(self.index, some, *self._scores(some)))
-        return np.concatenate(parts) if parts else np.empty((0, 5))
+            parts.append(signs(self.index, some, self._scores(some)))
+        return np.concatenate(parts) if parts else np.empty((0, len(SIGNS)))
 
-    def weighted(self, weight: float) -> "Bench":
-        """The same with another weight of the encoder."""
-        return replace(self, index=replace(self.index, weight=weight))
+    def mixed(self, mix: Mix) -> "Bench":
+        """The same with the scores mixed otherwise."""
+        return replace(self, index=replace(self.index, mix=mix))
 
-    def _scores(self, queries: Sequence[Sequence[str]]) -> tuple[Floats, Floats]:
+    def _scores(self, queries: Sequence[Sequence[str]]) -> Scores:
         return self.index.scores(queries, self.encoding.vectors(queries))
 
 
-def tune(bench: Bench, false_refusals: float, seed: int, run: Run) -> tuple[float, Calibration]:
-    """Choose the weight of the encoder and when to refuse, on the validation questions."""
+def tune(bench: Bench, false_refusals: float, seed: int, run: Run) -> tuple[Mix, Calibration]:
+    """Choose how scores are mixed and when to refuse, on the validation questions."""
     kept = drawn(bench.lesson.of(VALIDATION), 1_000, seed) or bench.lesson.of(TRAIN, fair=False)[:_CHUNK]
-    found = bench.ranks(kept, WEIGHTS)
-    weight = max(WEIGHTS, key=lambda one: float((1 / found[str(one)]).mean()))
-    run.log(f"The encoder counts {weight:g} times as much as BM25.")
-    chosen = bench.weighted(weight)
-    real = [words(one.text) for one in kept]
-    count = len(real) // 4
-    texts = [words(one.text) for one in bench.lesson.passages]
-    strange = strangers(bench.lesson, 0) + off_topic.thrown_together([one for one in texts if one], count, seed)
-    return weight, calibrate(chosen.signs(real), chosen.signs(strange), false_refusals)
+    first = _best(bench, kept, [Mix(0.0, around) for around in AROUND])
+    mix = _best(bench, kept, [Mix(near, first.around) for near in NEAR])
+    run.log(f"Beside BM25 the encoder counts {mix.near:g} and the rest of the document {mix.around:g}.")
+    real = [question_words(one.text) for one in kept]
+    texts = [text for one in bench.lesson.passages if (text := words(one.text))]
+    strange = strangers(bench.lesson, 0) + off_topic.thrown_together(texts, len(real) // 4, seed)
+    chosen = bench.mixed(mix)
+    return mix, calibrate(chosen.signs(real), chosen.signs(strange), false_refusals)
+
+
+def _best(bench: Bench, kept: Sequence[Question], mixes: Sequence[Mix]) -> Mix:
+    found = bench.ranks(kept, mixes)
+    return max(mixes, key=lambda one: float((1 / found[one]).mean()))
 
 
 def strangers(lesson: Lesson, turn: int) -> list[list[str]]:
     """Everyday questions in the language of most passages, every second one from the first or the second."""
     some = lesson.passages[:: max(1, len(lesson.passages) // 200)]
     chinese = sum(language(one.text) == "zh" for one in some) * 2 > len(some)
-    return [words(one) for one in off_topic.everyday(chinese)[turn::2]]
+    return [question_words(one) for one in off_topic.everyday(chinese)[turn::2]]
 
 
 def evaluate(bench: Bench, calibration: Calibration, run: Run) -> Metrics:
@@ -105,9 +108,9 @@ def evaluate(bench: Bench, calibration: Calibration, run: Run) -> Metrics:
             "The dataset has no test questions that can be told apart; others are used, which flatters the figures."
         )
     asked = drawn(asked, MOST_TESTED, 0)
-    found = bench.ranks(asked, (bench.index.weight,))
-    both, exact, near = found[str(bench.index.weight)], found["bm25"], found["dense"]
-    sure = calibration.sureness(bench.signs([words(one.text) for one in asked]))
+    found = bench.ranks(asked, (bench.index.mix,))
+    both, exact, near = found[bench.index.mix], found["bm25"], found["dense"]
+    sure = calibration.sureness(bench.signs([question_words(one.text) for one in asked]))
     unsure = calibration.sureness(bench.signs(strangers(lesson, 1)))
     threshold = calibration.thresholds["calibrated"]
     figures = {

@@ -43,11 +43,11 @@ def train(params: AssistantTrain, run: Run) -> Metrics:
     run.phase("evaluating")
     encoding = keeper.encoding(keeper.best)
     bench = with_room(lambda: Bench.over(lesson, encoding, run, searched))
-    weight, calibration = evaluation.tune(bench, params.false_refusals / 100, params.seed, run)
-    found = evaluation.evaluate(bench.weighted(weight), calibration, run)
+    mix, calibration = evaluation.tune(bench, params.false_refusals / 100, params.seed, run)
+    found = evaluation.evaluate(bench.mixed(mix), calibration, run)
     metrics = {**found, "validation_mrr": keeper.best_figure}
     run.phase("saving")
-    index = searching.build(searching.in_use(lesson), encoding, len(lesson.passages), weight)
+    index = searching.build(searching.in_use(lesson), encoding, len(lesson.passages), mix)
     made = Saved(encoding, index, lesson.passages, calibration, params, "")
     counted = {"passages": len(lesson.passages), "questions": len(lesson.questions), "sections": len(lesson.shares)}
     saved_files.save(run.out_dir / "model", made, counted)
@@ -83,7 +83,7 @@ def evaluate(params: AssistantEvaluate, run: Run) -> Metrics:
         sentence = "The dataset has other answers than the model was trained on. Choose its own dataset."
         raise InputError(Fault(sentence, pointer="/dataset", code="nothing-known"))
     run.phase("evaluating")
-    bench = with_room(lambda: Bench.over(lesson, saved.encoding, run)).weighted(saved.index.weight)
+    bench = with_room(lambda: Bench.over(lesson, saved.encoding, run)).mixed(saved.index.mix)
     metrics = evaluation.evaluate(bench, saved.calibration, run)
     _write_report(metrics, params, run, {"weights_sha256": saved.weights_sha256})
     run.report(1, 1)

@@ -18,7 +18,7 @@ from aigc_models.data.replies import Reply, Sentence, Source
 from aigc_models.retrieval.bm25 import UNSEEN
 from aigc_models.retrieval.index import Floats
 from aigc_models.retrieval.passages import Passage
-from aigc_models.retrieval.tokens import language, words
+from aigc_models.retrieval.tokens import language, question_words, words
 
 REFUSALS: Mapping[str, str] = MappingProxyType(
     {
@@ -94,20 +94,22 @@ def reply_to(saved: Saved, params: AssistantReply) -> Reply:
 
 def search(saved: Saved, question: str, history: Sequence[str]) -> Found:
     """Search for a question; for one that leans on earlier ones, together with the latest of them."""
-    alone = _search(saved, question, words(question), saved.encoding.vectors([words(question)])[0])
+    asked = question_words(question)
+    alone = _search(saved, question, asked, saved.encoding.vectors([asked])[0])
     if not history or not (_leans(question) and _knows_some(saved, alone.query)):
         return alone
     earlier = history[-_EARLIER:]
-    vectors = saved.encoding.vectors([words(question), words("\n".join(earlier[::-1]))])
+    vectors = saved.encoding.vectors([asked, question_words("\n".join(earlier[::-1]))])
     joined = vectors[0] + _EARLIER_WEIGHT * vectors[1]
     text = "\n".join([question, *earlier[::-1]])
-    return _search(saved, text, words(text), joined / max(float(np.linalg.norm(joined)), 1e-9))
+    found = _search(saved, text, question_words(text), joined / max(float(np.linalg.norm(joined)), 1e-9))
+    return replace(found, sureness=max(found.sureness, alone.sureness))  # what was asked before may not fit any more
 
 
 def _search(saved: Saved, text: str, query: list[str], vector: Floats) -> Found:
-    exact, near = saved.index.scores([query], vector[None])
-    sureness = saved.calibration.sureness(signs(saved.index, [query], exact, near))
-    return Found(text, query, vector, saved.index.fuse(exact, near)[0], float(sureness[0]) if query else 0.0)
+    scores = saved.index.scores([query], vector[None])
+    sureness = saved.calibration.sureness(signs(saved.index, [query], scores))
+    return Found(text, query, vector, saved.index.fuse(scores)[0], float(sureness[0]) if query else 0.0)
 
 
 def _leans(question: str) -> bool:
@@ -115,7 +117,7 @@ def _leans(question: str) -> bool:
     said = question.strip().lower()
     wide = said.startswith(_WIDE_LEADS) or said.endswith(_WIDE_ENDS)
     led = any(said.startswith(f"{one} ") for one in _LEADS)
-    return wide or led or len(words(said)) <= _SHORT - 1
+    return wide or led or len(question_words(said)) <= 1
 
 
 def _knows_some(saved: Saved, query: Sequence[str]) -> bool:

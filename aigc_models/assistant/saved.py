@@ -2,11 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 from scipy import sparse
 
@@ -19,11 +21,12 @@ from aigc_models.recommending.saved import code_version
 from aigc_models.retrieval import passages as stored_passages
 from aigc_models.retrieval.bm25 import Bm25
 from aigc_models.retrieval.features import Reader
-from aigc_models.retrieval.index import Groups, Index
+from aigc_models.retrieval.index import Groups, Index, Mix
 from aigc_models.retrieval.passages import Passage
 
 WEIGHTS, CONFIG, PASSAGES, WORDS = "weights.safetensors", "config.json", "passages.jsonl", "words.json"
 INDEX = "index.safetensors"
+_GROUP = ("order", "starts", "things")
 
 
 @dataclass(frozen=True)
@@ -55,24 +58,30 @@ def save(directory: Path, saved: Saved, data: dict[str, int]) -> None:
     with (directory / PASSAGES).open("w", encoding="utf-8", newline="\n") as stream:
         for one in saved.passages:
             stream.write(json.dumps(stored_passages.to_json(one), ensure_ascii=False) + "\n")
-    (directory / WORDS).write_text(json.dumps(list(index.lexical.vocabulary), ensure_ascii=False), encoding="utf-8")
     arrays = {
-        "values": index.lexical.weights.data,
-        "columns": index.lexical.weights.indices.astype(np.int32),
-        "rows": index.lexical.weights.indptr.astype(np.int64),
-        "rarity": index.lexical.rarity,
         "vectors": index.vectors,
-        **{f"text_{name}": getattr(index.texts, name) for name in ("order", "starts", "things")},
-        **{f"dense_{name}": getattr(index.dense, name) for name in ("order", "starts", "things")},
+        "document": index.document,
+        **{f"text_{name}": getattr(index.texts, name) for name in _GROUP},
+        **{f"dense_{name}": getattr(index.dense, name) for name in _GROUP},
     }
+    spelled = {}
+    for name, part in (("lexical", index.lexical), ("context", index.context)):
+        spelled[name] = list(part.vocabulary)
+        arrays |= {
+            f"{name}_values": part.weights.data,
+            f"{name}_columns": part.weights.indices.astype(np.int32),
+            f"{name}_rows": part.weights.indptr.astype(np.int64),
+            f"{name}_rarity": part.rarity,
+        }
+    (directory / WORDS).write_text(json.dumps(spelled, ensure_ascii=False), encoding="utf-8")
     save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, directory / INDEX)
     config = {
         "family": "assistant",
         "code_version": code_version(),
         "params": saved.params.model_dump(mode="json"),
         "plan": {"buckets": network.plan.buckets, "answers": network.plan.answers},
-        "weight": index.weight,
-        "texts": index.lexical.weights.shape[1],
+        "mix": {"near": index.mix.near, "around": index.mix.around},
+        "texts": {"lexical": index.lexical.weights.shape[1], "context": index.context.weights.shape[1]},
         "calibration": saved.calibration.to_json(),
         "data": data,
     }
@@ -90,15 +99,20 @@ def load(directory: Path, device: str) -> Saved:
         found = [stored_passages.from_json(json.loads(line)) for line in stream]
     spelled = json.loads((directory / WORDS).read_text(encoding="utf-8"))
     arrays = load_file(directory / INDEX)
-    shape = (len(spelled), config["texts"])
-    weights = sparse.csr_array((arrays["values"], arrays["columns"], arrays["rows"]), shape=shape)
-    lexical = Bm25({word: number for number, word in enumerate(spelled)}, weights, arrays["rarity"])
+    exact = {name: _exact(name, spelled[name], arrays, config["texts"][name]) for name in ("lexical", "context")}
     groups = {
         kind: Groups(arrays[f"{kind}_order"], arrays[f"{kind}_starts"], arrays[f"{kind}_things"], len(found))
         for kind in ("text", "dense")
     }
-    index = Index(lexical, groups["text"], arrays["vectors"], groups["dense"], config["weight"])
+    near = (arrays["vectors"], groups["dense"])
+    index = Index(exact["lexical"], groups["text"], *near, exact["context"], arrays["document"], Mix(**config["mix"]))
     encoding = Encoding(network, Reader(config["plan"]["buckets"]))
     encoding.vectors([["warm"]])  # the first pass prepares kernels
     digest = hashlib.sha256((directory / WEIGHTS).read_bytes()).hexdigest()
     return Saved(encoding, index, found, Calibration.from_json(config["calibration"]), params, digest)
+
+
+def _exact(name: str, spelled: Sequence[str], arrays: Mapping[str, NDArray[Any]], texts: int) -> Bm25:
+    parts = (arrays[f"{name}_values"], arrays[f"{name}_columns"], arrays[f"{name}_rows"])
+    weights = sparse.csr_array(parts, shape=(len(spelled), texts))
+    return Bm25({word: number for number, word in enumerate(spelled)}, weights, arrays[f"{name}_rarity"])

@@ -10,8 +10,8 @@ from aigc_models.assistant.lesson import TRAIN, Lesson, Question
 from aigc_models.assistant.networks import Encoder
 from aigc_models.retrieval.bm25 import Bm25
 from aigc_models.retrieval.features import Reader
-from aigc_models.retrieval.index import Floats, Groups, Index
-from aigc_models.retrieval.tokens import words
+from aigc_models.retrieval.index import Floats, Groups, Index, Mix
+from aigc_models.retrieval.tokens import question_words, words
 
 _CHUNK = 512
 
@@ -25,11 +25,15 @@ class Searched:
     Attributes:
         exact: For BM25.
         near: For the encoder; none where answers have vectors of their own.
+        whole: The words of each document.
+        document: Whose each passage is.
         first: The first passage of each section with one.
     """
 
     exact: Sequence[Told]
     near: Sequence[Told]
+    whole: Sequence[Sequence[str]]
+    document: Sequence[int]
     first: dict[int, int]
 
 
@@ -38,7 +42,8 @@ def in_tests(lesson: Lesson) -> Searched:
     first = first_passages(lesson)
     bodies = [(words(one.text), number) for number, one in enumerate(lesson.passages)]
     asked = _asked(lesson, first, lambda one: one.share == TRAIN)
-    return Searched(bodies + asked, [] if lesson.intents else bodies + asked, first)
+    near = [] if lesson.intents else bodies + asked
+    return Searched(bodies + asked, near, *_documents(lesson, [text for text, _ in bodies]), first)
 
 
 def in_use(lesson: Lesson) -> Searched:
@@ -53,7 +58,8 @@ def in_use(lesson: Lesson) -> Searched:
         if above:
             near.append((words(" ".join(dict.fromkeys((one.title, *one.headings[-1:])))), number))
     asked = _asked(lesson, first, lambda _: True)
-    return Searched(exact + asked, [] if lesson.intents else near + asked, first)
+    near = [] if lesson.intents else near + asked
+    return Searched(exact + asked, near, *_documents(lesson, [text for text, _ in exact]), first)
 
 
 def first_passages(lesson: Lesson) -> dict[int, int]:
@@ -64,10 +70,22 @@ def first_passages(lesson: Lesson) -> dict[int, int]:
     return first
 
 
+def _documents(lesson: Lesson, texts: Sequence[Sequence[str]]) -> tuple[list[list[str]], list[int]]:
+    """All words of each document, and whose each passage is."""
+    numbers: dict[str, int] = {}
+    whole: list[list[str]] = []
+    for one, text in zip(lesson.passages, texts, strict=True):
+        if one.document not in numbers:
+            numbers[one.document] = len(whole)
+            whole.append([])
+        whole[numbers[one.document]] += text
+    return whole, [numbers[one.document] for one in lesson.passages]
+
+
 def _asked(lesson: Lesson, first: dict[int, int], known: Callable[[Question], bool]) -> list[Told]:
     """Questions of dialogues, each standing for the answer it got."""
     return [
-        (words(one.text), first[one.section])
+        (question_words(one.text), first[one.section])
         for one in lesson.questions
         if one.section in lesson.in_dialogues and one.section in first and known(one)
     ]
@@ -101,14 +119,10 @@ class Encoding:
         return found, Groups.of(np.array([number for _, number in searched.near], np.int64), passages)
 
 
-def build(searched: Searched, encoding: Encoding, passages: int, weight: float = 1.0) -> Index:
+def build(searched: Searched, encoding: Encoding, passages: int, mix: Mix | None = None) -> Index:
     """An index over so many passages."""
-    lexical, texts = exact_part(searched, passages)
-    vectors, dense = encoding.dense(searched, passages)
-    return Index(lexical, texts, vectors, dense, weight)
-
-
-def exact_part(searched: Searched, passages: int) -> tuple[Bm25, Groups]:
-    """BM25 over what is searched, and whose each text is."""
     owner = np.array([number for _, number in searched.exact], np.int64)
-    return Bm25.over([text for text, _ in searched.exact]), Groups.of(owner, passages)
+    lexical, texts = Bm25.over([text for text, _ in searched.exact]), Groups.of(owner, passages)
+    vectors, dense = encoding.dense(searched, passages)
+    context, document = Bm25.over(searched.whole), np.array(searched.document, np.int64)
+    return Index(lexical, texts, vectors, dense, context, document, mix or Mix())

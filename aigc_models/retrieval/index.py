@@ -46,6 +46,29 @@ class Groups:
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """How well passages fit questions, each (Q, passages).
+
+    Attributes:
+        exact: BM25 over each passage's own texts.
+        near: Cosines.
+        around: BM25 over all of the passage's document.
+    """
+
+    exact: Floats
+    near: Floats
+    around: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """How much cosines and documents count beside BM25 of the passage, which counts 1."""
+
+    near: float = 1.0
+    around: float = 0.0
+
+
 @dataclass(frozen=True)
 class Index:
     """What is searched for passages: each is found by one text or by several.
@@ -55,37 +78,46 @@ class Index:
         texts: Which passage each text stands for.
         vectors: Of length one, float32 (V, D).
         dense: Which passage each vector stands for.
-        weight: How much a cosine counts beside BM25's share of its best score.
+        context: BM25 over whole documents: what a passage does not say itself may stand beside it.
+        document: Whose each passage is, int64 (passages,).
+        mix: How much each score counts.
     """
 
     lexical: Bm25
     texts: Groups
     vectors: Floats
     dense: Groups
-    weight: float = 1.0
+    context: Bm25
+    document: Numbers
+    mix: Mix = Mix()
 
-    def scores(self, queries: Sequence[Sequence[str]], vectors: Floats) -> tuple[Floats, Floats]:
-        """BM25 scores and cosines of every passage.
+    def scores(self, queries: Sequence[Sequence[str]], vectors: Floats) -> Scores:
+        """Scores of every passage.
 
         Args:
             queries: Questions as words.
             vectors: The same as vectors, float32 (Q, D).
-
-        Shape: both (Q, passages).
         """
         exact = self.texts.best(self.lexical.score_all(queries), 0.0)
-        return exact, self.dense.best(vectors @ self.vectors.T, -1.0)
+        around = self.context.score_all(queries)[:, self.document]
+        return Scores(exact, self.dense.best(vectors @ self.vectors.T, -1.0), around)
 
-    def fuse(self, exact: Floats, near: Floats) -> Floats:
-        """One score: BM25 as a share of the question's best, and the cosine with its weight; (Q, passages)."""
-        return fused(exact, near, self.weight)
+    def fuse(self, scores: Scores) -> Floats:
+        """One score; (Q, passages)."""
+        return fused(scores, self.mix)
 
 
-def fused(exact: Floats, near: Floats, weight: float) -> Floats:
-    """BM25 as a share of each question's best passage, plus weighted cosines, divided so that 1 is the most."""
-    best = exact.max(-1, keepdims=True)
-    share = exact / np.where(best > 0, best, 1)
-    return np.asarray((share + weight * near) / (1 + weight), np.float32)
+def fused(scores: Scores, mix: Mix) -> Floats:
+    """BM25 as shares of each question's best passage and document, and cosines, so weighted that 1 is the most."""
+    total = _share(scores.exact) + mix.near * scores.near
+    if mix.around:
+        total = total + mix.around * _share(scores.around)
+    return np.asarray(total / (1 + mix.near + mix.around), np.float32)
+
+
+def _share(scores: Floats) -> Floats:
+    best = scores.max(-1, keepdims=True)
+    return np.asarray(scores / np.where(best > 0, best, 1), np.float32)
 
 
 def ranks(scores: Floats, wanted: Numbers) -> NDArray[np.float64]:

@@ -11,6 +11,21 @@ _IS_WIDE = re.compile(rf"[{_WIDE}]")
 # A full stop ends a sentence before a blank and no small letter, the Chinese ones always; so does a line's end.
 _END = re.compile(r"(?<=[.!?])[\"'”’)\]]*\s+(?=[^a-z\s])|(?<=[。！？；])[”’」』）]*|\s*\n\s*")
 
+_FUNCTION_WORDS = frozenset({
+    "a", "about", "am", "an", "and", "any", "anybody", "are", "as", "at", "be", "been", "but", "by", "can", "could",
+    "did", "do", "does", "for", "from", "had", "has", "have", "he", "hello", "help", "her", "hi", "him", "his",
+    "how", "i", "i'm", "i'd", "i've", "if", "in", "into", "is", "it", "it's", "its", "just", "may", "me", "my",
+    "need", "of", "on", "or", "our", "please", "she", "should", "so", "some", "tell", "than", "thank", "thanks",
+    "that", "that's", "the", "their", "them", "then", "there", "these", "they", "this", "those", "to", "us", "was",
+    "way", "we", "were", "what", "what's", "when", "where", "where's", "which", "who", "whom", "whose", "why",
+    "will", "with", "would", "you", "your",
+})  # fmt: skip
+_ASKING = re.compile(
+    "请问一下|请问|请告诉我|告诉我|为什么|为何|怎么办|怎么样|怎么|怎样|如何|什么时候|是什么|什么|"
+    "哪里|哪儿|哪个|哪些|在哪|是不是|能不能|可不可以|可以|能否|是否|我想要|我想|我要|我的|你们|我们|"
+    "谁|多少|吗|呢|吧|啊"
+)
+
 
 def is_wide(text: str) -> bool:
     """Whether a text starts with a character of a script without blanks."""
@@ -29,6 +44,12 @@ def words(text: str) -> list[str]:
         else:
             found.append(run)
     return found
+
+
+def question_words(text: str) -> list[str]:
+    """Words of a question without those that only make it one, such as "how can I", unless nothing else is left."""
+    plain = _ASKING.sub(" ", unicodedata.normalize("NFKC", text))
+    return [word for word in words(plain) if word not in _FUNCTION_WORDS] or words(text)
 
 
 def sentences(text: str) -> list[str]:
