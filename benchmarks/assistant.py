@@ -3,8 +3,8 @@
 ``AIGC_BENCH_DATA=FOLDER python -m benchmarks.assistant [--quick] [--only intents,en,zh]``: the last line is JSON. Every
 training is what anyone would start at its defaults; nothing is chosen by a test.
 
-- ``intent_accuracy``: the official test of banking77 by the trained encoder alone; ``tfidf_accuracy``: logistic regression
-  on TF-IDF of words and pairs of words, the same questions.
+- ``intent_accuracy``: the official test of banking77 by the trained encoder alone; ``tfidf_accuracy``: logistic
+  regression on TF-IDF of words and pairs of words, the same questions.
 - ``recall5_en``, ``mrr_en`` (and ``_zh``): headings of a fifth of LibreOffice's help pages are the questions, their
   sections the answers. No heading is searched, of any page, and headings that several sections have are left out.
   ``bm25_*``: BM25 alone over the same texts with the same words; ``dense_*``: the encoder alone.

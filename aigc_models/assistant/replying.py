@@ -103,7 +103,9 @@ def search(saved: Saved, question: str, history: Sequence[str]) -> Found:
     joined = vectors[0] + _EARLIER_WEIGHT * vectors[1]
     text = "\n".join([question, *earlier[::-1]])
     found = _search(saved, text, question_words(text), joined / max(float(np.linalg.norm(joined)), 1e-9))
-    return replace(found, sureness=max(found.sureness, alone.sureness))  # what was asked before may not fit any more
+    # What is asked now counts more than what was asked before, which may not fit any more.
+    both = found.scores + alone.scores
+    return replace(found, scores=both, sureness=max(found.sureness, alone.sureness))
 
 
 def _search(saved: Saved, text: str, query: list[str], vector: Floats) -> Found:

@@ -9,9 +9,9 @@ from aigc_models.data.texts import Document, Part
 from aigc_models.retrieval import passages as kept
 from aigc_models.retrieval.bm25 import K1, B, Bm25
 from aigc_models.retrieval.features import Bags, Reader
-from aigc_models.retrieval.index import Groups, fused, ranks
+from aigc_models.retrieval.index import Groups, Mix, Scores, fused, ranks
 from aigc_models.retrieval.passages import cut, of_sections
-from aigc_models.retrieval.tokens import language, sentences, words
+from aigc_models.retrieval.tokens import language, question_words, sentences, words
 
 
 @pytest.mark.parametrize(
@@ -69,6 +69,12 @@ def test_a_sentence_without_an_end_is_cut() -> None:
     assert "".join([*piece, *(one for each in rest for one in each)]) == "x" * 10_001
 
 
+def test_what_only_makes_a_question_is_left_out() -> None:
+    assert question_words("How can I print my pages?") == ["print", "pages"]
+    assert question_words("请问怎么打印？") == ["打印"]
+    assert question_words("How are you?") == ["how", "are", "you"]
+
+
 def test_bm25_is_the_formula() -> None:
     texts = [["a", "b", "a"], ["b", "c"], ["c"]]
     index = Bm25.over(texts)
@@ -115,7 +121,7 @@ def test_a_reader_has_room_for_what_it_read() -> None:
     assert few.buckets < many.buckets <= 2**17
     assert Reader.over([[f"word{number}" for number in range(250)]], 128).buckets == 128
     common = Reader.over([["all", "rare"], ["all"], ["all"]], 1024)
-    rarity = common.rarity[Bags.of([["all"]], 1024).features]
+    rarity = common.rarity[common.read([["all"]]).features]
     assert rarity.max() < common.rarity.max()
 
 
@@ -124,6 +130,8 @@ def test_groups_and_ranks() -> None:
     scores = np.array([[1.0, 5.0, 3.0], [9.0, 0.0, 0.5]], np.float32)
     assert groups.best(scores, -1.0).tolist() == [[5, -1, 3, -1], [0, -1, 9, -1]]
     assert ranks(np.array([[1.0, 3.0, 3.0, 0.0]]), np.array([1])).tolist() == [1.5]
-    both = fused(np.array([[2.0, 1.0, 0.0]], np.float32), np.array([[0.0, 1.0, 0.5]], np.float32), 1.0)
-    assert both[0] == pytest.approx([0.5, 0.75, 0.25])
-    assert np.isfinite(fused(np.zeros((1, 2), np.float32), np.zeros((1, 2), np.float32), 1.0)).all()
+    exact, near, around = (np.array([row], np.float32) for row in ([2, 1, 0], [0, 1, 0.5], [0, 0, 4]))
+    assert fused(Scores(exact, near, around), Mix(1.0))[0] == pytest.approx([0.5, 0.75, 0.25])
+    assert fused(Scores(exact, near, around), Mix(1.0, 2.0))[0] == pytest.approx([0.25, 0.375, 0.625])
+    none = np.zeros((1, 2), np.float32)
+    assert np.isfinite(fused(Scores(none, none, none), Mix(1.0, 1.0))).all()
