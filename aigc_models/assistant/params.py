@@ -21,7 +21,7 @@ class AssistantTrain(Params):
     lane: ClassVar[Lane] = "training"
     makes: ClassVar[Makes] = "model"
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
-        {"quick": {"epochs": 3, "width": 64}, "balanced": {}, "best": {"epochs": 30, "width": 256}}
+        {"quick": {"epochs": 2, "width": 64}, "balanced": {}, "best": {"epochs": 10, "width": 256}}
     )
 
     dataset: str = dataset_input("text", description="Help pages, texts or dialogues to answer from.")
@@ -32,7 +32,7 @@ class AssistantTrain(Params):
         optional=True,
     )
     epochs: int = setting(
-        10,
+        6,
         title="Epochs",
         description="Most passes over all questions and passages; the training stops before it overfits.",
         ge=1,
@@ -85,7 +85,7 @@ class AssistantTrain(Params):
         advanced=True,
     )
     patience: int = setting(
-        4,
+        3,
         title="Patience",
         unit="epochs",
         description="Passes without a better rank of the validation questions' answers after which the training stops.",
