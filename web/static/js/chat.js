@@ -112,6 +112,13 @@
       }).catch(() => source.submit());
     }
   });
+  document.addEventListener('click', (event) => {
+    const cite = event.target.closest('.cite');
+    if (!cite) return;
+    const source = document.getElementById(cite.hash.slice(1));
+    source?.closest('.sources').setAttribute('open', '');
+    source?.querySelector('details').setAttribute('open', '');
+  });
   form.elements.question.addEventListener('keydown', (event) => {
     if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
     event.preventDefault();
