@@ -73,6 +73,9 @@ bench-import: setup-dev ## Read a table of 10 million cells: seconds, and memory
 bench-web: setup-dev ## Memory of the web process, pages with 10,000 jobs, 200 readers, a warm generation
 	@$(PYTHON) -m benchmarks.web
 
+bench-scale: setup-dev ## Every request at 10,000 and at 1,000,000 jobs, and how long a claim takes then
+	@$(PYTHON) -m benchmarks.scale
+
 docs: setup-dev ## Build the documentation as a site in build/site; a broken link fails
 	@NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --quiet && echo "Open build/site/index.html"
 

@@ -124,7 +124,7 @@ class AsyncDatasets:
         return await self._add(name)
 
     async def get(self, dataset_id: str) -> AsyncDataset:
-        """One dataset by its id."""
+        """One dataset by its id, or by its name: the newest version that is ready."""
         return AsyncDataset(await self._api.json(Call("GET", f"datasets/{dataset_id}")), self._api)
 
     async def list(self, *, limit: int | None = 20, **filters: Any) -> Listing[AsyncDataset]:
@@ -147,7 +147,7 @@ class AsyncModels:
         self._api = api
 
     async def get(self, model_id: str) -> AsyncModel:
-        """One model version by its id."""
+        """One model version by its id, as ``name@production``, or by its name: the newest version."""
         return AsyncModel(await self._api.json(Call("GET", f"models/{model_id}")), self._api)
 
     async def list(self, *, limit: int | None = 20, **filters: Any) -> Listing[AsyncModel]:
@@ -158,7 +158,7 @@ class AsyncModels:
     async def generate(
         self, model: AsyncModel | str, params: Any = None, /, *, name: str | None = None, **settings: Any
     ) -> AsyncJob:
-        """Submit a generation with a model version."""
+        """Submit a generation with a model version, given as such or as :meth:`get` takes it."""
         body = {"params": flows.settings_of(params, settings), "name": name}
         model_id = model if isinstance(model, str) else model.id
         return AsyncJob(await self._api.run(flows.use(self._api.wire, model_id, "generate", body)), self._api)
@@ -166,7 +166,7 @@ class AsyncModels:
     async def recommend(
         self, model: AsyncModel | str, params: Any = None, /, *, name: str | None = None, **settings: Any
     ) -> AsyncJob:
-        """Ask a model version for recommendations; the job's ``recommendations()`` are the lists."""
+        """Ask a model version (as :meth:`get` takes it) for lists; the job's ``recommendations()`` are they."""
         body = {"params": flows.settings_of(params, settings), "name": name}
         model_id = model if isinstance(model, str) else model.id
         return AsyncJob(await self._api.run(flows.use(self._api.wire, model_id, "recommend", body)), self._api)

@@ -121,7 +121,7 @@ class Datasets:
         return self._add(name)
 
     def get(self, dataset_id: str) -> Dataset:
-        """One dataset by its id."""
+        """One dataset by its id, or by its name: the newest version that is ready."""
         return Dataset(self._api.json(Call("GET", f"datasets/{dataset_id}")), self._api)
 
     def list(self, *, limit: int | None = 20, **filters: Any) -> Listing[Dataset]:
@@ -144,7 +144,7 @@ class Models:
         self._api = api
 
     def get(self, model_id: str) -> Model:
-        """One model version by its id."""
+        """One model version by its id, as ``name@production``, or by its name: the newest version."""
         return Model(self._api.json(Call("GET", f"models/{model_id}")), self._api)
 
     def list(self, *, limit: int | None = 20, **filters: Any) -> Listing[Model]:
@@ -153,13 +153,13 @@ class Models:
         return Listing(Model(raw, self._api) for raw in found)
 
     def generate(self, model: Model | str, params: Any = None, /, *, name: str | None = None, **settings: Any) -> Job:
-        """Submit a generation with a model version."""
+        """Submit a generation with a model version, given as such or as :meth:`get` takes it."""
         body = {"params": flows.settings_of(params, settings), "name": name}
         model_id = model if isinstance(model, str) else model.id
         return Job(self._api.run(flows.use(self._api.wire, model_id, "generate", body)), self._api)
 
     def recommend(self, model: Model | str, params: Any = None, /, *, name: str | None = None, **settings: Any) -> Job:
-        """Ask a model version for recommendations; the job's ``recommendations()`` are the lists."""
+        """Ask a model version (as :meth:`get` takes it) for lists; the job's ``recommendations()`` are they."""
         body = {"params": flows.settings_of(params, settings), "name": name}
         model_id = model if isinstance(model, str) else model.id
         return Job(self._api.run(flows.use(self._api.wire, model_id, "recommend", body)), self._api)

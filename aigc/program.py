@@ -11,8 +11,8 @@ from pathlib import Path
 NAME = "aigc"
 PASSED_ON = "AIGC_PROGRAM"  # to the parts that the command becomes
 COMMANDS = (
-    "up", "demo", "submit", "tasks", "jobs", "datasets", "models", "workers", "queues", "webhooks", "open", "token",
-    "worker", "scheduler", "migrate", "backup", "restore", "verify", "gc", "doctor", "completion",
+    "up", "down", "demo", "submit", "tasks", "jobs", "datasets", "models", "workers", "queues", "webhooks", "open",
+    "token", "worker", "scheduler", "migrate", "backup", "restore", "verify", "gc", "doctor", "completion",
 )  # fmt: skip
 _TYPED = re.compile(rf"(?<![\w/.-]){NAME} (?=(?:{'|'.join(COMMANDS)})\b)")
 

@@ -98,8 +98,15 @@ def starts(job: Mapping[str, Any]) -> str:
 def _waits(job: Mapping[str, Any]) -> list[str]:
     if job["state"] == "blocked":
         return [str(job["hint"])] if job.get("hint") else []
-    place = (job.get("queue") or {}).get("position")
-    return [fact for fact in (say("place {place}", place=place) if place else "", starts(job)) if fact]
+    return [fact for fact in (_ahead((job.get("queue") or {}).get("position")), starts(job)) if fact]
+
+
+def _ahead(place: int | None) -> str:
+    if place is None:
+        return ""
+    if place <= 1:
+        return say("next in line")
+    return say("1 job is ahead") if place == 2 else say("{count} jobs are ahead", count=place - 1)
 
 
 def _facts(job: Mapping[str, Any]) -> list[str]:
@@ -115,34 +122,48 @@ def _facts(job: Mapping[str, Any]) -> list[str]:
 
 @dataclass
 class Lines:
-    """Plain progress: at once what is new in words, else a line every ten seconds."""
+    """Plain progress: at once what is new in words, else a line every ten seconds; none twice."""
 
     write: Callable[[str], None]
     clock: Callable[[], float] = time.monotonic
     _last: float = field(default=float("-inf"), repr=False)
     _headline: str = field(default="", repr=False)
+    _line: str = field(default="", repr=False)
 
     def show(self, job: Mapping[str, Any]) -> None:
-        """Write a line if it is due."""
-        now, words = self.clock(), headline(job)
-        if words != self._headline or now - self._last >= LINE_SECONDS:
-            self._last, self._headline = now, words
-            self.write(line(job))
+        """Write a line if it is due and says something new."""
+        now, words, told = self.clock(), headline(job), line(job)
+        if told != self._line and (words != self._headline or now - self._last >= LINE_SECONDS):
+            self._last, self._headline, self._line = now, words, told
+            self.write(told)
 
 
 @contextmanager
 def follow_on_screen(console: Any = None) -> Iterator[Show]:
-    """A live bar, or plain lines where rich is not installed; give what is yielded every look at the job."""
-    if find_spec("rich") is None:
+    """A live bar; plain lines in a file or pipe, or where rich is not installed.
+
+    What is yielded is to be given every look at the job.
+    """
+    console = console or _screen()
+    if console is None:
         yield Lines(lambda text: print(text, file=sys.stderr, flush=True)).show
         return
     with _bar(console) as show:
         yield show
 
 
+def _screen() -> Any:
+    """Where a bar can be drawn: a terminal or a notebook; None where there is none."""
+    if find_spec("rich") is None:
+        return None
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    return console if console.is_terminal or console.is_jupyter else None
+
+
 @contextmanager
 def _bar(console: Any) -> Iterator[Show]:
-    from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
 
     columns = (
@@ -151,7 +172,7 @@ def _bar(console: Any) -> Iterator[Show]:
         BarColumn(bar_width=24),
         TextColumn("{task.fields[facts]}"),
     )
-    with Progress(*columns, console=console or Console(stderr=True), transient=True, auto_refresh=False) as bars:
+    with Progress(*columns, console=console, transient=True, auto_refresh=False) as bars:
         bar = bars.add_task("", total=None, percent="", facts="")
 
         def show(job: Mapping[str, Any]) -> None:

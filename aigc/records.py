@@ -349,6 +349,10 @@ class TaskRecord(Record):
         """The settings that name a ``dataset`` or a ``model``."""
         return [name for name, field in self.fields.items() if field.get("x-input") == kind]
 
+    def kind_of(self, field: str) -> str:
+        """What a setting of :meth:`inputs` takes: the kind of the dataset, or the family of the model version."""
+        return str(self.fields[field].get("x-kind") or "")
+
     def __repr__(self) -> str:
         return f"<Task {self.task}>"
 

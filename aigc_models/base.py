@@ -16,7 +16,9 @@ Lane = Literal["training", "generation"]
 Makes = Literal["model", "dataset", "files"]
 Metrics = Mapping[str, float]
 # An id, or the name of something with an alias that stands for one of its versions.
-MODEL_REFERENCE = r"^((mdl|job)_[0-9a-z]{26}|[^@/\s\x00-\x1f\x7f]{1,120}@(production|staging))$"
+NAMED = r"[^@/_\s\x00-\x1f\x7f]{1,120}"  # no name has an underscore, every id has one
+DATASET_REFERENCE = rf"^(ds_[0-9a-z]{{26}}|{NAMED})$"
+MODEL_REFERENCE = rf"^((mdl|job)_[0-9a-z]{{26}}|{NAMED}(@(production|staging))?)$"
 
 T = TypeVar("T")
 
@@ -105,12 +107,15 @@ def setting(
 
 
 def dataset_input(kind: str, *, title: str = "Dataset", description: str, optional: bool = False) -> Any:
-    """Declare a field that names a dataset of one kind by its id (``ds_...``)."""
+    """Declare a field that names a dataset of one kind by its id.
+
+    That is ``ds_...``, or in a submission a name, for its newest version that is ready; this no operation ever sees.
+    """
     return Field(
         None if optional else ...,
         title=title,
         description=description,
-        pattern=r"^ds_[0-9a-z]{26}$",
+        pattern=DATASET_REFERENCE,
         json_schema_extra={"x-input": "dataset", "x-kind": kind},
     )
 
@@ -118,8 +123,8 @@ def dataset_input(kind: str, *, title: str = "Dataset", description: str, option
 def model_input(family: str, *, title: str = "Model", description: str, optional: bool = False) -> Any:
     """Declare a field that names a model version of one family by its id.
 
-    That is ``mdl_...``, or in a submission ``job_...`` of the training that makes it, or ``name@production``; these
-    no operation ever sees.
+    That is ``mdl_...``, or in a submission ``job_...`` of the training that makes it, a name for its newest version,
+    or ``name@production``; these no operation ever sees.
     """
     return Field(
         None if optional else ...,

@@ -18,8 +18,8 @@ _RANGE = {
     "string_too_long": ("max_length", "{title} must have {max_length} characters or fewer."),
 }
 _INPUT = {
-    "dataset": "{title} must be the id of a dataset, such as ds_01hxyz.",
-    "model": "{title} must be the id of a model version, such as mdl_01hxyz.",
+    "dataset": "{title} must be the id of a dataset, such as ds_01hxyz, or its name.",
+    "model": "{title} must be the id of a model version, such as mdl_01hxyz, or its name.",
 }
 _TYPE = {
     "int_type": "{title} must be a whole number.",

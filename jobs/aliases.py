@@ -10,9 +10,10 @@ from jobs.engine import Engine
 from jobs.errors import AliasMoved, NotFound, UnknownAlias
 from jobs.principal import Principal
 from jobs.switches import ALIASES
-from jobs.tables import ModelAlias, ModelVersion
+from jobs.tables import Dataset, ModelAlias, ModelVersion
 
 SIGN = "@"
+IN_IDS = "_"  # every id has one, no name does (jobs.naming.slug)
 ANY = "*"  # whatever the alias stands for now
 
 
@@ -71,10 +72,16 @@ def demote(engine: Engine, principal: Principal, model_id: str, alias: str) -> N
 
 
 def resolve(session: Session, principal: Principal, reference: str) -> str | None:
-    """The id of the model version that a reference means: an id itself, or ``name@alias``; None if there is none."""
+    """The id of the model version that a reference means; None if there is none.
+
+    Args:
+        session: Only read from.
+        principal: The caller.
+        reference: An id, ``name@alias``, or a name, which means its newest version.
+    """
     name, sign, alias = reference.partition(SIGN)
     if not sign:
-        return reference
+        return newest(session, principal, ModelVersion, reference)
     if not reference.isprintable():  # PostgreSQL refuses text with NUL
         return None
     return session.scalar(
@@ -82,6 +89,15 @@ def resolve(session: Session, principal: Principal, reference: str) -> str | Non
             ModelAlias.tenant_id == principal.tenant_id, ModelAlias.name == name, ModelAlias.alias == alias
         )
     )
+
+
+def newest(session: Session, principal: Principal, kind: type[Dataset] | type[ModelVersion], text: str) -> str | None:
+    """The id that a text means: itself, or the newest version of a name; of a dataset, the newest that is ready."""
+    if IN_IDS in text or not text.isprintable():
+        return text
+    named = select(kind.id).where(kind.tenant_id == principal.tenant_id, kind.name == text)
+    order = [kind.number.desc()] if kind is ModelVersion else [Dataset.ready_at.is_(None), kind.number.desc()]
+    return session.scalar(named.order_by(*order).limit(1))
 
 
 def of_models(session: Session, model_ids: Sequence[str]) -> Mapping[str, list[str]]:

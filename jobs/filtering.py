@@ -1,19 +1,21 @@
 """Which jobs of a list, and in which order."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
-from sqlalchemy import Select, cast, exists, func, literal, or_, select
+from sqlalchemy import Select, cast, exists, func, literal, literal_column, select
 from sqlalchemy.orm import Session
 
 from jobs.db import Database, UtcDateTime
 from jobs.paging import Order, moment, newest
-from jobs.tables import Dataset, Job, JobInput
+from jobs.tables import FINISHED_OR_LATEST, FINISHED_OR_SOONEST, Dataset, Job, JobInput
 
 Sort = Literal["-created_at", "created_at", "-finished_at", "finished_at", "-name", "name"]
 NEWEST: Sort = "-created_at"
+CANCELLING = "cancelling"
 SOONEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 
 
@@ -29,6 +31,7 @@ class JobFilter:
         tags: Tags that they all have.
         created_after: Only jobs created after this time.
         created_before: Only jobs created before this time.
+        ids: Only these jobs.
     """
 
     states: Sequence[str] = ()
@@ -38,21 +41,24 @@ class JobFilter:
     tags: Sequence[str] = ()
     created_after: datetime | None = None
     created_before: datetime | None = None
+    ids: Sequence[str] = ()
 
 
 def filtered(rows: Select[Any], wanted: JobFilter, db: Database) -> Select[Any]:
     """The jobs among rows that are wanted."""
+    if wanted.ids:
+        rows = rows.where(Job.id.in_(wanted.ids))
     if wanted.states:
-        rows = rows.where(or_(*(_in_state(state) for state in wanted.states)))
+        rows = rows.where(_in_states(wanted.states))
     if wanted.task is not None:
         family, _, operation = wanted.task.partition(".")
         rows = rows.where(Job.family == family, Job.operation == operation)
     if wanted.q:
-        rows = rows.where(Job.name.icontains(wanted.q, autoescape=True) | Job.id.contains(wanted.q, autoescape=True))
+        rows = rows.where(_has_text(wanted.q, db))
     if wanted.dataset is not None:
-        reads = exists().where(JobInput.job_id == Job.id, JobInput.dataset_id == wanted.dataset)
-        makes = exists().where(Dataset.job_id == Job.id, Dataset.id == wanted.dataset)
-        rows = rows.where(or_(reads, makes))
+        reads = select(JobInput.job_id).where(JobInput.dataset_id == wanted.dataset)
+        makes = select(Dataset.job_id).where(Dataset.id == wanted.dataset)
+        rows = rows.where(Job.id.in_(reads.union_all(makes)))
     if wanted.tags:  # the first condition is the index's own
         rows = rows.where(Job.tags.is_not(None), *(_has_tag(tag, db) for tag in wanted.tags))
     if wanted.created_after is not None:
@@ -62,10 +68,20 @@ def filtered(rows: Select[Any], wanted: JobFilter, db: Database) -> Select[Any]:
     return rows
 
 
-def _in_state(state: str) -> Any:
-    if state == "cancelling":
-        return (Job.status == "running") & Job.cancel_requested_at.is_not(None)
-    return Job.status == state
+def _has_text(text: str, db: Database) -> Any:
+    """Whether the name holds it, in small or capital letters, or the id does."""
+    pattern = "%" + re.sub(r"([/%_])", r"/\1", text) + "%"
+    # SQLite's LIKE is blind to the case of ASCII by itself; lower() on every row costs more than the rest.
+    name = Job.name.like(pattern, escape="/") if db.is_sqlite else Job.name.ilike(pattern, escape="/")
+    return name | Job.id.like(pattern, escape="/")
+
+
+def _in_states(states: Sequence[str]) -> Any:
+    # As a list, not one by one: databases read it from the index of statuses.
+    plain = Job.status.in_([state for state in states if state != CANCELLING])
+    if CANCELLING not in states:
+        return plain
+    return plain | ((Job.status == "running") & Job.cancel_requested_at.is_not(None))
 
 
 def known_tags(session: Session, db: Database, tenant: str, limit: int) -> Sequence[tuple[str, int]]:
@@ -99,8 +115,8 @@ def _order(sort: Sort) -> Order:
         return Order(sort, Job.name, Job.id, descending, lambda row: row.name)
     if name == "created_at":
         return Order(sort, Job.created_at, Job.id, descending, lambda row: row.created_at, moment)
-    last = SOONEST if descending else LATEST  # what has not finished comes last either way
-    key = func.coalesce(Job.finished_at, literal(last, UtcDateTime()))
+    last, text = (SOONEST, FINISHED_OR_SOONEST) if descending else (LATEST, FINISHED_OR_LATEST)
+    key = literal_column(text, UtcDateTime())
     return Order(sort, key, Job.id, descending, lambda row: row.finished_at or last, moment)
 
 

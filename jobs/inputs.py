@@ -36,7 +36,7 @@ class Found:
         names: Names of the datasets and model versions, in the order of the settings.
         contents: What exactly they are, by setting, for the job's snapshot.
         waits: Unfinished trainings whose model version a setting will get, by setting.
-        params: The settings, with the model versions of trainings that are done in their place.
+        params: The settings, with ids in the place of names, aliases and trainings that are done.
     """
 
     rows: list[JobInput] = field(default_factory=list)
@@ -127,12 +127,13 @@ def _keep(found: Found, one: _Input) -> None:
         found.contents[name] = one.content
     if one.waits is not None:
         found.waits[name] = one.waits
-    elif one.row.model_id is not None:
-        found.params[name] = one.row.model_id
+    else:
+        found.params[name] = one.row.model_id or one.row.dataset_id
 
 
 def _dataset(asked: _Asked, field: str, id_: str, kind: str) -> _Input | Fault:
-    wanted = select(Dataset).where(Dataset.id == id_, Dataset.tenant_id == asked.principal.tenant_id)
+    meant = aliases.newest(asked.session, asked.principal, Dataset, id_)
+    wanted = select(Dataset).where(Dataset.id == meant, Dataset.tenant_id == asked.principal.tenant_id)
     row = asked.session.scalar(wanted)
     if row is None:
         return Fault(MISSING, {"kind": "dataset", "id": id_}, f"/{field}", code="not-found")

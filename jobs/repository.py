@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, Literal
 
-from sqlalchemy import Row, Select, exists, func, or_, select
+from sqlalchemy import Row, Select, exists, func, select, union_all
 
 from jobs import aliases, curves, disk, graph, pausing, positions, states, workforce
 from jobs.curves import Point
@@ -187,8 +187,12 @@ class Repository:
             return page(session, rows, newest(Dataset), cursor, limit)
 
     def dataset(self, dataset_id: str) -> Dataset:
-        """One dataset. Raises :class:`NotFound`."""
-        found: Dataset = self._one(Dataset, dataset_id, "dataset")
+        """One dataset, by its id or the newest of a name that is ready. Raises :class:`NotFound`."""
+        with self.engine.db.read() as session:
+            meant = aliases.newest(session, self.principal, Dataset, dataset_id)
+        if meant is None:
+            raise NotFound(kind="dataset", id=dataset_id)
+        found: Dataset = self._one(Dataset, meant, "dataset")
         return found
 
     def dataset_state(self, dataset: Dataset) -> DatasetState:
@@ -218,7 +222,7 @@ class Repository:
             return page(session, rows, newest(ModelVersion), cursor, limit)
 
     def model(self, model_id: str) -> ModelVersion:
-        """One model version, by its id or as ``name@alias``. Raises :class:`NotFound`."""
+        """One model version, by its id, as ``name@alias``, or the newest of a name. Raises :class:`NotFound`."""
         with self.engine.db.read() as session:
             meant = aliases.resolve(session, self.principal, model_id)
         if meant is None:
@@ -249,18 +253,20 @@ class Repository:
         """Jobs that read what a job made, or that repeat it; the newest first, at most 100."""
         models = select(ModelVersion.id).where(ModelVersion.job_id == job_id)
         datasets = select(Dataset.id).where(Dataset.job_id == job_id)
-        reads = exists().where(
-            JobInput.job_id == Job.id, or_(JobInput.model_id.in_(models), JobInput.dataset_id.in_(datasets))
+        theirs = union_all(  # each by its own index; as one condition they would be looked up for every job there is
+            select(Job.id).where(Job.retried_from == job_id),
+            select(JobInput.job_id).where(JobInput.model_id.in_(models)),
+            select(JobInput.job_id).where(JobInput.dataset_id.in_(datasets)),
         )
         with self.engine.db.read() as session:
-            rows = self._mine(Job).where(or_(Job.retried_from == job_id, reads))
+            rows = self._mine(Job).where(Job.id.in_(theirs))
             return session.scalars(rows.order_by(Job.created_at.desc(), Job.id.desc()).limit(100)).all()
 
     def waiting_for(self, job_id: str) -> Sequence[Job]:
         """Jobs that wait until this one has succeeded; the oldest first, at most 100."""
         with self.engine.db.read() as session:
-            waits = exists().where(JobDependency.job_id == Job.id, JobDependency.needs_id == job_id)
-            rows = self._mine(Job).where(waits, Job.status.in_(("blocked", "paused")))
+            waiting = select(JobDependency.job_id).where(JobDependency.needs_id == job_id)
+            rows = self._mine(Job).where(Job.id.in_(waiting), Job.status.in_(("blocked", "paused")))
             return session.scalars(rows.order_by(Job.id).limit(100)).all()
 
     def workers(self) -> Sequence[WorkerNode]:

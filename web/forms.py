@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from aigc_models.base import Fault, Params
 from aigc_models.faults import decode_text
-from web.translate import say, say_fault
+from web.translate import joined, say, say_fault
 
 Kind = Literal["dataset", "model", "choice", "flag", "number", "text", "long"]
 LONG_TEXT = 500
@@ -267,7 +267,7 @@ def _help(own: Mapping[str, Any], kind: Kind) -> str:
     default = own.get("default")
     if kind in ("number", "text", "long") and default not in (None, ""):
         parts.append(say("Default: {value}.", {"value": to_text(default)}))
-    return " ".join(part for part in parts if part)
+    return joined(part for part in parts if part)
 
 
 def _range(own: Mapping[str, Any]) -> str:

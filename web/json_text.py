@@ -1,4 +1,4 @@
-"""The JSON side of a form: the body that the API takes for the same job, written from the form or typed by hand."""
+"""The text sides of a form: the body that the API takes for the same job, written from the form or typed by hand."""
 
 import json
 from collections.abc import Mapping
@@ -24,6 +24,17 @@ def written(body: Mapping[str, Any]) -> str:
     return json.dumps(body, ensure_ascii=False, indent=2)
 
 
+def as_yaml(body: Mapping[str, Any], indent: str = "") -> str:
+    """The same as YAML; JSON values are YAML, too, so only the mappings are written out."""
+    lines = []
+    for name, value in body.items():
+        if isinstance(value, Mapping) and value:
+            lines.append(f"{indent}{name}:\n{as_yaml(value, indent + '  ')}")
+        else:
+            lines.append(f"{indent}{name}: {json.dumps(value, ensure_ascii=False)}\n")
+    return "".join(lines)
+
+
 def read(text: str, task: str) -> TypedJob:
     """Read what was typed, as strictly as the API does.
 
@@ -36,7 +47,7 @@ def read(text: str, task: str) -> TypedJob:
         sentence = "The text is not JSON: {reason}."
         raise InvalidParams(faults=[Fault(sentence, error.values, "/json", code="malformed-json")]) from None
     if found.task not in ("", task):
-        sentence = "The JSON is for the task {found}, but this page is for {task}. Change it, or open the other page."
+        sentence = "The text is for the task {found}, but this page is for {task}. Change it, or open the other page."
         values = {"found": found.task, "task": task}
         raise InvalidParams(faults=[Fault(sentence, values, "/task", code="unknown-task")])
     return found

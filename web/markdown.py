@@ -1,7 +1,7 @@
 """Markdown to HTML that keeps to the rules of the pages: no foreign markup, tables and code reachable by keyboard."""
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from html import escape
@@ -37,22 +37,35 @@ def render(source: documents.Source) -> Rendered:
     return _render(source.path, source.text, (say("Table {number}"), say("Code {number}"), say("Copy")))
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=4)
 def _render(path: str, text: str, words: tuple[str, str, str]) -> Rendered:
+    """Section by section: the tokens of a long page would be a lasting 2 MB of the server."""
     parser = _parser()
-    tokens = parser.parse(text)
-    title, headings = "", list[tuple[str, str]]()
-    for opening, inline in itertools.pairwise(tokens):
-        if opening.type == "heading_open":
-            words_of = _text(inline)
-            opening.attrSet("id", documents.slug(words_of))
-            if opening.tag == "h1" and not title:
-                title = words_of
-            elif opening.tag == "h2":
-                headings.append((str(opening.attrGet("id")), words_of))
-        _mend_links(opening, path)
-    html: str = parser.renderer.render(tokens, parser.options, {"count": _Count(), "words": words})
-    return Rendered(title, html, headings)
+    html, headings = "", list[tuple[str, str, str]]()
+    env = {"count": _Count(), "words": words}
+    for section in _sections(text):
+        tokens = parser.parse(section)
+        for opening, inline in itertools.pairwise(tokens):
+            if opening.type == "heading_open":
+                words_of = _text(inline)
+                opening.attrSet("id", documents.slug(words_of))
+                headings.append((opening.tag, documents.slug(words_of), words_of))
+            _mend_links(opening, path)
+        html += parser.renderer.render(tokens, parser.options, env)
+    title = next((words_of for tag, _, words_of in headings if tag == "h1"), "")
+    return Rendered(title, html, [(anchor, words_of) for tag, anchor, words_of in headings if tag == "h2"])
+
+
+def _sections(text: str) -> Iterator[str]:
+    """The parts that begin with a heading of the second level; what looks like one inside a fence is none."""
+    lines, fenced = list[str](), False
+    for line in text.splitlines(keepends=True):
+        if line.startswith("## ") and not fenced:
+            yield "".join(lines)
+            lines.clear()
+        fenced ^= line.lstrip().startswith("```")
+        lines.append(line)
+    yield "".join(lines)
 
 
 @lru_cache(maxsize=1)

@@ -1,6 +1,7 @@
 """The OpenAPI 3.1 description, derived from the operations and the pydantic classes; nothing is written twice."""
 
 import inspect
+import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
@@ -19,6 +20,7 @@ from web import api, schemas
 from web.api.jobs import JobNew
 from web.api.render import PREFIX, tagged
 from web.api.routing import IDS, JSON, Operation, Reply, View
+from web.aside import aside
 from web.problems import PROBLEM_TYPE
 
 REF = "#/components/schemas/{model}"
@@ -80,11 +82,13 @@ def serve() -> Response:
 
 
 @lru_cache(maxsize=1)
-def as_json() -> str:
-    """The description as text; it does not change while the process lives."""
-    import json
+def as_json() -> bytes:
+    """The description as UTF-8; it does not change while the process lives."""
+    return aside(_written)
 
-    return json.dumps(document(), ensure_ascii=False)
+
+def _written() -> bytes:
+    return json.dumps(document(), ensure_ascii=False).encode()
 
 
 def document() -> dict[str, Any]:

@@ -1,14 +1,19 @@
-"""Sentences in the reader's language: a constant template is the key, its gaps are filled afterwards."""
+"""Sentences in the reader's language: a constant template is the key, its gaps are filled afterwards.
 
-from collections.abc import Mapping
+Which language: ``?lang=`` (remembered in a cookie), the cookie, ``Accept-Language``, English.
+"""
+
+from collections.abc import Iterable, Mapping
+from gettext import NullTranslations
 from typing import Any
 
-from flask import current_app, g, has_request_context
-from flask_babel import get_locale, gettext
+from flask import current_app, g, has_request_context, request
 
 from aigc_models.base import Fault
 
-LANGUAGE_TAGS = {"zh_Hans": "zh-CN", "zh": "zh-CN", "zh_CN": "zh-CN", "zh_Hans_CN": "zh-CN"}
+COOKIE = "aigc_lang"
+EXTENSION = "languages"  # of an app: the sentences of each language by its tag
+SOURCE = NullTranslations()  # English, the language of the keys
 
 # Gaps whose values are words of ours, so they are translated, too.
 WORDS = frozenset({"title", "kind", "status", "found", "wanted", "looks_like"})
@@ -16,14 +21,23 @@ WORDS = frozenset({"title", "kind", "status", "found", "wanted", "looks_like"})
 
 def say(template: str, values: Mapping[str, Any] | None = None) -> str:
     """Translate a template and fill its gaps."""
-    translated = gettext(template) if template and _translates() else template
+    known = sentences()
+    translated = known.gettext(template) if template else template
     if not values:
         return translated
-    spoken = {name: _word(value) if name in WORDS else value for name, value in values.items()}
+    spoken = {name: _word(known, value) if name in WORDS else value for name, value in values.items()}
     try:
         return translated.format(**spoken)
     except (KeyError, IndexError, ValueError):
         return translated
+
+
+def joined(told: Iterable[str]) -> str:
+    """Sentences one after the other; full-width marks have their room in them."""
+    text = ""
+    for one in told:
+        text += one if not text or text.endswith(("。", "；", "：")) else f" {one}"
+    return text
 
 
 def say_fault(fault: Fault) -> str:
@@ -31,20 +45,34 @@ def say_fault(fault: Fault) -> str:
     return say(fault.message, fault.values)
 
 
+def sentences() -> NullTranslations:
+    """The sentences of this request's language; outside of one they stay as they are written."""
+    if not has_request_context():
+        return SOURCE
+    known: NullTranslations = current_app.extensions.get(EXTENSION, {}).get(language(), SOURCE)
+    return known
+
+
 def language() -> str:
     """The tag of the language this reply is in, for ``Content-Language``."""
-    if not _translates():
+    if not has_request_context():
         return "en"
     if "language" not in g:
-        locale = str(get_locale() or "en")
-        g.language = LANGUAGE_TAGS.get(locale, locale.replace("_", "-"))
+        g.language = _choose()
     known: str = g.language
     return known
 
 
-def _word(value: Any) -> Any:
-    return gettext(value) if isinstance(value, str) and value and _translates() else value
+def tag_of(wanted: str) -> str | None:
+    """Our tag for a language someone asks for: ``zh``, ``zh-Hans-CN`` and ``zh_CN`` are all ``zh-CN``."""
+    known: Mapping[str, str] = {"en": "en", "zh": "zh-CN"}
+    return known.get(wanted.replace("_", "-").partition("-")[0].strip().lower())
 
 
-def _translates() -> bool:
-    return has_request_context() and "babel" in current_app.extensions
+def _choose() -> str:
+    asked = tag_of(request.args.get("lang", "")) or tag_of(request.cookies.get(COOKIE, ""))
+    return asked or next(filter(None, map(tag_of, request.accept_languages.values())), "en")
+
+
+def _word(known: NullTranslations, value: Any) -> Any:
+    return known.gettext(value) if isinstance(value, str) and value else value

@@ -19,7 +19,9 @@ from worker.devices import Device
 from worker.supervisor import SAVE_SECONDS
 
 LANES = ("training", "generation")
-_BACK_OFF = (0.5, 30.0)  # seconds: first, longest
+_FIRST_PAUSE = 0.5  # seconds before a slot starts again; each quick death doubles them
+_LONGEST_PAUSE = 30.0  # of a slot that does not even get ready
+_LONGEST_PAUSE_READY = 4.0  # of one that got ready: it was killed at its work, and jobs wait for it
 _STEADY_SECONDS = 60.0  # a slot that lived that long starts again without delay
 _EXTRA_SECONDS = 10.0
 
@@ -60,11 +62,11 @@ class SlotProcess:
         self.started_at, self.ready = time.monotonic(), False
 
     def ended(self) -> None:
-        """Reckon when to start again: twice as long after each quick death."""
+        """Reckon when to start again: twice as long after each quick death, but soon if it can work."""
         lived = time.monotonic() - self.started_at
         self.failures = 0 if lived >= _STEADY_SECONDS else self.failures + 1
-        first, longest = _BACK_OFF
-        delay = min(longest, first * 2 ** (self.failures - 1)) if self.failures else 0.0
+        longest = _LONGEST_PAUSE_READY if self.ready else _LONGEST_PAUSE
+        delay = min(longest, _FIRST_PAUSE * 2 ** (self.failures - 1)) if self.failures else 0.0
         self.process, self.start_at = None, time.monotonic() + delay
         print(f"slot {self.name} ended; starting again in {delay:.1f} s", file=sys.stderr, flush=True)
 

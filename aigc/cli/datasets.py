@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import click
 
-from aigc.cli import completing, naming, settings, watching
+from aigc.cli import completing, figures, naming, settings
 from aigc.cli.acting import deleted, each, edited
 from aigc.cli.session import EXIT_ERROR, Group, complain, confirm_deletion, session
 from aigc.errors import ApiError, InvalidParams, flaws_from
@@ -169,10 +169,16 @@ def delete(dataset_ids: tuple[str, ...], yes: bool) -> int:
 def describe(item: Dataset) -> list[str]:
     """A dataset and what its check found, as lines."""
     facts = {name: value for name, value in item.report.items() if not isinstance(value, dict)}
-    attributes = facts.pop("attributes", []) if item.kind == "text" else []
+    attributes, personal = (facts.pop(name, []) if item.kind == "text" else [] for name in ("attributes", "personal"))
     columns = facts.pop("columns", []) if item.kind == "table" else []
     head = [f"{item.name} v{item.version}  {item.id}", f"{item.kind}, {say(item.state)}"]
-    return [*head, *watching.figures(facts), *map(_column, columns), *map(_attribute, attributes)]
+    return [
+        *head,
+        *(f"  {line}" for line in figures.aligned(facts)),
+        *map(_column, columns),
+        *map(_attribute, attributes),
+        *("  " + say("likely personal data: {kind}", kind=f"{one['kind']} ({one['pieces']})") for one in personal),
+    ]
 
 
 def _column(one: Mapping[str, Any]) -> str:

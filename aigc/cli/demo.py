@@ -12,14 +12,13 @@ from typing import Any
 import click
 
 from aigc.address import home_directory
+from aigc.cli import figures, watching
 from aigc.cli import up as up_command
-from aigc.cli import watching
 from aigc.cli.processes import need_server
 from aigc.cli.session import EXIT_ERROR, EXIT_INTERRUPTED, Command, Session, report, session
 from aigc.client import Client
 from aigc.errors import ApiError
 from aigc.library import Dataset
-from aigc.notebook import number
 from aigc.progress import Lines, Show, follow_on_screen
 from aigc.resources import Artifact, Job
 from aigc.speech import say
@@ -94,7 +93,7 @@ class Demo:
 
     def _say_figures(self, training: Job) -> None:
         self.say(say("Figures on held-out pictures"))
-        for line in figures(training.last_metrics, self.client.tasks.get(TASK).metrics):
+        for line in figures.lines(training.last_metrics, figures.of_task(self.client, TASK)):
             self.say(f"  {line}")
 
     def _save(self, training: Job, generation: Job) -> Path:
@@ -106,25 +105,6 @@ class Demo:
         pages = {"Job": training.web_url, "Model": model.web_url, "Dataset": dataset_page}
         for name, page in pages.items():
             self.say(f"{say(name):<8} {page}")
-
-
-def figures(measured: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """The figures a person should see, in words, each beside its trivial baseline."""
-    baselines = {known[name].get("baseline") for name in measured if name in known}
-    shown = [name for name in measured if name in known and name not in baselines]
-    width = max((len(known[name]["title"]) for name in shown), default=0)
-    lines = []
-    for name in shown:
-        about, beside = known[name], str(known[name].get("baseline"))
-        told = f"{about['title']:<{width}}  {number(measured[name]):>8}  {about['better']} is better"
-        if beside in measured:
-            told += f"; baseline {number(measured[beside])}"
-            good = (
-                measured[name] < measured[beside] if about["better"] == "lower" else measured[name] > measured[beside]
-            )
-            told += "" if good else ": NOT better than the baseline"
-        lines.append(told)
-    return lines
 
 
 def _made(path: Path) -> Path:

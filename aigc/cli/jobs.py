@@ -1,6 +1,6 @@
 """``aigc jobs``: list, look at, watch, stop, hold, repeat and fetch."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from aigc import progress
-from aigc.cli import completing, lists, naming, replies, settings, watching
+from aigc.cli import completing, figures, lists, naming, replies, settings, watching
 from aigc.cli.acting import deleted, each, edited
 from aigc.cli.comparing import compare
 from aigc.cli.logs import logs
@@ -115,21 +115,21 @@ def edit(job_id: str, tags: tuple[str, ...], no_tags: bool, **words: str | None)
 def cancel(job_ids: tuple[str, ...]) -> int:
     """Stop jobs. A queued one is cancelled at once, a running one after its current step."""
 
-    return each(job_ids, naming.job, Job.cancel, _now)
+    return each(job_ids, naming.unfinished, Job.cancel, _now)
 
 
 @jobs.command()
 @click.argument("job_ids", metavar="ID...", nargs=-1, required=True, shell_complete=completing.jobs)
 def pause(job_ids: tuple[str, ...]) -> int:
     """Hold jobs until they are resumed. A running one is held at its next checkpoint."""
-    return each(job_ids, naming.job, Job.pause, _now)
+    return each(job_ids, naming.unfinished, Job.pause, _now)
 
 
 @jobs.command()
 @click.argument("job_ids", metavar="ID...", nargs=-1, required=True, shell_complete=completing.jobs)
 def resume(job_ids: tuple[str, ...]) -> int:
     """Let paused jobs go on where they stopped."""
-    return each(job_ids, naming.job, Job.resume, _now)
+    return each(job_ids, naming.unfinished, Job.resume, _now)
 
 
 @jobs.command()
@@ -137,7 +137,7 @@ def resume(job_ids: tuple[str, ...]) -> int:
 @click.option("--from-checkpoint", is_flag=True, help="Go on from the last checkpoint, if one was kept.")
 def retry(job_ids: tuple[str, ...], from_checkpoint: bool) -> int:
     """Submit ended jobs again as new ones; prints the new ids."""
-    return each(job_ids, naming.job, lambda job: job.retry(from_checkpoint=from_checkpoint), lambda new: new.id)
+    return each(job_ids, naming.ended, lambda job: job.retry(from_checkpoint=from_checkpoint), lambda new: new.id)
 
 
 @jobs.command()
@@ -168,7 +168,7 @@ def delete(job_ids: tuple[str, ...], yes: bool) -> int:
         job.delete()
         return job
 
-    return each(job_ids, naming.job, remove, deleted)
+    return each(job_ids, naming.ended, remove, deleted)
 
 
 @jobs.command()
@@ -177,7 +177,7 @@ def delete(job_ids: tuple[str, ...], yes: bool) -> int:
 @click.option("--pattern", default="*", show_default=True, help="Only files whose name fits: '*.png'.")
 def download(job_id: str, output: Path, pattern: str) -> int:
     """Save a job's result files into a folder; prints their paths."""
-    saved = naming.job(session().client, job_id).download(output, pattern)
+    saved = naming.job(session().client, job_id, fits=("succeeded",)).download(output, pattern)
     session().show([str(path) for path in saved], "\n".join(str(path) for path in saved))
     if not saved:
         session().say("No result file of this job fits {pattern}.", pattern=pattern)
@@ -189,14 +189,15 @@ def download(job_id: str, output: Path, pattern: str) -> int:
 @click.option("--user", help="Only the list of this user.")
 def recommendations(job_id: str, user: str | None) -> None:
     """Print what a job recommends as a table, at most the first 200 lists."""
-    lists.show(naming.job(session().client, job_id).recommendations(user))
+    job = naming.job(session().client, job_id, fits=("succeeded",), operation="recommend")
+    lists.show(job.recommendations(user))
 
 
 @jobs.command()
 @click.argument("job_id", metavar="ID", shell_complete=completing.jobs)
 def reply(job_id: str) -> None:
     """Print what an assistant said, with its sources."""
-    replies.show(naming.job(session().client, job_id).reply())
+    replies.show(naming.job(session().client, job_id, fits=("succeeded",), operation="reply").reply())
 
 
 @jobs.command()
@@ -205,7 +206,7 @@ def reply(job_id: str) -> None:
 @click.option("--better", metavar="TEXT", default="", help="What should have been said.")
 def judge(job_id: str, verdict: str, better: str) -> None:
     """Say what you think of a reply; it can become part of the next dataset."""
-    job = naming.job(session().client, job_id)
+    job = naming.job(session().client, job_id, fits=("succeeded",), operation="reply")
     job.judge(verdict, better)
     session().say("Kept. Thank you.")
 
@@ -225,14 +226,19 @@ def age(job: Job) -> str:
     return say("{count} s ago", count=f"{max(0, seconds):.0f}")
 
 
+def _below(lines: Iterable[str]) -> Iterator[str]:
+    return (f"  {line}" for line in lines)
+
+
 def describe(job: Job) -> str:
     """One job as text."""
     lines = [f"{job.name or job.task}  {job.id}", progress.line(job.raw)]
     if job.error:
         lines.append(str(job.error.get("detail") or job.error.get("title") or ""))
     if job.last_metrics:
-        lines += [say("Figures"), *watching.figures(job.last_metrics)]
+        known = figures.of_task(session().client, job.task)
+        lines += [say("Figures"), *_below(figures.lines(job.last_metrics, known, everything=True))]
     if job.params:
-        lines += [say("Settings"), *watching.figures(job.params)]
+        lines += [say("Settings"), *_below(figures.aligned(job.params))]
     made: Mapping[str, Any] = {"Model": job.model, "Dataset": job.dataset, "Page": job.web_url}
     return "\n".join([*lines, *(f"{say(name)}: {value}" for name, value in made.items() if value)])

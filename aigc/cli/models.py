@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from aigc.cli import completing, lists, naming, replies, settings, watching
+from aigc.cli import completing, figures, lists, naming, replies, settings, watching
 from aigc.cli.acting import deleted, each, edited
 from aigc.cli.session import EXIT_USAGE, Group, confirm_deletion, report, session
 from aigc.cli.submit import started
@@ -44,7 +44,9 @@ def list_(family: str | None, limit: int) -> None:
 def show(model_id: str) -> None:
     """Show one model version."""
     item = naming.model(session().client, model_id)
-    text = [f"{item.name} v{item.version}  {item.id}", item.family, *watching.figures(item.metrics)]
+    known = figures.of_task(session().client, f"{item.family}.train")
+    told = [f"  {line}" for line in figures.lines(item.metrics, known, everything=True)]
+    text = [f"{item.name} v{item.version}  {item.id}", item.family, *told]
     origin = {"Job": item.job, "Dataset": item.dataset, "Page": item.web_url}
     session().show(item.raw, "\n".join([*text, *(f"{say(name)}: {value}" for name, value in origin.items() if value)]))
 
@@ -145,7 +147,7 @@ def generate(model_id: str, **options: Any) -> int:
     """Make something new with a model. Prints the job's id."""
     client = session().client
     try:
-        model = naming.model(client, model_id)
+        model = naming.model(client, model_id, operation="generate")
         task = client.tasks.get(f"{model.family}.generate")
         chosen = settings.from_pairs(options["pairs"], task)
         job = client.models.generate(model, chosen, name=options["name"])
@@ -164,7 +166,7 @@ def recommend(model_id: str, **options: Any) -> int:
     """Ask a model for recommendations. Prints the job's id, or with --watch a table."""
     client = session().client
     try:
-        model = naming.model(client, model_id)
+        model = naming.model(client, model_id, operation="recommend")
         task = client.tasks.get(f"{model.family}.recommend")
         chosen = settings.from_pairs(options["pairs"], task)
         job = client.models.recommend(model, chosen, name=options["name"])

@@ -1,21 +1,29 @@
-"""Finding what a person means: an id, a part of one, a name, ``name@production``, or ``@last``."""
+"""Finding what a person means: an id, a part of one, a name, ``name@production``, or ``@last``.
+
+Ids and names the server reads everywhere (:func:`jobs.aliases.resolve`); parts of ids and ``@last`` are for typing.
+"""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, TypeVar
 
 import click
 
+from aigc.cli.session import session
 from aigc.client import Client
 from aigc.errors import NotFound, Problem
 from aigc.library import Dataset, Model
 from aigc.resources import Job
 from aigc.speech import say
 
+T = TypeVar("T", Job, Dataset, Model)
 Noun = Literal["job", "dataset", "model"]
 LAST = "@last"
 LOOK_BACK = 500
+UNDER_WAY = ("blocked", "queued", "running", "cancelling", "paused")
+ENDED = ("succeeded", "failed", "cancelled")
 _NONE: Mapping[Noun, str] = {
     "job": "There is no job called {text}.",
     "dataset": "There is no dataset called {text}.",
@@ -25,6 +33,11 @@ _NONE_YET: Mapping[Noun, str] = {
     "job": "There is no job yet.",
     "dataset": "There is no dataset yet.",
     "model": "There is no model yet.",
+}
+_NONE_FITS: Mapping[Noun, str] = {
+    "job": "There is no job that this fits.",
+    "dataset": "There is no dataset that this fits.",
+    "model": "There is no model that this fits.",
 }
 _FIRST: Mapping[Noun, str] = {
     "job": "Start one first: {command}",
@@ -42,21 +55,40 @@ _SEVERAL: Mapping[Noun, str] = {
     "model": "{text} fits {count} model versions. Write more of the id:",
 }
 _ID = re.compile(r"(job|ds|mdl)_[0-9a-z]{26}")
-_ALIASED = re.compile(r"[^@/\s]+@(production|staging)")
+_NAME = re.compile(r"[^@/_?#%\s]{1,120}(@(production|staging))?")
 
 
-class _Named(Protocol):
-    @property
-    def raw(self) -> Mapping[str, Any]: ...
+def job(client: Client, text: str, *, fits: Collection[str] = (), operation: str = "") -> Job:
+    """The job a person means.
 
-
-def job(client: Client, text: str, task: str | None = None) -> Job:
-    """The job a person means."""
+    Args:
+        client: Where.
+        text: What they typed.
+        fits: Where ``@last`` may stand for only some jobs: their states.
+        operation: Likewise the operation of their task.
+    """
     if _ID.fullmatch(text):
-        return client.jobs.get(text)
-    filters = {"task": task} if task else {}
-    found = client.jobs.list(limit=1 if text == LAST else LOOK_BACK, **filters)
-    return found[_choose(client, "job", text, [item.raw for item in found])]
+        try:
+            return client.jobs.get(text)
+        except NotFound as error:
+            raise _mistyped(error, text, [item.id for item in client.jobs.list(limit=LOOK_BACK)]) from None
+    if text != LAST:
+        found = client.jobs.list(limit=LOOK_BACK)
+        return found[_choose(client, "job", text, [item.raw for item in found])]
+    for item in client.jobs.list(limit=LOOK_BACK if operation else 1, **({"state": list(fits)} if fits else {})):
+        if item.task.endswith(operation):
+            return _taken(item, f"{item.name} ({item.task})")
+    raise _none(client, "job", text, [item.raw for item in client.jobs.list(limit=1)])
+
+
+def unfinished(client: Client, text: str) -> Job:
+    """The job a person means; ``@last`` is one that has not ended."""
+    return job(client, text, fits=UNDER_WAY)
+
+
+def ended(client: Client, text: str) -> Job:
+    """The job a person means; ``@last`` is one that has ended."""
+    return job(client, text, fits=ENDED)
 
 
 def is_job(text: str) -> bool:
@@ -64,26 +96,65 @@ def is_job(text: str) -> bool:
     return text.startswith("job_") and _ID.fullmatch(text) is not None
 
 
-def dataset(client: Client, text: str) -> Dataset:
-    """The dataset a person means."""
-    if _ID.fullmatch(text):
-        return client.datasets.get(text)
-    found = client.datasets.list(limit=1 if text == LAST else LOOK_BACK)
-    return found[_choose(client, "dataset", text, [item.raw for item in found])]
+def dataset(client: Client, text: str, kind: str | None = None) -> Dataset:
+    """The dataset a person means; ``@last`` is one of a kind, where a task wants that."""
+    if _ID.fullmatch(text) or _NAME.fullmatch(text):
+        try:
+            return client.datasets.get(text)
+        except NotFound as error:  # perhaps the end of an id
+            if _ID.fullmatch(text):
+                raise _mistyped(error, text, [item.id for item in client.datasets.list(limit=LOOK_BACK)]) from None
+    if text != LAST:
+        found = client.datasets.list(limit=LOOK_BACK)
+        return found[_choose(client, "dataset", text, [item.raw for item in found])]
+    for item in client.datasets.list(limit=LOOK_BACK if kind else 1):
+        if kind in (None, item.kind):
+            return _taken(item, f"{item.name} v{item.version} ({item.kind})")
+    raise _none(client, "dataset", text, [item.raw for item in client.datasets.list(limit=1)])
 
 
-def model(client: Client, text: str) -> Model:
-    """The model version a person means; of several of one name, the newest, or the one that an alias stands for."""
-    if _ID.fullmatch(text):
-        return client.models.get(text)
-    if _ALIASED.fullmatch(text):
+def model(client: Client, text: str, *, operation: str = "", family: str = "") -> Model:
+    """The model version a person means; of several of one name, the newest, or the one that an alias stands for.
+
+    Args:
+        client: Where.
+        text: What they typed.
+        operation: Where ``@last`` may stand for only some: what it must be able to do.
+        family: Likewise, of which family it must be.
+    """
+    if _ID.fullmatch(text) or _NAME.fullmatch(text):
         try:
             return client.models.get(text)
-        except NotFound:
-            found = client.models.list(limit=LOOK_BACK)
-            raise _none(client, "model", text, [item.raw for item in found]) from None
-    found = client.models.list(limit=1 if text == LAST else LOOK_BACK)
-    return found[_choose(client, "model", text, [item.raw for item in found])]
+        except NotFound as error:  # perhaps the end of an id
+            if _ID.fullmatch(text):
+                raise _mistyped(error, text, [item.id for item in client.models.list(limit=LOOK_BACK)]) from None
+    if text != LAST:
+        found = client.models.list(limit=LOOK_BACK)
+        return found[_choose(client, "model", text, [item.raw for item in found])]
+    able = _able(client, operation) if operation else None
+    for item in client.models.list(limit=LOOK_BACK if operation else 1, **({"family": family} if family else {})):
+        if able is None or item.family in able:
+            return _taken(item, f"{item.name} v{item.version} ({item.family})")
+    raise _none(client, "model", text, [item.raw for item in client.models.list(limit=1)])
+
+
+def _able(client: Client, operation: str) -> frozenset[str]:
+    names = (task.task.partition(".") for task in client.tasks.list())
+    return frozenset(family for family, _, what in names if what == operation)
+
+
+def _mistyped(error: NotFound, text: str, ids: Sequence[str]) -> NotFound:
+    """What the server said, with the id that was meant where one differs in a sign or two."""
+    near = get_close_matches(text, ids, n=1, cutoff=0.9)
+    if not near:
+        return error
+    said = f"{error} {say('Did you mean {name}?', name=near[0])}"
+    return NotFound(replace(error.problem, detail=said, errors=()))
+
+
+def _taken(item: T, what: str) -> T:
+    session().say("{last} is {what}: {id}", last=LAST, what=what, id=item.id)
+    return item
 
 
 def _choose(client: Client, noun: Noun, text: str, items: Sequence[Mapping[str, Any]]) -> int:
@@ -92,29 +163,40 @@ def _choose(client: Client, noun: Noun, text: str, items: Sequence[Mapping[str, 
         return matches[0]
     if not matches:
         raise _none(client, noun, text, items)
-    if noun != "job" and all(items[index].get("name") == text for index in matches):
-        return matches[0]  # versions of one thing, newest first
     named = "\n".join(f"  {items[index]['id']}  {items[index].get('name', '')}" for index in matches[:10])
     raise click.UsageError(say(_SEVERAL[noun], text=text, count=len(matches)) + "\n" + named)
 
 
 def _none(client: Client, noun: Noun, text: str, items: Sequence[Mapping[str, Any]]) -> NotFound:
-    """That there is none, with what was meant or what makes the first one."""
+    """That there is none, with what was meant, what is under way, or what makes the first one."""
     return NotFound(Problem(404, "not-found", say("Not found"), _nothing(client, noun, text, items)))
 
 
 def _nothing(client: Client, noun: Noun, text: str, items: Sequence[Mapping[str, Any]]) -> str:
-    if items:
+    if items and text != LAST:
         names = dict.fromkeys(_names(items))
         near = get_close_matches(text, names, n=1) or get_close_matches(text.partition("@")[0], names, n=1)
         hint = [say("Did you mean {name}?", name=near[0])] if near else []
-        return " ".join([say(_NONE[noun], text=text), *hint])
-    return f"{say(_NONE_YET[noun])} {say(_FIRST[noun], command=_first(client, noun))}"
+        coming = [] if near or noun != "model" else _coming(client, text)
+        return " ".join([say(_NONE[noun], text=text), *hint, *coming])
+    coming = _coming(client) if noun == "model" else []
+    first = coming or [say(_FIRST[noun], command=_first(client, noun))]
+    return " ".join([say((_NONE_FITS if items else _NONE_YET)[noun]), *first])
+
+
+def _coming(client: Client, name: str | None = None) -> list[str]:
+    """The training that will make a model version, where one is under way: it only takes time."""
+    trains = {task.task for task in client.tasks.list() if task.raw.get("makes") == "model"}
+    for item in client.jobs.list(limit=LOOK_BACK, state=list(UNDER_WAY)):
+        if item.task in trains and name in (None, item.name):
+            sentence = "The training {name} makes one, but has not ended. Watch it: {command}"
+            return [say(sentence, name=item.name, command=f"aigc jobs watch {item.id}")]
+    return []
 
 
 def _names(items: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     for item in items:
-        yield str(item.get("name") or item["id"])
+        yield from (str(word) for word in (item.get("name"), item["id"]) if word)
         yield from (f"{item['name']}@{alias}" for alias in item.get("aliases") or ())
 
 
@@ -126,8 +208,6 @@ def _first(client: Client, noun: Noun) -> str:
 
 
 def _matches(text: str, items: Sequence[Mapping[str, Any]]) -> list[int]:
-    if text == LAST:
-        return list(range(len(items)))[:1]
     exact = [index for index, item in enumerate(items) if text in (item["id"], item.get("name"))]
     if exact:
         return exact

@@ -5,11 +5,11 @@ from importlib import import_module
 import click
 
 from aigc.cli.session import Group
-from aigc.speech import say
 from aigc.version import __version__
 
 COMMANDS = {
     "up": "aigc.cli.up:up",
+    "down": "aigc.cli.down:down",
     "demo": "aigc.cli.demo:demo",
     "submit": "aigc.cli.submit:submit",
     "tasks": "aigc.cli.tasks:tasks",
@@ -48,22 +48,6 @@ class Root(Group):
         module, name = place.split(":")
         command: click.Command = getattr(import_module(module), name)
         return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Suggest a near name for an unknown one."""
-        from difflib import get_close_matches
-
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            near = get_close_matches(args[0], COMMANDS, n=1)
-            hint = (
-                say("Did you mean {name}?", name=near[0])
-                if near
-                else say("The commands are: {names}.", names=", ".join(COMMANDS))
-            )
-            raise click.UsageError(f"{say('There is no command called {name}.', name=args[0])} {hint}", ctx)
-        return super().resolve_command(ctx, args)
 
 
 @click.command(cls=Root, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -17,6 +17,21 @@ if TYPE_CHECKING:
 
     from aigc.client import Client
 
+# What people type who know other programs; of each line, the words that a group has are suggested.
+SAME = (
+    ("view", "show", "get", "status", "info", "describe", "inspect"),
+    ("list", "ls", "all"),
+    ("delete", "rm", "remove", "del"),
+    ("cancel", "stop", "kill", "abort"),
+    ("download", "fetch", "save", "pull", "export"),
+    ("add", "upload", "import", "create", "new"),
+    ("submit", "run", "start", "train"),
+    ("logs", "log", "tail"),
+    ("watch", "follow", "attach"),
+    ("generate", "sample", "predict"),
+    ("up", "serve", "start"),
+    ("down", "stop", "shutdown"),
+)
 EXIT_ERROR, EXIT_USAGE, EXIT_JOB_FAILED, EXIT_AUTH, EXIT_NOT_REACHABLE, EXIT_INTERRUPTED = 1, 2, 3, 4, 5, 130
 
 
@@ -239,3 +254,25 @@ class Group(click.Group):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.params += shared_options()
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Suggest for an unknown name one that looks like it, or that says the same in other programs."""
+        known = self.list_commands(ctx)
+        if args and args[0] not in known and not args[0].startswith("-"):
+            raise click.UsageError(_unknown([*ctx.command_path.split()[1:], args[0]], known), ctx)
+        return super().resolve_command(ctx, args)
+
+
+def _unknown(path: Sequence[str], known: Sequence[str]) -> str:
+    from difflib import get_close_matches
+
+    *group, name = path
+    alike = [word for words in SAME for word in words if name in words and word in known]
+    near = [*alike, *get_close_matches(name, known, n=1)][:1]
+    if near:
+        sentence = "There is no command called {name}. Did you mean {command}?"
+        return say(sentence, name=" ".join(path), command=" ".join(["aigc", *group, *near]))
+    listed = say("The commands are: {names}.", names=", ".join(known))
+    return f"{say('There is no command called {name}.', name=' '.join(path))} {listed}"

@@ -110,25 +110,25 @@ def _settings(client: Client, task: TaskRecord, order: Order) -> dict[str, Any]:
     chosen |= settings.from_pairs(order.pairs, task)
     for field in task.inputs("model"):
         if isinstance(chosen.get(field), str) and not naming.is_job(chosen[field]):
-            chosen[field] = naming.model(client, chosen[field]).id
+            chosen[field] = naming.model(client, chosen[field], family=task.kind_of(field)).id
     for field in task.inputs("dataset"):
         if isinstance(chosen.get(field), str):
-            chosen[field] = naming.dataset(client, chosen[field]).id
+            chosen[field] = naming.dataset(client, chosen[field], task.kind_of(field)).id
     if order.data:
         fields = task.inputs("dataset")
         if not fields:
             raise click.UsageError(say("{task} reads no dataset, so --data has no meaning for it.", task=task.task))
-        chosen[fields[0]] = dataset_id(client, order.data, check=order.check)
+        chosen[fields[0]] = dataset_id(client, order.data, task.kind_of(fields[0]), check=order.check)
     return chosen
 
 
-def dataset_id(client: Client, data: str, *, check: bool) -> str:
+def dataset_id(client: Client, data: str, kind: str, *, check: bool) -> str:
     """The id of the dataset that ``--data`` names, uploading the file it names."""
     path = Path(data).expanduser()
     if not path.is_file():
         if path.suffix and not data.startswith("@"):
             raise click.UsageError(say("There is no file called {name}.", name=data))
-        return naming.dataset(client, data).id
+        return naming.dataset(client, data, kind).id
     if check:
         raise click.UsageError(say("--check starts nothing, so it uploads nothing. Use the id of a dataset."))
     session().say("Uploading {name} and checking it", name=path.name)

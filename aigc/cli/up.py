@@ -1,6 +1,7 @@
 """``aigc up``: everything on this machine."""
 
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Iterator, Mapping
@@ -14,6 +15,7 @@ from aigc.address import home_directory
 from aigc.cli.processes import need_server
 from aigc.cli.session import Command
 from aigc.program import here
+from aigc.stack import background
 from aigc.stack.home import StackError
 from aigc.stack.supervisor import Stack, Stopped, Wishes
 from aigc.version import __version__
@@ -34,13 +36,16 @@ home_option = click.option(
 @home_option
 @host_option
 @click.option("--no-open", is_flag=True, help="Do not open a browser.")
-def up(no_open: bool, **options: Any) -> int:
+@click.option("-d", "--detach", is_flag=True, help="Go on in the background; stop it with: aigc down")
+def up(no_open: bool, detach: bool, **options: Any) -> int:
     """Start everything on this machine and stay: queue, database, worker, web pages.
 
-    All state is in one directory. Stop with Ctrl-C: running jobs save their state and go on at
-    the next start.
+    All state is in one directory. Stop with Ctrl-C, or with aigc down from another terminal:
+    running jobs save their state and go on at the next start.
     """
     need_server()
+    if detach:
+        return _detached(wishes(options), options, no_open=no_open)
     stack = Stack(wishes(options), click.echo)
     click.echo(f"AIGC Foundry {__version__}, state in {stack.home.path}")
     with stopped_by_signals(stack):
@@ -58,6 +63,27 @@ def up(no_open: bool, **options: Any) -> int:
         finally:
             end(stack)
     return 0
+
+
+def _detached(wished: Wishes, options: Mapping[str, Any], *, no_open: bool) -> int:
+    given = [
+        word for name in ("host", "port") if options[name] is not None for word in (f"--{name}", str(options[name]))
+    ]
+    click.echo(f"AIGC Foundry {__version__}, state in {wished.home}")
+    try:
+        running = background.start(wished.home, [*given, "--home", str(wished.home)])
+    except StackError as error:
+        click.echo(here(f"Error: {error}"), err=True)
+        return error.exit_code
+    click.echo(here(f"Open {running.url}   (stop with: aigc down{_of(wished.home)})"))
+    if not no_open and sys.stdout.isatty():
+        show_page(running.url)
+    return 0
+
+
+def _of(home: Path) -> str:
+    """What must be said of a home directory so that another command finds it."""
+    return "" if home == home_directory() else f" --home {shlex.quote(str(home))}"
 
 
 def wishes(options: Mapping[str, Any], environ: Mapping[str, str] = os.environ) -> Wishes:

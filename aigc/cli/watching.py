@@ -9,10 +9,9 @@ from typing import Any
 import click
 
 from aigc import progress
-from aigc.cli import advice
+from aigc.cli import advice, figures
 from aigc.cli.session import EXIT_JOB_FAILED, Session, complain
 from aigc.errors import ApiError, Unavailable
-from aigc.notebook import number
 from aigc.program import here
 from aigc.resources import Job
 from aigc.speech import say
@@ -82,8 +81,9 @@ def keep_looking(session: Session, job: Job, show: progress.Show, interval: floa
 def conclude(session: Session, job: Job) -> int:
     """Say how a job ended and give the exit code for it."""
     if job.state == "succeeded":
-        for line in figures(job.last_metrics):
-            session.tell(line)
+        if job.last_metrics and not session.quiet:
+            for line in figures.lines(job.last_metrics, figures.of_task(session.client, job.task)):
+                session.tell(f"  {line}")
         session.say("The job {job} succeeded.", job=job.id)
         return 0
     said = (job.error or {}).get("detail") or say("The job {job} was cancelled.", job=job.id)
@@ -94,9 +94,3 @@ def conclude(session: Session, job: Job) -> int:
             command = advice.command(job, session.client.tasks.get(job.task))
             session.say("Try it with: {command}", command=command)
     return EXIT_JOB_FAILED
-
-
-def figures(metrics: Mapping[str, Any]) -> list[str]:
-    """A job's figures, one a line, aligned."""
-    width = max((len(name) for name in metrics), default=0)
-    return [f"  {name:<{width}}  {number(value)}" for name, value in metrics.items()]

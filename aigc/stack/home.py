@@ -121,12 +121,12 @@ class Home:
         try:
             noted = json.loads((self.run / "up.json").read_text())
             who = f"process {noted['pid']} at {noted['url']}" if noted["url"] else f"process {noted['pid']} (starting)"
-            stop = f"kill {noted['pid']}"
+            stop = "Ctrl-C there or with: aigc down"
         except (OSError, ValueError, KeyError):
             who, stop = "another process", f"fuser -k {self.run / 'up.lock'}"
         return (
             f"A stack already runs on {self.path}: {who}.\n"
-            f"Use that one, stop it with Ctrl-C there (or: {stop}), or choose another directory with --home."
+            f"Use that one, stop it with {stop}, or choose another directory with --home."
         )
 
     def _check_space(self) -> None:

@@ -23,7 +23,7 @@ from aigc_models.data.texts import Document, save_texts
 
 RESULT = "result.json"
 PREVIEW = "preview.json"
-STEPS = 1000  # of the whole work, of which reading takes the first half
+STEPS = 1000  # of the whole work: a quarter each for reading, personal data, copies and languages
 
 
 def read_upload(request: Mapping[str, Any], beat: Beat) -> dict[str, Any]:
@@ -35,8 +35,14 @@ def read_upload(request: Mapping[str, Any], beat: Beat) -> dict[str, Any]:
     params: Mapping[str, Any] = request["params"]
     file = Path(request["file"])
 
+    last = -1
+
     def told(start: int, share: float) -> None:
-        beat(start + int(STEPS / 4 * min(1.0, share)), STEPS)
+        nonlocal last
+        step = start + int(STEPS / 4 * min(1.0, share))
+        if step != last:  # a line for each of a million texts would take longer than reading them
+            last = step
+            beat(step, STEPS)
 
     gathered = gather(file, Path(request["work"]), params, lambda share: told(0, share))
     if not gathered.documents:
@@ -53,25 +59,30 @@ def read_upload(request: Mapping[str, Any], beat: Beat) -> dict[str, Any]:
 def judge(gathered: Gathered, params: Mapping[str, Any], told: Any) -> tuple[Found, list[Document]]:
     """Tell languages, personal data and copies, and do what the settings say about them."""
     documents, total = gathered.documents, len(gathered.documents)
-    personal = text_personal.look(documents, lambda done: told(STEPS // 4, done / total))
+    personal = text_personal.look(documents, lambda done: told(250, done / total))
     if params["mask"]:
         documents = [text_personal.mask(document) for document in documents]
     contents = [content(document) for document in documents]
     firsts = text_copies.same(contents)
-    groups = text_copies.near(contents, firsts, lambda done: told(STEPS // 2, done / total))
+    groups = text_copies.near(contents, firsts, lambda share: told(500, share))
     copies = int((firsts != range(total)).sum())
     near = int((groups != range(total)).sum()) - copies
     kept = list(range(total))
     if params["repeats"] != "keep":
         heads = firsts if params["repeats"] == "drop_same" else groups
         kept = [place for place in kept if heads[place] == place]
-    languages = _languages([contents[place] for place in kept], params["language"])
+    known = params["language"].strip().casefold()
+    said = [contents[place] for place in kept]
+    languages = [known] * len(said) if known else text_languages.languages_of(said, lambda share: told(750, share))
     documents = [
         replace(documents[place], language=documents[place].language or language)
         for place, language in zip(kept, languages, strict=True)
     ]
+    together = [int(groups[place]) for place in kept]
+    too_alike = text_split.cannot_be_parted(together, params["test_percent"])
     found = Found(
-        groups=[int(groups[place]) for place in kept],
+        groups=[int(firsts[place]) for place in kept] if too_alike else together,
+        too_alike=too_alike,
         copies=copies,
         near_copies=near,
         dropped=total - len(kept),
@@ -84,11 +95,6 @@ def judge(gathered: Gathered, params: Mapping[str, Any], told: Any) -> tuple[Fou
 def content(document: Document) -> str:
     """What of a document is compared and told the language of; what is asked counts as much as what is answered."""
     return document.text
-
-
-def _languages(contents: list[str], wished: str) -> list[str]:
-    known = wished.strip().casefold()
-    return [known] * len(contents) if known else text_languages.languages_of(contents)
 
 
 def _beat(done: int, total: int) -> None:

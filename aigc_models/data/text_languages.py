@@ -5,7 +5,7 @@ Nothing is learnt and nothing is fetched, so a text of a few words may stay with
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 _LOOKED_AT = 4_000  # characters of a text
@@ -69,9 +69,17 @@ def language_of(text: str) -> str:
     return _latin(sample)[0]
 
 
-def languages_of(texts: Sequence[str]) -> list[str]:
-    """The language of each of a dataset's texts; one too short to tell has that of the others, if they agree."""
-    found = [language_of(text) for text in texts]
+def languages_of(texts: Sequence[str], beat: Callable[[float], None] = lambda _: None) -> list[str]:
+    """The language of each of a dataset's texts; one too short to tell has that of the others, if they agree.
+
+    Args:
+        texts: All texts.
+        beat: Told which share of the work is done.
+    """
+    found = []
+    for place, text in enumerate(texts):
+        found.append(language_of(text))
+        beat(place / len(texts))
     latin = Counter(language for language in found if language in _WORDS)
     if not latin:
         return found

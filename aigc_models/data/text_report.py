@@ -23,7 +23,8 @@ class Found:
     """What was found out about documents beyond reading them.
 
     Attributes:
-        groups: A number for each kept document, the same for copies and near-copies.
+        groups: A number for each kept document, the same for those that stay on one side of the split.
+        too_alike: Whether near-copies had to be parted, as nearly all documents are some.
         copies: Documents that say the same as an earlier one.
         near_copies: Documents that say nearly the same as an earlier one.
         dropped: How many of both were left out.
@@ -32,6 +33,7 @@ class Found:
     """
 
     groups: Sequence[int]
+    too_alike: bool
     copies: int
     near_copies: int
     dropped: int
@@ -137,6 +139,8 @@ def _warnings(texts: TextSet, gathered: Gathered, found: Found) -> Iterator[tupl
     characters = _characters(documents)
     if len(documents) - len(texts.test) == 1 and texts.test and len(documents) == 2 and texts.shape == "passages":
         yield "The file is one running text: its end is kept for testing.", {}
+    elif not texts.test and len(documents) > 1:
+        yield "All texts repeat each other, so none is kept for testing.", {}
     elif not texts.test:
         yield "There is only one text, so none is kept for testing.", {}
     elif len(documents) < _FEW and characters < _FEW_CHARACTERS * 10:
@@ -149,6 +153,8 @@ def _warnings(texts: TextSet, gathered: Gathered, found: Found) -> Iterator[tupl
     if found.copies + found.near_copies - found.dropped > 0:
         values = {"count": found.copies + found.near_copies - found.dropped}
         yield "{count} texts repeat others; copies stay on the same side of training and testing.", values
+    if found.too_alike:
+        yield "Nearly all texts are near-copies of each other, so some of these are among both parts.", {}
     if gathered.left_out:
         yield "{count} rows, lines or files could not be read and were left out.", {"count": gathered.left_out}
     if gathered.removed:

@@ -1,5 +1,6 @@
 """Which documents are kept for testing: fixed by the content, copies and near-copies of one together."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import sha256
@@ -37,6 +38,12 @@ def split(shape: Shape, documents: Sequence[Document], groups: Sequence[int], te
         tuple(document for document, test in zip(documents, is_test, strict=True) if not test),
         tuple(document for document, test in zip(documents, is_test, strict=True) if test),
     )
+
+
+def cannot_be_parted(groups: Sequence[int], test_percent: int) -> bool:
+    """Whether one group is so large that too few documents are left for testing outside of it."""
+    largest = max(Counter(groups).values(), default=0)
+    return len(groups) > 1 and len(groups) - largest < len(groups) * test_percent / 100
 
 
 def _cut(shape: Shape, document: Document, test_percent: int) -> TextSet:

@@ -109,7 +109,27 @@ def test_every_command_explains_itself(capsys: pytest.CaptureFixture[str]) -> No
 
 def test_an_unknown_command_is_usage_and_gets_a_hint(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["job", "list"]) == 2
-    assert "Did you mean jobs?" in capsys.readouterr().err
+    assert "There is no command called job. Did you mean aigc jobs?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("jobs show", "jobs view"),
+        ("jobs ls", "jobs list"),
+        ("jobs rm", "jobs delete"),
+        ("jobs dwnload", "jobs download"),
+        ("models view", "models show"),
+        ("datasets upload", "datasets add"),
+        ("stop", "down"),
+        ("run", "submit"),
+    ],
+)
+def test_what_other_programs_call_it_is_understood(capsys: pytest.CaptureFixture[str], typed: str, meant: str) -> None:
+    assert run([*typed.split(), ids(1)]) == 2
+    assert f"There is no command called {typed}. Did you mean aigc {meant}?" in capsys.readouterr().err
+    assert run(["jobs", "xyzzy"]) == 2
+    assert "There is no command called jobs xyzzy. The commands are: cancel, compare," in capsys.readouterr().err
 
 
 def test_submit_prints_the_id_and_says_how_to_watch(server: Scripted, capsys: pytest.CaptureFixture[str]) -> None:
@@ -117,7 +137,7 @@ def test_submit_prints_the_id_and_says_how_to_watch(server: Scripted, capsys: py
     pairs = ["-p", "epochs=3", "-p", "lr=1e-4", "-p", "conditional=no", "-p", "size=64", "-p", "loss=hinge"]
     given = ["submit", "image_gan.train", "-p", f"dataset={dataset}", *pairs, "--preset", "quick", "--name", "mine"]
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(naming, "dataset", lambda _client, text: type("Found", (), {"id": text}))
+        patched.setattr(naming, "dataset", lambda _client, text, _kind: type("Found", (), {"id": text}))
         assert run(given) == 0
     printed = capsys.readouterr()
     assert printed.out == job()["id"] + "\n"
@@ -278,6 +298,10 @@ def test_what_fits_several_jobs_is_asked_back(server: Scripted, capsys: pytest.C
     assert ids(11) in told
     assert run(["jobs", "view", "nothing"]) == 1
     assert "There is no job called nothing." in capsys.readouterr().err
+    near = ids(11)[:-8] + "x" + ids(11)[-7:]
+    with serving(lambda asked: problem(404, "Gone.") if near in asked.path else play(asked)) as without:
+        assert run(["jobs", "view", near, "--url", without.url]) == 1
+    assert f"Gone. Did you mean {ids(11)}?" in capsys.readouterr().err
 
 
 def test_cancel_goes_on_after_a_refusal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -110,6 +110,6 @@ def test_a_watched_job_says_where_it_stands(
     server.jobs.submit("image_gan.train", dataset=dataset)
     worker.take("training")
     job = server.jobs.submit("image_gan.train", dataset=dataset).refresh()
-    assert progress.line(job.raw).startswith("Queued  place 1  starts in about ")
+    assert progress.line(job.raw).startswith("Queued  next in line  starts in about ")
     assert run(["jobs", "view", job.id]) == 0
     assert progress.line(job.raw) in capsys.readouterr().out

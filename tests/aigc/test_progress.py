@@ -3,13 +3,16 @@ import pty
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from aigc import progress
-from aigc.cli.demo import figures
+from aigc.cli import figures
 from aigc.progress import LINE_SECONDS, Lines
 from tests.aigc.scripted import Answer, in_turn, job, serving
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
@@ -43,11 +46,38 @@ def test_plain_lines_come_when_something_is_new_and_every_ten_seconds() -> None:
     written: list[str] = []
     now = [0.0]
     lines = Lines(written.append, clock=lambda: now[0])
-    for second in range(25):
+    for second in range(50):
         now[0] = float(second)
-        lines.show(job("queued") if second < 3 else job("running", progress={"phase": "training"}))
+        step = {"phase": "training", "step": second, "total": 100, "percent": float(second)}
+        lines.show(job("queued") if second < 25 else job("running", progress=step))
     assert LINE_SECONDS == 10
-    assert written == ["Queued", "Training", "Training", "Training"]
+    assert written == ["Queued", "Training  25 %  25/100", "Training  35 %  35/100", "Training  45 %  45/100"]
+
+
+@pytest.mark.parametrize(
+    ("queue", "words"),
+    [
+        ({"position": 1}, "Queued  next in line"),
+        ({"position": 2}, "Queued  1 job is ahead"),
+        (
+            {"position": 4, "starts_in_seconds": {"low": 61, "high": 300}},
+            "Queued  3 jobs are ahead  starts in about 1 to 5 min",
+        ),
+        ({}, "Queued"),
+    ],
+)
+def test_a_waiting_job_says_what_is_ahead_and_when_it_starts(queue: dict[str, Any], words: str) -> None:
+    assert progress.line(job("queued", queue=queue)) == words
+
+
+def test_waiting_with_progress_writes_lines_into_a_log_file(tmp_path: Path) -> None:
+    program = "import sys, aigc\naigc.Client(sys.argv[1]).jobs.get('job_x').wait(progress=True)\n"
+    looks = in_turn(*(Answer(200, job(state)) for state in ("queued", "queued", "running", "succeeded")))
+    log = tmp_path / "log"
+    with serving(looks) as server, log.open("wb") as output:
+        given = [sys.executable, "-c", program, server.url]
+        subprocess.run(given, cwd=ROOT, stdout=output, stderr=output, timeout=60, check=True)
+    assert log.read_text().splitlines() == ["Queued", "Training  30 %  3/10  5 steps/s  about 7 s left", "Succeeded"]
 
 
 def test_a_terminal_gets_a_bar(tmp_path: Path) -> None:
@@ -78,11 +108,15 @@ def test_baselines_stand_beside_their_figures() -> None:
     known: dict[str, dict[str, str | None]] = {
         "fid": {"title": "Domain-FID", "better": "lower", "baseline": "fid_noise"},
         "fid_noise": {"title": "Of noise", "better": "lower", "baseline": None},
-        "accuracy": {"title": "Accuracy", "better": "higher", "baseline": "chance"},
+        "accuracy": {"title": "准确率", "better": "higher", "baseline": "chance", "real": "accuracy_real"},
         "chance": {"title": "Chance", "better": "higher", "baseline": None},
+        "accuracy_real": {"title": "Of real data", "better": "higher", "baseline": None},
     }
-    measured = {"g_loss": 0.7, "fid": 20.0, "fid_noise": 300.0, "accuracy": 0.1, "chance": 0.1}
-    assert figures(measured, known) == [
-        "Domain-FID        20  lower is better; baseline 300",
-        "Accuracy         0.1  higher is better; baseline 0.1: NOT better than the baseline",
+    measured = {"g_loss": 0.7, "fid": 20.0, "fid_noise": 300.0, "accuracy": 0.1, "chance": 0.1, "accuracy_real": 0.9}
+    told = [
+        "Domain-FID   20  lower is better; baseline 300: better",
+        "准确率      0.1  higher is better; real data 0.9; baseline 0.1: NOT better than the baseline",
     ]
+    assert figures.lines(measured, known) == told
+    assert figures.lines(measured, known, everything=True) == [*told, "g loss      0.7"]
+    assert figures.lines({"g_loss": 0.7}, known) == ["g loss  0.7"]

@@ -18,7 +18,7 @@ from tests.aigc.scripted import Answer, in_turn, job, problem, serving
 
 ROOT = Path(__file__).parents[2] / "aigc"
 TABLES = (progress._PHASES, progress._STATES, progress._STARTS, tasks._KINDS)
-TABLES_OF_NOUNS = (naming._NONE, naming._NONE_YET, naming._FIRST, naming._SEVERAL)
+TABLES_OF_NOUNS = (naming._NONE, naming._NONE_YET, naming._NONE_FITS, naming._FIRST, naming._SEVERAL)
 
 
 def spoken() -> Iterator[str]:
@@ -88,7 +88,7 @@ def test_a_language_is_spoken_inside_only() -> None:
         with speaking("zh-CN"):
             assert say("Queued") == "排队中"
             with speaking(None):
-                assert say("place {place}", place=2) == "第 2 位"
+                assert say("{count} jobs are ahead", count=2) == "前面还有 2 个任务"
             speak("fr")
             assert say("Queued") == "Queued"
         assert say("Queued") == "Queued"

@@ -19,7 +19,7 @@ def test_only_one_stack_holds_a_home(tmp_path: Path) -> None:
     first.note(Running(os.getpid(), "http://127.0.0.1:8123", ""))
     with pytest.raises(StackError, match=rf"process {os.getpid()} at http://127\.0\.0\.1:8123") as refused:
         Home(tmp_path / "state").open()
-    assert f"kill {os.getpid()}" in str(refused.value)
+    assert "stop it with Ctrl-C there or with: aigc down" in str(refused.value)
     first.close()
     again = Home(tmp_path / "state")
     again.open()

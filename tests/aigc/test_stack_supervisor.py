@@ -126,7 +126,7 @@ def test_stopping_while_starting(tmp_path: Path) -> None:
 def launch(folder: Path, *options: str) -> subprocess.Popen[str]:
     """``aigc up`` as a process, with the stand-ins for its parts."""
     path = standins.write(folder / "programs")
-    environment = {**os.environ, "PYTHONPATH": str(path)}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(path), str(Path(__file__).parents[2])])}
     environment.pop("AIGC_REDIS_URL", None)
     command = [sys.executable, "-m", "aigc", "up", "--home", str(folder / "home"), "--port", "0", *options]
     return subprocess.Popen(command, env=environment, cwd=folder, stdout=subprocess.PIPE, text=True)

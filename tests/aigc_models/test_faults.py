@@ -46,8 +46,8 @@ def faults_of(**values: Any) -> list[Fault]:
         ({"size": 48}, "Size must be one of: 32, 64."),
         ({"name": "longer"}, "Name must have 5 characters or fewer."),
         ({"deep": "yes"}, "Deep must be true or false."),
-        ({"data": "x"}, "Dataset must be the id of a dataset, such as ds_01hxyz."),
-        ({"model": "x"}, "Model must be the id of a model version, such as mdl_01hxyz."),
+        ({"data": "ds_x"}, "Dataset must be the id of a dataset, such as ds_01hxyz, or its name."),
+        ({"model": "a b"}, "Model must be the id of a model version, such as mdl_01hxyz, or its name."),
         ({"epocs": 3}, "There is no setting called epocs. Did you mean epochs?"),
     ],
 )

@@ -6,15 +6,17 @@ import json
 import shutil
 import zipfile
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from aigc_models.base import Fault, InputError
-from aigc_models.data import kinds, text_bytes, text_files
+from aigc_models.data import kinds, planted_texts, text_bytes, text_files
+from aigc_models.data.starters import STARTERS
 from aigc_models.data.text_decoding import PREVIEW, read_upload
-from aigc_models.data.texts import Document, TextSet, load_report, load_texts
+from aigc_models.data.texts import Document, Part, TextSet, load_report, load_texts, require_shape, save_texts
 from aigc_models.dataset.model import import_text
 from aigc_models.dataset.text_params import DatasetImportText
 from aigc_models.standalone import LocalRun
@@ -80,6 +82,11 @@ def test_an_import_runs_confined_and_leaves_nothing_behind(tmp_path: Path) -> No
     run.inputs = {"upload": upload}
     (upload / "texts.txt").write_text("\n\n".join(PARAGRAPHS), encoding="utf-8")
     assert import_text(DatasetImportText(), run) == {"train_texts": 27.0, "test_texts": 3.0}
+    texts = load_texts(run.out_dir / "dataset")
+    require_shape(texts, "dialogues", "passages")
+    with pytest.raises(InputError) as refused:
+        require_shape(texts, "documents")
+    assert (refused.value.faults[0].code, refused.value.faults[0].pointer) == ("wrong-text-shape", "/dataset")
     assert sorted(path.name for path in run.out_dir.iterdir()) == ["dataset", PREVIEW]
     assert len(json.loads((run.out_dir / PREVIEW).read_text(encoding="utf-8"))) == 20
     (upload / "texts.txt").unlink()
@@ -130,6 +137,17 @@ def test_the_split_is_fixed_and_never_parts_copies(bring: Import) -> None:
     similar, report = bring(jsonl(*rows), "a.jsonl", repeats="drop_similar")
     assert (len(all_of(similar)), report["dropped"]) == (31, 9)
     assert "9 texts that repeat others were left out" in said(report)
+
+
+def test_texts_from_one_template_are_split_all_the_same(bring: Import) -> None:
+    long = " ".join(f"word{n}" for n in range(80))
+    texts, report = bring("\n".join([*(f"{long} and the end {n}" for n in range(50)), f"{long} and the end 7"]))
+    assert (report["train"], report["test"]) == (46, 5)
+    assert "Nearly all texts are near-copies" in said(report)
+    assert not {one.text for one in texts.train} & {one.text for one in texts.test}
+    same, report = bring("the same line\n" * 30)
+    assert (len(same.train), same.test) == (30, ())
+    assert "All texts repeat each other" in said(report)
 
 
 def test_rows_have_attributes_titles_ids_and_languages(bring: Import) -> None:
@@ -261,6 +279,37 @@ def test_what_is_written_is_read_again(bring: Import, tmp_path: Path) -> None:
     written = (tmp_path / "out" / "dataset" / "train.jsonl").read_bytes()
     again, _ = bring(written, "train.jsonl")
     assert {one.name: one for one in texts.train} == all_of(again)
+
+
+def test_a_dataset_that_breaks_the_rules_is_not_written(tmp_path: Path) -> None:
+    good = Document("a", (Part("text"),))
+    for texts in (
+        TextSet("passages", (), (good,)),
+        TextSet("passages", (good,), (good,)),
+        TextSet("passages", (Document("b", (Part(" "),)),), ()),
+        TextSet("passages", (Document("b", ()),), ()),
+        TextSet("dialogues", (good,), ()),
+    ):
+        with pytest.raises(ValueError, match=r"document|role"):
+            save_texts(texts, {}, tmp_path / "dataset")
+    assert not (tmp_path / "dataset").exists()
+    save_texts(TextSet("passages", (good,), ()), {"train": 7}, tmp_path / "dataset")
+    report = load_report(tmp_path / "dataset")
+    assert (report["train"], report["test"], report["kind"], len(report["hash"])) == (1, 0, "text", 64)
+
+
+def test_the_planted_words_are_in_the_made_up_products(bring: Import) -> None:
+    products = planted_texts.plant(200, 3)
+    assert products == planted_texts.plant(200, 3) != planted_texts.plant(200, 4)
+    for product in products:
+        sections, tags = planted_texts.planted_in(product.description)
+        assert sections == {product.section}
+        assert tags == set(product.tags.split(", "))
+    starter = STARTERS["synthetic-products"]
+    whole = "".join(json.dumps(asdict(product)) + "\n" for product in planted_texts.plant())
+    assert gzip.decompress(starter.path.read_bytes()).decode() == whole
+    texts, _ = bring(starter.path.read_bytes(), starter.filename)
+    assert texts.attribute_names() == ("section", "tags")
 
 
 def test_personal_data_is_pointed_out_and_masked(bring: Import) -> None:

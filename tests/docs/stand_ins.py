@@ -1,7 +1,8 @@
 """What the commands of the documentation find on their path where the real thing would be too much for a test.
 
-``aigc``, ``python`` and ``curl`` are the real ones; ``aigc up`` is stopped as soon as it is up, and
-``curl`` fails where the server refuses, unless the page is about being refused.
+``aigc``, ``python`` and ``curl`` are the real ones; ``aigc up`` is stopped as soon as it is up (with
+``--detach`` it only gets a free port), and ``curl`` fails where the server refuses, unless the page is
+about being refused.
 ``make`` says what it would do, which fails for a target that is not there. ``docker`` is not at
 hand: its words are compared with docker-compose.yml.
 """
@@ -22,7 +23,9 @@ def write(directory: Path) -> None:
     """Put the commands into a directory."""
     directory.mkdir(parents=True)
     scripts = {
-        "aigc": f'if [ "$1" = up ]; then exec {sys.executable} {__file__} up; fi\nexec {sys.executable} -m aigc "$@"',
+        "aigc": f'if [ "$*" = up ]; then exec {sys.executable} {__file__} up; fi\n'
+        'if [ "$*" = "up --detach" ]; then set -- "$@" --port 0; fi\n'
+        f'exec {sys.executable} -m aigc "$@"',
         "python": f'exec {sys.executable} "$@"',
         "curl": f'case "$*" in *other.example*) set -- "$@";; *) set -- --fail-with-body "$@";; esac\n'
         f'exec {shutil.which("curl")} "$@"',

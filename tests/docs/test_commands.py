@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from zipfile import ZipFile
 
+import httpx
 import pytest
 
 from aigc_models.data.planted_interactions import plant, write_zip
@@ -54,11 +55,17 @@ BEFORE = {
     ("explanation/why-polling.md", 0): TRAIN,
 }
 # These pages work on the database itself, so each has an installation of its own, which is not running.
-APART = {"how-to/back-up-and-restore.md", "how-to/upgrade.md", "how-to/behind-a-proxy.md"}
+APART = {
+    "how-to/back-up-and-restore.md",
+    "how-to/upgrade.md",
+    "how-to/behind-a-proxy.md",
+    "how-to/run-in-the-background.md",
+}
 # 5,000 pictures take a minute: the tutorial's training is done on the reader's own 80 here.
 TINY = {
     "--data fashion-mnist --preset quick": "--data shoes -p epochs=1 -p width=4",
     "--data shop --preset quick": "--data shop -p epochs=1 -p width=8",
+    "--data loans --preset quick": "--data loans -p epochs=2 -p width=8",
 }
 FAMILY = "how-to/add-a-family.md"
 MODEL = '''
@@ -97,6 +104,10 @@ class Reader:
         write_zip(shop, self.directory / "shop.zip")
         events = "".join(f"{user},{item},{moment}\n" for user, item, moment in shop.events)
         (self.directory / "events.csv").write_text(f"user_id,item_id,timestamp\n{events}")
+        products = gzip.decompress(STARTERS["synthetic-products"].path.read_bytes())
+        (self.directory / "products.jsonl").write_bytes(products)
+        asked = "".join(f"Where is order {n}?,It is on its way to you.,orders\n" for n in range(20))
+        (self.directory / "faq.csv").write_text(f"question,answer,topic\n{asked}")
 
     def environment(self, apart: bool) -> dict[str, str]:
         own = {
@@ -130,7 +141,12 @@ class Reader:
         job = json.loads(self.up.run("jobs", "list", *own, "-L", "1", "--json=id"))[0]["id"]
         datasets = json.loads(self.up.run("datasets", "list", "-L", "100", "--json=id,kind"))
         dataset = next(one["id"] for one in datasets if one["kind"] == "images")
-        code = re.sub(r"job_(…|[0-9a-z]{26})", job, code).replace("ds_…", dataset)
+        place = f"{self.up.url}/api/v1/jobs/{job}"
+        files = httpx.get(f"{place}/artifacts?role=output").json()["data"]
+        file = next(one["id"] for one in files if one["media_type"] != "image/png")  # pictures are shown, not saved
+        model = httpx.get(place).json()["model"]
+        code = re.sub(r"job_(…|[0-9a-z]{26})", job, code).replace("ds_…", dataset).replace("art_…", file)
+        code = code.replace("/models/boots/", f"/models/{model}/")  # that training has only been queued
         code = code.replace("http://127.0.0.1:8000", self.up.url)
         return code.replace("/mnt/backups", str(self.directory)).replace(
             "/srv/new", str(self.directory / f"new{number}")
@@ -168,6 +184,8 @@ def reader(tmp_path: Path, up: Up, shoes: None) -> Iterator[Reader]:
     made.prepare()
     yield made
     made.run(END_ALL, program=(sys.executable, "-c"))  # the next page finds a free worker
+    if (tmp_path / "home" / "run" / "up.json").exists():  # the page was to stop it
+        made.run("aigc down --now", apart=True)
 
 
 @pytest.mark.checklist(40)

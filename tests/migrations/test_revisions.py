@@ -22,6 +22,12 @@ from tests import servers
 from tests.conftest import RecordingDispatcher
 from tests.jobs.acting import Actor
 
+# SQLAlchemy does not reflect what is computed in an index of SQLite; PostgreSQL's are compared.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Skipped unsupported reflection of expression-based index"),
+    pytest.mark.filterwarnings("ignore:autogenerate skipping metadata-specified expression-based index"),
+]
+
 REVISIONS = [script.revision for script in ScriptDirectory.from_config(migrate.config()).walk_revisions()][::-1]
 ROOT = Path(__file__).parents[2]
 
@@ -44,10 +50,15 @@ def tables(database: Database) -> set[str]:
         return set(inspect(connection).get_table_names()) - {"alembic_version"}
 
 
-def columns(database: Database) -> set[tuple[str, str]]:
+def parts(database: Database) -> set[tuple[str, str]]:
+    """The columns and indexes of each table."""
     with database.engine.connect() as connection:
         found = inspect(connection)
-        return {(table, str(column["name"])) for table in tables(database) for column in found.get_columns(table)}
+        return {
+            (table, str(part["name"]))
+            for table in tables(database)
+            for part in (*found.get_columns(table), *found.get_indexes(table))
+        }
 
 
 def rows(database: Database) -> dict[str, int]:
@@ -59,7 +70,10 @@ def rows(database: Database) -> dict[str, int]:
 
 
 def differences(connection: Connection) -> list[object]:
-    context = MigrationContext.configure(connection, opts={"compare_type": True})
+    def compared(_part: object, name: str | None, *_: object) -> bool:
+        return not str(name).startswith("ix_job_finished_")  # computed: not reflected as it was written
+
+    context = MigrationContext.configure(connection, opts={"compare_type": True, "include_object": compared})
     return list(compare_metadata(context, Base.metadata))
 
 
@@ -95,6 +109,7 @@ def test_the_newest_revision_equals_the_tables_in_the_code(empty: Database) -> N
 
 def test_constraints_are_those_of_the_code(empty: Database, tmp_path: Path) -> None:
     """Alembic compares neither checks nor conditions of indexes."""
+    partial = f"{empty.engine.dialect.name}_where"
     migrate.upgrade(empty)
 
     def checks(database: Database) -> dict[str, set[object]]:
@@ -102,7 +117,10 @@ def test_constraints_are_those_of_the_code(empty: Database, tmp_path: Path) -> N
             found = inspect(connection)
             return {
                 table: {check["name"] for check in found.get_check_constraints(table)}
-                | {(index["name"], index["unique"]) for index in found.get_indexes(table)}
+                | {
+                    (index["name"], index["unique"], str(index["dialect_options"].get(partial)))
+                    for index in found.get_indexes(table)
+                }
                 | {unique["name"] for unique in found.get_unique_constraints(table)}
                 | {(key["name"], key["options"].get("ondelete")) for key in found.get_foreign_keys(table)}
                 for table in Base.metadata.tables
@@ -126,11 +144,11 @@ def test_constraints_are_those_of_the_code(empty: Database, tmp_path: Path) -> N
 @pytest.mark.parametrize("revision", REVISIONS)
 def test_each_revision_goes_up_down_and_up_again(empty: Database, revision: str) -> None:
     migrate.upgrade(empty, revision)
-    made = columns(empty)
+    made = parts(empty)
     migrate.downgrade(empty, "base" if revision == REVISIONS[0] else "-1")
-    assert columns(empty) < made
+    assert parts(empty) < made
     assert migrate.upgrade(empty, revision) == revision
-    assert columns(empty) == made
+    assert parts(empty) == made
 
 
 def test_revisions_keep_the_data(empty: Database, tmp_path: Path) -> None:

@@ -16,26 +16,38 @@ TASKS = (
     ("image_vae", "train", "training"),
     ("image_gan", "generate", "generation"),
 )
-# Two in a hundred wait, run or are held; the rest is done.
+# Some wait, run or are held; the rest is done.
 MIX: tuple[str, ...] = ("succeeded",) * 9 + ("failed",) * 2 + ("cancelled",)
 OPEN_EVERY, OPEN = 50, ("queued", "running", "queued", "paused")
 AT_ONCE = 500
 
 
-def crowd(engine: Engine, principal: Principal, count: int) -> list[str]:
-    """Write jobs that came a minute after one another, the last one now; gives their ids, the oldest first."""
+def crowd(engine: Engine, principal: Principal, count: int, open_every: int = OPEN_EVERY) -> list[str]:
+    """Write jobs that came a minute after one another, the last one now; gives their ids, the oldest first.
+
+    Of each ``open_every`` one waits, runs or is held.
+    """
     with engine.db.read() as session:
         now = engine.db.now(session)
-    rows = [_row(number, principal, now - timedelta(minutes=count - number)) for number in range(count)]
+    ids = list[str]()
     for start in range(0, count, AT_ONCE):
+        numbers = range(start, min(count, start + AT_ONCE))
+        rows = [
+            _row(number, principal, now - timedelta(minutes=count - number), _status(number, open_every))
+            for number in numbers
+        ]
         with engine.db.begin() as session:
-            session.execute(insert(Job), rows[start : start + AT_ONCE])
-    return [row["id"] for row in rows]
+            session.execute(insert(Job), rows)
+        ids += [row["id"] for row in rows]
+    return ids
 
 
-def _row(number: int, principal: Principal, created: Any) -> dict[str, Any]:
+def _status(number: int, open_every: int) -> str:
+    return MIX[number % len(MIX)] if number % open_every else OPEN[number // open_every % len(OPEN)]
+
+
+def _row(number: int, principal: Principal, created: Any, status: str) -> dict[str, Any]:
     family, operation, lane = TASKS[number % len(TASKS)]
-    status: Any = MIX[number % len(MIX)] if number % OPEN_EVERY else OPEN[number // OPEN_EVERY % len(OPEN)]
     final, started = status in ("succeeded", "failed", "cancelled"), created + timedelta(seconds=3)
     begun = final or status == "running"
     preset = dict(registry.task(f"{family}.{operation}").presets.get("quick", {}))

@@ -234,7 +234,8 @@ def test_lists_are_walked_once_while_new_jobs_arrive(client: FlaskClient, datase
 @pytest.mark.parametrize(
     "query",
     ["limit=0", "limit=-1", "limit=x", "limit=1_0", "limit=", "lmit=5", "state=done", "cursor=!!", "created_after=now",
-     "created_after=2026-13-01T00:00:00Z", "limit=1&limit=2", "q=%00", "task=" + "x" * 200],
+     "created_after=2026-13-01T00:00:00Z", "limit=1&limit=2", "q=%00", "task=" + "x" * 200,
+     "&".join(["id=job_1"] * 101)],
 )  # fmt: skip
 def test_query_parameters_that_cannot_be_used(client: FlaskClient, query: str) -> None:
     reply = client.get(f"/api/v1/jobs?{query}")
@@ -264,6 +265,10 @@ def test_filters(client: FlaskClient, dataset: str, worker: ActingWorker) -> Non
     assert ids(f"created_before={first['created_at']}&task=image_gan.train") == []
     assert ids(f"created_after={first['created_at']}&task=image_gan.train") == [second["id"]]
     assert ids("limit=1000") == ids("limit=100")
+    assert ids(f"id={first['id']}&id={second['id']}&id=job_{'0' * 26}") == [second["id"], first["id"]]
+    assert ids(f"id={first['id']}&state=queued") == []
+    assert ids("q=WINTER") == [first["id"]]
+    assert ids("q=%25") == ids("q=_oat") == []
 
 
 @pytest.mark.parametrize("job", ["job_" + "0" * 26, "nope", "job_%00", "..%2f..%2fetc%2fpasswd", "job_" + "z" * 26])

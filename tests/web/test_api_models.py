@@ -4,7 +4,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from aigc_models import registry
-from tests.web.acting import ActingWorker, ready_dataset, submit_training
+from tests.web.acting import ActingWorker, picture_zip, ready_dataset, submit_training, upload
 
 
 @pytest.fixture
@@ -54,6 +54,35 @@ def test_generating_takes_all_that_a_submission_takes(client: FlaskClient, model
     assert made["snapshot"]["after"] == [waited]
     wrong = client.post(f"/api/v1/models/{model}/generate?validate_only=true", json={"tags": ["a,b"], "name": "\x07"})
     assert [error["pointer"] for error in wrong.get_json()["errors"]] == ["#/name", "#/tags/0"]
+
+
+def test_a_name_means_the_newest_version(client: FlaskClient, worker: ActingWorker, model: str) -> None:
+    dataset = client.get(f"/api/v1/models/{model}").get_json()["dataset"]
+    name = client.get(f"/api/v1/datasets/{dataset}").get_json()["name"]
+    again = client.post(
+        "/api/v1/jobs", json={"task": "image_gan.train", "name": "coats", "params": {"dataset": name}}
+    ).get_json()
+    assert (again["params"]["dataset"], again["dataset"]) == (dataset, dataset)
+    worker.train()
+    newest = client.get(f"/api/v1/jobs/{again['id']}").get_json()["model"]
+    assert client.get("/api/v1/models/coats").get_json()["id"] == newest != model
+    made = client.post("/api/v1/models/coats/generate", json={"params": {"count": 4}}).get_json()
+    assert made["params"]["model"] == newest
+    named = client.post("/api/v1/jobs", json={"task": "image_gan.generate", "params": {"model": "coats"}})
+    assert named.get_json()["params"]["model"] == newest
+    assert client.delete("/api/v1/models/coats").status_code == 404
+    for missing in ("/models/boots", "/models/boots%00", "/datasets/boots"):
+        assert client.get(f"/api/v1{missing}").status_code == 404
+
+
+def test_a_name_of_a_dataset_means_its_newest_version_that_is_ready(
+    client: FlaskClient, worker: ActingWorker, model: str
+) -> None:
+    ready = client.get(f"/api/v1/models/{model}").get_json()["dataset"]
+    name = client.get(f"/api/v1/datasets/{ready}").get_json()["name"]
+    newer = upload(client, picture_zip(2), name=name).get_json()
+    assert (newer["name"], newer["version"], newer["state"]) == (name, 2, "checking")
+    assert client.get(f"/api/v1/datasets/{name}").get_json()["id"] == ready
 
 
 def ready_input(client: FlaskClient, job: str) -> str:

@@ -53,6 +53,17 @@ def buttons(page: Page) -> list[str]:
     return [attributes["action"] for tag, attributes in page.tags if tag == "form" and "action" in attributes]
 
 
+def test_without_a_model_the_trainings_that_make_one_are_named(client: FlaskClient, worker: ActingWorker) -> None:
+    assert "There is no model yet. Training makes one." in read(client, "/models").text
+    submit_training(client, ready_dataset(client, worker), name="shirts")
+    page = read(client, "/models")
+    assert "There is no model yet. These trainings make one each:" in page.text
+    assert "shirts" in page.text
+    assert "Images" in read(client, "/datasets").text  # the kind of the dataset
+    worker.train()
+    assert "There is no model yet" not in read(client, "/models").text
+
+
 def test_the_whole_report_is_shown(client: FlaskClient, dataset: str) -> None:
     page = read(client, f"/datasets/{dataset}")
     for said in (

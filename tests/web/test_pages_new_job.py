@@ -49,6 +49,11 @@ def test_a_fresh_form(client: FlaskClient, dataset: str) -> None:
     assert "/datasets/new" in page.links
 
 
+def test_chinese_sentences_follow_each_other_without_blanks(client: FlaskClient, dataset: str) -> None:
+    html = read(client, FORM, Accept_Language="zh-CN").html
+    assert "遍历训练图片的次数。1 到 10000。默认值：" in html
+
+
 def test_values_can_come_from_the_address(client: FlaskClient, dataset: str) -> None:
     page = read(client, f"{FORM}?dataset={dataset}&preset=quick&seed=7")
     assert page.fields["dataset"] == dataset
@@ -223,6 +228,53 @@ def test_the_form_is_there_as_json_too(client: FlaskClient, dataset: str) -> Non
     assert sent_as_json(client, json.dumps({"params": {"dataset": dataset}})).status_code == 303  # the page's task
 
 
+def sent_as_yaml(client: FlaskClient, text: str, **more: str) -> Any:
+    return client.post(FORM, data={"csrf_token": token(client.get(FORM).text), "_key": "k", "_yaml": text, **more})
+
+
+def test_the_form_is_there_as_yaml_too(client: FlaskClient, dataset: str) -> None:
+    html = read(client, f"{FORM}?dataset={dataset}&preset=quick&epochs=3").html
+    found = re.search(r"<textarea[^>]*name=\"_yaml\"[^>]*>(.*?)</textarea>", html, re.DOTALL)
+    assert found
+    text = found[1].replace("&#34;", '"')
+    assert text == f'task: "image_gan.train"\nparams:\n  dataset: "{dataset}"\n  epochs: 3\npreset: "quick"\n'
+    reply = sent_as_yaml(client, f"{text}name: no  # a text in YAML 1.2\ntime_limit: 7200\n")
+    job = client.get("/api/v1" + reply.location).get_json()
+    assert (job["name"], job["time_limit"]) == ("no", 7200)
+    assert (job["params"]["epochs"], job["params"]["width"]) == (3, QUICK["width"])
+    rate = f"params: {{dataset: {dataset}, learning_rate: 1e-4, epochs: 010}}"
+    checked = Page(sent_as_yaml(client, rate, _action="check").text)
+    assert "The settings are fine" in checked.text
+    assert (checked.fields["learning_rate"], checked.fields["epochs"]) == ("0.0001", "10")
+    assert checked.has("button", id="tab-yaml", **{"aria-selected": "true"})
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("params: {", "The text is not YAML: "),
+        ("- a", "The body must be a JSON object."),
+        ("a: &x [1]\nb: *x", "The text is not YAML: aliases cannot be used at line 2 column 4."),
+        (
+            "params: {epochs: 1, epochs: 2}",
+            "The text is not YAML: the key 'epochs' is there twice at line 1 column 21.",
+        ),
+        ("params: {1: 2}", "The text is not YAML: a key is no text"),
+        ("name: !!python/object/apply:os.getcwd []", "The text is not YAML: could not determine a constructor"),
+        ("name: !!binary aGk=", "The text is not YAML: could not determine a constructor"),
+        ("[" * 5000, "The text is not YAML: it is too deep."),
+        ("params: {epochs: 0}", "Epochs must be between 1 and 10000."),
+    ],
+)
+def test_yaml_that_cannot_be_used_says_why(client: FlaskClient, dataset: str, text: str, sentence: str) -> None:
+    reply = sent_as_yaml(client, text)
+    assert reply.status_code == 422
+    page = Page(reply.text)
+    assert sentence in page.text
+    assert page.has("a", href="#f-yaml")
+    assert client.get("/api/v1/jobs?task=image_gan.train").get_json()["data"] == []
+
+
 def test_json_can_be_checked_and_shows_in_the_form(client: FlaskClient, dataset: str) -> None:
     text = json.dumps({"params": {"dataset": dataset, "epochs": 5}, "time_limit": 7200, "name": "typed"})
     reply = sent_as_json(client, text, _action="check")
@@ -241,7 +293,7 @@ def test_json_can_be_checked_and_shows_in_the_form(client: FlaskClient, dataset:
     [
         ("{", "The text is not JSON: "),
         ("[]", "The body must be a JSON object."),
-        ('{"task": "image_vae.train"}', "The JSON is for the task image_vae.train, but this page is for"),
+        ('{"task": "image_vae.train"}', "The text is for the task image_vae.train, but this page is for"),
         ('{"params": {"epochs": 0}}', "Epochs must be between 1 and 10000."),
         ('{"epochs": 3}', "There is no setting called epochs."),
         ('{"after": ["job_06h160jiudoir2gfmma7hcv4mk"]}', "Dataset is missing."),
@@ -261,7 +313,7 @@ def test_what_is_wrong_with_the_json_is_said_and_the_text_stays(client: FlaskCli
 def test_both_sides_follow_each_other(client: FlaskClient, dataset: str) -> None:
     sent = filled(client, f"{FORM}?dataset={dataset}", _name="mine", _time_limit="2h", _preset="quick")
     found = client.post(f"{FORM}/estimate", data=sent).get_json()
-    body = json.loads(found["json"])
+    body = json.loads(found["texts"]["json"])
     assert (body["name"], body["time_limit"], body["preset"]) == ("mine", 7200, "quick")
     assert "--name mine" in found["snippets"]["cli"]
     assert "--time-limit 7200s" in found["snippets"]["cli"]

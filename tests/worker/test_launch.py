@@ -12,14 +12,24 @@ def test_a_slot_serves_the_queue_of_its_lane_and_kind() -> None:
     assert SlotProcess("generation", Device("gpu", "GPU-1", "Card")).name == "generation.gpu"
 
 
-def test_quick_deaths_are_answered_by_longer_pauses(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("ready", "expected"),
+    [
+        (False, [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0]),
+        (True, [0.5, 1.0, 2.0, 4.0, 4.0, 4.0, 4.0, 4.0, 4.0]),
+    ],
+    ids=["cannot_start", "killed_at_work"],
+)
+def test_quick_deaths_are_answered_by_longer_pauses(
+    ready: bool, expected: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
     slot = SlotProcess("training", CPU)
     pauses = []
     for _ in range(9):
-        slot.started_at = time.monotonic()
+        slot.started_at, slot.ready = time.monotonic(), ready
         slot.ended()
         pauses.append(round(slot.start_at - time.monotonic(), 1))
-    assert pauses == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0]
+    assert pauses == expected
     slot.started_at -= 3600
     slot.ended()
     assert slot.failures == 0

@@ -238,7 +238,7 @@ def _shown(row: tables.Dataset) -> schemas.Dataset:
     errors=(errors.NotFound,),
 )
 def get_dataset(dataset_id: str) -> Response:
-    """Look at a dataset."""
+    """Look at a dataset. Instead of an id, a name means its newest version that is ready."""
     return _tagged(context.repository().dataset(dataset_id))
 
 

@@ -23,6 +23,7 @@ from web.problems import MalformedJson, NeedsUpload, WrongMediaType
 from web.translate import language
 from web.waiting import Seen, watch
 
+Seconds = Annotated[int, Field(ge=1, le=int(LONGEST_RUN.total_seconds())), parsing.WholeFloats]
 JobId = Annotated[str, StringConstraints(pattern=f"^{IDS['job_id'].pattern}$")]
 
 Filterable = Literal["blocked", "queued", "running", "cancelling", "paused", "succeeded", "failed", "cancelled"]
@@ -106,12 +107,10 @@ class Work(BaseModel):
         pattern=parsing.NO_NUL,
     )
     webhook: WebhookNew | None = Field(None, title="Webhook", description="Where the job's events are sent.")
-    time_limit: Annotated[int, parsing.WholeFloats] | None = Field(
+    time_limit: Seconds | None = Field(
         None,
         title="Time limit",
         description="Seconds that all attempts of the job may run together; then it fails and keeps its checkpoint.",
-        ge=1,
-        le=int(LONGEST_RUN.total_seconds()),
     )
     after: list[JobId] = Field(
         default_factory=list,
@@ -136,6 +135,7 @@ class ValidateOnly(parsing.Query):
 class JobQuery(parsing.Page):
     """Which jobs."""
 
+    id: list[parsing.Text] = Field([], max_length=100, description="Only these jobs; may be repeated, 100 at most.")
     state: list[Filterable] = Field([], description="Only jobs with one of these statuses; may be repeated.")
     task: parsing.Text | None = Field(None, max_length=128, description="Only jobs of this task.")
     q: parsing.Text | None = Field(None, max_length=200, description="Only jobs whose name or id contains this text.")
@@ -286,6 +286,7 @@ def job_reply(row: tables.Job, status: int = 200, label: Label | None = None) ->
 def list_jobs(query: JobQuery) -> Response:
     """List jobs, the newest first or sorted otherwise."""
     wanted = JobFilter(
+        ids=query.id,
         states=query.state,
         task=query.task,
         q=query.q,

@@ -6,7 +6,7 @@ from flask import Response
 from pydantic import Field
 
 from aigc_models import registry
-from jobs import catalogue, errors, removal, tables
+from jobs import aliases, catalogue, errors, removal, tables
 from jobs.submit import Submission
 from web import context, schemas
 from web.api import jobs, parsing, shapes
@@ -56,7 +56,10 @@ def list_models(query: ModelQuery) -> Response:
     errors=(errors.NotFound,),
 )
 def get_model(model_id: str) -> Response:
-    """Look at a model version: its figures, card, files and lineage. `name@production` is an id, too."""
+    """Look at a model version: its figures, card, files and lineage.
+
+    Instead of an id, `name@production` means what the alias stands for, and a name alone its newest version.
+    """
     return tagged_model(context.repository().model(model_id))
 
 
@@ -115,10 +118,13 @@ def with_model(row: tables.ModelVersion, submission: Submission) -> Submission:
     errors=(errors.NotFound, errors.ModelInUse, errors.ModelHasAlias),
 )
 def delete_model(model_id: str) -> Response:
-    """Delete a model version that no job reads and no alias stands for, with the job that trained it."""
-    row = context.repository().model(model_id)
-    removal.delete_model(context.engine(), context.principal(), row.id)
-    audit.info("delete %s by %s, request %s", row.id, context.principal().owner, context.request_id())
+    """Delete a model version that no job reads and no alias stands for, with the job that trained it.
+
+    Its name alone deletes nothing, as it means another version tomorrow.
+    """
+    meant = context.repository().model(model_id).id if aliases.SIGN in model_id else model_id
+    removal.delete_model(context.engine(), context.principal(), meant)
+    audit.info("delete %s by %s, request %s", meant, context.principal().owner, context.request_id())
     return nothing()
 
 

@@ -50,12 +50,12 @@ class IdKind:
         return f"(?:{own}|{self.or_else})" if self.or_else else own
 
 
-NAMED = r"[^@/\s\x00-\x1f\x7f]{1,120}@(?:production|staging)"
+NAMED = r"[^@/_\s\x00-\x1f\x7f]{1,120}"  # no name has an underscore, every id has one
 
 IDS: Mapping[str, IdKind] = {
     "job_id": IdKind("job", "job"),
-    "dataset_id": IdKind("ds", "dataset"),
-    "model_id": IdKind("mdl", "model", or_else=NAMED),
+    "dataset_id": IdKind("ds", "dataset", or_else=NAMED),
+    "model_id": IdKind("mdl", "model", or_else=f"{NAMED}(?:@(?:production|staging))?"),
     "artifact_id": IdKind("art", "artifact"),
     "token_id": IdKind("tok", "token"),
     "delivery_id": IdKind("dlv", "delivery"),

@@ -4,9 +4,6 @@ from datetime import UTC, datetime
 from math import ceil, floor, isfinite
 from typing import Any
 
-from babel.numbers import format_decimal
-from flask_babel import get_locale
-
 from web.translate import say
 
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
@@ -14,7 +11,7 @@ MINUTE, HOUR, DAY = 60, 3_600, 86_400
 
 def number(value: float) -> str:
     """A count with the language's separators: 10,000."""
-    return format_decimal(value, locale=get_locale() or "en")
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.3f}".rstrip("0").rstrip(".")
 
 
 def figure(value: Any) -> str:
@@ -34,8 +31,8 @@ def size(value: int) -> str:
         if amount < 1000 or unit == "TB":
             break
         amount /= 1000
-    digits = "#,##0" if unit == "bytes" or amount >= 100 else "#,##0.#"
-    return f"{format_decimal(amount, digits, locale=get_locale() or 'en')} {say(unit)}"
+    digits = 0 if unit == "bytes" or amount >= 100 else 1
+    return f"{amount:,.{digits}f}".removesuffix(".0") + f" {say(unit)}"
 
 
 def duration(seconds: float) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from flask import Blueprint, render_template
 
 from web import openapi
+from web.aside import aside
 from web.pages.snippets import server
 
 blueprint = Blueprint("api_docs", __name__)
@@ -51,6 +52,10 @@ def index() -> str:
 @lru_cache(maxsize=1)
 def groups() -> Mapping[str, Sequence[Operation]]:
     """All operations by their tag."""
+    return aside(_groups)
+
+
+def _groups() -> Mapping[str, Sequence[Operation]]:
     described = json.loads(openapi.as_json())
     found: dict[str, list[Operation]] = defaultdict(list)
     for path, verbs in described["paths"].items():

@@ -48,7 +48,15 @@ def index() -> str:
     """List datasets, the newest first."""
     reads = context.repository()
     page = reads.datasets(request.args.get("cursor") or None, ROWS)
-    rows = [(row, CHECKS[reads.dataset_state(row)], holds(row)) for row in page.items]
+    rows = [
+        (
+            row,
+            CHECKS[reads.dataset_state(row)],
+            say(KINDS[row.kind].title) if row.kind in KINDS else row.kind,
+            holds(row),
+        )
+        for row in page.items
+    ]
     return render_template("datasets.html", rows=rows, older=page.next_cursor, starters=STARTERS.values())
 
 

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from aigc_models import registry
 from jobs import catalogue, removal
-from jobs.repository import Repository
+from jobs.repository import JobFilter, Repository
 from jobs.tables import Artifact, Job, ModelVersion
 from web import cards, context, forms
 from web.auth import audit, scoped
@@ -18,6 +18,7 @@ from web.pages import chat, live, model_library, names, recommend, recommendatio
 from web.pages.states import Situation, situation
 
 ROWS = 20
+UNFINISHED = ("blocked", "queued", "running", "paused")
 RECENT = 6
 
 blueprint = Blueprint("models", __name__)
@@ -55,7 +56,15 @@ def index() -> str:
         )
         for row in page.items
     ]
-    return render_template("models.html", cards=shown, older=page.next_cursor)
+    coming = [] if shown else _coming(reads)
+    return render_template("models.html", cards=shown, older=page.next_cursor, coming=coming)
+
+
+def _coming(reads: Repository) -> list[Job]:
+    """Trainings that have not ended: each makes a model version."""
+    rows = reads.jobs(JobFilter(states=UNFINISHED), limit=ROWS).items
+    tasks = registry.tasks()
+    return [job for job in rows if getattr(tasks.get(f"{job.family}.{job.operation}"), "makes", "") == "model"]
 
 
 @blueprint.get("/models/<model_id>")
@@ -168,7 +177,8 @@ def _snippets(row: ModelVersion, uses: list[str], last: Mapping[str, Any]) -> li
     if chat.offered(row):
         return snippets.model(row.id, {"question": "How do I print a page?"}, chat.OPERATION)
     if task is None or not last:
-        return snippets.model(row.id, {"count": 16, "seed": 1})
+        usual = forms.defaults(registry.task(task)) if task else {}
+        return snippets.model(row.id, {"count": usual.get("count", 16), "seed": 1})
     known = forms.defaults(registry.task(task))
     changed = {name: value for name, value in last.items() if known.get(name) != value}
     return snippets.submit({"task": task, "params": changed})

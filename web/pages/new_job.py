@@ -28,6 +28,7 @@ from web.translate import say, say_fault
 MOST_OPTIONS = 100
 MOST_TRAININGS = 20
 MOST_UNFINISHED = 8
+TEXTS = ("json", "yaml")
 UNFINISHED = ("blocked", "queued", "running", "paused")
 
 blueprint = Blueprint("new_job", __name__)
@@ -35,7 +36,7 @@ blueprint = Blueprint("new_job", __name__)
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What a form's page is rendered from; ``text`` is JSON that was typed in the place of the form's fields."""
+    """What a form's page is rendered from; ``text`` was typed in the place of the form's fields, as JSON or YAML."""
 
     task: str
     params: type[Params]
@@ -48,7 +49,8 @@ class Page:
     after: str = ""
     webhook: str = ""
     events: Sequence[str] = ()
-    text: str | None = None
+    side: str = ""
+    text: str = ""
     error: AigcError | None = None
     checked: bool = False
 
@@ -136,7 +138,7 @@ def estimate(task: str) -> Response:
     return jsonify(
         estimate=cost.rows() if cost else [],
         snippets={one.key: one.text for one in snippets.submit(body)},
-        json=json_text.written(body),
+        texts=_texts(body),
         fields=_fields(page),
         faults=[say_fault(fault) for fault in page.error.faults] if page.error else [],
     )
@@ -154,7 +156,7 @@ def _posted(task: str) -> Page:
     # Not both: what stands in the address is what the form began with.
     sent = request.form if request.method == "POST" else request.args
     posted = forms.read(params, sent)
-    text = sent.get("_json")
+    side = next((side for side in TEXTS if f"_{side}" in sent), "")
     page = Page(
         task,
         params,
@@ -166,15 +168,16 @@ def _posted(task: str) -> Page:
         time_limit=sent.get("_time_limit", "").strip(),
         after=" ".join(dict.fromkeys(" ".join(sent.getlist("_after")).replace(",", " ").split())),
         webhook=sent.get("_webhook", "").strip(),
-        text=text,
+        side=side,
+        text=sent.get(f"_{side}", ""),
     )
-    return page if text is None else _from_text(page, text)
+    return _from_text(page) if side else page
 
 
-def _from_text(page: Page, text: str) -> Page:
-    """The same page with what the JSON says in its fields, so that both sides of the form show it."""
+def _from_text(page: Page) -> Page:
+    """The same page with what the text says in its fields, so that all sides of the form show it."""
     try:
-        body = json_text.read(text, page.task)
+        body = _read_yaml(page) if page.side == "yaml" else json_text.read(page.text, page.task)
     except InvalidParams as error:
         return replace(page, posted=forms.Posted({}, {}, ""), error=error)
     typed = {name: forms.to_text(value) for name, value in body.params.items() if name in page.params.model_fields}
@@ -189,6 +192,16 @@ def _from_text(page: Page, text: str) -> Page:
         webhook=body.webhook.url if body.webhook else "",
         events=body.webhook.events if body.webhook and "events" in body.webhook.model_fields_set else (),
     )
+
+
+def _read_yaml(page: Page) -> json_text.TypedJob:
+    from web import yaml_text
+
+    return yaml_text.read(page.text, page.task)
+
+
+def _texts(body: Mapping[str, Any]) -> dict[str, str]:
+    return {"json": json_text.written(body), "yaml": json_text.as_yaml(body)}
 
 
 def _body(page: Page) -> dict[str, Any]:
@@ -290,7 +303,7 @@ def _render(page: Page) -> str:
         key=page.key or uuid4().hex,
         cost=cost.rows() if cost else [],
         snippets=snippets.submit(body),
-        text=json_text.written(body) if page.text is None else page.text,
+        texts=_texts(body) | ({page.side: page.text} if page.side else {}),
         unfinished=_unfinished(page, reads),
         other_ids=_other_ids(page, reads),
         takes_webhooks=bool(context.settings().webhook_hosts.strip()) or bool(page.webhook),
@@ -336,11 +349,11 @@ def _other_ids(page: Page, reads: Repository) -> str:
 
 
 def _problems(page: Page, made: forms.Form) -> list[forms.Problem]:
-    """The lines of the error summary; what was typed as JSON is mended there."""
+    """The lines of the error summary; what was typed as text is mended there."""
     found = list(made.problems)
     if not found and page.error is not None:
         found = [forms.Problem(say(page.error.message, page.error.values), "#main")]
-    return found if page.text is None else [replace(one, target="#f-json") for one in found]
+    return [replace(one, target=f"#f-{page.side}") for one in found] if page.side else found
 
 
 def _trainings(family: str, reads: Repository) -> list[forms.Choice]:

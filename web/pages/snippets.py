@@ -69,7 +69,7 @@ def _options(beside: Mapping[str, Any]) -> list[str]:
 def job(job_id: str, operation: str) -> list[Snippet]:
     """Look at a job and take what it made."""
     address = f"{server()}{PREFIX}/jobs/{job_id}"
-    taken, told = _TAKEN.get(operation, ("job.samples()[-1]", "download"))
+    taken, told = _TAKEN.get(operation, ('job.download("results")', "download"))
     return [
         Snippet("curl", "curl", f"curl {address} \\\n{_token()}  -H 'Prefer: wait=30'"),
         Snippet(
@@ -84,7 +84,7 @@ def job(job_id: str, operation: str) -> list[Snippet]:
 
 def model(model_id: str, params: Mapping[str, Any], operation: str = "generate") -> list[Snippet]:
     """Generate, recommend or reply with a model version."""
-    taken, _ = _TAKEN.get(operation, ("job.samples()[-1]", ""))
+    taken, _ = _TAKEN.get(operation, ('job.download("results")', ""))
     body = json.dumps({"params": dict(params)}, ensure_ascii=False)
     keywords = "".join(f", {name}={value!r}" for name, value in params.items())
     options = "".join(f" -p {shlex.quote(f'{name}={_plain(value)}')}" for name, value in params.items())

@@ -67,7 +67,8 @@ def fill_broker(field: Field) -> None:
 def lose_in_socket(field: Field) -> None:
     """The idle training slot is frozen, a job submitted, the slot killed: the token dies in its socket, the job lives.
 
-    It counts when it has come about: the slot must be idle, and only one listens to that lane.
+    It counts when it has come about: the slot must be idle, and only one listens to that lane. One at a time: several
+    such jobs in a line would wait for one another, under the faults that meet each of them, and not for their tokens.
     """
     field.take("socket")
     worker = field.stack.workers[0]
@@ -84,7 +85,7 @@ def lose_in_socket(field: Field) -> None:
         _signal(pid, signal.SIGKILL)
         field.injected.update(["lose_in_socket"])
         field.expect("lost_in_the_socket", BRPOP_SECONDS, partial(started, job, since))
-        field.give_back("socket")
+        field.later(BRPOP_SECONDS, partial(field.give_back, "socket"))
         return True
 
     def started(job: str, since: float) -> bool:

@@ -8,8 +8,7 @@
   // a field called dataset hides form.dataset
   const address = form.getAttribute('data-estimate');
   const base = form.querySelector('[name=_base]');
-  const text = document.getElementById('f-json');
-  const fault = document.getElementById('e-json');
+  const texts = [...document.querySelectorAll('#f-json, #f-yaml')];
   let timer = 0;
   let asked = 0;
 
@@ -31,7 +30,7 @@
     base.value = preset;
   }
 
-  // Both sides show the same job: what is typed on one of them is put into the other.
+  // All sides show the same job: what is typed on one of them is put into the others.
   async function ask(side) {
     const turn = ++asked;
     const body = new URLSearchParams();
@@ -42,10 +41,15 @@
       const reply = await fetch(address, { method: 'POST', body });
       if (!reply.ok || turn !== asked) return;
       const found = await reply.json();
-      if (fault) fault.textContent = found.faults.join(' ');
+      for (const text of texts) {
+        const here = text.form === side || side === form;
+        document.getElementById(text.id.replace('f-', 'e-')).textContent = here ? found.faults.join(' ') : '';
+      }
       if (found.faults.length) return;
       if (side !== form) fill(found.fields);
-      else if (text) text.value = found.json;
+      for (const text of texts) {
+        if (text.form !== side) text.value = found.texts[text.id.slice(2)];
+      }
       show(found.estimate);
       for (const [key, text] of Object.entries(found.snippets)) {
         const place = document.querySelector(`[data-snippet="${key}"]`);
@@ -88,7 +92,7 @@
   form.addEventListener('change', (event) => {
     if (event.target.name === '_preset') choose(event.target.value);
   });
-  for (const side of new Set([form, text?.form].filter(Boolean))) {
+  for (const side of [form, ...texts.map((text) => text.form)]) {
     side.addEventListener('input', () => {
       clearTimeout(timer);
       timer = setTimeout(() => ask(side), QUIET);

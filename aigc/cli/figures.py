@@ -1,0 +1,71 @@
+"""A job's figures in words: title, value, which direction is better, the baseline beside it, and the verdict."""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+from unicodedata import east_asian_width
+
+from aigc.client import Client
+from aigc.errors import ApiError
+from aigc.notebook import number
+from aigc.speech import say
+
+Known = Mapping[str, Mapping[str, Any]]
+
+
+def of_task(client: Client, task: str) -> Known:
+    """What the figures of a task mean, by name; none where the server knows it no more, or does not answer."""
+    with contextlib.suppress(ApiError):
+        found = client.tasks.get(task).metrics
+        return {name: about for name, about in found.items() if isinstance(about, Mapping)}
+    return {}
+
+
+def lines(measured: Mapping[str, Any], known: Known, *, everything: bool = False) -> list[str]:
+    """The figures that say how good something is, a line each, aligned.
+
+    Args:
+        measured: Figures by name.
+        known: What they mean.
+        everything: Whether those that nothing is known of, such as losses, stand below.
+    """
+    beside = {known[name].get(of) for name in measured if name in known for of in ("baseline", "real")}
+    explained = [name for name in measured if name in known and name not in beside]
+    others = [name for name in measured if name not in known and name not in beside]
+    titles = {name: str(known[name]["title"]) for name in explained}
+    if everything or not explained:
+        titles |= {name: name.replace("_", " ") for name in others}
+    width = max(map(_width, titles.values()), default=0)
+    values = {name: number(measured[name]) for name in titles}
+    room = max(map(len, values.values()), default=0)
+    return [
+        f"{title}{' ' * (width - _width(title))}  {values[name]:>{room}}  {_said(name, measured, known)}".rstrip()
+        for name, title in titles.items()
+    ]
+
+
+def aligned(pairs: Mapping[str, Any]) -> list[str]:
+    """Names and values, one pair a line."""
+    width = max(map(len, pairs), default=0)
+    return [f"{name:<{width}}  {number(value)}" for name, value in pairs.items()]
+
+
+def _said(name: str, measured: Mapping[str, Any], known: Known) -> str:
+    return "; ".join(_remarks(name, measured, known[name])) if name in known else ""
+
+
+def _remarks(name: str, measured: Mapping[str, Any], about: Mapping[str, Any]) -> Iterator[str]:
+    lower = about["better"] == "lower"
+    yield say("lower is better") if lower else say("higher is better")
+    real, baseline = (measured.get(str(about.get(of))) for of in ("real", "baseline"))
+    if real is not None:
+        yield say("real data {value}", value=number(real))
+    if baseline is not None:
+        better = measured[name] < baseline if lower else measured[name] > baseline
+        sentence = "baseline {value}: better" if better else "baseline {value}: NOT better than the baseline"
+        yield say(sentence, value=number(baseline))
+
+
+def _width(text: str) -> int:
+    """Columns in a terminal: Chinese characters take two."""
+    return sum(2 if east_asian_width(character) in "WF" else 1 for character in text)
