@@ -28,7 +28,8 @@ REFUSALS: Mapping[str, str] = MappingProxyType(
 )
 CLARIFICATIONS: Mapping[str, str] = MappingProxyType({"en": "Which of these do you mean?", "zh": "你指的是哪一个？"})
 
-_TIE, _MOST_OPTIONS, _SHORT = 0.02, 4, 4
+_TIE, _MOST_OPTIONS, _SHORT = 0.02, 4, 2
+_WHOLE, _OPENING = 6, 0.3  # words from which a line counts in full; what the first sentence of a passage has ahead
 _NEAR, _FITTING = 0.8, 0.6  # of the best passage's and the best sentence's score, for further sources
 _EARLIER, _EARLIER_WEIGHT = 2, 0.5
 _LEADS = (
@@ -141,8 +142,13 @@ def _tied(found: Found, order: Sequence[int], passages: Sequence[Passage]) -> li
         return []
     best = float(found.scores[order[0]])
     near = [one for one in order if best - float(found.scores[one]) <= _TIE * max(best, 1e-9)]
-    names = list(dict.fromkeys(_source(0, passages[one]).name for one in near))
-    return names[:_MOST_OPTIONS] if len(names) > 1 else []
+    names: dict[str, set[str]] = {}
+    for one in near:
+        name = _source(0, passages[one]).name
+        own = set(words(name))
+        if not any(own <= other or other <= own for other in names.values()):  # else it is the same matter
+            names[name] = own
+    return list(names)[:_MOST_OPTIONS] if len(names) > 1 else []
 
 
 def _sentences(saved: Saved, found: Found, order: Sequence[int], params: AssistantReply) -> list[tuple[int, str]]:
@@ -166,7 +172,7 @@ def _sentences(saved: Saved, found: Found, order: Sequence[int], params: Assista
 
 
 def _fits(saved: Saved, found: Found, passage: Passage) -> NDArray[np.float64]:
-    """How well each sentence of a passage fits: the share of the question's words in it, and its cosine."""
+    """How well each sentence of a passage fits: the share of the question's words in it, its cosine, and its place."""
     lexical = saved.index.lexical
     known = {word: lexical.vocabulary[word] for word in found.query if word in lexical.vocabulary}
     rarity = {word: float(lexical.rarity[number]) for word, number in known.items()}
@@ -174,7 +180,10 @@ def _fits(saved: Saved, found: Found, passage: Passage) -> NDArray[np.float64]:
     split = [words(one) for one in passage.sentences]
     share = np.array([sum(rarity.get(word, 0.0) for word in set(one)) / total for one in split])
     near = saved.encoding.vectors(split) @ found.vector
-    return np.asarray(share + 0.5 * np.maximum(near, 0), np.float64)
+    whole = np.minimum([len(one) / _WHOLE for one in split], 1.0)  # lists of links are short lines
+    fits = (share + 0.5 * np.maximum(near, 0)) * whole
+    fits[0] += _OPENING * whole[0]
+    return np.asarray(fits, np.float64)
 
 
 def _run(fits: NDArray[np.float64], most: int) -> slice:
