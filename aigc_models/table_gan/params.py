@@ -17,9 +17,9 @@ class TableGanTrain(TableTrain):
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
         {
-            "quick": {"epochs": 60, "learning_rate": 0.0005, "ema_half_life": 50.0},
+            "quick": {"epochs": 1, "least_steps": 1500, "learning_rate": 0.001, "ema_half_life": 50.0},
             "balanced": {"epochs": 300},
-            "best": {"epochs": 600, "width": 384},
+            "best": {"epochs": 600, "least_steps": 15_000, "width": 384},
         }
     )
 
@@ -56,7 +56,7 @@ class TableGanTrain(TableTrain):
         generator = hidden * inputs + hidden * (inputs + hidden) + dim * (inputs + 2 * hidden)
         critic = hidden * self.pac * (dim + coded) + hidden * hidden
         work = 3 * generator + 9 * critic / self.pac  # passes of a step, for each row
-        rows = self.epochs * dataset["train"]
+        rows = self.steps(dataset["train"], self.batch_size) * self.batch_size
         seconds = rows * (work / (_RATE * max(cpu_threads, 1)) + _PER_STEP / self.batch_size) + 30
         parameters = generator + critic + 9 * hidden + dim + 1
         memory = 450 + dataset["train"] * len(dataset["columns"]) * 32 / 2**20 + parameters * 24 / 2**20

@@ -60,7 +60,7 @@ class GanTrainer:
         self.pac = min(params.pac, params.batch_size)
         self.packs = max(1, params.batch_size // self.pac)
         self.batch_size = self.packs * self.pac
-        self.total = max(1, -(-params.epochs * len(lesson.encoded) // self.batch_size))
+        self.total = params.steps(len(lesson.encoded), self.batch_size)
         inputs = params.latent_dim + self.wishes.places.size
         self.generator, self._average = (Generator(inputs, params.width, self._layout.dim) for _ in range(2))
         self.critic = Critic(self.pac * (self._layout.dim + self.wishes.places.size), params.width)
@@ -178,7 +178,7 @@ class GanTrainer:
         loss = -judged.mean()
         return loss + heard, {"g_loss": loss, "condition_loss": heard}
 
-    def source(self) -> RowSource:
+    def source(self, draft: bool = False) -> RowSource:
         """The averaged generator, ready to draw; its norms take their statistics from rows as they will be drawn."""
         draws = training.seeded(self.lesson.params.seed, "settling")
         maker = Maker(self._average, self._layout, self.wishes.real, self.lesson.params.latent_dim, self.precision)

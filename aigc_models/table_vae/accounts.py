@@ -84,7 +84,7 @@ class AccountTrainer:
         accounts = len(lesson.starts)
         self._per_batch = min(accounts, max(2, round(params.batch_size * accounts / self._rows)))
         self.batch_size = round(self._per_batch * self._rows / accounts)
-        self.total = max(1, math.ceil(params.epochs * accounts / self._per_batch))
+        self.total = params.steps(accounts, self._per_batch)
         self._parts = Parts(lesson.adjustments.micro_batches)
         self._noise, order = training.seeded(params.seed, "noise"), training.seeded(params.seed, "order")
         self._batches = training.Batches(accounts, self._per_batch, order)
@@ -145,14 +145,14 @@ class AccountTrainer:
         state, _ = vae.past(torch.cat([before, features(lengths, there.shape[1])], 2))
         state = state[there]  # (R, width)
         kl = kl_between((mean, log_variance), vae.next_prior(state)).sum() / count
-        logits = vae.decoder(torch.cat([z, state], 1))
-        error = objective.reconstruction(logits, vae.decoder.log_deviation, scalars, codes, vae.layout) / count
+        said = vae.decoder(torch.cat([z, state], 1))
+        error = objective.reconstruction(said, vae.decoder.log_deviation, scalars, codes, vae.layout) / count
         weighted = self.lesson.params.reconstruction_weight * error + kl
         return weighted, {"loss": weighted, "reconstruction": error, "kl": kl}
 
-    def source(self, accounts: Accounts | None = None) -> "AccountSource":
+    def source(self, draft: bool = False) -> "AccountSource":
         """The averaged networks, ready to draw."""
-        accounts = accounts or Accounts.read(self.lesson.more["accounts"])
+        accounts = Accounts.read(self.lesson.more["accounts"])
         return AccountSource(self._average, self.lesson.encoder, accounts)
 
 
@@ -190,21 +190,22 @@ class AccountSource:
             z[live] = mean + eps[live, place] * (0.5 * log_variance).exp()
             found[live, place] = torch.cat([z[live], after[0]], 1)
         there = torch.arange(longest) < lengths[:, None]
-        logits = vae.decoder(found[there.to(device)])
+        numbers, logits = vae.decoder(found[there.to(device)])
         begins = (torch.arange(longest).expand_as(there) == 0)[there].to(device)
         for rows, name in ((begins, self.accounts.first), (~begins, self.accounts.gap)):
             missing = self._missing(name)
             if missing is not None:  # a first row has a time, all others a gap: by construction
                 logits[rows, missing] = -torch.inf
-        return write_rows(vae.decoder, logits, noise)
+        return write_rows(vae.decoder, (numbers, logits), noise)
 
     def _missing(self, name: str) -> int | None:
-        """Where the logit of a missing cell stands."""
+        """Where among the segments' logits that of a missing cell stands."""
         codec = self.encoder.codecs[name]
         if name not in self.encoder.segments or not codec.missing:
             return None
         segment = self.encoder.segments.index(name)
-        return int(self.encoder.layout.offsets[segment]) + codec.width - 1
+        layout = self.encoder.layout
+        return int(layout.offsets[segment]) - layout.scalars + codec.width - 1
 
     def finish(self, table: Table, seed: int) -> Table:
         """With accounts and identifiers of its own."""

@@ -58,8 +58,8 @@ def _compare(trained: Trained, tables: TableSet) -> Material:
 
 def _open(stored: Stored, device: str) -> Source:
     params, encoder = TableVaeTrain.model_validate(stored.config["params"]), stored.encoder
-    network = AccountVae if params.account_column else RowVae
-    vae = network(encoder.layout, params.width, params.latent_dim)
+    sizes = (encoder.layout, params.width, params.latent_dim)
+    vae = AccountVae(*sizes) if params.account_column else RowVae(*sizes, stored.config["more"].get("components", 0))
     training.load_weights(vae, stored.directory / WEIGHTS)
     vae.to(device).requires_grad_(False)
     if isinstance(vae, AccountVae):

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from aigc_models.table_vae.prior import LatentMixture
 from aigc_models.tables.layout import Layout
 
 
@@ -23,7 +24,11 @@ class RowEncoder(nn.Module):
 
 
 class RowDecoder(nn.Module):
-    """From latent numbers to logits of a row, with a learnt deviation for each number."""
+    """From latent numbers to what a row may say: logits of the segments, and a number for each mode it could be in.
+
+    In the paper a column has one number whatever the mode. Modes overlap, and the same value stands for different
+    numbers in two of them, so a mode and a number drawn each by itself would seldom belong together.
+    """
 
     def __init__(self, latent_dim: int, width: int, layout: Layout) -> None:
         super().__init__()
@@ -32,26 +37,33 @@ class RowDecoder(nn.Module):
             nn.ReLU(inplace=True),
             nn.Linear(width, width),
             nn.ReLU(inplace=True),
-            nn.Linear(width, layout.dim),
+            nn.Linear(width, layout.numbers + layout.dim - layout.scalars),
         )
         self.layout = layout
-        self.log_deviation = nn.Parameter(torch.full((layout.scalars,), -2.3))  # 0.1, as in the paper
+        self.log_deviation = nn.Parameter(torch.full((layout.numbers,), -2.3))  # 0.1, as in the paper
 
     def initialise_own(self, generator: torch.Generator) -> None:
         """Start at the paper's deviation."""
         nn.init.constant_(self.log_deviation, -2.3)
 
-    def forward(self, z: Tensor) -> Tensor:
-        """Shape: (B, Z) to (B, D)."""
-        logits: Tensor = self.body(z)
-        return logits
+    def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Shape: (B, Z) to numbers of the modes (B, M), before tanh, and logits of the segments (B, D - S)."""
+        said: Tensor = self.body(z).float()
+        return said[:, : self.layout.numbers], said[:, self.layout.numbers :]
 
 
 class RowVae(nn.Module):
-    """Both."""
+    """Both, and once they are trained the mixture that latent numbers are drawn from; without one it is N(0, I)."""
 
-    def __init__(self, layout: Layout, width: int, latent_dim: int) -> None:
+    def __init__(self, layout: Layout, width: int, latent_dim: int, components: int = 0) -> None:
         super().__init__()
         self.layout, self.latent_dim = layout, latent_dim
         self.encoder = RowEncoder(layout.dim, width, latent_dim)
         self.decoder = RowDecoder(latent_dim, width, layout)
+        self.mixture = LatentMixture(components, latent_dim) if components else None
+
+    def draw(self, count: int, noise: torch.Generator) -> Tensor:
+        """Latent numbers of so many new rows, (N, Z)."""
+        if self.mixture is not None:
+            return self.mixture.draw(count, noise)
+        return torch.randn(count, self.latent_dim, generator=noise).to(self.decoder.log_deviation.device)

@@ -8,15 +8,20 @@ from aigc_models.tables.layout import Layout, cross_entropy
 LEAST_LOG_DEVIATION, MOST_LOG_DEVIATION = -4.6, 0.0
 
 
-def reconstruction(logits: Tensor, log_deviation: Tensor, scalars: Tensor, codes: Tensor, layout: Layout) -> Tensor:
+def reconstruction(
+    said: tuple[Tensor, Tensor], log_deviation: Tensor, scalars: Tensor, codes: Tensor, layout: Layout
+) -> Tensor:
     """Negative log-likelihood of rows in nats, summed over them, without constants.
 
-    Shape: logits (B, D), deviations (S,), numbers (B, S), codes (B, K).
+    Only the number of the mode that a cell is in counts, and none of a mode without width or a missing cell.
+
+    Shape: numbers of the modes (B, M) and logits (B, D - S), deviations (M,), numbers (B, S), codes (B, K).
     """
-    certain = log_deviation.clamp(LEAST_LOG_DEVIATION, MOST_LOG_DEVIATION)
-    error = (scalars - logits[:, : layout.scalars].tanh()) / certain.exp()
-    numbers = 0.5 * error.square().sum() + len(scalars) * certain.sum()
-    return numbers + cross_entropy(logits[:, layout.scalars :], codes, layout)
+    numbers, logits = said
+    places, there = layout.mode_of(codes)
+    certain = log_deviation.clamp(LEAST_LOG_DEVIATION, MOST_LOG_DEVIATION)[places]
+    error = (scalars - numbers.gather(1, places).tanh()) / certain.exp()
+    return ((0.5 * error.square() + certain) * there).sum() + cross_entropy(logits, codes, layout)
 
 
 def kl_to_standard(mean: Tensor, log_variance: Tensor) -> Tensor:

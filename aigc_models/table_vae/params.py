@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from aigc_models.base import Estimate, Family, Lane, Makes, Params, dataset_input, model_input, setting
 from aigc_models.metrics.table_figures import TABLE_METRICS
-from aigc_models.tables.settings import DRAWN_METRICS, TableGenerate, TableTrain, encoded_width
+from aigc_models.tables.settings import DRAWN_METRICS, MODES, TableGenerate, TableTrain, encoded_width
 
 # Multiplications a second of one CPU thread in training, and seconds of each step that do not shrink with the networks.
 _RATE, _PER_STEP = 60e9, 0.0025
@@ -17,9 +17,15 @@ class TableVaeTrain(TableTrain):
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
         {
-            "quick": {"epochs": 60, "ema_half_life": 50.0},
+            "quick": {
+                "epochs": 1,
+                "least_steps": 2500,
+                "batch_size": 250,
+                "learning_rate": 0.002,
+                "ema_half_life": 50.0,
+            },
             "balanced": {"epochs": 300},
-            "best": {"epochs": 600, "width": 256},
+            "best": {"epochs": 600, "least_steps": 15_000, "width": 256},
         }
     )
 
@@ -27,13 +33,22 @@ class TableVaeTrain(TableTrain):
         0.001, title="Learning rate", description="Largest step size of the optimiser.", gt=0, le=0.1
     )
     latent_dim: int = setting(
-        128, title="Latent numbers", description="How many numbers describe a row.", ge=2, le=1024, advanced=True
+        32, title="Latent numbers", description="How many numbers describe a row.", ge=2, le=1024, advanced=True
     )
     width: int = setting(
         128, title="Width", description="Numbers in each hidden layer of both networks.", ge=4, le=4096, advanced=True
     )
+    components: int = setting(
+        20,
+        title="Components",
+        description="Gaussians at most that the numbers describing the training rows are summed up by, to draw new "
+        "ones from; a small table has fewer.",
+        ge=1,
+        le=200,
+        advanced=True,
+    )
     reconstruction_weight: float = setting(
-        2.0,
+        10.0,
         title="Reconstruction",
         description="Weight of the reconstruction beside the KL term; higher keeps more detail of single rows.",
         gt=0,
@@ -61,11 +76,14 @@ class TableVaeTrain(TableTrain):
             return None
         dim, _, numbers = encoded_width(dataset, self.most_categories)
         hidden, latent = self.width, self.latent_dim
-        weights = 2 * hidden * dim + 2 * hidden * hidden + 3 * hidden * latent
+        modes = (MODES - 1) * numbers  # each with a number and a deviation of its own
+        said = dim - numbers + modes
+        weights = hidden * (dim + said) + 2 * hidden * hidden + 3 * hidden * latent
         sequence = 3 * hidden * (hidden + latent) * 2 if self.account_column else 0
-        parameters = weights + sequence + 4 * hidden + 2 * latent + dim + numbers
-        rows = self.epochs * dataset["train"]
-        seconds = rows * (3 * (weights + sequence) / (_RATE * max(cpu_threads, 1)) + _PER_STEP / self.batch_size) + 30
+        parameters = weights + sequence + 4 * hidden + 2 * latent + said + modes
+        batch = min(self.batch_size, dataset["train"])
+        rows = self.steps(dataset["train"], batch) * batch
+        seconds = rows * (3 * (weights + sequence) / (_RATE * max(cpu_threads, 1)) + _PER_STEP / batch) + 30
         memory = 400 + dataset["train"] * len(dataset["columns"]) * 24 / 2**20 + parameters * 24 / 2**20
         return Estimate(round(seconds, 1), round(memory), parameters)
 

@@ -1,6 +1,6 @@
 """The training of a VAE over rows, step by step."""
 
-import math
+import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +11,7 @@ from aigc_models import training
 from aigc_models.accumulation import Figures, Parts
 from aigc_models.table_vae import objective
 from aigc_models.table_vae.networks import RowDecoder, RowVae
+from aigc_models.table_vae.prior import MOST_ROWS, fit_mixture, most_components
 from aigc_models.tables.drawing import BLOCK, RowSource, noise_source
 from aigc_models.tables.encoding import Encoded, Encoder
 from aigc_models.tables.lesson import Lesson
@@ -34,7 +35,8 @@ class RowTrainer:
         self._adam = torch.optim.Adam(self.vae.parameters(), lr=rate, weight_decay=_WEIGHT_DECAY, fused=True)
         rows = len(lesson.encoded)
         self.batch_size = min(params.batch_size, rows)
-        self.total = max(1, math.ceil(params.epochs * rows / self.batch_size))
+        self.total = params.steps(rows, self.batch_size)
+        self._made: RowVae | None = None
         self._parts = Parts(lesson.adjustments.micro_batches)
         self._noise, order = training.seeded(params.seed, "noise"), training.seeded(params.seed, "order")
         self._batches = training.Batches(rows, self.batch_size, order)
@@ -48,13 +50,13 @@ class RowTrainer:
 
     @property
     def networks(self) -> nn.Module:
-        """The averaged networks."""
-        return self._average
+        """The averaged networks, with the mixture that rows are drawn from."""
+        return self._made or self._with_mixture(self._components)
 
     @property
     def more(self) -> dict[str, Any]:
-        """Nothing else is remembered."""
-        return {}
+        """How many Gaussians latent numbers are drawn from."""
+        return {"components": self._components}
 
     @property
     def parameters(self) -> int:
@@ -81,15 +83,37 @@ class RowTrainer:
         vae, layout, count = self.vae, self.vae.layout, len(codes)
         with self.precision.autocast():
             mean, log_variance = (each.float() for each in vae.encoder(layout.rows(scalars, codes)))
-            logits = vae.decoder(mean + noise * (0.5 * log_variance).exp()).float()
-        error = objective.reconstruction(logits, vae.decoder.log_deviation, scalars, codes, layout) / count
+            said = vae.decoder(mean + noise * (0.5 * log_variance).exp())
+        error = objective.reconstruction(said, vae.decoder.log_deviation, scalars, codes, layout) / count
         kl = objective.kl_to_standard(mean, log_variance) / count
         weighted = self.lesson.params.reconstruction_weight * error + kl
         return weighted, {"loss": weighted, "reconstruction": error, "kl": kl}
 
-    def source(self) -> RowSource:
-        """The averaged decoder, ready to draw."""
-        return row_source(self._average, self.lesson.encoder, self.precision)
+    def source(self, draft: bool = False) -> RowSource:
+        """The averaged decoder, ready to draw; a draft draws from one Gaussian."""
+        made = self._with_mixture(1 if draft else self._components)
+        self._made = None if draft else made
+        return row_source(made, self.lesson.encoder, self.precision)
+
+    @property
+    def _components(self) -> int:
+        params = self.lesson.params
+        return most_components(len(self.lesson.encoded), params.latent_dim, params.components)
+
+    @torch.inference_mode(False)
+    @torch.no_grad()
+    def _with_mixture(self, components: int) -> RowVae:
+        """A copy of the averaged networks that knows what the training rows' latent numbers look like."""
+        vae, encoded = copy.deepcopy(self._average), self.lesson.encoded
+        seed = self.lesson.params.seed
+        chosen = torch.randperm(len(encoded), generator=training.seeded(seed, "mixture"))[:MOST_ROWS]
+        parts = [
+            vae.encoder(vae.layout.rows(encoded.scalars[rows], encoded.codes[rows]))
+            for rows in chosen.to(encoded.codes.device).split(BLOCK)
+        ]
+        mean, log_variance = (torch.cat(each) for each in zip(*parts, strict=True))
+        vae.mixture = fit_mixture(mean, log_variance, components, seed).to(mean.device)
+        return vae
 
 
 def learning_rate(largest: float, step: int, total: int) -> float:
@@ -100,24 +124,26 @@ def learning_rate(largest: float, step: int, total: int) -> float:
 def row_source(vae: RowVae, encoder: Encoder, precision: training.Precision) -> RowSource:
     """A decoder that proposes rows; it heeds no wishes."""
     vae.eval()
-    device = vae.decoder.log_deviation.device
 
     @torch.inference_mode()
     def propose(stream: Sequence[object], _wanted: Mapping[str, int]) -> Encoded:
         noise = noise_source(stream)
-        z = torch.randn(BLOCK, vae.latent_dim, generator=noise).to(device)
+        z = vae.draw(BLOCK, noise)
         with precision.autocast():
-            logits = vae.decoder(z).float()
-        return write_rows(vae.decoder, logits, noise)
+            said = vae.decoder(z)
+        return write_rows(vae.decoder, said, noise)
 
     return RowSource(encoder, propose)
 
 
-def write_rows(decoder: RowDecoder, logits: Tensor, noise: torch.Generator) -> Encoded:
-    """Draw numbers and codes from what the decoder says. Shape: logits (N, D)."""
+def write_rows(decoder: RowDecoder, said: tuple[Tensor, Tensor], noise: torch.Generator) -> Encoded:
+    """Draw codes, and numbers for them, from what the decoder says. Shape: (N, M) and (N, D - S)."""
+    numbers, logits = said
     layout, device = decoder.layout, logits.device
     spread = torch.randn(len(logits), layout.scalars, generator=noise).to(device)
     uniform = torch.rand(len(logits), len(layout.widths), generator=noise).to(device)
     deviation = decoder.log_deviation.clamp(objective.LEAST_LOG_DEVIATION, objective.MOST_LOG_DEVIATION).exp()
-    scalars = (logits[:, : layout.scalars].tanh() + deviation * spread).clamp(-1, 1)
-    return Encoded(scalars.cpu(), layout.hard(logits, uniform).cpu())
+    codes = layout.hard(torch.cat([spread, logits], 1), uniform)
+    places, _ = layout.mode_of(codes)
+    scalars = (numbers.gather(1, places).tanh() + deviation[places] * spread).clamp(-1, 1)
+    return Encoded(scalars.cpu(), codes.cpu())

@@ -71,21 +71,32 @@ def _pairs(text: str) -> dict[str, str]:
         return {}
     if text.startswith("{"):
         try:
-            stored = json.loads(text, parse_int=str, parse_float=str)
+            stored = json.loads(text, parse_int=str, parse_float=str, object_pairs_hook=_each_once)
         except ValueError:
             raise InputError(_unreadable(text)) from None
         if any(isinstance(value, dict | list | bool) for value in stored.values()):
             raise InputError(_unreadable(text))
         return {name: "" if value is None else str(value) for name, value in stored.items()}
-    pairs = {}
+    pairs = []
     for part in next(csv.reader([text.replace("\n", ",")], skipinitialspace=True)):
         name, equals, value = part.partition("=")
         if not part.strip():
             continue
         if not equals:
             raise InputError(_unreadable(part))
-        pairs[name.strip()] = value.strip()
-    return pairs
+        pairs.append((name.strip(), value.strip()))
+    return _each_once(pairs)
+
+
+def _each_once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """As a mapping; a column whose cell would have to be two things at once is refused."""
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if found.setdefault(name, value) != value:
+            sentence = "The column {column} is asked for twice, as {one} and as {other}. Give it once."
+            values = {"column": name, "one": str(found[name]), "other": str(value)}
+            raise InputError(Fault(sentence, values, _POINTER, {"column": name}, "unreadable-condition"))
+    return found
 
 
 def read_cell(column: Column, text: str) -> float:

@@ -251,7 +251,7 @@ class _Drawing:
         if reason == "copies of training rows":
             sentence = (
                 "Nearly all rows the model makes equal training rows: of {proposed} proposed rows {found} could be "
-                "taken. Ask for fewer rows, or train with fewer epochs."
+                "taken. Ask for fewer rows, train with fewer steps, or learn from rows that differ in more columns."
             )
             return Fault(sentence, values, "/count", code="only-copies")
         sentence = (

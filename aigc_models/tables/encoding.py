@@ -79,7 +79,16 @@ class Encoder:
     @cached_property
     def layout(self) -> Layout:
         """Where all of them stand."""
-        return Layout(len(self.numbers), tuple(self.codecs[name].width for name in self.segments))
+        return Layout(len(self.numbers), tuple(self.codecs[name].width for name in self.segments), self._modes())
+
+    def _modes(self) -> tuple[tuple[int, int, int], ...]:
+        found = []
+        for name in self.numbers:
+            codec = self.codecs[name]
+            assert isinstance(codec, NumericCodec)
+            segment = self.segments.index(name) if name in self.segments else -1
+            found.append((segment, len(codec.atoms), len(codec.means)))
+        return tuple(found)
 
     def encode(self, table: Table, seed: int) -> Encoded:
         """Rows as networks read them; each column's draws start from the seed and its header."""

@@ -20,10 +20,13 @@ class Layout:
     Attributes:
         scalars: How many numbers.
         widths: Entries of each segment, rising, so that segments of one width lie side by side.
+        modes: Of each number, the segment that says its mode (-1 for none), the first code there that is a mode with a
+            number, and how many of them there are; none given makes one mode of each number.
     """
 
     scalars: int
     widths: tuple[int, ...]
+    modes: tuple[tuple[int, int, int], ...] = ()
 
     @property
     def dim(self) -> int:
@@ -44,6 +47,27 @@ class Layout:
             found.append((start, count, width))
             start += count * width
         return tuple(found)
+
+    @cached_property
+    def _modes(self) -> Tensor:
+        """Segment, first code, count and first place of each number's modes, (4, S)."""
+        modes = torch.tensor(self.modes or [(-1, 0, 1)] * self.scalars, dtype=torch.int64).reshape(-1, 3).T
+        return torch.cat([modes, (modes[2].cumsum(0) - modes[2])[None]])
+
+    @property
+    def numbers(self) -> int:
+        """Modes of all numbers together (M)."""
+        return int(self._modes[2].sum())
+
+    def mode_of(self, codes: Tensor) -> tuple[Tensor, Tensor]:
+        """Place of each number's mode among all modes, and whether its code is one that has a number.
+
+        Shape: codes (B, K) to places and yes or no, each (B, S).
+        """
+        segment, first, count, start = self._modes.to(codes.device)
+        code = torch.cat([codes, codes.new_zeros(len(codes), 1)], 1)[:, segment].long()  # no segment: the last, 0
+        place = code - first
+        return start + torch.minimum(place.clamp(min=0), count - 1), (place >= 0) & (place < count)
 
     def views(self, rows: Tensor) -> Iterator[Tensor]:
         """The segments of each width. Shape: (B, D) to (B, segments, width), sharing memory."""

@@ -144,7 +144,7 @@ def _remember(state: training.TrainingState, read: Mapping[str, float], step: in
 
 
 def _preview(trainer: Trainer, material: Material, run: Run, step: int) -> None:
-    made = block_of(trainer.source(), trainer.lesson.params.seed)
+    made = block_of(trainer.source(draft=True), trainer.lesson.params.seed)
     with tempfile.TemporaryDirectory() as name:
         picture = previews.save_marginals(material.train, made, Path(name) / "samples.png")
         run.preview("samples", step, picture)

@@ -84,5 +84,5 @@ class Trainer(Protocol):
     def step(self, step: int) -> dict[str, Tensor]:
         """Take one step; returns its losses."""
 
-    def source(self) -> Source:
-        """The model as it is now, ready to draw."""
+    def source(self, draft: bool = False) -> Source:
+        """The model as it is now, ready to draw; a draft may be rougher where that is quicker."""

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal
 
 from aigc_models.base import Lane, Makes, MetricInfo, Params, dataset_input, setting
 
-_MODES = 11  # codes of a numeric column, most often
+MODES = 11  # codes of a numeric column, most often
 
 DRAWN_METRICS = {
     "rows": MetricInfo("Rows", "higher", "How many rows were made."),
@@ -25,6 +25,14 @@ class TableTrain(Params):
 
     dataset: str = dataset_input("table", description="Table to learn from.")
     epochs: int = setting(300, title="Epochs", description="Passes over the training rows.", ge=1, le=100_000)
+    least_steps: int = setting(
+        6000,
+        title="Least steps",
+        unit="steps",
+        description="Training steps that are taken at least: a small table is passed over more often than Epochs says.",
+        ge=1,
+        le=10_000_000,
+    )
     batch_size: int = setting(
         500, title="Batch size", unit="rows", description="Rows per training step.", ge=2, le=65_536
     )
@@ -58,6 +66,10 @@ class TableTrain(Params):
         le=100_000,
         advanced=True,
     )
+
+    def steps(self, rows: int, batch_size: int) -> int:
+        """Training steps for so many rows (or accounts) in batches of so many."""
+        return max(self.least_steps, -(-self.epochs * rows // batch_size))
 
 
 class TableGenerate(Params):
@@ -96,7 +108,7 @@ def encoded_width(dataset: Mapping[str, Any], most_categories: int) -> tuple[int
     for column in dataset.get("columns", ()):
         kind = column.get("type")
         if kind in ("continuous", "integer", "datetime"):
-            dim, numbers = dim + _MODES, numbers + 1
+            dim, numbers = dim + MODES, numbers + 1
         elif kind in ("categorical", "boolean"):
             width = min(len(column.get("categories", ())), most_categories) + 1
             dim, coded = dim + width, coded + width

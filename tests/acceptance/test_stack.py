@@ -210,8 +210,30 @@ def test_a_killed_part_comes_back_and_work_goes_on(up: Up, part: str, tmp_path: 
     assert json.loads(added)["state"] == "ready"
 
 
-def test_a_training_whose_worker_is_killed_ends_as_if_nothing_had_been(up: Up, dataset: str, tmp_path: Path) -> None:
-    given = ["submit", "image_gan.train", "--data", dataset, "-p", "width=4", "-p", "epochs=30", "-p", "seed=7"]
+@pytest.fixture(scope="module")
+def loans(up: Up, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A table brought in over the command line."""
+    draw = np.random.default_rng(0)
+    lines = [
+        f"{age},{100 * age + draw.integers(900)},{'yes' if age > 40 else 'no'}" for age in draw.integers(18, 80, 200)
+    ]
+    file = tmp_path_factory.mktemp("data") / "loans.csv"
+    file.write_text("\n".join(["age,income,paid", *lines]), encoding="utf-8")
+    return up.run("datasets", "add", str(file), "--name", "loans")
+
+
+@pytest.mark.parametrize(
+    ("task", "data", "settings"),
+    [
+        ("image_gan.train", "dataset", ["width=4", "epochs=30"]),
+        ("table_vae.train", "loans", ["width=16", "batch_size=50", "epochs=1", "least_steps=1500"]),
+    ],
+)
+def test_a_training_whose_worker_is_killed_ends_as_if_nothing_had_been(
+    up: Up, task: str, data: str, settings: list[str], tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    given = ["submit", task, "--data", request.getfixturevalue(data), "-p", "seed=7"]
+    given += [word for each in settings for word in ("-p", each)]
     calm = up.run(*given, "--name", "calm", "--watch")
     rough = up.run(*given, "--name", "rough")
     with aigc.Client(up.url) as client:

@@ -168,7 +168,7 @@ FAULTS: list[Setting | File | Act | Missing] = [
     Setting("width", "3", 3),
     Setting("dataset", NOBODY, NOBODY),
     File("empty.zip", b""),
-    File("notes.txt", b"no pictures here"),
+    File("notes.txt", b"\x7fELF\x02\x01\x01 a program by the name of a text"),
     Missing("jobs", "job_" + "0" * 26),
     Act("retry"),
     Act("delete"),

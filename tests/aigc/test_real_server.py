@@ -179,7 +179,7 @@ def test_a_file_that_is_no_dataset_is_refused_by_name(
     server: aigc.Client, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "empty.zip").touch()
-    (tmp_path / "notes.txt").write_text("no pictures here")
+    (tmp_path / "notes.txt").write_bytes(b"\x7fELF\x02\x01\x01 a program by the name of a text")
     for name in ("empty.zip", "notes.txt"):
         with pytest.raises(aigc.ApiError, match=name) as refused:
             server.datasets.upload(tmp_path / name)

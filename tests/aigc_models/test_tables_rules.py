@@ -48,6 +48,8 @@ def test_a_missing_cell_can_be_asked_for() -> None:
         ("年龄=old", "no-such-value", "年龄"),
         ("Day=2020-01-02", "no-such-value", "Day"),
         ("Status", "unreadable-condition", None),
+        ("Status=good, Age=30, Status=bad", "unreadable-condition", "Status"),
+        ('{"Status": "good", "Status": "bad"}', "unreadable-condition", "Status"),
         ('{"Status": ', "unreadable-condition", None),
         ('{"Status": ["good"]}', "unreadable-condition", None),
     ],

@@ -65,7 +65,8 @@ APART = {
 TINY = {
     "--data fashion-mnist --preset quick": "--data shoes -p epochs=1 -p width=4",
     "--data shop --preset quick": "--data shop -p epochs=1 -p width=8",
-    "--data loans --preset quick": "--data loans -p epochs=2 -p width=8",
+    "--data loans --preset quick": "--data loans -p epochs=1 -p least_steps=20 -p width=8",
+    'target="Status", preset="quick"': 'target="Status", epochs=1, least_steps=20',
 }
 FAMILY = "how-to/add-a-family.md"
 MODEL = '''

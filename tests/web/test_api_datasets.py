@@ -96,7 +96,7 @@ def bomb() -> bytes:
     [
         (b"", "empty.zip", 422, "dataset-empty"),
         (b"%PDF-1.7", "report.pdf", 415, "unsupported-file"),
-        (b"not a picture", "../../etc/passwd", 415, "unsupported-file"),
+        (b"\x7fELF\x02\x01\x01\0", "../../etc/passwd", 415, "unsupported-file"),
         (traversal(), "evil.zip", 422, "unsafe-archive"),
         (bomb(), "bomb.zip", 422, "archive-bomb"),
     ],

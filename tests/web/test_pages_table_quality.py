@@ -16,6 +16,7 @@ from aigc_models.metrics.table_quality import measure
 from tests.aigc_models.loan_tables import loans, quiet, table
 from tests.web.acting import ActingWorker, ready_dataset, submit_training
 from tests.web.reading import read
+from web.pages import table_sentences
 
 ROWS = "a,b\r\n1,2\r\n"
 MODEL = {"model/weights.safetensors": b"w", "model/config.json": b"{}"}
@@ -73,7 +74,29 @@ def test_what_is_not_better_than_a_baseline_is_said(
     page = read(client, f"/jobs/{finish(client, worker, quality=bad)}")
     assert "does much worse than one that learnt from the real ones" in page.text
     assert "That is not better than the baseline: rows of a Gaussian copula reach AUC" in page.text
+    assert "Verdict: this model is not better than the baseline" in page.text
     assert "not more than a Gaussian copula" in page.text
+
+
+@pytest.mark.parametrize(
+    ("better", "said"),
+    [
+        (("utility_auc", "dependence_kept", "detection_score"), "better than the baseline, a Gaussian copula, in all"),
+        (("dependence_kept",), "in 1 of 3 comparisons. A longer training"),
+        ((), "this model is not better than the baseline, a Gaussian copula"),
+    ],
+)
+def test_a_verdict_comes_first(good: dict[str, Any], better: tuple[str, ...], said: str) -> None:
+    compared = ("utility_auc", "dependence_kept", "detection_score")
+    beside = {
+        **good["baselines"],
+        "synthetic": {**good["baselines"]["synthetic"], **{name: 0.6 + 0.1 * (name in better) for name in compared}},
+        "copula": {**good["baselines"]["copula"], **dict.fromkeys(compared, 0.65)},
+    }
+    first, *_ = table_sentences.quality({**good, "baselines": beside})
+    assert first.text.startswith("Verdict: ")
+    assert said in first.text
+    assert first.tone == {3: "ok", 1: "wait", 0: "bad"}[len(better)]
 
 
 def test_copies_are_said(client: FlaskClient, worker: ActingWorker, good: dict[str, Any]) -> None:

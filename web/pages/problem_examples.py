@@ -163,7 +163,7 @@ EXAMPLES: Mapping[str, Example] = {
     "rare-condition": Example("Income=1234.56", "Status=bad"),
     "unreadable-constraint": Example("Age ~ 30", "18 <= Age <= 65"),
     "rare-constraint": Example("unique(Status)", "unique(Name, Day)"),
-    "only-copies": Example("epochs=100000", "epochs=300"),
+    "only-copies": Example("epochs=1 least_steps=100000", "epochs=1 least_steps=2000"),
     "wrong-column": Example("time_column=Status", "time_column=Day"),
     # server
     "unauthorized": Example(

@@ -41,7 +41,11 @@ ROWS: Mapping[str, Topic] = {
     "only-copies": Topic(
         "The model makes only copies",
         "Rows that equal a training row are drawn again; nearly all of them did.",
-        ("Train with fewer epochs.", "Ask for fewer rows."),
+        (
+            "Train with fewer steps: lower Epochs and Least steps.",
+            "Ask for fewer rows.",
+            "Learn from rows that differ in more columns: of a few values no new row can be made.",
+        ),
     ),
     "wrong-column": Topic(
         "The column cannot be used for this",

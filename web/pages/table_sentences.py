@@ -11,6 +11,8 @@ Tone = Literal["ok", "wait", "bad", ""]
 
 # How much of what real rows teach counts as almost as much, and as somewhat less.
 _ALMOST, _SOMEWHAT = 0.93, 0.75
+# Where more is better, in usefulness, in dependence and in telling apart.
+_COMPARED = ("utility_auc", "utility_r2", "dependence_kept", "detection_score")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +24,38 @@ class Sentence:
 
 
 def quality(found: Mapping[str, Any]) -> list[Sentence]:
-    """Sentences on usefulness, on telling apart, on dependence and on columns."""
+    """A verdict, then sentences on usefulness, on telling apart, on dependence and on columns."""
     beside = found["baselines"]
     return [
+        *_verdict(beside),
         *_useful(beside, str(found["target"])),
         *_told_apart(beside),
         *_dependence(beside),
         *_columns(beside),
     ]
+
+
+def _verdict(beside: Mapping[str, Mapping[str, float]]) -> list[Sentence]:
+    """Whether the model was worth its training, over all that a copula can be compared in."""
+    made, copula = beside["synthetic"], beside["copula"]
+    compared = [name for name in _COMPARED if name in made and name in copula]
+    if not compared:
+        return []
+    better = sum(made[name] > copula[name] for name in compared)
+    values = {"better": amounts.number(better), "all": amounts.number(len(compared))}
+    if better == len(compared):
+        return [Sentence(say("Verdict: better than the baseline, a Gaussian copula, in all that is compared."), "ok")]
+    if better:
+        text = (
+            "Verdict: better than the baseline, a Gaussian copula, in {better} of {all} comparisons. A longer training "
+            "(the preset Balanced or Best) may gain the others."
+        )
+        return [Sentence(say(text, values), "wait")]
+    text = (
+        "Verdict: this model is not better than the baseline, a Gaussian copula, which takes seconds. Do not use its "
+        "rows; train longer first (the preset Balanced or Best), or on more rows."
+    )
+    return [Sentence(say(text), "bad")]
 
 
 def _useful(beside: Mapping[str, Mapping[str, float]], target: str) -> list[Sentence]:
