@@ -39,7 +39,7 @@ REFUSED = {
 
 def made_of(texts: TextSet, home: Path, **settings: float) -> tuple[Saved, RecordingRun]:
     chosen = {"epochs": 12, "batch_size": 16, "width": 32, "buckets": 4096, **settings}
-    params = AssistantTrain(dataset=DATASET, **chosen)
+    params = AssistantTrain.model_validate_json(json.dumps({"dataset": DATASET, **chosen}))
     run = RecordingRun(home, {"dataset": write_texts(home / "set", texts)})
     perform("assistant", "train", params, run)
     return load(home / "model", "cpu"), run
