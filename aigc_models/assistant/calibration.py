@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from aigc_models.retrieval.bm25 import UNSEEN
+from aigc_models.retrieval.bm25 import K1, UNSEEN
 from aigc_models.retrieval.index import Index, Scores
 
-SIGNS = ("share", "cosine", "unseen", "lead", "length")
+SIGNS = ("share", "cosine", "unseen", "lead", "length", "page", "rarity")
 _STRICT, _LAX = 3.0, 0.2  # how many times as many false refusals as asked for
 # Where there is too little to calibrate with: half of a question's weight is found, or its meaning nearly.
-_FALLBACK = ((6.0, 4.0, -2.0, 0.0, 0.0), -4.5)
+_FALLBACK = ((6.0, 4.0, -2.0, 0.0, 0.0, 0.0, 0.0), -4.5)
 _LEAST = 20
 
 
@@ -27,8 +27,9 @@ def signs(index: Index, queries: Sequence[Sequence[str]], scores: Scores) -> NDA
         scores: What the search gave.
 
     Shape: (Q, signs): the best BM25 score as a share of what a fitting passage would get; the best passage's cosine;
-    the share of the words, weighted by rarity, that no passage has; how far the best cosine leads the tenth; and the
-    logarithm of the number of words.
+    the share of the words, weighted by rarity, that no passage has; how far the best cosine leads the tenth; the
+    logarithm of the number of words; the score of the best passage's page as a share, like the first; and how rare the
+    words are on average, from 0 to 1.
     """
     exact, near = scores.exact, scores.near
     best = index.fuse(scores).argmax(-1)
@@ -42,6 +43,8 @@ def signs(index: Index, queries: Sequence[Sequence[str]], scores: Scores) -> NDA
             [_unseen(index, one) for one in queries],
             near.max(-1) - tenth,
             np.log1p([len(one) for one in queries]),
+            scores.around[rows, best] / [max(index.context.highest(one), 1e-6) for one in queries],
+            [_rarity(index, one) for one in queries],
         ],
         1,
     ).astype(np.float64)
@@ -52,6 +55,11 @@ def _unseen(index: Index, query: Sequence[str]) -> float:
     unseen = index.lexical.unseen_rarity * float((known == UNSEEN).sum())
     total = unseen + float(index.lexical.rarity[known[known != UNSEEN]].sum())
     return unseen / total if total else 1.0
+
+
+def _rarity(index: Index, query: Sequence[str]) -> float:
+    different = max(len(set(query)), 1)
+    return index.lexical.highest(query) / ((K1 + 1) * index.lexical.unseen_rarity * different)
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,27 +51,29 @@ class Bench:
         found: dict[str | Mix, list[NDArray[np.float64]]] = {}
         for start in range(0, len(questions), self.chunk):
             some = questions[start : start + self.chunk]
-            scores = self._scores([question_words(one.text) for one in some])
+            scores = self._scores([one.text for one in some])
             wanted = np.array([one.section for one in some], np.int64)
             each: dict[str | Mix, Floats] = {"bm25": scores.exact, "dense": scores.near}
             for name, one in (each | {mix: fused(scores, mix) for mix in mixes}).items():
                 found.setdefault(name, []).append(ranks(self.sections.best(one, -np.inf), wanted))
         return {name: np.concatenate(parts) for name, parts in found.items()}
 
-    def signs(self, queries: Sequence[Sequence[str]]) -> NDArray[np.float64]:
+    def signs(self, asked: Sequence[str]) -> NDArray[np.float64]:
         """What tells whether questions are answered."""
         parts = []
-        for start in range(0, len(queries), self.chunk):
-            some = queries[start : start + self.chunk]
-            parts.append(signs(self.index, some, self._scores(some)))
+        for start in range(0, len(asked), self.chunk):
+            some = asked[start : start + self.chunk]
+            parts.append(signs(self.index, [question_words(one) for one in some], self._scores(some)))
         return np.concatenate(parts) if parts else np.empty((0, len(SIGNS)))
 
     def mixed(self, mix: Mix) -> "Bench":
         """The same with the scores mixed otherwise."""
         return replace(self, index=replace(self.index, mix=mix))
 
-    def _scores(self, queries: Sequence[Sequence[str]]) -> Scores:
-        return self.index.scores(queries, self.encoding.vectors(queries))
+    def _scores(self, asked: Sequence[str]) -> Scores:
+        """Words that only make a question are not searched, but the encoder may learn from them."""
+        vectors = self.encoding.vectors([words(one) for one in asked])
+        return self.index.scores([question_words(one) for one in asked], vectors)
 
 
 def tune(bench: Bench, false_refusals: float, seed: int, run: Run) -> tuple[Mix, Calibration]:
@@ -80,9 +82,11 @@ def tune(bench: Bench, false_refusals: float, seed: int, run: Run) -> tuple[Mix,
     first = _best(bench, kept, [Mix(0.0, around) for around in AROUND])
     mix = _best(bench, kept, [Mix(near, first.around) for near in NEAR])
     run.log(f"Beside BM25 the encoder counts {mix.near:g} and the rest of the document {mix.around:g}.")
-    real = [question_words(one.text) for one in kept]
+    real = [one.text for one in kept]
     texts = [text for one in bench.lesson.passages if (text := words(one.text))]
-    strange = strangers(bench.lesson, 0) + off_topic.thrown_together(texts, len(real) // 4, seed)
+    everyday = strangers(bench.lesson, 0)
+    foreign = off_topic.thrown_together([question_words(one) for one in everyday], len(real) // 4, seed, (2, 5))
+    strange = [*everyday, *foreign, *off_topic.thrown_together(texts, len(real) // 4, seed)]
     chosen = bench.mixed(mix)
     return mix, calibrate(chosen.signs(real), chosen.signs(strange), false_refusals)
 
@@ -92,11 +96,11 @@ def _best(bench: Bench, kept: Sequence[Question], mixes: Sequence[Mix]) -> Mix:
     return max(mixes, key=lambda one: float((1 / found[one]).mean()))
 
 
-def strangers(lesson: Lesson, turn: int) -> list[list[str]]:
+def strangers(lesson: Lesson, turn: int) -> list[str]:
     """Everyday questions in the language of most passages, every second one from the first or the second."""
     some = lesson.passages[:: max(1, len(lesson.passages) // 200)]
     chinese = sum(language(one.text) == "zh" for one in some) * 2 > len(some)
-    return [question_words(one) for one in off_topic.everyday(chinese)[turn::2]]
+    return list(off_topic.everyday(chinese)[turn::2])
 
 
 def evaluate(bench: Bench, calibration: Calibration, run: Run) -> Metrics:
@@ -110,7 +114,7 @@ def evaluate(bench: Bench, calibration: Calibration, run: Run) -> Metrics:
     asked = drawn(asked, MOST_TESTED, 0)
     found = bench.ranks(asked, (bench.index.mix,))
     both, exact, near = found[bench.index.mix], found["bm25"], found["dense"]
-    sure = calibration.sureness(bench.signs([question_words(one.text) for one in asked]))
+    sure = calibration.sureness(bench.signs([one.text for one in asked]))
     unsure = calibration.sureness(bench.signs(strangers(lesson, 1)))
     threshold = calibration.thresholds["calibrated"]
     figures = {

@@ -14,7 +14,7 @@ from aigc_models.assistant.searching import Encoding, Searched
 from aigc_models.assistant.trainer import AssistantTrainer
 from aigc_models.base import Run
 from aigc_models.retrieval.index import Floats, Groups, ranks
-from aigc_models.retrieval.tokens import question_words
+from aigc_models.retrieval.tokens import words
 
 _MOST_VALIDATED, _SHOWN, _VALIDATIONS = 1_000, 3, 40
 
@@ -69,7 +69,7 @@ class Keeper:
     def validate(self, step: int) -> dict[str, float]:
         """Measure the averaged weights, and keep them if they are the best yet."""
         encoding = self.encoding(self.trainer.average)
-        asked = encoding.vectors([question_words(one.text) for one in self.questions])
+        asked = encoding.vectors([words(one.text) for one in self.questions])
         scores = self._sections().best(_near(encoding, self.searched, len(self.lesson.passages), asked), -1.0)
         found = float((1 / ranks(scores, np.array([one.section for one in self.questions], np.int64))).mean())
         if found > self.best_figure:
@@ -121,7 +121,7 @@ def preview(keeper: Keeper, run: Run, step: int) -> None:
     chosen = np.unique(np.linspace(0, len(keeper.questions) - 1, _SHOWN).astype(np.int64))
     questions = [keeper.questions[place] for place in chosen]
     encoding = keeper.encoding(keeper.trainer.average)
-    asked = encoding.vectors([question_words(one.text) for one in questions])
+    asked = encoding.vectors([words(one.text) for one in questions])
     found = _near(encoding, keeper.searched, len(keeper.lesson.passages), asked).argmax(-1)
     lines = []
     for question, number in zip(questions, found, strict=True):

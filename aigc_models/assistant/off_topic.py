@@ -43,17 +43,20 @@ def everyday(chinese: bool) -> Sequence[str]:
     return CHINESE if chinese else ENGLISH
 
 
-def thrown_together(texts: Sequence[Sequence[str]], count: int, seed: int) -> list[list[str]]:
+def thrown_together(
+    texts: Sequence[Sequence[str]], count: int, seed: int, lengths: tuple[int, int] = (4, 9)
+) -> list[str]:
     """Questions of as many words as real ones have, each word from another text.
 
     Args:
         texts: Passages and questions as words, none of them empty.
         count: How many to make.
         seed: Draws them.
+        lengths: Fewest and most words of one.
     """
     rng = np.random.default_rng([seed, 5])
     made = []
     for _ in range(count):
-        chosen = rng.integers(len(texts), size=int(rng.integers(4, 10)))
-        made.append([texts[one][int(rng.integers(len(texts[one])))] for one in chosen])
+        chosen = rng.integers(len(texts), size=int(rng.integers(lengths[0], lengths[1] + 1)))
+        made.append(" ".join(texts[one][int(rng.integers(len(texts[one])))] for one in chosen))
     return made

@@ -21,7 +21,7 @@ class AssistantTrain(Params):
     lane: ClassVar[Lane] = "training"
     makes: ClassVar[Makes] = "model"
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
-        {"quick": {"epochs": 2, "width": 64}, "balanced": {}, "best": {"epochs": 10, "width": 256}}
+        {"quick": {"epochs": 2, "width": 64}, "balanced": {}, "best": {"epochs": 20, "width": 256}}
     )
 
     dataset: str = dataset_input("text", description="Help pages, texts or dialogues to answer from.")
@@ -32,7 +32,7 @@ class AssistantTrain(Params):
         optional=True,
     )
     epochs: int = setting(
-        6,
+        10,
         title="Epochs",
         description="Most passes over all questions and passages; the training stops before it overfits.",
         ge=1,
@@ -85,7 +85,7 @@ class AssistantTrain(Params):
         advanced=True,
     )
     patience: int = setting(
-        3,
+        4,
         title="Patience",
         unit="epochs",
         description="Passes without a better rank of the validation questions' answers after which the training stops.",
@@ -94,7 +94,7 @@ class AssistantTrain(Params):
         advanced=True,
     )
     false_refusals: int = setting(
-        5,
+        8,
         title="False refusals",
         unit="%",
         description="Percent of the validation questions with an answer that may be refused, so that more off-topic "

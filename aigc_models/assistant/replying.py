@@ -96,11 +96,11 @@ def reply_to(saved: Saved, params: AssistantReply) -> Reply:
 def search(saved: Saved, question: str, history: Sequence[str]) -> Found:
     """Search for a question; for one that leans on earlier ones, together with the latest of them."""
     asked = question_words(question)
-    alone = _search(saved, question, asked, saved.encoding.vectors([asked])[0])
+    alone = _search(saved, question, asked, saved.encoding.vectors([words(question)])[0])
     if not history or not (_leans(question) and _knows_some(saved, alone.query)):
         return alone
     earlier = history[-_EARLIER:]
-    vectors = saved.encoding.vectors([asked, question_words("\n".join(earlier[::-1]))])
+    vectors = saved.encoding.vectors([words(question), words("\n".join(earlier[::-1]))])
     joined = vectors[0] + _EARLIER_WEIGHT * vectors[1]
     text = "\n".join([question, *earlier[::-1]])
     found = _search(saved, text, question_words(text), joined / max(float(np.linalg.norm(joined)), 1e-9))

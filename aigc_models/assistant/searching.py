@@ -42,8 +42,10 @@ def in_tests(lesson: Lesson) -> Searched:
     first = first_passages(lesson)
     bodies = [(words(one.text), number) for number, one in enumerate(lesson.passages)]
     asked = _asked(lesson, first, lambda one: one.share == TRAIN)
-    near = [] if lesson.intents else bodies + asked
-    return Searched(bodies + asked, near, *_documents(lesson, [text for text, _ in bodies]), first)
+    near = [] if lesson.intents else bodies + _read(asked, words)
+    return Searched(
+        bodies + _read(asked, question_words), near, *_documents(lesson, [text for text, _ in bodies]), first
+    )
 
 
 def in_use(lesson: Lesson) -> Searched:
@@ -58,8 +60,9 @@ def in_use(lesson: Lesson) -> Searched:
         if above:
             near.append((words(" ".join(dict.fromkeys((one.title, *one.headings[-1:])))), number))
     asked = _asked(lesson, first, lambda _: True)
-    near = [] if lesson.intents else near + asked
-    return Searched(exact + asked, near, *_documents(lesson, [text for text, _ in exact]), first)
+    near = [] if lesson.intents else near + _read(asked, words)
+    whole, document = _documents(lesson, [text for text, _ in exact])
+    return Searched(exact + _read(asked, question_words), near, whole, document, first)
 
 
 def first_passages(lesson: Lesson) -> dict[int, int]:
@@ -82,13 +85,17 @@ def _documents(lesson: Lesson, texts: Sequence[Sequence[str]]) -> tuple[list[lis
     return whole, [numbers[one.document] for one in lesson.passages]
 
 
-def _asked(lesson: Lesson, first: dict[int, int], known: Callable[[Question], bool]) -> list[Told]:
+def _asked(lesson: Lesson, first: dict[int, int], known: Callable[[Question], bool]) -> list[tuple[str, int]]:
     """Questions of dialogues, each standing for the answer it got."""
     return [
-        (question_words(one.text), first[one.section])
+        (one.text, first[one.section])
         for one in lesson.questions
         if one.section in lesson.in_dialogues and one.section in first and known(one)
     ]
+
+
+def _read(asked: Sequence[tuple[str, int]], read: Callable[[str], list[str]]) -> list[Told]:
+    return [(read(text), number) for text, number in asked]
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from aigc_models.assistant.params import AssistantTrain
 from aigc_models.base import Run
 from aigc_models.recommending.trainer import learning_rate
 from aigc_models.retrieval.features import Bags, Reader
-from aigc_models.retrieval.tokens import question_words, words
+from aigc_models.retrieval.tokens import words
 
 _LEAST_SENTENCES = 3  # of a passage from which one is taken out
 _MOST_FEATURES = 256  # of a passage that are looked at in a step; which ones is drawn anew each time
@@ -65,7 +65,7 @@ class Pairs:
             if not lesson.intents and lesson.shares[one.section] == TRAIN and len(one.sentences) >= _LEAST_SENTENCES
         ]
         passage = np.array([first[one.section] for one in asked] + of_their_own, np.int64)
-        questions = reader.read(question_words(one.text) for one in asked)
+        questions = reader.read(words(one.text) for one in asked)
         bodies = reader.read(list(chain.from_iterable(one)) for one in split)
         return cls(reader, questions, bodies, passage, sections[passage], split)
 
