@@ -23,6 +23,9 @@ demo: setup ## Start the stack, train on real pictures, show the samples (ONCE=1
 up: setup ## Start the stack and stay
 	@$(VENV)/bin/aigc up || [ $$? -eq 130 ]
 
+down: ## Stop what make up, make demo or aigc up started here
+	@$(VENV)/bin/aigc down
+
 test: setup-dev ## Set up and pass the tests, saying how long each part took
 	@scripts/test.sh
 
@@ -88,4 +91,4 @@ screenshots: setup-dev ## Make the pictures of the documentation from a running 
 clean: ## Remove caches and build output, keep .venv and data
 	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis test-results
 
-.PHONY: help setup setup-dev demo up test lint format chaos mutations histories check-ux lighthouse fuzz-api bench-images bench-tables bench-recommend bench-assistant bench-engine bench-import bench-web docs reference screenshots clean
+.PHONY: help setup setup-dev demo up down test lint format chaos mutations histories check-ux lighthouse fuzz-api bench-images bench-tables bench-recommend bench-assistant bench-engine bench-import bench-web docs reference screenshots clean

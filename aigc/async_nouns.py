@@ -166,7 +166,7 @@ class AsyncModels:
     async def recommend(
         self, model: AsyncModel | str, params: Any = None, /, *, name: str | None = None, **settings: Any
     ) -> AsyncJob:
-        """Ask a model version (as :meth:`get` takes it) for lists; the job's ``recommendations()`` are they."""
+        """Ask a model version (as in :meth:`get`) for lists; the job has them as ``recommendations()``."""
         body = {"params": flows.settings_of(params, settings), "name": name}
         model_id = model if isinstance(model, str) else model.id
         return AsyncJob(await self._api.run(flows.use(self._api.wire, model_id, "recommend", body)), self._api)
