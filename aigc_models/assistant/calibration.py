@@ -14,7 +14,7 @@ from aigc_models.retrieval.index import Index, Scores
 SIGNS = ("share", "cosine", "unseen", "lead", "length", "page", "rarity")
 _STRICT, _LAX = 3.0, 0.2  # how many times as many false refusals as asked for
 # Where there is too little to calibrate with: half of a question's weight is found, or its meaning nearly.
-_FALLBACK = ((6.0, 4.0, -2.0, 0.0, 0.0, 0.0, 0.0), -4.5)
+_FALLBACK = ((6.0, 4.0, -2.0, 0.0, 0.0, 0.0, 0.0), -3.0)
 _LEAST = 20
 
 
