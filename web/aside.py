@@ -5,17 +5,14 @@ work once, at its start, would carry them as long as it lives.
 """
 
 import os
-import pickle
 import threading
 import traceback
 from collections.abc import Callable
-from typing import TypeVar
-
-T = TypeVar("T")
+from typing import NoReturn
 
 
-def aside(make: Callable[[], T]) -> T:
-    """Call something in a forked child and return what it returned, which must be picklable.
+def aside(make: Callable[[], bytes]) -> bytes:
+    """Call something in a forked child and return what it returned.
 
     Only a process with one thread can be forked safely, so in any other it is simply called.
 
@@ -34,16 +31,15 @@ def aside(make: Callable[[], T]) -> T:
     _, status = os.waitpid(child, 0)
     if status != 0:
         raise RuntimeError("what was done aside failed")
-    made: T = pickle.loads(sent)  # noqa: S301 - our own child's
-    return made
+    return sent
 
 
-def _send(make: Callable[[], object], reading: int, writing: int) -> None:
+def _send(make: Callable[[], bytes], reading: int, writing: int) -> NoReturn:
     status = 1
     try:
         os.close(reading)
         with os.fdopen(writing, "wb") as pipe:
-            pickle.dump(make(), pipe)
+            pipe.write(make())
         status = 0
     except BaseException:
         traceback.print_exc()

@@ -58,13 +58,21 @@ def read(text: str, task: str) -> json_text.TypedJob:
         InvalidParams: It is no YAML, or none of this task.
     """
     try:
-        found = json.dumps(yaml.load(text, _Loader))  # noqa: S506 - a safe loader, and stricter
+        found = json.dumps(_loaded(text))
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         sentence = "The text is not YAML: {reason}."
         raise InvalidParams(
             faults=[Fault(sentence, {"reason": _reason(error)}, "/yaml", code="malformed-json")]
         ) from None
     return json_text.read(found, task)
+
+
+def _loaded(text: str) -> Any:
+    loader = _Loader(text)
+    try:
+        return loader.get_single_data()
+    finally:
+        loader.dispose()
 
 
 def _reason(error: Exception) -> str:

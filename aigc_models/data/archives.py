@@ -8,7 +8,7 @@ import stat
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import BinaryIO
 
 from aigc_models.base import Fault, InputError
@@ -65,7 +65,7 @@ def name_encoding(names: Iterable[bytes]) -> str:
 
 def is_clutter(name: str) -> bool:
     """Whether an entry is something that operating systems leave behind."""
-    parts = PurePosixPath(name).parts
+    parts = [part for part in name.split("/") if part not in ("", ".")]
     return (
         not parts
         or "__MACOSX" in parts

@@ -92,7 +92,7 @@ _SHAKESPEARE = Starter(
     kind="text",
     path=_FILES / "shakespeare.txt.gz",
     filename="shakespeare.txt.gz",
-    licence="Public domain",
+    licence="CC-PDM-1.0",
     notes=(
         "42 works of William Shakespeare, 5.06 million characters, one after the other; the end is kept for testing. "
         "Text in the public domain, collected by the Open Knowledge Foundation."

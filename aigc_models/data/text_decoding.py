@@ -51,8 +51,7 @@ def read_upload(request: Mapping[str, Any], beat: Beat) -> dict[str, Any]:
     texts = text_split.split(gathered.shape, documents, found.groups, params["test_percent"])
     out = Path(request["out"])
     save_texts(texts, text_report.report(texts, gathered, found), out / "dataset")
-    preview = list(text_report.preview(texts))
-    (out / PREVIEW).write_text(json.dumps(preview, ensure_ascii=False), encoding="utf-8")
+    (out / PREVIEW).write_text(json.dumps(text_report.preview(texts), ensure_ascii=False), encoding="utf-8")
     return {"train": len(texts.train), "test": len(texts.test)}
 
 

@@ -79,18 +79,30 @@ def report(texts: TextSet, gathered: Gathered, found: Found) -> dict[str, Any]:
     }
 
 
-def preview(texts: TextSet) -> Iterator[dict[str, Any]]:
-    """The first documents, cut to what fits a page; ``characters`` and ``count`` say how long they are."""
-    for document in (*texts.train, *texts.test)[:SHOWN_DOCUMENTS]:
-        told = to_json(document)
-        room = SHOWN_CHARACTERS
-        parts = []
-        for part in told["parts"][:SHOWN_PARTS]:
-            parts.append(part | {"text": part["text"][:room], "cut": len(part["text"]) > room})
-            room -= min(room, len(part["text"]))
-            if not room:
-                break
-        yield told | {"parts": parts, "characters": document.characters, "count": len(document.parts)}
+def preview(texts: TextSet) -> dict[str, Any]:
+    """The first documents, cut to what fits a page: in ``texts`` with their parts, and as ``rows`` of ``columns``.
+
+    In ``texts``, ``characters`` and ``count`` say how long a document is in characters and in parts.
+    """
+    first = (*texts.train, *texts.test)[:SHOWN_DOCUMENTS]
+    attributes = [name for name in texts.attribute_names() if any(name in one.attributes for one in first)]
+    rows = [
+        [one.name, one.title, one.language, *(", ".join(one.attributes.get(name, ())) for name in attributes),
+         one.text[:SHOWN_CHARACTERS]]
+        for one in first
+    ]  # fmt: skip
+    columns = ["name", "title", "language", *attributes, "text"]
+    return {"columns": columns, "rows": rows, "texts": [_shown(document) for document in first]}
+
+
+def _shown(document: Document) -> dict[str, Any]:
+    told, room, parts = to_json(document), SHOWN_CHARACTERS, []
+    for part in told["parts"][:SHOWN_PARTS]:
+        parts.append(part | {"text": part["text"][:room], "cut": len(part["text"]) > room})
+        room -= min(room, len(part["text"]))
+        if not room:
+            break
+    return told | {"parts": parts, "characters": document.characters, "count": len(document.parts)}
 
 
 def _characters(documents: Sequence[Document]) -> int:

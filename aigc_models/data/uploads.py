@@ -213,13 +213,12 @@ def _is_picture(name: str) -> bool:
 def _suffix(name: str) -> str:
     """The ending of a file's name; paths as objects would keep every one of half a million names in memory."""
     stem, dot, ending = name.rpartition("/")[2].lower().rpartition(".")
-    return dot + ending if stem else ""
+    return dot + ending if stem and ending else ""
 
 
 def is_table_name(name: str) -> bool:
     """Whether an archive's entry is a table, judged by its name."""
-    path = PurePosixPath(name.lower())
-    return not name.endswith("/") and not is_clutter(name) and path.suffix in _PACKED_TABLES
+    return _suffix(name) in _PACKED_TABLES and not is_clutter(name)
 
 
 def _nothing_useful(filename: str, office: str, table: str, wanted: str) -> InputError:
@@ -235,9 +234,8 @@ def is_candidate(name: str) -> bool:
     """Whether an archive's entry could hold images, judged by its name."""
     if name.endswith("/") or is_clutter(name):
         return False
-    path = PurePosixPath(name.lower())
-    endings = (".npy", ".gz", ".idx", "-ubyte")
-    return path.suffix in IMAGE_SUFFIXES or not path.suffix or path.name.endswith(endings) or ".idx" in path.name
+    suffix, last = _suffix(name), name.lower().rpartition("/")[2]
+    return suffix in IMAGE_SUFFIXES or not suffix or last.endswith((".npy", ".gz", ".idx", "-ubyte")) or ".idx" in last
 
 
 def _entry_fault(entry: Entry) -> Fault | None:

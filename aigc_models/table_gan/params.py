@@ -17,14 +17,20 @@ class TableGanTrain(TableTrain):
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
         {
-            "quick": {"epochs": 1, "least_steps": 1500, "learning_rate": 0.001, "ema_half_life": 50.0},
+            "quick": {
+                "epochs": 1,
+                "least_steps": 1500,
+                "batch_size": 250,
+                "learning_rate": 0.001,
+                "ema_half_life": 50.0,
+            },
             "balanced": {"epochs": 300},
             "best": {"epochs": 600, "least_steps": 15_000, "width": 384},
         }
     )
 
     learning_rate: float = setting(
-        0.0002, title="Learning rate", description="Step size of both optimisers.", gt=0, le=0.1
+        0.0005, title="Learning rate", description="Step size of both optimisers.", gt=0, le=0.1
     )
     latent_dim: int = setting(
         128,
@@ -38,10 +44,11 @@ class TableGanTrain(TableTrain):
         256, title="Width", description="Numbers in each hidden layer of both networks.", ge=4, le=4096, advanced=True
     )
     pac: int = setting(
-        10,
+        1,
         title="Pack",
         unit="rows",
-        description="Rows that the critic judges together, which keeps the generator from making few kinds of rows.",
+        description="Rows that the critic judges together; more keep the generator from making few kinds of rows, but "
+        "slow down how it learns what belongs together.",
         ge=1,
         le=50,
         advanced=True,

@@ -88,7 +88,9 @@ def test_an_import_runs_confined_and_leaves_nothing_behind(tmp_path: Path) -> No
         require_shape(texts, "documents")
     assert (refused.value.faults[0].code, refused.value.faults[0].pointer) == ("wrong-text-shape", "/dataset")
     assert sorted(path.name for path in run.out_dir.iterdir()) == ["dataset", PREVIEW]
-    assert len(json.loads((run.out_dir / PREVIEW).read_text(encoding="utf-8"))) == 20
+    preview = json.loads((run.out_dir / PREVIEW).read_text(encoding="utf-8"))
+    assert (preview["columns"], len(preview["texts"])) == (["name", "title", "language", "text"], 20)
+    assert preview["rows"][0] == ["1", "", "en", PARAGRAPHS[0]]
     (upload / "texts.txt").unlink()
     (upload / "rows.jsonl").write_text(jsonl({"text": "a"}) + "{broken\n", encoding="utf-8")
     with pytest.raises(InputError) as caught:
@@ -310,6 +312,24 @@ def test_the_planted_words_are_in_the_made_up_products(bring: Import) -> None:
     assert gzip.decompress(starter.path.read_bytes()).decode() == whole
     texts, _ = bring(starter.path.read_bytes(), starter.filename)
     assert texts.attribute_names() == ("section", "tags")
+
+
+def test_the_bundled_help_and_small_talk_are_in_both_languages(bring: Import) -> None:
+    starter = STARTERS["foundry-help"]
+    texts, report = bring(starter.path.read_bytes(), starter.filename)
+    assert texts.shape == "documents"
+    languages: dict[str, list[str]] = {name.partition("/")[0]: [] for name in all_of(texts)}
+    for name, page in all_of(texts).items():
+        assert page.title, name
+        assert page.language == name.partition("/")[0]
+        languages[page.language].append(name.partition("/")[2])
+    assert set(languages) == {"en", "zh"}
+    assert set(languages["zh"]) <= set(languages["en"])
+    assert "how-to/bring-your-own-texts.md" in languages["zh"]
+    starter = STARTERS["small-talk"]
+    texts, report = bring(starter.path.read_bytes(), starter.filename)
+    assert (texts.shape, len(all_of(texts)), set(report["languages"])) == ("dialogues", 777, {"en", "zh"})
+    assert all(any(dialogue.exchanges()) for dialogue in all_of(texts).values())
 
 
 def test_personal_data_is_pointed_out_and_masked(bring: Import) -> None:

@@ -28,17 +28,22 @@ CHATS = "question,answer\n" + "".join(f"你好，{n} 号在吗？,在的，请�
 PAGES = json.dumps({"path": "a.md", "sections": [{"h": f"Part {n}", "text": "The text. " * 300} for n in range(20)]})
 
 
-def ready_texts(client: FlaskClient, worker: ActingWorker, content: str, filename: str, folder: Path) -> str:
-    """The id of a dataset that was uploaded, and read as an import reads it."""
-    made = upload(client, content.encode(), filename, name="shop", kind="text")
-    assert made.status_code == 202, made.get_json()
+def files_of(content: str, filename: str, folder: Path) -> dict[str, bytes]:
+    """What an import writes."""
     file, out = folder / filename, folder / "out"
     (out / "work").mkdir(parents=True)
     file.write_text(content, encoding="utf-8")
     params = DatasetImportText().model_dump(mode="json")
     read_upload({"file": str(file), "work": str(out / "work"), "out": str(out), "params": params}, lambda *_: None)
     names = ["preview.json", *(f"dataset/{name}" for name in ("dataset.json", "train.jsonl", "test.jsonl"))]
-    worker.finish("generation", {name: (out / name).read_bytes() for name in names})
+    return {name: (out / name).read_bytes() for name in names}
+
+
+def ready_texts(client: FlaskClient, worker: ActingWorker, content: str, filename: str, folder: Path) -> str:
+    """The id of a dataset that was uploaded, and read as an import reads it."""
+    made = upload(client, content.encode(), filename, name="shop", kind="text")
+    assert made.status_code == 202, made.get_json()
+    worker.finish("generation", files_of(content, filename, folder))
     return str(made.get_json()["id"])
 
 

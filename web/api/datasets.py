@@ -17,7 +17,7 @@ from web.waiting import watch
 
 MULTIPART = "multipart/form-data"
 DEFAULT_WAIT = 20.0
-PREVIEWS = ("preview.png", "preview.json")  # a picture, or the first rows of a table
+PREVIEWS = ("preview.png", "preview.json")  # a picture, or the first rows of a table or of texts
 FIELDS = frozenset({"kind", "name", "licence", "notes", "params"})
 KIND_CHOICE = fetched.KIND_CHOICE
 MADE_HEADERS = {"Location": "Address of the dataset.", "Preference-Applied": "Present when the check has ended."}
@@ -316,7 +316,9 @@ def get_report(dataset_id: str) -> Response:
     tag="datasets",
     headers=("If-None-Match", "Range"),
     replies={
-        200: Reply("A picture of some of the data, or the first rows of a table.", media=("image/png", JSON)),
+        200: Reply(
+            "A picture of some of the data, or the first rows of a table or of texts.", media=("image/png", JSON)
+        ),
         206: Reply("A part of it.", media=("image/png", JSON)),
     },
     errors=(errors.NotFound, RangeNotSatisfiable),
@@ -324,8 +326,8 @@ def get_report(dataset_id: str) -> Response:
 def get_preview(dataset_id: str) -> Response:
     """See some of the data; 404 until the check has made a preview.
 
-    That is a picture, and of a table JSON with `columns`, their names, and `rows`, the cells of the first rows as
-    they are written in the file.
+    That is a picture, and of a table or of texts JSON with `columns`, their names, and `rows`, the cells of the first
+    rows as they are written in the file; of texts `texts`, too, the first ones with their parts.
     """
     row = context.repository().dataset(dataset_id)
     for file in context.repository().artifacts(row.job_id, role="output"):

@@ -3,7 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -52,7 +52,16 @@ def index() -> str:
 @lru_cache(maxsize=1)
 def groups() -> Mapping[str, Sequence[Operation]]:
     """All operations by their tag."""
-    return aside(_groups)
+    found = json.loads(aside(_described))
+    return {
+        tag: [Operation(**{**one, "rows": [Row(**row) for row in one["rows"]]}) for one in operations]
+        for tag, operations in found.items()
+    }
+
+
+def _described() -> bytes:
+    groups = {tag: [asdict(one) for one in operations] for tag, operations in _groups().items()}
+    return json.dumps(groups).encode()
 
 
 def _groups() -> Mapping[str, Sequence[Operation]]:

@@ -141,7 +141,7 @@ def _preview(files: Sequence[Artifact]) -> list[Mapping[str, Any]]:
     if file is None:
         return []
     with context.engine().store.open(file.sha256) as stream:
-        found: list[Mapping[str, Any]] = json.loads(stream.read())
+        found: list[Mapping[str, Any]] = json.loads(stream.read())["texts"]
     return found
 
 
