@@ -27,6 +27,7 @@ from aigc.errors import (
 from aigc.library import Dataset, Model, Queue, Worker
 from aigc.recommended import Recommendations, Recommended
 from aigc.records import Curves, Event, LogLine
+from aigc.replied import Reply
 from aigc.resources import Artifact, Job, Listing, Samples
 from aigc.version import __version__
 from aigc.wire import Patience
@@ -61,6 +62,7 @@ __all__ = [
     "RateLimited",
     "Recommendations",
     "Recommended",
+    "Reply",
     "Samples",
     "Unauthorized",
     "Unavailable",

@@ -90,6 +90,11 @@ class AsyncModel(ModelRecord):
         body = {"params": flows.settings_of(params, settings), "name": name}
         return AsyncJob(await self._api.run(flows.use(self._api.wire, self.id, "recommend", body)), self._api)
 
+    async def reply(self, question: str, /, *, name: str | None = None, **settings: Any) -> AsyncJob:
+        """Ask this assistant; the job's :meth:`AsyncJob.reply` is what it says."""
+        body = {"params": {**settings, "question": question}, "name": name}
+        return AsyncJob(await self._api.run(flows.use(self._api.wire, self.id, "reply", body)), self._api)
+
     async def download(self, folder: str | os.PathLike[str] = ".") -> list[Path]:
         """Save its files (weights, configuration) into a folder."""
         return await self._api.run(downloads.save_all(self._api.wire, self.raw.get("files") or [], Path(folder)))

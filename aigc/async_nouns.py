@@ -171,6 +171,14 @@ class AsyncModels:
         model_id = model if isinstance(model, str) else model.id
         return AsyncJob(await self._api.run(flows.use(self._api.wire, model_id, "recommend", body)), self._api)
 
+    async def reply(
+        self, model: AsyncModel | str, params: Any = None, /, *, name: str | None = None, **settings: Any
+    ) -> AsyncJob:
+        """Ask an assistant, with ``question=...``; the job's ``reply()`` is what it says."""
+        body = {"params": flows.settings_of(params, settings), "name": name}
+        model_id = model if isinstance(model, str) else model.id
+        return AsyncJob(await self._api.run(flows.use(self._api.wire, model_id, "reply", body)), self._api)
+
     async def delete(self, model_id: str) -> None:
         """Delete a model version, with the job that trained it and its files; no job may use it."""
         await self._api.json(Call("DELETE", f"models/{model_id}"))

@@ -133,6 +133,7 @@ _DATA = {
     "MovieLens 100K: 100,000 ratings of 1,682 films by 943 people": "MovieLens 100K：943 人对 1,682 部影片的 100,000 条评分",
     "- {words}": "- {words}",
     "The model does not know: {names}": "模型不认识：{names}",
+    "Kept. Thank you.": "已保存，谢谢。",
     "The data belongs to the GroupLens research group of the University of Minnesota.": (
         "数据归明尼苏达大学 GroupLens 研究组所有。"
     ),

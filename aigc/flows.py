@@ -386,7 +386,7 @@ def curves(
 
 
 def use(wire: Wire, model_id: str, operation: str, body: Mapping[str, Any]) -> Flow[dict[str, Any]]:
-    """Submit a job that uses a model version: ``generate`` or ``recommend``."""
+    """Submit a job that uses a model version: ``generate``, ``recommend`` or ``reply``."""
     sent = {name: value for name, value in body.items() if value is not None}
     path = f"models/{model_id}/{operation}"
     job: dict[str, Any] = yield from wire.json(Call("POST", path, json=sent, headers=new_key()))

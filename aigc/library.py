@@ -90,6 +90,11 @@ class Model(ModelRecord):
         body = {"params": flows.settings_of(params, settings), "name": name}
         return Job(self._api.run(flows.use(self._api.wire, self.id, "recommend", body)), self._api)
 
+    def reply(self, question: str, /, *, name: str | None = None, **settings: Any) -> Job:
+        """Ask this assistant; the job's :meth:`Job.reply` is what it says."""
+        body = {"params": {**settings, "question": question}, "name": name}
+        return Job(self._api.run(flows.use(self._api.wire, self.id, "reply", body)), self._api)
+
     def download(self, folder: str | os.PathLike[str] = ".") -> list[Path]:
         """Save its files (weights, configuration) into a folder."""
         return self._api.run(downloads.save_all(self._api.wire, self.raw.get("files") or [], Path(folder)))

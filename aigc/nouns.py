@@ -164,6 +164,12 @@ class Models:
         model_id = model if isinstance(model, str) else model.id
         return Job(self._api.run(flows.use(self._api.wire, model_id, "recommend", body)), self._api)
 
+    def reply(self, model: Model | str, params: Any = None, /, *, name: str | None = None, **settings: Any) -> Job:
+        """Ask an assistant, with ``question=...``; the job's ``reply()`` is what it says."""
+        body = {"params": flows.settings_of(params, settings), "name": name}
+        model_id = model if isinstance(model, str) else model.id
+        return Job(self._api.run(flows.use(self._api.wire, model_id, "reply", body)), self._api)
+
     def delete(self, model_id: str) -> None:
         """Delete a model version, with the job that trained it and its files; no job may use it."""
         self._api.json(Call("DELETE", f"models/{model_id}"))

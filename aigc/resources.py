@@ -11,6 +11,7 @@ from aigc import downloads, flows, notebook
 from aigc.errors import ApiError, WaitTimeout
 from aigc.recommended import Recommendations, Recommended
 from aigc.records import ArtifactRecord, Curves, Event, JobRecord, LogLine, advanced
+from aigc.replied import Reply
 from aigc.speech import speaking
 from aigc.streaming import NO_STREAM_LEFT, Stream
 from aigc.transport import Transport
@@ -276,6 +277,15 @@ class Job(JobRecord):
         """What it recommends: at most the first 200 lists, or the list of one user."""
         path, query = f"jobs/{self.id}/recommendations", {"user": user}
         return Recommendations(map(Recommended, self._api.run(flows.pages(self._api.wire, path, query, None))))
+
+    def reply(self) -> Reply:
+        """What an assistant said, each sentence with its source."""
+        return Reply(self._api.json(Call("GET", f"jobs/{self.id}/reply")))
+
+    def judge(self, verdict: str, better: str = "") -> None:
+        """Say what you think of a reply, ``up`` or ``down``, and what would have been better."""
+        body = {"verdict": verdict, "better": better}
+        self._api.json(Call("PUT", f"jobs/{self.id}/feedback", json=body))
 
     def metrics(self, names: list[str] | None = None, max_points: int = 1000) -> Curves:
         """The figures it reported, by step."""

@@ -18,6 +18,7 @@ BUILT_IN = (
     "mult_vae",
     "text_transformer",
     "text_vae",
+    "assistant",
 )
 ENTRY_POINTS = "aigc_models.families"
 

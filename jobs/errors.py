@@ -114,6 +114,12 @@ class ModelHasAlias(AigcError):
     code, status, title = "model-has-alias", 409, "An alias stands for the model version"
 
 
+class NothingLearnt(AigcError):
+    """Nobody has liked a reply of this model version yet, or written a better one."""
+
+    code, status, title = "nothing-learnt", 409, "There is no feedback to learn from"
+
+
 class AliasMoved(AigcError):
     """The alias {alias} of {name} was moved in the meantime. Look at it again, then repeat the change."""
 

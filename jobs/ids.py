@@ -5,7 +5,7 @@ from typing import Literal
 
 from uuid_utils import uuid7
 
-Prefix = Literal["job", "ds", "mdl", "art", "tok", "wrk", "att", "dlv", "upl", "pse"]
+Prefix = Literal["job", "ds", "mdl", "art", "tok", "wrk", "att", "dlv", "upl", "pse", "fbk"]
 
 
 def new_id(prefix: Prefix) -> str:

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from jobs.base import Base as Base
 from jobs.switches import LanePause as LanePause
 from jobs.switches import ModelAlias as ModelAlias
+from jobs.verdicts import ReplyFeedback as ReplyFeedback
 
 JobStatus = Literal["blocked", "queued", "running", "paused", "succeeded", "failed", "cancelled"]
 STATUSES: tuple[JobStatus, ...] = ("blocked", "queued", "running", "paused", "succeeded", "failed", "cancelled")

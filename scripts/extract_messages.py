@@ -60,6 +60,7 @@ SILENT = (  # what operators read in a terminal or a log, and what is collected 
     "problem_examples.py",
     "problem_ways.py",
     "planted_texts.py",
+    "off_topic.py",  # what is asked, not what is said
     "openapi.py",
     "bind_guard.py",
     "token_command.py",

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from aigc import progress
-from aigc.cli import completing, figures, lists, naming, settings, watching
+from aigc.cli import completing, figures, lists, naming, replies, settings, watching
 from aigc.cli.acting import deleted, each, edited
 from aigc.cli.comparing import compare
 from aigc.cli.logs import logs
@@ -191,6 +191,24 @@ def recommendations(job_id: str, user: str | None) -> None:
     """Print what a job recommends as a table, at most the first 200 lists."""
     job = naming.job(session().client, job_id, fits=("succeeded",), operation="recommend")
     lists.show(job.recommendations(user))
+
+
+@jobs.command()
+@click.argument("job_id", metavar="ID", shell_complete=completing.jobs)
+def reply(job_id: str) -> None:
+    """Print what an assistant said, with its sources."""
+    replies.show(naming.job(session().client, job_id, fits=("succeeded",), operation="reply").reply())
+
+
+@jobs.command()
+@click.argument("job_id", metavar="ID", shell_complete=completing.jobs)
+@click.argument("verdict", type=click.Choice(["up", "down"]))
+@click.option("--better", metavar="TEXT", default="", help="What should have been said.")
+def judge(job_id: str, verdict: str, better: str) -> None:
+    """Say what you think of a reply; it can become part of the next dataset."""
+    job = naming.job(session().client, job_id, fits=("succeeded",), operation="reply")
+    job.judge(verdict, better)
+    session().say("Kept. Thank you.")
 
 
 def _now(job: Job) -> str:

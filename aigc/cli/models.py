@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from aigc.cli import completing, figures, lists, naming, settings, watching
+from aigc.cli import completing, figures, lists, naming, replies, settings, watching
 from aigc.cli.acting import deleted, each, edited
 from aigc.cli.session import EXIT_USAGE, Group, confirm_deletion, report, session
 from aigc.cli.submit import started
@@ -179,4 +179,33 @@ def recommend(model_id: str, **options: Any) -> int:
     code = watching.conclude(session(), job)
     if job.state == "succeeded":
         lists.show(job.recommendations())
+    return code
+
+
+@models.command()
+@click.argument("model_id", metavar="ID", shell_complete=completing.models)
+@click.argument("question", metavar="QUESTION")
+@click.option("-p", "pairs", metavar="KEY=VALUE", multiple=True, help="One setting, such as -p sources=1.")
+@click.option("--earlier", metavar="QUESTION", multiple=True, help="What was asked before, the oldest first.")
+@click.option("--name", help="What to call the job.")
+@click.option("--no-watch", is_flag=True, help="Print the job's id at once instead of the answer.")
+def reply(model_id: str, question: str, **options: Any) -> int:
+    """Ask an assistant. Prints the answer with its sources; exits with 3 if there is none because it failed."""
+    client = session().client
+    try:
+        model = naming.model(client, model_id)
+        task = client.tasks.get(f"{model.family}.reply")
+        chosen = {**settings.from_pairs(options["pairs"], task), "question": question}
+        if options["earlier"]:
+            chosen["history"] = list(options["earlier"])
+        job = client.models.reply(model, chosen, name=options["name"])
+    except InvalidParams as error:
+        report(error)
+        return EXIT_USAGE
+    if options["no_watch"]:
+        return started(job, follow=False)
+    watching.watch(session(), job)
+    code = watching.conclude(session(), job)
+    if job.state == "succeeded":
+        replies.show(job.reply())
     return code

@@ -16,7 +16,7 @@ THINGS: tuple[type, ...] = (
     aigc.Client, nouns.Jobs, nouns.Datasets, nouns.Models, nouns.Tasks, nouns.Workers, nouns.Queues,
 )  # fmt: skip
 HANDED_OUT: tuple[type, ...] = (
-    aigc.Job, aigc.Dataset, aigc.Model, aigc.Artifact, aigc.Recommended, aigc.Worker, aigc.Queue,
+    aigc.Job, aigc.Dataset, aigc.Model, aigc.Artifact, aigc.Recommended, aigc.Reply, aigc.Worker, aigc.Queue,
 )  # fmt: skip
 PLACES: dict[type, str] = {
     nouns.Jobs: "client.jobs",

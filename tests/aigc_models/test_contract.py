@@ -37,6 +37,7 @@ SMALL: Mapping[str, Mapping[str, Any]] = {
         "longest": 120,
         "seed": 5,
     },
+    "assistant": {"epochs": 3, "batch_size": 16, "width": 8, "buckets": 1024, "seed": 5},
 }
 # How the shortest training is asked for, where not by a single pass.
 BRIEFLY: Mapping[str, Mapping[str, Any]] = {"text_transformer": {"steps": 8}, "text_vae": {"steps": 8}}

@@ -10,7 +10,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, func, inspect, select, text
 
-from jobs import aliases, migrate, pausing, tokens, workers
+from jobs import aliases, feedback, migrate, pausing, tokens, workers
 from jobs.artifacts import LocalStore
 from jobs.db import Database
 from jobs.engine import Engine
@@ -96,6 +96,7 @@ def fill(database: Database, home: Path) -> None:
     workers.register(engine, "worker", "training", "2 cores", "cpu")
     pausing.pause_queue(engine, actor.principal, "training.cpu")
     aliases.promote(engine, actor.principal, model, "production")
+    feedback.give(engine, actor.principal, drawn, model, feedback.Verdict("up", "Where?", "Here."))
     tokens.create(engine, actor.principal, "notebook")
 
 

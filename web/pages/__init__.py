@@ -4,6 +4,7 @@ from flask import Blueprint
 
 from web.pages import (
     api_docs,
+    chat,
     compare,
     datasets,
     documents,
@@ -30,6 +31,6 @@ blueprint = Blueprint("pages", __name__)
 frame.init(blueprint)
 for part in (
     home, job_list, job_selection, compare, new_job, job, job_actions, job_details, downloads, report, webhook,
-    datasets, models, recommend, model_library, workers, tokens, help_pages, api_docs, documents,
+    datasets, models, recommend, chat, model_library, workers, tokens, help_pages, api_docs, documents,
 ):  # fmt: skip
     blueprint.register_blueprint(part.blueprint)

@@ -14,7 +14,7 @@ from jobs.repository import JobFilter, Repository
 from jobs.tables import Artifact, Job, ModelVersion
 from web import cards, context, forms
 from web.auth import audit, scoped
-from web.pages import live, model_library, names, recommend, recommendations, result_views, results, snippets
+from web.pages import chat, live, model_library, names, recommend, recommendations, result_views, results, snippets
 from web.pages.states import Situation, situation
 
 ROWS = 20
@@ -91,6 +91,7 @@ def show(model_id: str) -> str:
         files=[file for file in files.everything if file.name.startswith("model/")],
         playground=_playground(row, uses, last.now.job.params if last else {}),
         asked=recommend.offered(row),
+        chat=chat.offered(row),
         uses=[(task, names.operation_title(names.split(task)[1]), names.summary(task)) for task in uses],
         **_gallery(row, recent),
         versions=known,
@@ -173,6 +174,8 @@ def _snippets(row: ModelVersion, uses: list[str], last: Mapping[str, Any]) -> li
     if asked is not None:
         history = "\n".join(one.item for one in asked.found[:2])
         return snippets.model(row.id, {"history": history, "count": 10}, recommend.OPERATION)
+    if chat.offered(row):
+        return snippets.model(row.id, {"question": "How do I print a page?"}, chat.OPERATION)
     if task is None or not last:
         usual = forms.defaults(registry.task(task)) if task else {}
         return snippets.model(row.id, {"count": usual.get("count", 16), "seed": 1})

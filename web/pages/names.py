@@ -17,6 +17,7 @@ OPERATIONS: Mapping[str, str] = {
     "interpolate": "Interpolation",
     "traverse": "Traversal",
     "recommend": "Recommendation",
+    "reply": "Reply",
     "augment": "Augmentation study",
     "import_images": "Import of images",
     "import_table": "Import of a table",
@@ -28,6 +29,7 @@ VERBS: Mapping[str, str] = {
     "generate": "Generate",
     "evaluate": "Start evaluation",
     "recommend": "Recommend",
+    "reply": "Ask",
 }
 PHASES: Mapping[str, str] = {
     "preparing": "Preparing data",
@@ -54,6 +56,10 @@ CURVES: Mapping[str, str] = {
     "rows_per_second": "Rows per second",
     "targets_per_second": "Targets per second",
     "users_per_second": "Users per second",
+    "questions_per_second": "Questions per second",
+    "sureness": "Sureness",
+    "sentences": "Sentences",
+    "sources": "Sources",
     "lists": "Lists",
     "recommendations": "Recommendations",
     "distinct_items": "Different items",

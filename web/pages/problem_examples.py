@@ -49,6 +49,13 @@ EXAMPLES: Mapping[str, Example] = {
     "alias-moved": Example(
         '{"alias": "production", "replaces": "mdl_<v1>"}', '{"alias": "production", "replaces": "mdl_<v2>"}'
     ),
+    "nothing-learnt": Example(
+        "POST /api/v1/models/mdl_…/feedback/dataset", 'PUT /api/v1/jobs/job_…/feedback {"verdict": "up"}'
+    ),
+    "not-a-reply": Example("PUT /api/v1/jobs/job_<training>/feedback", "PUT /api/v1/jobs/job_<reply>/feedback"),
+    "blank-question": Example('{"params": {"question": " "}}', '{"params": {"question": "How do I print?"}}'),
+    "no-questions": Example("page.txt: one text without headings", "page.md: # Print\\n\\nChoose File - Print."),
+    "nothing-to-cite": Example("page.md: # Print", "page.md: # Print\\n\\nChoose File - Print."),
     "file-missing": Example("curl SERVER/api/v1/datasets -F name=x", "curl … -F name=x -F file=@pictures.zip"),
     "no-such-file": Example("aigc datasets add picture.zip", "aigc datasets add pictures.zip"),
     "file-too-large": Example("pictures.zip (3.1 GB)", "AIGC_MAX_UPLOAD=4294967296"),

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from web.pages.assistant_problems import ASSISTANT
 from web.pages.data_problems import DATA
 from web.pages.interaction_problems import INTERACTIONS
 from web.pages.request_texts import REQUESTS
@@ -257,7 +258,7 @@ SERVER: Mapping[str, Topic] = {
 }
 GROUPS: Sequence[tuple[str, Mapping[str, Topic]]] = (
     ("Settings", SETTINGS),
-    ("Data", {**DATA, **TABLES, **INTERACTIONS, **TEXTS, **ROWS}),
+    ("Data", {**DATA, **TABLES, **INTERACTIONS, **TEXTS, **ROWS, **ASSISTANT}),
     ("Jobs", JOBS),
     ("Requests", REQUESTS),
     ("Server", SERVER),

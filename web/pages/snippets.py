@@ -11,6 +11,12 @@ from flask import request
 from web import auth
 from web.api.render import PREFIX
 
+# By operation: how the client takes what a job made, and the command that prints it.
+_TAKEN: Mapping[str, tuple[str, str]] = {
+    "recommend": ("job.recommendations()", "recommendations"),
+    "reply": ("job.reply()", "reply"),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Snippet:
@@ -63,8 +69,7 @@ def _options(beside: Mapping[str, Any]) -> list[str]:
 def job(job_id: str, operation: str) -> list[Snippet]:
     """Look at a job and take what it made."""
     address = f"{server()}{PREFIX}/jobs/{job_id}"
-    taken = "job.recommendations()" if operation == "recommend" else 'job.download("results")'
-    told = "recommendations" if operation == "recommend" else "download"
+    taken, told = _TAKEN.get(operation, ('job.download("results")', "download"))
     return [
         Snippet("curl", "curl", f"curl {address} \\\n{_token()}  -H 'Prefer: wait=30'"),
         Snippet(
@@ -78,8 +83,8 @@ def job(job_id: str, operation: str) -> list[Snippet]:
 
 
 def model(model_id: str, params: Mapping[str, Any], operation: str = "generate") -> list[Snippet]:
-    """Generate or recommend with a model version."""
-    taken = "job.recommendations()" if operation == "recommend" else 'job.download("results")'
+    """Generate, recommend or reply with a model version."""
+    taken, _ = _TAKEN.get(operation, ('job.download("results")', ""))
     body = json.dumps({"params": dict(params)}, ensure_ascii=False)
     keywords = "".join(f", {name}={value!r}" for name, value in params.items())
     options = "".join(f" -p {shlex.quote(f'{name}={_plain(value)}')}" for name, value in params.items())

@@ -1,0 +1,185 @@
+"""What can be set when an assistant is trained or asked."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BeforeValidator
+
+from aigc_models.assistant.figures import ASSISTANT_METRICS
+from aigc_models.base import Estimate, Family, Lane, Makes, Params, dataset_input, model_input, setting
+from aigc_models.recommending.settings import Names, names_setting
+
+MOST_QUESTION = 4_000
+# Characters of text that one CPU thread learns from in a second, in a pass at a width of 128.
+_RATE = 400_000
+
+
+class AssistantTrain(Params):
+    """Learn to find the passages that answer a question, in help pages and past dialogues."""
+
+    lane: ClassVar[Lane] = "training"
+    makes: ClassVar[Makes] = "model"
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
+        {"quick": {"epochs": 2, "width": 64}, "balanced": {}, "best": {"epochs": 20, "width": 256}}
+    )
+
+    dataset: str = dataset_input("text", description="Help pages, texts or dialogues to answer from.")
+    dialogues: str | None = dataset_input(
+        "text",
+        title="Past dialogues",
+        description="Dialogues, or questions with answers, to answer from as well.",
+        optional=True,
+    )
+    epochs: int = setting(
+        10,
+        title="Epochs",
+        description="Most passes over all questions and passages; the training stops before it overfits.",
+        ge=1,
+        le=10_000,
+    )
+    batch_size: int = setting(
+        256,
+        title="Batch size",
+        unit="questions",
+        description="Questions per training step; each is told apart from all other questions' passages.",
+        ge=2,
+        le=4096,
+    )
+    learning_rate: float = setting(
+        0.003, title="Learning rate", description="Largest step size of the optimiser.", gt=0, le=0.1
+    )
+    width: int = setting(
+        128, title="Width", description="Numbers that describe a question or a passage.", ge=4, le=1024
+    )
+    temperature: float = setting(
+        0.05,
+        title="Temperature",
+        description="What cosines are divided by in the loss; the lower, the more the nearest wrong passages count.",
+        ge=0.01,
+        le=1,
+        advanced=True,
+    )
+    dropout: float = setting(
+        0.2,
+        title="Dropout",
+        description="Share of the words and their pieces left out at random in training.",
+        ge=0,
+        le=0.9,
+        advanced=True,
+    )
+    weight_decay: float = setting(
+        0.01,
+        title="Weight decay",
+        description="How strongly weights are drawn towards zero at each step.",
+        ge=0,
+        le=1,
+        advanced=True,
+    )
+    buckets: int = setting(
+        131_072,
+        title="Features",
+        description="Most words, pairs and pieces of words that are told apart; rarer ones share a place.",
+        ge=64,
+        le=2**22,
+        advanced=True,
+    )
+    patience: int = setting(
+        4,
+        title="Patience",
+        unit="epochs",
+        description="Passes without a better rank of the validation questions' answers after which the training stops.",
+        ge=1,
+        le=10_000,
+        advanced=True,
+    )
+    false_refusals: int = setting(
+        8,
+        title="False refusals",
+        unit="%",
+        description="Percent of the validation questions with an answer that may be refused, so that more off-topic "
+        "ones are.",
+        ge=0,
+        le=50,
+        advanced=True,
+    )
+
+    def estimate(self, dataset: Mapping[str, Any], cpu_threads: int) -> Estimate | None:
+        """From the characters of the texts, as if the training never stopped early."""
+        counted = dataset.get("characters")
+        characters = sum(counted.values()) if isinstance(counted, Mapping) else int(counted or 0)
+        if not characters:
+            return None
+        buckets = min(self.buckets, max(64, characters // 4))
+        per_pass = characters / _RATE * (0.3 + 0.7 * self.width / 128)
+        parameters = buckets * (self.width + 1) + 4 * self.width**2
+        return Estimate(
+            round(self.epochs * per_pass / max(1, cpu_threads) ** 0.5 + characters / 2e6 + 3, 1),
+            round(350 + (24 * parameters + 30 * characters) / 2**20),
+            parameters,
+        )
+
+
+def _turns(value: Any) -> Any:
+    """Earlier questions as text, the blanks inside each made one."""
+    if isinstance(value, list | tuple) and all(isinstance(one, str) for one in value):
+        return "\n".join(" ".join(one.split()) for one in value)
+    return value
+
+
+Turns = Annotated[Names, BeforeValidator(_turns)]
+
+
+class AssistantReply(Params):
+    """Answer a question with sentences of the documents, and say where each is from."""
+
+    lane: ClassVar[Lane] = "generation"
+    makes: ClassVar[Makes] = "files"
+
+    model: str = model_input("assistant", description="Trained assistant to ask.")
+    question: str = setting(
+        "", title="Question", description="What you want to know, in your words.", max_length=MOST_QUESTION
+    )
+    history: Turns = names_setting(
+        title="Earlier questions",
+        description="What was asked before in the same dialogue, the oldest first, one per line.",
+    )
+    sources: int = setting(
+        3, title="Sources", unit="passages", description="Most passages that a reply cites.", ge=1, le=10
+    )
+    sentences: int = setting(
+        5, title="Sentences", unit="sentences", description="Most sentences of a reply.", ge=1, le=40
+    )
+    clarify: bool = setting(
+        True,
+        title="Ask back",
+        description="Whether to ask what is meant when passages on different matters fit equally well.",
+        advanced=True,
+    )
+    strictness: Literal["low", "calibrated", "high"] = setting(
+        "calibrated",
+        title="Refusal",
+        description="How sure the assistant must be: calibrated refuses as few answerable questions as its training "
+        "was told to, low refuses less, high more.",
+        advanced=True,
+    )
+
+
+class AssistantEvaluate(Params):
+    """Measure a trained assistant on the held-out questions of a dataset, beside BM25 alone."""
+
+    lane: ClassVar[Lane] = "generation"
+    makes: ClassVar[Makes] = "files"
+
+    model: str = model_input("assistant", description="Trained assistant to measure.")
+    dataset: str = dataset_input("text", description="Dataset whose held-out questions are used.")
+
+
+FAMILY = Family(
+    name="assistant",
+    title="Assistant",
+    summary="Answers questions from your documents and past dialogues, and cites where each sentence is from.",
+    paper="https://arxiv.org/abs/2004.04906",
+    operations={"train": AssistantTrain, "reply": AssistantReply, "evaluate": AssistantEvaluate},
+    metrics=ASSISTANT_METRICS,
+)

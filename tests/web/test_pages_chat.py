@@ -1,0 +1,164 @@
+"""Talking with an assistant through pages and the API: turns, sources, thumbs, and what is learnt of them."""
+
+import json
+import re
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from jobs.engine import Engine
+from jobs.tables import Artifact
+from tests.web.acting import ActingWorker
+from tests.web.asking import ANSWER, BACK, REFUSAL, assistant, finish_reply
+from tests.web.reading import read, send, token
+from web.pages import chat
+
+
+@pytest.fixture
+def model(client: FlaskClient, worker: ActingWorker, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setattr(chat, "PATIENCE", 0.0)  # who answers is played by the test, after the request
+    return assistant(client, worker)
+
+
+def asked(client: FlaskClient, model: str, question: str, *turns: str) -> str:
+    """Ask as the page's form does; gives the address it leads to."""
+    address = f"/models/{model}/chat"
+    html = client.get(address).text
+    sent = {"csrf_token": token(html), "question": question, "turn": list(turns)}
+    reply = client.post(address, data=sent)
+    assert reply.status_code == 303, reply.text
+    return str(reply.location)
+
+
+def jobs_in(address: str) -> list[str]:
+    return re.findall(r"turn=(job_\w+)", address)
+
+
+def test_a_dialogue_works_without_a_script(client: FlaskClient, worker: ActingWorker, model: str) -> None:
+    address = asked(client, model, "How do I print on both sides?")
+    waiting = client.get(address).text
+    assert 'http-equiv="refresh"' in waiting
+    assert "data-waiting" in waiting
+    first = finish_reply(worker)
+    page = read(client, address)
+    assert 'http-equiv="refresh"' not in page.html
+    for words in ("How do I print on both sides?", "Choose File - Print.", "Tick <i>Duplex</i>.", "Print › Duplex"):
+        assert words in page.text, words
+    assert "<i>Duplex" not in page.html
+    assert page.html.count(f'href="#{first}-source-1"') == len(ANSWER.sentences)
+    assert f"{first}-source-1" in page.ids
+    then = asked(client, model, "And in colour?", first)
+    assert jobs_in(then)[0] == first
+    second = finish_reply(worker, REFUSAL)
+    params = client.get(f"/api/v1/jobs/{second}").get_json()["params"]
+    assert params["history"] == "How do I print on both sides?"
+    both = read(client, then)
+    assert both.text.index("How do I print") < both.text.index("And in colour?")
+    assert "The nearest passages, which may not answer it" in both.text
+
+
+def test_what_is_meant_can_be_chosen(client: FlaskClient, worker: ActingWorker, model: str) -> None:
+    address = asked(client, model, "print")
+    finish_reply(worker, BACK)
+    page = read(client, address)
+    for option in BACK.options:
+        assert page.has("button", name="question", value=option)
+
+
+def test_a_script_gets_a_turn_alone(client: FlaskClient, worker: ActingWorker, model: str) -> None:
+    html = client.get(f"/models/{model}/chat").text
+    sent = {"csrf_token": token(html), "question": "How?"}
+    part = client.post(f"/models/{model}/chat", data=sent, headers={"X-Part": "1"})
+    assert part.status_code == 200
+    assert "<html" not in part.text
+    job = finish_reply(worker)
+    assert "data-waiting" not in client.get(f"/models/{model}/chat/{job}").text
+    assert client.get(f"/models/{model}/chat/{'job_' + '0' * 26}").status_code == 404
+
+
+def test_a_blank_question_keeps_the_dialogue(client: FlaskClient, worker: ActingWorker, model: str) -> None:
+    address = asked(client, model, "How?")
+    job = finish_reply(worker)
+    html = client.get(address).text
+    refused = client.post(f"/models/{model}/chat", data={"csrf_token": token(html), "question": " ", "turn": [job]})
+    assert refused.status_code == 422
+    assert "Ask something: the question is blank." in refused.text
+    assert f'value="{job}"' in refused.text
+
+
+def test_thumbs_are_kept_changed_and_taken_back(client: FlaskClient, worker: ActingWorker, model: str) -> None:
+    address = asked(client, model, "How?")
+    job = finish_reply(worker)
+    judge = f"/models/{model}/chat/{job}/feedback"
+
+    def judged(**said: str) -> str:
+        reply = send(client, judge, {"turn": job, **said}, form=address)
+        assert reply.status_code == 303
+        return client.get(str(reply.location)).text
+
+    assert 'aria-pressed="true"' in judged(verdict="up")
+    down = judged(verdict="down")
+    assert "A better answer" in down
+    better = judged(verdict="down", better="Use the <b>printer</b> menu.")
+    assert "Use the &lt;b&gt;printer&lt;/b&gt; menu." in better
+    heard = read(client, f"/models/{model}/feedback")
+    assert "Use the <b>printer</b> menu." in heard.text
+    (only,) = client.get(f"/api/v1/models/{model}/feedback").get_json()["data"]
+    assert (only["verdict"], only["question"], only["job"]) == ("down", ANSWER.question, job)
+    assert only["answer"] == "Choose File - Print. Tick <i>Duplex</i>."
+    assert 'aria-pressed="true"' not in judged(verdict="none")
+    assert client.get(f"/api/v1/models/{model}/feedback").get_json()["data"] == []
+
+
+def test_feedback_becomes_a_dataset(client: FlaskClient, worker: ActingWorker, engine: Engine, model: str) -> None:
+    none = client.post(f"/api/v1/models/{model}/feedback/dataset")
+    assert (none.status_code, none.get_json()["code"]) == (409, "nothing-learnt")
+    said = (("up", ""), ("down", ""), ("down", "Ask the <desk>."))
+    for number, (verdict, better) in enumerate(said):
+        made = client.post(f"/api/v1/models/{model}/reply", json={"params": {"question": f"How {number}?"}})
+        assert made.status_code == 202
+        job = finish_reply(worker)
+        body = {"verdict": verdict, "better": better}
+        assert client.put(f"/api/v1/jobs/{job}/feedback", json=body).status_code == 204
+    reply = send(client, f"/models/{model}/feedback", form=f"/models/{model}/feedback")
+    assert reply.status_code == 303
+    made_set = client.get(f"/api/v1{reply.location}").get_json()
+    assert (made_set["name"], made_set["kind"]) == ("desk-feedback", "text")
+    with engine.db.read() as session:
+        file = session.scalars(select(Artifact).where(Artifact.name == "feedback.jsonl")).one()
+    with engine.store.open(file.sha256) as stream:
+        rows = [json.loads(line) for line in stream.read().splitlines()]
+    assert rows == [
+        {"question": ANSWER.question, "answer": "Choose File - Print. Tick <i>Duplex</i>."},
+        {"question": ANSWER.question, "answer": "Ask the <desk>."},
+    ]
+
+
+def test_the_api_gives_replies_and_refuses_verdicts_on_others(
+    client: FlaskClient, worker: ActingWorker, model: str
+) -> None:
+    made = client.post(f"/api/v1/models/{model}/reply", json={"params": {"question": "How?", "history": ["Where?"]}})
+    assert made.status_code == 202
+    assert client.get(f"/api/v1/jobs/{made.get_json()['id']}/reply").status_code == 404
+    job = finish_reply(worker)
+    found = client.get(f"/api/v1/jobs/{job}/reply").get_json()
+    assert found["sentences"][1] == {"text": "Tick <i>Duplex</i>.", "source": 1}
+    assert found["sources"][0]["headings"] == ["Print", "Duplex <b>printing</b>"]
+    training = client.get("/api/v1/jobs?task=assistant.train").get_json()["data"][0]["id"]
+    refused = client.put(f"/api/v1/jobs/{training}/feedback", json={"verdict": "up"})
+    assert (refused.status_code, refused.get_json()["code"]) == (409, "not-a-reply")
+    assert client.put(f"/api/v1/jobs/{job}/feedback", json={"verdict": "sideways"}).status_code == 422
+
+
+def test_other_pages_lead_to_it(client: FlaskClient, worker: ActingWorker, model: str) -> None:
+    page = read(client, f"/models/{model}")
+    assert page.has("form", method="post", action=f"/models/{model}/chat")
+    assert "aigc models reply" in page.html
+    asked(client, model, "How?")
+    job = finish_reply(worker)
+    result = read(client, f"/jobs/{job}")
+    assert "Tick <i>Duplex</i>." in result.text
+    assert f"/models/{model}/chat?turn={job}" in " ".join(result.links)
+    chinese = read(client, f"/models/{model}/chat?turn={job}&lang=zh-CN")
+    assert "你的问题" in chinese.text
