@@ -67,6 +67,9 @@ bench-recommend: setup-dev ## Quality and speed of the recommenders on MovieLens
 bench-assistant: setup-dev ## The assistant beside TF-IDF and BM25 alone, in English and Chinese (AIGC_BENCH_DATA)
 	@$(PYTHON) -m benchmarks.assistant
 
+bench-text: setup-dev ## Quality and speed of the text transformer beside nanoGPT's CPU recipe (AIGC_BENCH_DATA)
+	@$(PYTHON) -m benchmarks.text
+
 bench-engine: setup-dev ## Jobs a second, latency and submissions beside default Celery and bare Flask
 	@$(PYTHON) -m benchmarks.engine
 
@@ -91,4 +94,4 @@ screenshots: setup-dev ## Make the pictures of the documentation from a running 
 clean: ## Remove caches and build output, keep .venv and data
 	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis test-results
 
-.PHONY: help setup setup-dev demo up down test lint format chaos mutations histories check-ux lighthouse fuzz-api bench-images bench-tables bench-recommend bench-assistant bench-engine bench-import bench-web docs reference screenshots clean
+.PHONY: help setup setup-dev demo up down test lint format chaos mutations histories check-ux lighthouse fuzz-api bench-images bench-tables bench-recommend bench-assistant bench-text bench-engine bench-import bench-web docs reference screenshots clean

@@ -13,7 +13,7 @@ import gc
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +23,17 @@ T = TypeVar("T")
 Figures = Mapping[str, Tensor]
 # From the rows of a part to what the optimiser minimises (a mean over these rows), and figures to report.
 PartLoss = Callable[[slice], tuple[Tensor, Figures]]
+
+
+class Optimiser(Protocol):
+    """What takes a step down the gradients."""
+
+    def zero_grad(self, set_to_none: bool = ...) -> None:
+        """Forget all gradients."""
+
+    def step(self) -> object:
+        """Move the weights."""
+
 
 _LEAST_ROWS = 2  # the variance of a single row is none
 
@@ -43,7 +54,7 @@ class Parts:
         ends = [rows * place // count for place in range(count + 1)]
         return [slice(start, end) for start, end in pairwise(ends)]
 
-    def descend(self, optimiser: torch.optim.Optimizer, rows: int, loss: PartLoss) -> dict[str, Tensor]:
+    def descend(self, optimiser: Optimiser, rows: int, loss: PartLoss) -> dict[str, Tensor]:
         """Take one step down the loss of a batch; gives the batch's figures.
 
         When the device has no room, what is cached is given back and the loss computed once more. It must
@@ -70,7 +81,7 @@ class Parts:
             if isinstance(norm, nn.modules.batchnorm._BatchNorm) and norm.momentum is not None:
                 norm.momentum = 1 - (1 - norm.momentum) ** (1 / updates)
 
-    def _add_up(self, optimiser: torch.optim.Optimizer, rows: int, loss: PartLoss) -> dict[str, Tensor]:
+    def _add_up(self, optimiser: Optimiser, rows: int, loss: PartLoss) -> dict[str, Tensor]:
         optimiser.zero_grad(set_to_none=True)
         parts = self.slices(rows)
         sums: dict[str, Tensor] = {}

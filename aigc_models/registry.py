@@ -8,8 +8,18 @@ from importlib.metadata import entry_points
 from aigc_models.base import Family, Params
 
 BUILT_IN = (
-    "dataset", "image_gan", "image_vae", "table_gan", "table_vae", "table_study", "sasrec", "mult_vae", "assistant",
-)  # fmt: skip
+    "dataset",
+    "image_gan",
+    "image_vae",
+    "table_gan",
+    "table_vae",
+    "table_study",
+    "sasrec",
+    "mult_vae",
+    "text_transformer",
+    "text_vae",
+    "assistant",
+)
 ENTRY_POINTS = "aigc_models.families"
 
 

@@ -19,6 +19,7 @@ from aigc_models.data.planted_interactions import plant, write_zip
 from aigc_models.data.starters import STARTERS
 from tests.acceptance.site import photos, png
 from tests.acceptance.test_stack import QUICK, Up, start, stop
+from tests.aigc_models.tiny_texts import tiny_texts
 from tests.docs import stand_ins
 from tests.docs.reading import ENGLISH, README, ROOT, blocks, name
 
@@ -65,6 +66,10 @@ APART = {
 TINY = {
     "--data fashion-mnist --preset quick": "--data shoes -p epochs=1 -p width=4",
     "--data shop --preset quick": "--data shop -p epochs=1 -p width=8",
+    "text_transformer.train --data products --preset quick": "text_transformer.train --data products -p steps=8 "
+    "-p width=16 -p num_layers=1 -p context=32 -p batch_size=4",
+    "text_vae.train --data products --preset quick": "text_vae.train --data products -p steps=8 -p width=16 "
+    "-p num_layers=1 -p longest=200",
     "--data loans --preset quick": "--data loans -p epochs=1 -p least_steps=20 -p width=8",
     'target="Status", preset="quick"': 'target="Status", epochs=1, least_steps=20',
 }
@@ -101,6 +106,8 @@ class Reader:
             write_pictures(self.directory / file)
         loans = gzip.decompress(STARTERS["credit"].path.read_bytes())
         (self.directory / "loans.csv").write_bytes(loans.replace(b"Age", b"age", 1))
+        texts = [{"text": one.text, **one.attributes} for one in tiny_texts(200).train]
+        (self.directory / "descriptions.jsonl").write_text("".join(f"{json.dumps(one)}\n" for one in texts))
         shop = plant(users=60)
         write_zip(shop, self.directory / "shop.zip")
         events = "".join(f"{user},{item},{moment}\n" for user, item, moment in shop.events)

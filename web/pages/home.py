@@ -80,6 +80,23 @@ USES: Sequence[Use] = (
         picture="img/sasrec.svg",
         about="What somebody had, and beside it what is recommended to them",
     ),
+    Use(
+        task="text_transformer.train",
+        title="Texts",
+        sentence="Write product texts, news or reviews like your own, with the attributes you ask for or after a "
+        "prompt.",
+        starter="synthetic-products",
+        picture="img/text_transformer.svg",
+        about="A line that was given, and the text that goes on from it",
+    ),
+    Use(
+        task="text_vae.train",
+        title="Other words",
+        sentence="Write a sentence in other words, go from one sentence to another, or draw new ones.",
+        starter="shakespeare",
+        picture="img/text_vae.svg",
+        about="Two sentences and the steps between them",
+    ),
 )
 
 

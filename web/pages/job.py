@@ -20,6 +20,7 @@ from web.pages import (
     result_views,
     results,
     snippets,
+    texts,
     timeline,
     webhook,
 )
@@ -90,6 +91,7 @@ def _view(now: Situation, reads: Repository) -> dict[str, Any]:
         "wrap": "wrap" in request.args,
         "files": files,
         "views": result_views.of(made) if job.status == "succeeded" else [],
+        "live_text": texts.live(files.texts) if job.status != "succeeded" or job.operation == "train" else None,
         "samples": results.spread(files.samples),
         "figures": results.figures(job.family, job.metrics or {}) if job.status == "succeeded" else [],
         "settings": results.settings(params_class, job.params),

@@ -13,7 +13,9 @@ from web.translate import say
 Verdict = Literal["better", "worse", ""]
 MOST_SAMPLES = 24
 # How fast it was says nothing of how good it is, and is shown as the job's speed.
-SPEEDS = frozenset({"images_per_second", "rows_per_second", "targets_per_second", "users_per_second"})
+SPEEDS = frozenset(
+    {"images_per_second", "rows_per_second", "targets_per_second", "users_per_second", "tokens_per_second"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class Files:
 
     pictures: Sequence[Artifact]
     samples: Sequence[Artifact]
+    texts: Sequence[Artifact]
     archives: Sequence[Artifact]
     everything: Sequence[Artifact]
 
@@ -94,6 +97,7 @@ def files(artifacts: Iterable[Artifact]) -> Files:
     return Files(
         pictures=[file for file in outputs if file.media_type == "image/png" and "/" not in file.name],
         samples=[file for file in kept if file.role == "sample" and file.media_type == "image/png"],
+        texts=[file for file in kept if file.role == "sample" and file.media_type.startswith("text/plain")],
         archives=[file for file in outputs if file.media_type == "application/zip"],
         everything=[*outputs, *(file for file in kept if file.role in ("upload", "checkpoint"))],
     )

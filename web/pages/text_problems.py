@@ -45,4 +45,28 @@ TEXTS: Mapping[str, Topic] = {
             "Upload the file again and set Shape, if it was taken for something else.",
         ),
     ),
+    "too-little-text": Topic(
+        "There is too little text",
+        "The texts to learn from are so few or so short that nothing can be learnt, or too few sentences are short "
+        "enough for the model.",
+        ("Upload more text.", "Let sentences be longer, where the task has that setting."),
+    ),
+    "unknown-attribute": Topic(
+        "The model does not know this attribute",
+        "A text was asked for with an attribute that the training texts do not have.",
+        (
+            "Use the names that the message lists, as in section=games.",
+            "Leave the attributes empty for a text without any.",
+        ),
+    ),
+    "sentences-missing": Topic(
+        "Sentences are missing",
+        "To interpolate takes two sentences or more, to reconstruct or to rewrite takes one, and there is a most.",
+        ("Write one sentence in each line.", "Choose sample, which needs none."),
+    ),
+    "sentence-too-long": Topic(
+        "A sentence is too long",
+        "The model was trained on sentences of fewer tokens.",
+        ("Make the sentence shorter, or split it.", "Train a model that takes longer sentences."),
+    ),
 }

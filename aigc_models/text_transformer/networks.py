@@ -1,0 +1,87 @@
+"""The network of the text transformer: tokens in order, through causal blocks, to scores of the next token.
+
+B rows, T tokens, D width, V vocabulary.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from aigc_models.layers import transformer
+from aigc_models.layers.block_plan import BlockPlan
+from aigc_models.layers.rotary import turns
+from aigc_models.layers.transformer import Block, LayerCache
+from aigc_models.text_transformer.plan import Plan
+
+
+class TextTransformer(nn.Module):
+    """Scores of the next token after each token; a token is read and written by the same numbers (Press 2017)."""
+
+    def __init__(self, plan: Plan, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.plan, self.dropout = plan, dropout
+        block = self.block_plan
+        self.embedding = nn.Embedding(plan.vocabulary, plan.width)
+        self.blocks = nn.ModuleList(Block(block) for _ in range(plan.num_layers))
+        self.norm = nn.RMSNorm(plan.width, eps=transformer.EPSILON)
+        self.register_buffer("turned", turns(torch.arange(plan.context), block.head_width), persistent=False)
+        self.register_buffer("seen", transformer.causal(plan.context, torch.device("cpu")), persistent=False)
+
+    @property
+    def context(self) -> int:
+        """Tokens it looks back at most."""
+        return self.plan.context
+
+    @property
+    def device(self) -> torch.device:
+        """Where its weights lie."""
+        return self.embedding.weight.device
+
+    @property
+    def block_plan(self) -> BlockPlan:
+        """What each block looks like."""
+        return self.plan.block(self.dropout)
+
+    def initialise_own(self, generator: torch.Generator) -> None:
+        """Draw the embedding small, as it also writes, and the blocks so that they pass on what they read."""
+        nn.init.normal_(self.embedding.weight, std=0.02, generator=generator)
+        transformer.draw_weights(self.blocks, self.plan.width, generator)
+        for module in self.modules():
+            if isinstance(module, nn.RMSNorm):
+                nn.init.ones_(module.weight)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """What is expected after each token, without looking ahead: (B, T) to (B, T, D)."""
+        T = tokens.shape[1]
+        x = self.embed(tokens)
+        for block in self.blocks:
+            x = block(x, self.turned[:T], self.seen[:T, :T])  # type: ignore[index]
+        return torch.as_tensor(self.norm(x))
+
+    def embed(self, tokens: Tensor) -> Tensor:
+        """Tokens as numbers of size one, (B, T) to (B, T, D)."""
+        return F.rms_norm(F.embedding(tokens, self.embedding.weight), (self.plan.width,), eps=transformer.EPSILON)
+
+    def scores(self, expected: Tensor) -> Tensor:
+        """Shape: (..., D) to (..., V)."""
+        return F.linear(expected, self.embedding.weight)
+
+    def read(self, tokens: Tensor, positions: Tensor, seen: Tensor | None, caches: list[LayerCache]) -> Tensor:
+        """Read more tokens after those the caches hold; what is expected after the last one, (B, D).
+
+        Args:
+            tokens: (B, T).
+            positions: Where they stand in their texts, (B, T); below ``context``.
+            seen: As blocks want it; None where each sees everything there is.
+            caches: One for each block; they grow.
+        """
+        x, turned = self.embed(tokens), self.turned[positions]  # type: ignore[index]
+        for block, cache in zip(self.blocks, caches, strict=True):
+            x = block(x, turned, seen, cache)
+        return torch.as_tensor(self.norm(x[:, -1]))
+
+    def caches(self, rows: int) -> list[LayerCache]:
+        """Empty caches for so many rows."""
+        plan, weight = self.plan, self.embedding.weight
+        shape = (rows, plan.key_heads, plan.context, plan.width // plan.num_heads)
+        return [LayerCache.empty(shape, weight) for _ in range(plan.num_layers)]

@@ -1,0 +1,1 @@
+"""What families of texts share: tokens, attributes, drawing and judging texts."""
