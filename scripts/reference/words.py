@@ -29,7 +29,7 @@ class Words:
         text = " ".join(text.replace("``", "`").split())
         if self.locale == "en" or not text or not re.search("[A-Za-z]", text):
             return text
-        known = self._own.get(text) or i18n.load(self.locale)._catalog.get(text)
+        known = self._own.get(text) or vars(i18n.load(self.locale)).get("_catalog", {}).get(text)
         if not isinstance(known, str) or not known:
             self.missing.append(text)
             return text

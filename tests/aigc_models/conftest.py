@@ -13,7 +13,8 @@ from aigc_models import registry
 from aigc_models.base import Phase
 from aigc_models.metrics import table_report
 from aigc_models.standalone import LocalRun
-from tests.aigc_models.tiny_help import tiny_help, write_help
+from tests.aigc_models.tiny_help import tiny_help
+from tests.aigc_models.tiny_help import write_texts as write_help
 from tests.aigc_models.tiny_images import tiny_set, write_set
 from tests.aigc_models.tiny_interactions import tiny_events, write_events
 from tests.aigc_models.tiny_tables import tiny_tables, write_tables
@@ -71,19 +72,13 @@ def tiny_dataset(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """
     if _kind(request) == "interactions":
         return write_events(tmp_path / "dataset", tiny_events())
-    if _kind(request) == "text" and _family(request) == "assistant":
-        return write_help(tmp_path / "dataset", tiny_help())
     if _kind(request) == "text":
+        if _family(request) == "assistant":
+            return write_help(tmp_path / "dataset", tiny_help())
         return write_texts(tmp_path / "dataset")
     if _kind(request) == "table":
         return write_tables(tmp_path / "dataset", tiny_tables())
     return write_set(tmp_path / "dataset", tiny_set(side=12, count=80))
-
-
-def _family(request: pytest.FixtureRequest) -> str:
-    """The family under test, where there is one."""
-    chosen = getattr(getattr(request.node, "callspec", None), "params", {})
-    return str(chosen.get("family") or chosen.get("task") or "").partition(".")[0]
 
 
 def _kind(request: pytest.FixtureRequest) -> str:
@@ -91,3 +86,9 @@ def _kind(request: pytest.FixtureRequest) -> str:
     task = registry.tasks().get(f"{_family(request)}.train")
     fields = task.model_json_schema()["properties"].values() if task else ()
     return str(next((field["x-kind"] for field in fields if field.get("x-input") == "dataset"), "images"))
+
+
+def _family(request: pytest.FixtureRequest) -> str:
+    """The family under test; empty where the test names none."""
+    chosen = getattr(getattr(request.node, "callspec", None), "params", {})
+    return str(chosen.get("family") or chosen.get("task") or "").partition(".")[0]

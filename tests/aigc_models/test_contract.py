@@ -27,6 +27,7 @@ SMALL: Mapping[str, Mapping[str, Any]] = {
     "table_vae": {"epochs": 4, "least_steps": 1, "batch_size": 16, "width": 8, "latent_dim": 4, "seed": 5},
     "sasrec": {"epochs": 3, "batch_size": 8, "width": 8, "max_length": 8, "seed": 5},
     "mult_vae": {"epochs": 3, "batch_size": 8, "hidden_dim": 8, "latent_dim": 4, "seed": 5},
+    "assistant": {"epochs": 3, "batch_size": 16, "width": 8, "buckets": 1024, "seed": 5},
     "text_transformer": {"steps": 24, "batch_size": 4, "width": 16, "num_layers": 1, "context": 16, "seed": 5},
     "text_vae": {
         "steps": 24,
@@ -37,7 +38,6 @@ SMALL: Mapping[str, Mapping[str, Any]] = {
         "longest": 120,
         "seed": 5,
     },
-    "assistant": {"epochs": 3, "batch_size": 16, "width": 8, "buckets": 1024, "seed": 5},
 }
 # How the shortest training is asked for, where not by a single pass.
 BRIEFLY: Mapping[str, Mapping[str, Any]] = {"text_transformer": {"steps": 8}, "text_vae": {"steps": 8}}

@@ -52,7 +52,7 @@ def tiny_dialogues(repeats: int = 12, answers: int = 5) -> TextSet:
     return TextSet("dialogues", tuple(made[len(made) // 4 :]), tuple(made[: len(made) // 4]))
 
 
-def write_help(directory: Path, texts: TextSet) -> Path:
+def write_texts(directory: Path, texts: TextSet) -> Path:
     """Write a set as an import would."""
     counts = {share: sum(one.characters for one in getattr(texts, share)) for share in ("train", "test")}
     save_texts(texts, {"characters": counts, "languages": {"en": len(texts.train)}}, directory)

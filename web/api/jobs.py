@@ -135,7 +135,9 @@ class ValidateOnly(parsing.Query):
 class JobQuery(parsing.Page):
     """Which jobs."""
 
-    id: list[parsing.Text] = Field([], max_length=100, description="Only these jobs; may be repeated, 100 at most.")
+    id: list[Annotated[parsing.Text, Field(max_length=40)]] = Field(
+        [], max_length=100, description="Only these jobs; may be repeated, 100 at most."
+    )
     state: list[Filterable] = Field([], description="Only jobs with one of these statuses; may be repeated.")
     task: parsing.Text | None = Field(None, max_length=128, description="Only jobs of this task.")
     q: parsing.Text | None = Field(None, max_length=200, description="Only jobs whose name or id contains this text.")

@@ -39,8 +39,8 @@ BUILDERS: Sequence[tuple[str, Callable[[Results], Any]]] = (
     ("views/table_preview.html", lambda made: table_preview.of(made.files)),
     ("views/table_quality.html", lambda made: table_quality.of(made.job_id, made.files)),
     ("views/recommendations.html", lambda made: recommendations.of(made.files)),
-    ("views/texts.html", lambda made: texts.of(made.files)),
     ("views/reply.html", lambda made: chat.result(made.job_id)),
+    ("views/texts.html", lambda made: texts.of(made.files)),
 )
 
 
