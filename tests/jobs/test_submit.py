@@ -65,7 +65,7 @@ def test_unknown_tasks_are_named_with_the_known_ones() -> None:
 
 def test_every_wrong_setting_is_told() -> None:
     with pytest.raises(InvalidParams) as caught:
-        validate("image_vae.train", {"dataset": "x", "epochs": -1, "epocs": 3})
+        validate("image_vae.train", {"dataset": "ds_1", "epochs": -1, "epocs": 3})
     assert {fault.pointer for fault in caught.value.faults} == {"/dataset", "/epochs", "/epocs"}
     assert any("Did you mean epochs?" in str(fault) for fault in caught.value.faults)
 

@@ -132,7 +132,8 @@ def test_other_tenants_see_nothing(client: FlaskClient, engine: Engine) -> None:
                 {**ids, "token_id": token, "task": "image_gan.train", "alias": "production"}
             )
             caller = own if name == "token_id" else stranger
-            body: Any = {"alias": "production"} if path.endswith("/promote") else {} if what.body else None
+            bodies: dict[str, Any] = {"promote": {"alias": "production"}, "feedback": {"verdict": "up"}}
+            body = bodies.get(path.rpartition("/")[2], {}) if what.body else None
             piece = (what.method, name) == ("PATCH", "upload_id")
             headers = {"Content-Type": "application/offset+octet-stream", "Upload-Offset": "0"} if piece else {}
             reply = client.open(path, method=what.method, headers=caller | headers, json=None if piece else body)
