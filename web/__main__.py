@@ -12,19 +12,24 @@ import os
 import signal
 import socket
 import sys
+from functools import partial
+from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import uuid4
 
 from flask import Flask
 from gunicorn import util
 from gunicorn.app.base import BaseApplication
+from jinja2 import FileSystemBytecodeCache
 
 from jobs.settings import Settings
+from web.aside import aside
 from web.bind_guard import refusal
 
 NOT_CONFIGURED = 78  # EX_CONFIG of sysexits.h
 PR_SET_PDEATHSIG = 1
-M_ARENA_MAX = -8
+# glibc's mallopt: threads share one heap, large blocks are the system's own, and what is free goes back soon.
+MALLOC = {-8: 1, -3: 128 * 1024, -1: 64 * 1024}  # M_ARENA_MAX, M_MMAP_THRESHOLD, M_TRIM_THRESHOLD
 GRACE_SECONDS = 4
 
 
@@ -72,8 +77,11 @@ def _settle(app: Flask) -> None:
     from web import openapi
     from web.pages import api_docs
 
-    for name in app.jinja_env.list_templates(extensions=["html"]):
-        app.jinja_env.get_template(name)
+    with TemporaryDirectory() as directory:
+        app.jinja_env.bytecode_cache = FileSystemBytecodeCache(directory)
+        aside(partial(_load_templates, app))  # compiles them
+        _load_templates(app)
+        app.jinja_env.bytecode_cache = None
     openapi.as_json()
     api_docs.groups()
     gc.collect()
@@ -82,11 +90,19 @@ def _settle(app: Flask) -> None:
         ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
+def _load_templates(app: Flask) -> bytes:
+    for name in app.jinja_env.list_templates(extensions=["html"]):
+        app.jinja_env.get_template(name)
+    return b""
+
+
 def _after_fork(_arbiter: Any, _worker: Any) -> None:
-    """The child never outlives its parent, and its threads share two heaps instead of having one each."""
+    """The child never outlives its parent, and asks its allocator to be sparing."""
     die_with_parent(signal.SIGKILL)
-    with contextlib.suppress(AttributeError, OSError):  # only glibc has heaps per thread
-        ctypes.CDLL("libc.so.6").mallopt(M_ARENA_MAX, 2)
+    with contextlib.suppress(AttributeError, OSError):  # only glibc takes advice
+        glibc = ctypes.CDLL("libc.so.6")
+        for option, value in MALLOC.items():
+            glibc.mallopt(option, value)
 
 
 def _tell_unreadable(link: socket.socket, status: int, reason: str, detail: str) -> None:

@@ -37,7 +37,7 @@ def render(source: documents.Source) -> Rendered:
     return _render(source.path, source.text, (say("Table {number}"), say("Code {number}"), say("Copy")))
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=1)
 def _render(path: str, text: str, words: tuple[str, str, str]) -> Rendered:
     """Section by section: the tokens of a long page would be a lasting 2 MB of the server."""
     parser = _parser()
