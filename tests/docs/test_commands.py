@@ -55,6 +55,11 @@ BEFORE = {
     ("explanation/evaluation.md", 0): TRAIN,
     ("explanation/why-polling.md", 0): TRAIN,
 }
+# The same for the Python of a page.
+BEFORE_PYTHON = {
+    "how-to/assistant.md": "aigc datasets add handbook.zip --kind text --name handbook\n"
+    "aigc submit assistant.train --data handbook --name handbook -p epochs=1 -p width=16 --watch",
+}
 # These pages work on the database itself, so each has an installation of its own, which is not running.
 APART = {
     "how-to/back-up-and-restore.md",
@@ -66,6 +71,7 @@ APART = {
 TINY = {
     "--data fashion-mnist --preset quick": "--data shoes -p epochs=1 -p width=4",
     "--data shop --preset quick": "--data shop -p epochs=1 -p width=8",
+    "assistant.train --data handbook": "assistant.train --data handbook -p epochs=1 -p width=16",
     "text_transformer.train --data products --preset quick": "text_transformer.train --data products -p steps=8 "
     "-p width=16 -p num_layers=1 -p context=32 -p batch_size=4",
     "text_vae.train --data products --preset quick": "text_vae.train --data products -p steps=8 -p width=16 "
@@ -116,6 +122,9 @@ class Reader:
         (self.directory / "products.jsonl").write_bytes(products)
         asked = "".join(f"Where is order {n}?,It is on its way to you.,orders\n" for n in range(20))
         (self.directory / "faq.csv").write_text(f"question,answer,topic\n{asked}")
+        tickets = "".join(f"How do I mend printer {n}?,Turn printer {n} off and on.\n" for n in range(40))
+        (self.directory / "tickets.csv").write_text(f"question,answer\n{tickets}")
+        write_handbook(self.directory / "handbook.zip")
 
     def environment(self, apart: bool) -> dict[str, str]:
         own = {
@@ -159,6 +168,13 @@ class Reader:
         return code.replace("/mnt/backups", str(self.directory)).replace(
             "/srv/new", str(self.directory / f"new{number}")
         )
+
+
+def write_handbook(path: Path) -> None:
+    """Some pages of help."""
+    with ZipFile(STARTERS["foundry-help"].path) as help_pages, ZipFile(path, "w") as archive:
+        for name_ in [one for one in help_pages.namelist() if "how-to" in one and one.endswith(".md")][:40]:
+            archive.writestr(name_, help_pages.read(name_))
 
 
 def write_pictures(path: Path) -> None:
@@ -215,6 +231,8 @@ def test_the_commands_of_a_page_work(page: Path, reader: Reader) -> None:
 @pytest.mark.parametrize("page", [page for page in PYTHON if key(page) != FAMILY], ids=key)
 def test_the_python_of_a_page_works(page: Path, reader: Reader) -> None:
     have = f"import aigc\n{CUT_OFF}dataset = client.datasets.get(job.dataset)\n"
+    if key(page) in BEFORE_PYTHON:
+        reader.run(BEFORE_PYTHON[key(page)])
     code = "\n".join(reader.filled(block, number) for number, block in enumerate(blocks(page, "python")))
     reader.run(have + code, program=(sys.executable, "-c"))
 
