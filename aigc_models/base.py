@@ -46,7 +46,7 @@ class Params(BaseModel):
     are strict, so ``"5"`` is no integer; whole floats such as ``1.0`` are, as JSON Schema says.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
     lane: ClassVar[Lane] = "training"
     makes: ClassVar[Makes] = "files"

@@ -57,10 +57,10 @@ def _render(path: str, text: str, words: tuple[str, str, str]) -> Rendered:
 
 
 def _sections(text: str) -> Iterator[str]:
-    """The parts that begin with a heading of the second level; what looks like one inside a fence is none."""
+    """The parts that begin with a heading below the title; what looks like one inside a fence is none."""
     lines, fenced = list[str](), False
     for line in text.splitlines(keepends=True):
-        if line.startswith("## ") and not fenced:
+        if line.startswith(("## ", "### ")) and not fenced:
             yield "".join(lines)
             lines.clear()
         fenced ^= line.lstrip().startswith("```")
