@@ -89,3 +89,14 @@ def test_nothing_of_markdown_is_loaded_before_somebody_reads() -> None:
     code = "import sys, web.app; assert 'markdown_it' not in sys.modules, 'markdown_it'"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_rendering_by_sections_changes_no_page() -> None:
+    """Each page as its parts give it, beside the same text in one piece; a heading inside a fence opens no part."""
+    sections = list(markdown._sections("# A\n## B\n```\n## not one\n```\n### C\n"))
+    assert sections == ["# A\n", "## B\n```\n## not one\n```\n", "### C\n"]
+    parser = markdown._parser()
+    for file in sorted(documents.directory().rglob("*.md")):
+        text = file.read_text("utf-8")
+        parts = [token.type for part in markdown._sections(text) for token in parser.parse(part)]
+        assert parts == [token.type for token in parser.parse(text)], file
