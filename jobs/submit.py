@@ -133,7 +133,7 @@ def validate(task: str, params: Mapping[str, Any], preset: str | None = None) ->
         raise InvalidParams(faults=[Fault(sentence, {"preset": preset, "names": names}, code="unknown-preset")])
     beneath = kind.presets[preset] if preset is not None else {}
     try:
-        return kind.model_validate_json(json.dumps({**beneath, **params}))
+        return kind.model_validate_json(json.dumps(kind.over(beneath, params)))
     except ValidationError as error:
         raise InvalidParams(faults=explain(error, kind)) from None
 

@@ -94,6 +94,8 @@ def get(name: str, accept_terms: bool) -> int:
 def list_(limit: int) -> None:
     """List the newest datasets."""
     found = session().client.datasets.list(limit=limit)
+    if not found:
+        naming.say_empty(session().client, "dataset", filtered=False)
     rows = [[item.id, f"{item.name} v{item.version}", item.kind, say(item.state), size(item)] for item in found]
     session().table(("id", "name", "kind", "state", "holds"), rows, [item.raw for item in found])
 

@@ -11,6 +11,7 @@ from aigc.notebook import number
 from aigc.speech import say
 
 Known = Mapping[str, Mapping[str, Any]]
+_DIRECTIONS = {"lower": "lower is better", "higher": "higher is better"}
 
 
 def of_task(client: Client, task: str) -> Known:
@@ -44,6 +45,13 @@ def lines(measured: Mapping[str, Any], known: Known, *, everything: bool = False
     ]
 
 
+def short(measured: Mapping[str, Any], known: Known, most: int = 2) -> str:
+    """The first figures that say how good something is, on one line."""
+    beside = {about.get(of) for about in known.values() for of in ("baseline", "real")}
+    told = [name for name in known if name in measured and name not in beside and known[name]["better"] != "none"]
+    return ", ".join(f"{known[name]['title']} {number(measured[name])}" for name in told[:most])
+
+
 def aligned(pairs: Mapping[str, Any]) -> list[str]:
     """Names and values, one pair a line."""
     width = max(map(len, pairs), default=0)
@@ -56,14 +64,21 @@ def _said(name: str, measured: Mapping[str, Any], known: Known) -> str:
 
 def _remarks(name: str, measured: Mapping[str, Any], about: Mapping[str, Any]) -> Iterator[str]:
     lower = about["better"] == "lower"
-    yield say("lower is better") if lower else say("higher is better")
+    if about["better"] in _DIRECTIONS:
+        yield say(_DIRECTIONS[about["better"]])
     real, baseline = (measured.get(str(about.get(of))) for of in ("real", "baseline"))
     if real is not None:
-        yield say("real data {value}", value=number(real))
+        yield say("real data {value}", value=_whose(real, about.get("real"), known))
     if baseline is not None:
         better = measured[name] < baseline if lower else measured[name] > baseline
         sentence = "baseline {value}: better" if better else "baseline {value}: NOT better than the baseline"
-        yield say(sentence, value=number(baseline))
+        yield say(sentence, value=_whose(baseline, about.get("baseline"), known))
+
+
+def _whose(value: Any, name: Any, known: Known) -> str:
+    """A figure that stands beside another one, with whose it is."""
+    of = known.get(str(name), {}).get("of")
+    return f"{number(value)} ({of})" if of else number(value)
 
 
 def _width(text: str) -> int:

@@ -51,10 +51,14 @@ def jobs() -> None:
 @click.option(
     "--since", "created_after", metavar="TIME", callback=since, help="Only jobs made since then: 2h, 3d, 2026-01-31."
 )
+@click.option("--imports", is_flag=True, help="Show imports of datasets, too.")
 @click.option("-L", "--limit", default=20, show_default=True, type=click.IntRange(1), help="At most this many.")
-def list_(limit: int, **filters: Any) -> None:
-    """List the newest jobs."""
-    found = session().client.jobs.list(limit=limit, **{name: value for name, value in filters.items() if value})
+def list_(limit: int, imports: bool, **filters: Any) -> None:
+    """List the newest jobs, without imports of datasets."""
+    chosen = {name: value for name, value in filters.items() if value}
+    found = session().client.jobs.list(limit=limit, **chosen, **({} if imports else {"imports": "false"}))
+    if not found:
+        naming.say_empty(session().client, "job", filtered=bool(chosen))
     rows = [[job.id, job.name, job.task, progress.line(job.raw), age(job)] for job in found]
     session().table(("id", "name", "task", "state", "made"), rows, [job.raw for job in found])
 
@@ -238,6 +242,8 @@ def describe(job: Job) -> str:
     if job.last_metrics:
         known = figures.of_task(session().client, job.task)
         lines += [say("Figures"), *_below(figures.lines(job.last_metrics, known, everything=True))]
+    if job.raw.get("verdict"):
+        lines.append(str(job.raw["verdict"]))
     if job.params:
         lines += [say("Settings"), *_below(figures.aligned(job.params))]
     made: Mapping[str, Any] = {"Model": job.model, "Dataset": job.dataset, "Page": job.web_url}

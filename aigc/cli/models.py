@@ -12,7 +12,6 @@ from aigc.cli.submit import started
 from aigc.downloads import safe_name
 from aigc.errors import InvalidParams
 from aigc.library import Model
-from aigc.notebook import number
 from aigc.speech import say
 
 ALIASES = ("production", "staging")
@@ -28,14 +27,20 @@ def models() -> None:
 
 @models.command("list")
 @click.option("--family", help="Only models of this family.")
+@click.option("--use", "operation", help="Only models that can do this: generate, recommend, reply, ...")
+@click.option("--search", "q", help="Only models whose name or id holds this text.")
 @click.option("-L", "--limit", default=20, show_default=True, type=click.IntRange(1), help="At most this many.")
-def list_(family: str | None, limit: int) -> None:
+def list_(limit: int, **filters: str | None) -> None:
     """List the newest model versions."""
-    found = session().client.models.list(limit=limit, **({"family": family} if family else {}))
-    rows = []
-    for item in found:
-        first = ", ".join(f"{name} {number(value)}" for name, value in list(item.metrics.items())[:3])
-        rows.append([item.id, f"{item.name} v{item.version}", item.family, first])
+    client, chosen = session().client, {name: value for name, value in filters.items() if value}
+    found = client.models.list(limit=limit, **chosen)
+    if not found:
+        naming.say_empty(client, "model", filtered=bool(chosen))
+    known = {family: figures.of_task(client, f"{family}.train") for family in {item.family for item in found}}
+    rows = [
+        [item.id, f"{item.name} v{item.version}", item.family, figures.short(item.metrics, known[item.family])]
+        for item in found
+    ]
     session().table(("id", "name", "family", "figures"), rows, [item.raw for item in found])
 
 

@@ -172,6 +172,11 @@ def _none(client: Client, noun: Noun, text: str, items: Sequence[Mapping[str, An
     return NotFound(Problem(404, "not-found", say("Not found"), _nothing(client, noun, text, items)))
 
 
+def say_empty(client: Client, noun: Noun, *, filtered: bool) -> None:
+    """Say why a list is empty, and what to do next."""
+    session().tell(say(_NONE_FITS[noun]) if filtered else _nothing(client, noun, LAST, []))
+
+
 def _nothing(client: Client, noun: Noun, text: str, items: Sequence[Mapping[str, Any]]) -> str:
     if items and text != LAST:
         names = dict.fromkeys(_names(items))

@@ -93,7 +93,7 @@ FAMILY = Family(
             "0 they help.",
             "no_gain",
         ),
-        "no_gain": MetricInfo("No gain", "higher", "What adding nothing adds: 0."),
+        "no_gain": MetricInfo("No gain", "higher", "What adding nothing adds: 0.", of="adding nothing"),
         "gain": MetricInfo(
             "Mean gain",
             "higher",

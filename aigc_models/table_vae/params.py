@@ -24,7 +24,7 @@ class TableVaeTrain(TableTrain):
                 "learning_rate": 0.002,
                 "ema_half_life": 50.0,
             },
-            "balanced": {"epochs": 300},
+            "balanced": {"epochs": 300, "least_steps": 6000},
             "best": {"epochs": 600, "least_steps": 15_000, "width": 256},
         }
     )

@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 
 from aigc_models.metrics.table_quality import measure
 from jobs.engine import Engine
+from jobs.filtering import ModelFilter
 from jobs.principal import Principal
 from jobs.repository import Repository
 from jobs.submit import Submission, submit
@@ -50,6 +51,6 @@ def add_pages(engine: Engine, worker: ActingWorker) -> Mapping[str, str]:
     return {
         "table-result": f"/jobs/{job}",
         "table-report": f"/jobs/{job}/report.html",
-        "table-model": f"/models/{Repository(engine, SOMEBODY).models(family='table_vae').items[0].id}",
+        "table-model": f"/models/{Repository(engine, SOMEBODY).models(wanted=ModelFilter(family='table_vae')).items[0].id}",
         "augmentation": f"/jobs/{study.job.id}",
     }

@@ -145,6 +145,7 @@ class JobQuery(parsing.Page):
     tag: list[parsing.Text] = Field([], description="Only jobs with this tag; may be repeated for several.")
     created_after: parsing.Moment | None = Field(None, description="Only jobs created after this time.")
     created_before: parsing.Moment | None = Field(None, description="Only jobs created before this time.")
+    imports: parsing.Flag = Field(True, description="Whether imports of datasets are among them, if task is not set.")
     sort: Sort = Field(NEWEST, description="What they are sorted by; with a minus the other way round.")
 
 
@@ -296,6 +297,7 @@ def list_jobs(query: JobQuery) -> Response:
         tags=query.tag,
         created_after=query.created_after,
         created_before=query.created_before,
+        imports=query.imports,
     )
     page = context.repository().jobs(wanted, query.cursor, query.rows, query.sort)
     made = shapes.made_by(page.items)

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from aigc_models import registry
 from jobs import aliases, catalogue, errors, removal, tables
+from jobs.filtering import ModelFilter
 from jobs.submit import Submission
 from web import context, schemas
 from web.api import jobs, parsing, shapes
@@ -23,7 +24,11 @@ class ModelQuery(parsing.Page):
     """Which model versions."""
 
     family: parsing.Text | None = Field(None, max_length=64, description="Only versions of this family.")
+    operation: parsing.Text | None = Field(
+        None, max_length=64, description="Only versions that can do this: generate, recommend, reply, ..."
+    )
     name: parsing.Text | None = Field(None, max_length=120, description="Only versions of this name.")
+    q: parsing.Text | None = Field(None, max_length=200, description="Only versions whose name or id has this text.")
 
 
 class CannotGenerate(errors.AigcError):
@@ -43,7 +48,8 @@ class CannotGenerate(errors.AigcError):
 )
 def list_models(query: ModelQuery) -> Response:
     """List model versions, the newest first."""
-    page = context.repository().models(query.cursor, query.rows, family=query.family, name=query.name)
+    wanted = ModelFilter(query.family, query.operation, query.name, query.q)
+    page = context.repository().models(query.cursor, query.rows, wanted)
     return listing(page, schemas.Model, shown)
 
 

@@ -92,6 +92,7 @@ def job(row: tables.Job, label: Label, made: Made, place: Place = Place()) -> sc
         seed=row.params.get("seed"),
         progress=progress(row),
         metrics=row.metrics or {},
+        verdict=verdicts.of(row.metrics or {}) if row.status == "succeeded" else "",
         queue=queue_of(row, place),
         attempt=row.attempt,
         created_at=row.created_at,

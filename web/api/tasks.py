@@ -66,6 +66,8 @@ def _figure(info: MetricInfo) -> schemas.Figure:
         description=say(info.description),
         baseline=info.baseline,
         real=info.real,
+        of=say(info.of) if info.of else "",
+        alone=say(info.alone) if info.alone else "",
     )
 
 

@@ -16,6 +16,7 @@ from aigc_models.base import Fault, Params
 from aigc_models.faults import decode_text
 from jobs import durations, webhooks
 from jobs.errors import AigcError, InvalidParams
+from jobs.filtering import ModelFilter
 from jobs.repository import JobFilter, Repository
 from jobs.submit import BAD_LIMIT, Submission, submit, validate
 from jobs.tables import ModelVersion
@@ -319,7 +320,7 @@ def options(params: type[Params], reads: Repository) -> Mapping[str, Sequence[fo
             rows = reads.datasets(None, MOST_OPTIONS, kind=own["x-kind"], ready_only=True).items
             found[name] = [forms.Choice(row.id, f"{row.name} v{row.number}") for row in rows]
         elif own.get("x-input") == "model":
-            versions = reads.models(None, MOST_OPTIONS, family=own["x-kind"]).items
+            versions = reads.models(None, MOST_OPTIONS, ModelFilter(family=own["x-kind"])).items
             ids = [forms.Choice(row.id, f"{row.name} v{row.number}") for row in versions]
             found[name] = [*_aliases(versions, reads), *ids, *_trainings(own["x-kind"], reads)]
     return found
