@@ -103,6 +103,9 @@ class ModelFilter:
         return rows.where(_has_text(self.q, db, ModelVersion)) if self.q else rows
 
 
+ALL_MODELS = ModelFilter()
+
+
 def _has_text(text: str, db: Database, table: type[Job] | type[ModelVersion] = Job) -> Any:
     """Whether the name holds it, in small or capital letters, or the id does."""
     pattern = "%" + re.sub(r"([/%_])", r"/\1", text) + "%"

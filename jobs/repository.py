@@ -12,7 +12,7 @@ from jobs import aliases, curves, disk, graph, pausing, positions, states, workf
 from jobs.curves import Point
 from jobs.engine import Engine
 from jobs.errors import JobNotFound, NotFound
-from jobs.filtering import IMPORTS, NEWEST, ORDERS, JobFilter, ModelFilter, Sort, filtered, known_tags
+from jobs.filtering import ALL_MODELS, IMPORTS, NEWEST, ORDERS, JobFilter, ModelFilter, Sort, filtered, known_tags
 from jobs.forecast import Span, starts_in
 from jobs.paging import LIMIT, Page, newest, page
 from jobs.picking import full_owners
@@ -210,7 +210,7 @@ class Repository:
         return "refused" if row is None or row.status in FINAL else "checking"
 
     def models(
-        self, cursor: str | None = None, limit: int = LIMIT, wanted: ModelFilter = ModelFilter()
+        self, cursor: str | None = None, limit: int = LIMIT, wanted: ModelFilter = ALL_MODELS
     ) -> Page[ModelVersion]:
         """Model versions, the newest first."""
         rows = wanted.among(self._mine(ModelVersion), self.engine.db)

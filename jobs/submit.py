@@ -138,6 +138,25 @@ def validate(task: str, params: Mapping[str, Any], preset: str | None = None) ->
         raise InvalidParams(faults=explain(error, kind)) from None
 
 
+def check(engine: Engine, principal: Principal, submission: Submission) -> Params:
+    """Check everything about a submission and write nothing; gives its settings.
+
+    Raises:
+        UnknownTask: There is no such task.
+        InvalidParams: With one fault for each wrong setting, input or name.
+        NeededJobFailed: What it is to wait for will not succeed any more.
+    """
+    params = validate(submission.task, submission.params, submission.preset)
+    check_words(submission)
+    with engine.db.read() as session:
+        jobs = graph.look(session, principal, [*inputs.named_jobs(params), *submission.after])
+        _, faults = graph.judge(submission.after, jobs)
+        if faults:
+            raise inputs.refused(faults)
+        inputs.find(session, principal, params, jobs)
+    return params
+
+
 def submit(engine: Engine, principal: Principal, submission: Submission) -> Submitted:
     """Make a durable job, then wake a worker.
 

@@ -59,25 +59,26 @@ def aligned(pairs: Mapping[str, Any]) -> list[str]:
 
 
 def _said(name: str, measured: Mapping[str, Any], known: Known) -> str:
-    return "; ".join(_remarks(name, measured, known[name])) if name in known else ""
+    return "; ".join(_remarks(name, measured, known)) if name in known else ""
 
 
-def _remarks(name: str, measured: Mapping[str, Any], about: Mapping[str, Any]) -> Iterator[str]:
+def _remarks(name: str, measured: Mapping[str, Any], known: Known) -> Iterator[str]:
+    about = known[name]
     lower = about["better"] == "lower"
     if about["better"] in _DIRECTIONS:
         yield say(_DIRECTIONS[about["better"]])
     real, baseline = (measured.get(str(about.get(of))) for of in ("real", "baseline"))
     if real is not None:
-        yield say("real data {value}", value=_whose(real, about.get("real"), known))
+        yield say("real data {value}", value=_whose(real, known.get(about["real"])))
     if baseline is not None:
         better = measured[name] < baseline if lower else measured[name] > baseline
         sentence = "baseline {value}: better" if better else "baseline {value}: NOT better than the baseline"
-        yield say(sentence, value=_whose(baseline, about.get("baseline"), known))
+        yield say(sentence, value=_whose(baseline, known.get(about["baseline"])))
 
 
-def _whose(value: Any, name: Any, known: Known) -> str:
+def _whose(value: Any, about: Mapping[str, Any] | None) -> str:
     """A figure that stands beside another one, with whose it is."""
-    of = known.get(str(name), {}).get("of")
+    of = (about or {}).get("of")
     return f"{number(value)} ({of})" if of else number(value)
 
 

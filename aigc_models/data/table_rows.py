@@ -207,7 +207,9 @@ class RowReader:
     def _wrong(self, number: int, row: Row, width: int) -> None:
         self.skipped.append(number)
         if any(cell.strip() for cell in row):
-            sentence = "Row {row} has another number of cells, {found}, than there are columns, {wanted}. It begins with {value}."
+            sentence = "Row {row} has {found} cells, but there are {wanted} columns. It begins with {value}."
+            if len(row) == 1:
+                sentence = "Row {row} has one cell, but there are {wanted} columns. It is {value}."
             start = cut(self.dialect.delimiter.join(row[:3]))
             self.faults.add(sentence, "wrong-cell-count", {"row": number, "value": start}, found=len(row), wanted=width)
 

@@ -37,8 +37,8 @@ class ImageVaeTrain(Params):
         title="Least steps",
         unit="steps",
         description="Training steps that are taken at least, with the prior tokens by each of the two stages: a small "
-        "set is passed over more often than Epochs says. It is 0 where you set Epochs and not this, so that your number "
-        "holds.",
+        "set is passed over more often than Epochs says. It is 0 where you set Epochs and not this, so that your "
+        "number holds.",
         ge=0,
         le=10_000_000,
         advanced=True,

@@ -1,10 +1,11 @@
 """Settings that the table families share, and what a training costs; without torch."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 
-from aigc_models.base import Lane, Makes, MetricInfo, Params, dataset_input, setting
+from aigc_models.base import Fault, Lane, Makes, MetricInfo, Params, dataset_input, setting
+from aigc_models.data import table_targets
 
 MODES = 11  # codes of a numeric column, most often
 
@@ -69,6 +70,10 @@ class TableTrain(Params):
         le=100_000,
         advanced=True,
     )
+
+    def misfits(self, reports: Callable[[str], Mapping[str, Any]]) -> list[Fault]:
+        """Columns that are named and that the table does not have."""
+        return table_targets.misfits(reports("dataset"), self.target)
 
     def steps(self, rows: int, batch_size: int) -> int:
         """Training steps for so many rows (or accounts) in batches of so many."""

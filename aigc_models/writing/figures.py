@@ -95,7 +95,8 @@ GUIDED: Mapping[str, MetricInfo] = MappingProxyType(
             "Ranker",
             "none",
             "How often the ranker that keeps the best texts tells a real one from a written one, neither of which it "
-            "has seen; 0.5 means it cannot: written texts then seem real to it, but it cannot choose among them either.",
+            "has seen; 0.5 means it cannot: written texts then seem real to it, but it cannot choose among them "
+            "either.",
         ),
     }
 )

@@ -14,7 +14,7 @@ from jobs.details import LONGEST_NOTES, LONGEST_TAG, MOST_TAGS, mark
 from jobs.filtering import NEWEST
 from jobs.naming import LONGEST
 from jobs.repository import JobFilter, Label, Sort
-from jobs.submit import LONGEST_RUN, MOST_AFTER, Submission, Submitted, check_words, submit, validate
+from jobs.submit import LONGEST_RUN, MOST_AFTER, Submission, Submitted, check, submit
 from web import context, rates, schemas
 from web.api import parsing, shapes
 from web.api.render import REVALIDATE, address, answer, api, listing
@@ -205,8 +205,7 @@ def draft(submission: Submission) -> Response:
     """Check a submission and create nothing."""
     _refuse_import(submission.task)
     with parsing.pointing_into_params():
-        params = validate(submission.task, submission.params, submission.preset)
-        check_words(submission)
+        params = check(context.engine(), context.principal(), submission)
     return answer(schemas.JobDraft(task=submission.task, params=params.model_dump(mode="json")))
 
 

@@ -18,7 +18,7 @@ from jobs import durations, webhooks
 from jobs.errors import AigcError, InvalidParams
 from jobs.filtering import ModelFilter
 from jobs.repository import JobFilter, Repository
-from jobs.submit import BAD_LIMIT, Submission, submit, validate
+from jobs.submit import BAD_LIMIT, Submission, submit
 from jobs.tables import ModelVersion
 from web import context, forms, json_text, rates
 from web.auth import scoped
@@ -112,8 +112,7 @@ def start(task: str) -> Response | BaseResponse:
         if request.form.get("_action") == "check":
             if page.error is not None:
                 raise page.error
-            validate(task, page.posted.params, page.posted.preset or None)
-            _submission(page)
+            check(context.engine(), context.principal(), _submission(page))
             return _page(replace(page, checked=True), 200)
         rates.count("submissions")
         made = submit(context.engine(), context.principal(), _submission(page))
