@@ -18,7 +18,7 @@ from jobs import durations, webhooks
 from jobs.errors import AigcError, InvalidParams
 from jobs.filtering import ModelFilter
 from jobs.repository import JobFilter, Repository
-from jobs.submit import BAD_LIMIT, Submission, submit
+from jobs.submit import BAD_LIMIT, Submission, check, submit
 from jobs.tables import ModelVersion
 from web import context, forms, json_text, rates
 from web.auth import scoped
