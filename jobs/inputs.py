@@ -16,7 +16,13 @@ from jobs.principal import Principal
 from jobs.tables import FINAL, Dataset, Job, JobInput, ModelVersion
 
 MISSING = "There is no {kind} called {id}. It may have been deleted."
-WRONG = "{name} is a {found}, but this task needs a {wanted}."
+WRONG = "{name} is {found}, but this task needs {wanted}."
+DATASETS: Mapping[str, str] = {
+    "images": "a dataset of images",
+    "table": "a dataset with a table",
+    "interactions": "a dataset of interactions",
+    "text": "a dataset of texts",
+}
 NOT_READY = "The dataset {name} is still being checked or was refused. See its page."
 NO_MODEL = "The job {name} makes no model version."
 ERRORS: Mapping[str, type[InvalidParams]] = {
@@ -151,7 +157,7 @@ def _dataset(asked: _Asked, field: str, id_: str, kind: str) -> _Input | Fault:
     if row is None:
         return Fault(MISSING, {"kind": "dataset", "id": id_}, f"/{field}", code="not-found")
     if row.kind != kind:
-        values = {"name": row.name, "found": f"dataset of {row.kind}", "wanted": f"dataset of {kind}"}
+        values = {"name": row.name, "found": DATASETS.get(row.kind, row.kind), "wanted": DATASETS.get(kind, kind)}
         return Fault(WRONG, values, f"/{field}", code="wrong-input")
     if row.ready_at is None:
         return Fault(NOT_READY, {"name": row.name}, f"/{field}", code="dataset-not-ready")
@@ -196,8 +202,12 @@ def _training(asked: _Asked, field: str, id_: str, family: str) -> _Input | Faul
 
 
 def _of_another_family(name: str, found: str, field: str, wanted: str) -> Fault:
-    values = {"name": name, "found": f"model of {found}", "wanted": f"model of {wanted}"}
-    return Fault(WRONG, values, f"/{field}", code="wrong-input")
+    families = registry.families()
+    told = (families[one].title if one in families else one for one in (found, wanted))
+    sentence = "{name} is a model of the family {found}, but this task needs one of the family {wanted}."
+    return Fault(
+        sentence, {"name": name, **dict(zip(("found", "wanted"), told, strict=True))}, f"/{field}", code="wrong-input"
+    )
 
 
 _LookUp = Callable[[_Asked, str, str, str], _Input | Fault]

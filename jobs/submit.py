@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
+from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any
 
@@ -116,6 +117,15 @@ class _Order:
     params: Params
 
 
+def unknown_task(task: str) -> UnknownTask:
+    """That there is no such task, with the one that was meant where one is like it."""
+    near = get_close_matches(task, registry.tasks(), n=1)
+    if not near:
+        return UnknownTask(task=task[:100])
+    sentence = "There is no task called {task}. Did you mean {near}? List them with: {command}"
+    return UnknownTask(sentence, task=task[:100], near=near[0], command="aigc tasks")
+
+
 def validate(task: str, params: Mapping[str, Any], preset: str | None = None) -> Params:
     """Check settings without looking at the database.
 
@@ -126,7 +136,7 @@ def validate(task: str, params: Mapping[str, Any], preset: str | None = None) ->
     try:
         kind = registry.task(task)
     except registry.UnknownTask:
-        raise UnknownTask(task=task, tasks=", ".join(registry.tasks())) from None
+        raise unknown_task(task) from None
     if preset is not None and preset not in kind.presets:
         names = ", ".join(kind.presets)
         sentence = "There is no preset called {preset}. The presets are: {names}."

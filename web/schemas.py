@@ -319,6 +319,7 @@ class Task(Answer):
     makes: Literal["model", "dataset", "files"]
     presets: dict[str, dict[str, Any]]
     json_schema: dict[str, Any] = Field(alias="schema", description="JSON Schema 2020-12 of the settings.")
+    curves: dict[str, str] = Field({}, description="What other figures that jobs report are called, by name.")
     metrics: dict[str, Figure] = Field({}, description="What the figures of its jobs mean, by name.")
 
 

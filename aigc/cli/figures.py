@@ -17,8 +17,9 @@ _DIRECTIONS = {"lower": "lower is better", "higher": "higher is better"}
 def of_task(client: Client, task: str) -> Known:
     """What the figures of a task mean, by name; none where the server knows it no more, or does not answer."""
     with contextlib.suppress(ApiError):
-        found = client.tasks.get(task).metrics
-        return {name: about for name, about in found.items() if isinstance(about, Mapping)}
+        record = client.tasks.get(task)
+        curves = {name: {"title": title} for name, title in (record.raw.get("curves") or {}).items()}
+        return {**curves, **{name: about for name, about in record.metrics.items() if isinstance(about, Mapping)}}
     return {}
 
 
@@ -31,11 +32,11 @@ def lines(measured: Mapping[str, Any], known: Known, *, everything: bool = False
         everything: Whether those that nothing is known of, such as losses, stand below.
     """
     beside = {known[name].get(of) for name in measured if name in known for of in ("baseline", "real")}
-    explained = [name for name in measured if name in known and name not in beside]
-    others = [name for name in measured if name not in known and name not in beside]
+    explained = [name for name in measured if "better" in known.get(name, ()) and name not in beside]
+    others = [name for name in measured if name not in explained and name not in beside]
     titles = {name: str(known[name]["title"]) for name in explained}
     if everything or not explained:
-        titles |= {name: name.replace("_", " ") for name in others}
+        titles |= {name: str(known.get(name, {}).get("title") or name.replace("_", " ")) for name in others}
     width = max(map(_width, titles.values()), default=0)
     values = {name: number(measured[name]) for name in titles}
     room = max(map(len, values.values()), default=0)
@@ -48,18 +49,31 @@ def lines(measured: Mapping[str, Any], known: Known, *, everything: bool = False
 def short(measured: Mapping[str, Any], known: Known, most: int = 2) -> str:
     """The first figures that say how good something is, on one line."""
     beside = {about.get(of) for about in known.values() for of in ("baseline", "real")}
-    told = [name for name in known if name in measured and name not in beside and known[name]["better"] != "none"]
+    told = [
+        name
+        for name in known
+        if name in measured and name not in beside and known[name].get("better", "none") != "none"
+    ]
     return ", ".join(f"{known[name]['title']} {number(measured[name])}" for name in told[:most])
 
 
 def aligned(pairs: Mapping[str, Any]) -> list[str]:
     """Names and values, one pair a line."""
     width = max(map(len, pairs), default=0)
-    return [f"{name:<{width}}  {number(value)}" for name, value in pairs.items()]
+    return [f"{name:<{width}}  {_plain(value)}" for name, value in pairs.items()]
+
+
+def _plain(value: Any) -> str:
+    """A value as a person writes it: a dash for nothing, lists with commas."""
+    if value is None or value in ("", [], {}):
+        return "–"
+    if isinstance(value, bool):
+        return say("yes") if value else say("no")
+    return ", ".join(map(_plain, value)) if isinstance(value, list) else number(value)
 
 
 def _said(name: str, measured: Mapping[str, Any], known: Known) -> str:
-    return "; ".join(_remarks(name, measured, known)) if name in known else ""
+    return "; ".join(_remarks(name, measured, known)) if "better" in known.get(name, ()) else ""
 
 
 def _remarks(name: str, measured: Mapping[str, Any], known: Known) -> Iterator[str]:

@@ -79,20 +79,20 @@ def view(job_id: str, web: bool) -> None:
 
 @jobs.command()
 @click.argument("job_id", metavar="ID", shell_complete=completing.jobs)
-@click.option("--exit-status", is_flag=True, help="Exit with 3 when the job does not succeed.")
+@click.option("--exit-status", is_flag=True, help="Exit with 3 when the job does not succeed; it always does.")
 @click.option(
     "--interval",
     metavar="SECONDS",
     type=click.FloatRange(min=0.1),
     help="Look this often; else the server tells every change at once.",
 )
-def watch(job_id: str, exit_status: bool, interval: float | None) -> int:
-    """Show how a job goes until it has ended. Ctrl-C leaves the job running."""
+def watch(job_id: str, interval: float | None, **_: Any) -> int:
+    """Show how a job goes until it has ended; exit with 3 if it does not succeed. Ctrl-C leaves the job running."""
     job = watching.watch(session(), naming.job(session().client, job_id), interval)
     code = watching.conclude(session(), job)
     if session().wants_json:
         session().show(job.raw, "")
-    return code if exit_status else 0
+    return code
 
 
 jobs.add_command(logs)
@@ -181,9 +181,13 @@ def delete(job_ids: tuple[str, ...], yes: bool) -> int:
 @click.option("--pattern", default="*", show_default=True, help="Only files whose name fits: '*.png'.")
 def download(job_id: str, output: Path, pattern: str) -> int:
     """Save a job's result files into a folder; prints their paths."""
-    saved = naming.job(session().client, job_id, fits=("succeeded",)).download(output, pattern)
+    job = naming.job(session().client, job_id, fits=("succeeded",))
+    saved = job.download(output, pattern)
     session().show([str(path) for path in saved], "\n".join(str(path) for path in saved))
-    if not saved:
+    if not saved and not job.is_final:
+        command = f"aigc jobs watch {job.id}"
+        session().say("The job has not ended, so it has no results yet. Watch it: {command}", command=command)
+    elif not saved:
         session().say("No result file of this job fits {pattern}.", pattern=pattern)
     return 0 if saved else EXIT_ERROR
 

@@ -119,6 +119,13 @@ def _settings(client: Client, task: TaskRecord, order: Order) -> dict[str, Any]:
         if not fields:
             raise click.UsageError(say("{task} reads no dataset, so --data has no meaning for it.", task=task.task))
         chosen[fields[0]] = dataset_id(client, order.data, task.kind_of(fields[0]), check=order.check)
+    missing = [name for name in task.inputs("dataset") if name in task.required and name not in chosen]
+    if missing:
+        kind = task.kind_of(missing[0])
+        sentence = (
+            "{task} needs a dataset ({kind}): --data with a file, or with the name or id of one. List them: {command}"
+        )
+        raise click.UsageError(say(sentence, task=task.task, kind=kind, command="aigc datasets list"))
     return chosen
 
 

@@ -32,7 +32,7 @@ class ModelQuery(parsing.Page):
 
 
 class CannotGenerate(errors.AigcError):
-    """The family {family} has no operation that generates."""
+    """The family {family} has no operation that generates. Its operations are: {operations}."""
 
     code, status, title = "cannot-generate", 409, "This model cannot generate"
 
@@ -111,7 +111,7 @@ def with_model(row: tables.ModelVersion, submission: Submission) -> Submission:
     params = registry.tasks().get(submission.task)
     name = shapes.input_field(params, "model") if params is not None else None
     if name is None:
-        raise CannotGenerate(family=row.family)
+        raise CannotGenerate(family=row.family, operations=", ".join(registry.families()[row.family].operations))
     return replace(submission, params={**submission.params, name: row.id})
 
 

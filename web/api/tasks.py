@@ -7,9 +7,11 @@ from flask import Response
 from aigc_models import registry
 from aigc_models.base import Family, MetricInfo, Params
 from jobs import errors
+from jobs.submit import unknown_task
 from web import schemas
 from web.api.render import answer, tagged, whole
 from web.api.routing import Reply, operation
+from web.pages.names import CURVES
 from web.translate import say
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -38,7 +40,8 @@ def list_tasks() -> Response:
 def get_task(task: str) -> Response:
     """Look at one task's settings and presets."""
     if task not in registry.tasks():
-        raise errors.NotFound(errors.UnknownTask.__doc__ or "", task=task[:100], tasks=", ".join(registry.tasks()))
+        unknown = unknown_task(task)
+        raise errors.NotFound(unknown.message, **unknown.values)
     return tagged(answer(_shown(task)))
 
 
@@ -56,6 +59,7 @@ def _shown(name: str) -> schemas.Task:
         presets=plain(params.presets),
         schema=task_schema(params),
         metrics={name: _figure(info) for name, info in family.metrics.items()},
+        curves={name: say(title) for name, title in CURVES.items()},
     )
 
 
