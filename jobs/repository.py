@@ -298,7 +298,7 @@ class Repository:
         """The caller's jobs by status, with imports or without, each counted to 10,000."""
         mine = Job.tenant_id == self.principal.tenant_id
         with self.engine.db.read() as session:
-            found = {status: count_jobs(session, mine, Job.status == status) for status in STATUSES}
+            found: dict[str, int] = {status: count_jobs(session, mine, Job.status == status) for status in STATUSES}
             if imports:
                 return found
             # Imports are few, so they are counted apart: all others at once would be looked up row by row.

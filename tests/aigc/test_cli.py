@@ -253,12 +253,22 @@ def test_a_language_that_is_not_there_is_said(server: Scripted, capsys: pytest.C
     assert run(["--lang", "zh_TW", "jobs", "list"]) == 0
 
 
-def test_a_missing_dataset_names_the_option(server: Scripted, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["submit", "image_gan.train"]) == 2
-    told = capsys.readouterr().err
-    assert "image_gan.train needs a dataset (images): --data with a file" in told
-    assert "aigc datasets list" in told
-    assert run(["submit", "image_gan.train", "-p", "dataset=ds_1"]) == 0
+def test_a_missing_dataset_names_the_option(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = {"detail": "Dataset is missing. Choose a value.", "pointer": "#/params/dataset"}
+
+    def refuse(asked: Asked) -> Answer:
+        return problem(422, "There is a problem.", errors=[missing]) if asked.method == "POST" else play(asked)
+
+    with serving(refuse) as strict:
+        monkeypatch.setenv("AIGC_URL", strict.url)
+        assert run(["submit", "image_gan.train"]) == 2
+        told = capsys.readouterr().err
+        assert "Dataset is missing. Choose a value." in told
+        assert "image_gan.train needs a dataset (images): --data with a file" in told
+        assert run(["submit", "image_gan.train", "-p", "dataset=ds_1"]) == 2
+        assert "--data" not in capsys.readouterr().err
 
 
 def test_a_job_under_way_has_no_files_yet(

@@ -14,6 +14,13 @@ from web.api.routing import Reply, operation
 from web.pages.names import CURVES
 from web.translate import say
 
+
+class NoSuchTask(errors.NotFound):
+    """There is no task called {task}. List them with: aigc tasks"""
+
+    code, title = "unknown-task", "There is no such task"
+
+
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -35,13 +42,13 @@ def list_tasks() -> Response:
     tag="tasks",
     headers=("If-None-Match",),
     replies={200: Reply("The task.", schemas.Task)},
-    errors=(errors.NotFound,),
+    errors=(NoSuchTask,),
 )
 def get_task(task: str) -> Response:
     """Look at one task's settings and presets."""
     if task not in registry.tasks():
         unknown = unknown_task(task)
-        raise errors.NotFound(unknown.message, **unknown.values)
+        raise NoSuchTask(unknown.message, **unknown.values)
     return tagged(answer(_shown(task)))
 
 
