@@ -3,7 +3,7 @@
 Only the standard library is used.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
@@ -49,14 +49,17 @@ def column_fault(types: Mapping[str, str], setting: str, name: str) -> Fault | N
     return Fault(sentence, values, f"/{setting}", {"column": name}, "unknown-column")
 
 
-def misfits(report: Mapping[str, Any], target: str, **columns: str) -> list[Fault]:
-    """What settings name that the table of a report does not have.
+def misfits(reports: Callable[[str], Mapping[str, Any]], target: str, **columns: str) -> list[Fault]:
+    """What settings name that the table of the setting ``dataset`` does not have.
 
     Args:
-        report: The report of a table; nothing is known of another.
+        reports: The report of what a setting names; only asked where a column is named.
         target: The column to predict, or nothing.
         columns: Other columns that settings name, by setting; an empty one names none.
     """
+    if not target and not any(columns.values()):
+        return []
+    report = reports("dataset")
     listed = report.get("columns")
     if report.get("kind") != "table" or not listed:
         return []

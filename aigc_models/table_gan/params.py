@@ -94,7 +94,7 @@ class TableGanEvaluate(Params):
 
     def misfits(self, reports: Callable[[str], Mapping[str, Any]]) -> list[Fault]:
         """Columns that are named and that the table does not have."""
-        return table_targets.misfits(reports("dataset"), self.target)
+        return table_targets.misfits(reports, self.target)
 
 
 FAMILY = Family(

@@ -74,7 +74,7 @@ class TableStudyAugment(Params):
 
     def misfits(self, reports: Callable[[str], Mapping[str, Any]]) -> list[Fault]:
         """The column to predict, where the table does not have it."""
-        return table_targets.misfits(reports("dataset"), self.target)
+        return table_targets.misfits(reports, self.target)
 
 
 def _read(text: str) -> list[int]:

@@ -74,7 +74,7 @@ class TableVaeTrain(TableTrain):
     def misfits(self, reports: Callable[[str], Mapping[str, Any]]) -> list[Fault]:
         """Columns that are named and that the table does not have."""
         named = {name: getattr(self, name) for name in ("account_column", "time_column")}
-        return table_targets.misfits(reports("dataset"), self.target, **named)
+        return table_targets.misfits(reports, self.target, **named)
 
     def estimate(self, dataset: Mapping[str, Any], cpu_threads: int) -> Estimate | None:
         """From the number of multiplications; measured rates differ by a factor of two between machines."""
@@ -117,7 +117,7 @@ class TableVaeEvaluate(Params):
 
     def misfits(self, reports: Callable[[str], Mapping[str, Any]]) -> list[Fault]:
         """Columns that are named and that the table does not have."""
-        return table_targets.misfits(reports("dataset"), self.target)
+        return table_targets.misfits(reports, self.target)
 
 
 FAMILY = Family(

@@ -73,7 +73,7 @@ class TableTrain(Params):
 
     def misfits(self, reports: Callable[[str], Mapping[str, Any]]) -> list[Fault]:
         """Columns that are named and that the table does not have."""
-        return table_targets.misfits(reports("dataset"), self.target)
+        return table_targets.misfits(reports, self.target)
 
     def steps(self, rows: int, batch_size: int) -> int:
         """Training steps for so many rows (or accounts) in batches of so many."""

@@ -209,7 +209,7 @@ def _figures(jobs: Sequence[Job]) -> list[Row]:
     for place, job in enumerate(jobs):
         known = dict(job.metrics or {}) if job.status == "succeeded" else {}
         infos = {name: info for name in known if (info := names.metric_info(job.family, name)) is not None}
-        beside = {name for info in infos.values() for name in (info.baseline, info.real)}
+        beside = {info.baseline for info in infos.values()}
         for name in (name for name in infos if name not in beside):
             title = say(infos[name].title)
             better[title] = infos[name].better
