@@ -184,7 +184,7 @@ def _nothing(client: Client, noun: Noun, text: str, items: Sequence[Mapping[str,
         name, at, alias = text.partition("@")
         if at and any(item.get("name") == name for item in items):
             sentence = "{alias} stands for no version of {name}. Say {name} for the newest one, or: {command}"
-            command = f"aigc models promote {name} {alias or ALIASES[0]}"
+            command = f"aigc models promote {name} {alias if alias in ALIASES else ALIASES[0]}"
             return say(sentence, name=name, alias=alias or "@", command=command)
         names = dict.fromkeys(_names(items))
         near = get_close_matches(text, names, n=1) or get_close_matches(text.partition("@")[0], names, n=1)
