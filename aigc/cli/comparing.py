@@ -31,9 +31,9 @@ def compare(job_ids: tuple[str, ...], everything: bool) -> None:
 
 
 def _title(field: str, known: figures.Known) -> str:
-    """What a row is called: figures by their titles, settings as they are typed."""
+    """What a row is called: figures by their titles, all else by its field."""
     name = field.removeprefix("metrics.")
-    return str(known.get(name, {}).get("title") or name) if name != field else field.removeprefix("params.")
+    return str(known.get(name, {}).get("title") or name) if name != field else field
 
 
 def side_by_side(jobs: Sequence[Job]) -> list[dict[str, Any]]:
