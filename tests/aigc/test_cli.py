@@ -259,6 +259,8 @@ def test_a_missing_dataset_names_the_option(
     missing = {"detail": "Dataset is missing. Choose a value.", "pointer": "#/params/dataset"}
 
     def refuse(asked: Asked) -> Answer:
+        if asked.path.startswith("/api/v1/datasets"):
+            return Answer(200, {"id": "ds_1", "name": "shoes", "version": 1, "kind": "images", "state": "ready"})
         return problem(422, "There is a problem.", errors=[missing]) if asked.method == "POST" else play(asked)
 
     with serving(refuse) as strict:
