@@ -140,10 +140,12 @@ def test_imports_are_hidden_until_they_are_asked_for(client: FlaskClient, loans:
     assert (
         client.post("/api/v1/jobs", json={"task": "table_vae.train", "params": {"dataset": loans}}).status_code == 202
     )
-    assert "loans-import" not in read(client, "/jobs").text
+    hidden = read(client, "/jobs")
+    assert "loans-import" not in hidden.text
     shown = read(client, "/jobs?imports=1")
     assert "loans-import" in shown.text
     assert 'name="imports" value="1" checked' in shown.html
+    assert ["All 1 " in hidden.text, "All 2 " in shown.text] == [True, True], "what is hidden is not counted"
     assert "state=succeeded&amp;imports=1" in shown.html, "a filter keeps it"
     assert "loans-import" in read(client, "/jobs?task=dataset.import_table").text
     listed = {given: client.get(f"/api/v1/jobs{given}").get_json()["data"] for given in ("", "?imports=false")}
