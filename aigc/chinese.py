@@ -32,6 +32,7 @@ _PROGRESS = {
     "{count} img/s": "每秒 {count} 张图片",
     "{count} steps/s": "每秒 {count} 步",
     "next in line": "下一个就是它",
+    "for {count} s": "已 {count} 秒",
     "1 job is ahead": "前面还有 1 个任务",
     "{count} jobs are ahead": "前面还有 {count} 个任务",
     "{first} to {last}": "{first} 到 {last}",
@@ -109,6 +110,7 @@ _JOBS = {
     "See its log with: {command}": "查看日志：{command}",
     "Try it with: {command}": "可以试试：{command}",
     "No result file of this job fits {pattern}.": "这个任务没有符合 {pattern} 的结果文件。",
+    "The job has not ended, so it has no results yet. Watch it: {command}": "任务尚未结束，还没有结果。查看进度：{command}",
     "These jobs do not differ.": "这些任务没有区别。",
     "Name at least two jobs to compare.": "请至少给出两个要比较的任务。",
     "No delivery of the job {job} was given up.": "任务 {job} 没有被放弃的通知。",
@@ -125,6 +127,20 @@ _DATA = {
     "Note: {words}": "注意：{words}",
     "Name a file, or a starter with --starter; not both.": "请给出一个文件，或用 --starter 给出一个示例数据集，二者选一。",
     "{count} different": "{count} 种取值",
+    "and {count} more": "以及另外 {count} 种",
+    "yes": "是",
+    "no": "否",
+    "It is called {name}, as names have no blanks or capital letters.": "它的名称是 {name}，因为名称中没有空格和大写字母。",
+    "{task} needs a dataset ({kind}): --data with a file, or with the name or id of one. List them: {command}": (
+        "{task} 需要数据集（{kind}）：用 --data 给出文件，或数据集的名称或编号。查看数据集：{command}"
+    ),
+    "{name} is a {family}, which has no {operation}. Use it with: {commands}": (
+        "{name} 是 {family} 模型，没有 {operation} 操作。使用方法：{commands}"
+    ),
+    "{alias} stands for no version of {name}. Say {name} for the newest one, or: {command}": (
+        "{alias} 不代表 {name} 的任何版本。要用最新版本请写 {name}，或者：{command}"
+    ),
+    "List them with: {command}": "查看列表：{command}",
     "{count} missing": "缺失 {count} 个",
     "likely personal data: {kind}": "可能是个人信息：{kind}",
     "A starter is imported as it is, so -p and --kind have no meaning for it.": (
@@ -200,6 +216,7 @@ _TROUBLE = {
     "Access token": "访问令牌",
     "Set AIGC_TOKEN, or AIGC_TOKEN_FILE to a file that holds the token.": "请设置 AIGC_TOKEN，或让 AIGC_TOKEN_FILE 指向保存令牌的文件。",
     "Not found": "未找到",
+    "There is no language {tag}. The languages are: en, zh-CN.": "没有语言 {tag}。可用的语言：en、zh-CN。",
     "There is no field called {names}. The fields are: {known}.": "没有名为 {names} 的字段。可用的字段：{known}。",
     "There is no command called {name}.": "没有名为 {name} 的命令。",
     "Did you mean {name}?": "是不是想输入 {name}？",

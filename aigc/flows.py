@@ -369,7 +369,7 @@ def _sent(wire: Wire, file: DatasetFile, headers: Mapping[str, str]) -> Flow[Cal
     path = Path(file.path).expanduser()
     size = path.stat().st_size
     if size > sending.PIECE:
-        place = yield from sending.pieces(wire, path, file.tell)
+        place = yield from sending.pieces(wire, path, file.tell, file.kind)
         return Call("POST", f"{place}/dataset", json=file.about(), headers=headers, wait=20)
     if file.tell is not None:
         file.tell(0, size)

@@ -40,6 +40,7 @@ _STARTS = {
     "h": "starts in about {span} h",
 }
 LINE_SECONDS = 10.0
+SILENT_SECONDS = 2.0
 Show = Callable[[Mapping[str, Any]], None]
 
 
@@ -121,6 +122,27 @@ def _facts(job: Mapping[str, Any]) -> list[str]:
 
 
 @dataclass
+class Phase:
+    """How long a phase lasts that no steps are counted of, such as an evaluation: so it is seen that something goes on.
+
+    It is counted from the first look at it.
+    """
+
+    words: str = ""
+    since: float = 0.0
+
+    def lasting(self, job: Mapping[str, Any], now: float) -> str:
+        """That it has lasted so long; empty in its first seconds, and where steps say how far it is."""
+        words = headline(job)
+        if words != self.words:
+            self.words, self.since = words, now
+        seconds = now - self.since
+        if job["state"] != "running" or counts(job) or seconds < SILENT_SECONDS:
+            return ""
+        return say("for {count} s", count=f"{seconds:.0f}")
+
+
+@dataclass
 class Lines:
     """Plain progress: at once what is new in words, else a line every ten seconds; none twice."""
 
@@ -129,10 +151,12 @@ class Lines:
     _last: float = field(default=float("-inf"), repr=False)
     _headline: str = field(default="", repr=False)
     _line: str = field(default="", repr=False)
+    _phase: "Phase" = field(default_factory=lambda: Phase(), repr=False)
 
     def show(self, job: Mapping[str, Any]) -> None:
         """Write a line if it is due and says something new."""
-        now, words, told = self.clock(), headline(job), line(job)
+        now, words = self.clock(), headline(job)
+        told = "  ".join(filter(None, [line(job), self._phase.lasting(job, now)]))
         if told != self._line and (words != self._headline or now - self._last >= LINE_SECONDS):
             self._last, self._headline, self._line = now, words, told
             self.write(told)
@@ -173,10 +197,11 @@ def _bar(console: Any) -> Iterator[Show]:
         TextColumn("{task.fields[facts]}"),
     )
     with Progress(*columns, console=console, transient=True, auto_refresh=False) as bars:
-        bar = bars.add_task("", total=None, percent="", facts="")
+        bar, phase = bars.add_task("", total=None, percent="", facts=""), Phase()
 
         def show(job: Mapping[str, Any]) -> None:
             percent, *facts = _facts(job) if counts(job) else ["", *_waits(job)]
+            facts = [*facts, *filter(None, [phase.lasting(job, time.monotonic())])]
             progress = job.get("progress") or {}
             bars.update(
                 bar,

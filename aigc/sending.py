@@ -8,20 +8,24 @@ from aigc.errors import Conflict
 from aigc.wire import Call, Flow, Wire, send
 
 PIECE = 8 * 2**20
+HEAD = 1500
 MEDIA_TYPE = "application/offset+octet-stream"
 MOVED = "upload-moved"
 Tell = Callable[[int, int], None]
 """Is told how many bytes have arrived, and of how many."""
 
 
-def pieces(wire: Wire, path: Path, tell: Tell | None = None) -> Flow[str]:
+def pieces(wire: Wire, path: Path, tell: Tell | None = None, kind: str = "") -> Flow[str]:
     """Send a file; gives the address of the upload.
 
-    A piece whose answer was lost may have arrived in part: then the server is asked where to go on.
+    Its first bytes go ahead, so that what can be no dataset is refused before the rest is sent. A piece whose answer
+    was lost may have arrived in part: then the server is asked where to go on.
     """
     size = path.stat().st_size
-    named = base64.b64encode(path.name.encode()).decode()
-    headers = {"Upload-Length": str(size), "Upload-Metadata": f"filename {named}"}
+    with path.open("rb") as file:
+        told = {"filename": path.name.encode(), "kind": kind.encode(), "head": file.read(HEAD)}
+    pairs = (f"{key} {base64.b64encode(value).decode()}" for key, value in told.items() if value)
+    headers = {"Upload-Length": str(size), "Upload-Metadata": ",".join(pairs)}
     begun = yield from wire.json(Call("POST", "uploads", headers=headers))
     place, offset = f"uploads/{begun['id']}", 0
     with path.open("rb") as file:

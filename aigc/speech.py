@@ -9,6 +9,7 @@ from aigc.chinese import CHINESE
 
 _language: ContextVar[str] = ContextVar("aigc_language", default="en")
 _CATALOGUES: Mapping[str, Mapping[str, str]] = {"zh": CHINESE}
+LANGUAGES = frozenset({"en", *_CATALOGUES})
 
 
 def say(sentence: str, **values: Any) -> str:

@@ -191,13 +191,15 @@ def _validated(params_class: type[Params], given: Mapping[str, str | None]) -> P
     """
     schema = params_class.model_json_schema()
     typed = {name: text for name, text in given.items() if text is not None and name in schema["properties"]}
-    values: dict[str, Any] = dict(params_class.presets.get(given.get("preset") or "", {}))
+    values: dict[str, Any] = {}
     for name in list(typed):
         if "x-input" in schema["properties"][name]:
             values[name] = _PLACEHOLDERS[schema["properties"][name]["x-input"]]
             del typed[name]
     try:
-        return params_class.model_validate_json(json.dumps(values | decode_text(schema, typed)))
+        beneath = params_class.presets.get(given.get("preset") or "", {})
+        chosen = values | decode_text(schema, typed)
+        return params_class.model_validate_json(json.dumps(params_class.over(beneath, chosen)))
     except ValidationError as error:
         raise click.UsageError("\n".join(str(fault) for fault in explain(error, params_class))) from None
 

@@ -15,6 +15,7 @@ Phase = Literal["preparing", "training", "evaluating", "generating", "saving"]
 Lane = Literal["training", "generation"]
 Makes = Literal["model", "dataset", "files"]
 Metrics = Mapping[str, float]
+Better = Literal["lower", "higher", "none"]
 # An id, or the name of something with an alias that stands for one of its versions.
 NAMED = r"[^@/_\s\x00-\x1f\x7f]{1,120}"  # no name has an underscore, every id has one
 DATASET_REFERENCE = rf"^(ds_[0-9a-z]{{26}}|{NAMED})$"
@@ -51,6 +52,8 @@ class Params(BaseModel):
     lane: ClassVar[Lane] = "training"
     makes: ClassVar[Makes] = "files"
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    # Settings that become 0 where another one is chosen and they are not: {"least_steps": "epochs"}.
+    stands_back: ClassVar[Mapping[str, str]] = {}
 
     seed: int = Field(
         0,
@@ -63,7 +66,7 @@ class Params(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _whole_floats_are_integers(cls, data: Any) -> Any:
+    def _as_meant(cls, data: Any) -> Any:
         if not isinstance(data, dict):
             return data
         whole = {
@@ -74,7 +77,25 @@ class Params(BaseModel):
             and name in cls.model_fields
             and cls.model_fields[name].annotation is not float
         }
-        return {**data, **whole, **cls._no_numbers(data)}
+        return {**cls.over({}, data), **whole, **cls._no_numbers(data)}
+
+    @classmethod
+    def over(cls, beneath: Mapping[str, Any], chosen: Mapping[str, Any]) -> dict[str, Any]:
+        """Settings that somebody chose over those of a preset or an earlier job, which fill in what was not chosen.
+
+        What stands back for one that was chosen becomes 0 instead.
+        """
+        back = {name: 0 for name, other in cls.stands_back.items() if other in chosen and name not in chosen}
+        return {**beneath, **back, **chosen}
+
+    def misfits(self, reports: Callable[[str], Mapping[str, Any]]) -> list["Fault"]:
+        """Say which settings do not fit what others name, as far as a report can tell.
+
+        Args:
+            reports: The report of the dataset that a setting names, or that the model it names learnt from; nothing
+                where it is not known.
+        """
+        return []
 
     @classmethod
     def _no_numbers(cls, data: Mapping[str, Any]) -> dict[str, str]:
@@ -147,17 +168,27 @@ class MetricInfo:
 
     Attributes:
         title: The label.
-        better: Which direction is better.
+        better: Which direction is better; ``none`` for counts, and for what is good neither high nor low.
         description: One sentence on what it measures and with what.
         baseline: Name of the metric that holds the trivial baseline's figure, if there is one.
         real: Name of the metric that holds the real data's own figure, the best one could hope for.
+        of: Whose figure it is, for one that stands beside another: "a Gaussian copula".
+        alone: Why no baseline stands beside it, as a sentence, where one could be expected.
     """
 
     title: str
-    better: Literal["lower", "higher"]
+    better: Better
     description: str
     baseline: str | None = None
     real: str | None = None
+    of: str = ""
+    alone: str = ""
+
+    def beats(self, value: float, baseline: float) -> bool | None:
+        """Whether a value is better than the baseline's; None where no direction is better."""
+        if self.better == "none":
+            return None
+        return value < baseline if self.better == "lower" else value > baseline
 
 
 @dataclass(frozen=True, slots=True)

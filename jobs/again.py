@@ -7,6 +7,8 @@ from typing import Any
 
 from sqlalchemy import select
 
+from aigc_models import registry
+from aigc_models.base import Params
 from jobs import webhooks
 from jobs.engine import Engine
 from jobs.errors import JobStillRunning
@@ -46,9 +48,11 @@ def retry(engine: Engine, principal: Principal, job: Job, *, from_checkpoint: bo
 
 def duplicate(engine: Engine, principal: Principal, job: Job, changes: Changes = Changes()) -> Submission:
     """A job's settings with some changes, whatever became of it."""
+    task = f"{job.family}.{job.operation}"
+    kind = registry.tasks().get(task, Params)
     return Submission(
-        task=f"{job.family}.{job.operation}",
-        params={**job.params, **changes.params},
+        task=task,
+        params=kind.over(job.params, changes.params),
         name=changes.name or job.name,
         after=_unfinished(engine, principal, job),
         webhook=webhooks.of(job.webhook),

@@ -31,13 +31,13 @@ class InvalidParams(AigcError):
 
 
 class UnknownTask(AigcError):
-    """There is no task called {task}. The tasks are: {tasks}."""
+    """There is no task called {task}. List them with: aigc tasks"""
 
     code, status, title = "unknown-task", 422, "There is no such task"
 
 
 class WrongInput(InvalidParams):
-    """{name} is a {found}, but this task needs a {wanted}."""
+    """{name} is {found}, but this task needs {wanted}."""
 
     code, status, title = "wrong-input", 422, "The wrong kind of input"
 

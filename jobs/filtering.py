@@ -9,13 +9,15 @@ from typing import Any, Literal, get_args
 from sqlalchemy import Select, cast, exists, func, literal, literal_column, select
 from sqlalchemy.orm import Session
 
+from aigc_models import registry
 from jobs.db import Database, UtcDateTime
 from jobs.paging import Order, moment, newest
-from jobs.tables import FINAL, FINISHED_OR_LATEST, FINISHED_OR_SOONEST, UNFINISHED, Dataset, Job, JobInput
+from jobs.tables import FINAL, FINISHED_OR_LATEST, FINISHED_OR_SOONEST, UNFINISHED, Dataset, Job, JobInput, ModelVersion
 
 Sort = Literal["-created_at", "created_at", "-finished_at", "finished_at", "-name", "name"]
 NEWEST: Sort = "-created_at"
 CANCELLING = "cancelling"
+IMPORTS = "dataset"  # the family of all imports
 FINAL_STATES = frozenset(FINAL)
 SOONEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 
@@ -33,6 +35,7 @@ class JobFilter:
         created_after: Only jobs created after this time.
         created_before: Only jobs created before this time.
         ids: Only these jobs.
+        imports: Whether imports of datasets are among them, where no task is named.
     """
 
     states: Sequence[str] = ()
@@ -43,6 +46,7 @@ class JobFilter:
     created_after: datetime | None = None
     created_before: datetime | None = None
     ids: Sequence[str] = ()
+    imports: bool = True
 
 
 def filtered(rows: Select[Any], wanted: JobFilter, db: Database) -> Select[Any]:
@@ -54,6 +58,8 @@ def filtered(rows: Select[Any], wanted: JobFilter, db: Database) -> Select[Any]:
     if wanted.task is not None:
         family, _, operation = wanted.task.partition(".")
         rows = rows.where(Job.family == family, Job.operation == operation)
+    elif not wanted.imports:
+        rows = rows.where(Job.family != IMPORTS)
     if wanted.q:
         rows = rows.where(_has_text(wanted.q, db))
     if wanted.dataset is not None:
@@ -69,12 +75,43 @@ def filtered(rows: Select[Any], wanted: JobFilter, db: Database) -> Select[Any]:
     return rows
 
 
-def _has_text(text: str, db: Database) -> Any:
+@dataclass(frozen=True, slots=True)
+class ModelFilter:
+    """Which model versions of a list; what is empty does not filter.
+
+    Attributes:
+        family: Only versions of this family.
+        operation: Only versions of families that can do this.
+        name: Only versions of this name.
+        q: Text in the name or id.
+    """
+
+    family: str | None = None
+    operation: str | None = None
+    name: str | None = None
+    q: str | None = None
+
+    def among(self, rows: Select[Any], db: Database) -> Select[Any]:
+        """The model versions among rows that are wanted."""
+        if self.name is not None:
+            rows = rows.where(ModelVersion.name == self.name)
+        if self.family is not None:
+            rows = rows.where(ModelVersion.family == self.family)
+        if self.operation is not None:
+            able = [one.name for one in registry.families().values() if self.operation in one.operations]
+            rows = rows.where(ModelVersion.family.in_(able))
+        return rows.where(_has_text(self.q, db, ModelVersion)) if self.q else rows
+
+
+ALL_MODELS = ModelFilter()
+
+
+def _has_text(text: str, db: Database, table: type[Job] | type[ModelVersion] = Job) -> Any:
     """Whether the name holds it, in small or capital letters, or the id does."""
     pattern = "%" + re.sub(r"([/%_])", r"/\1", text) + "%"
     # SQLite's LIKE is blind to the case of ASCII by itself; lower() on every row costs more than the rest.
-    name = Job.name.like(pattern, escape="/") if db.is_sqlite else Job.name.ilike(pattern, escape="/")
-    return name | Job.id.like(pattern, escape="/")
+    name = table.name.like(pattern, escape="/") if db.is_sqlite else table.name.ilike(pattern, escape="/")
+    return name | table.id.like(pattern, escape="/")
 
 
 def _in_states(states: Sequence[str]) -> Any:

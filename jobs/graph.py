@@ -50,11 +50,16 @@ def lock(session: Session, principal: Principal, job_ids: Iterable[str]) -> Mapp
 
     The older ones first, as in :func:`settle`: two transactions never wait for each other.
     """
+    return look(session, principal, job_ids, held=True)
+
+
+def look(session: Session, principal: Principal, job_ids: Iterable[str], *, held: bool = False) -> Mapping[str, Job]:
+    """The caller's jobs of these ids as they are now; ``held`` as :func:`lock` says."""
     wanted = {job_id for job_id in job_ids if job_id.isprintable()}  # PostgreSQL refuses text with NUL
     if not wanted:
         return {}
-    rows = select(Job).where(Job.id.in_(wanted), Job.tenant_id == principal.tenant_id)
-    return {job.id: job for job in session.scalars(rows.order_by(Job.id).with_for_update(read=True))}
+    rows = select(Job).where(Job.id.in_(wanted), Job.tenant_id == principal.tenant_id).order_by(Job.id)
+    return {job.id: job for job in session.scalars(rows.with_for_update(read=True) if held else rows)}
 
 
 def judge(job_ids: Sequence[str], jobs: Mapping[str, Job]) -> tuple[list[str], list[Fault]]:

@@ -16,7 +16,13 @@ from jobs.principal import Principal
 from jobs.tables import FINAL, Dataset, Job, JobInput, ModelVersion
 
 MISSING = "There is no {kind} called {id}. It may have been deleted."
-WRONG = "{name} is a {found}, but this task needs a {wanted}."
+WRONG = "{name} is {found}, but this task needs {wanted}."
+DATASETS: Mapping[str, str] = {
+    "images": "a dataset of images",
+    "table": "a dataset with a table",
+    "interactions": "a dataset of interactions",
+    "text": "a dataset of texts",
+}
 NOT_READY = "The dataset {name} is still being checked or was refused. See its page."
 NO_MODEL = "The job {name} makes no model version."
 ERRORS: Mapping[str, type[InvalidParams]] = {
@@ -57,12 +63,13 @@ class _Asked:
 
 @dataclass(frozen=True, slots=True)
 class _Input:
-    """What one setting names; ``row`` is still without its job."""
+    """What one setting names; ``row`` is still without its job. ``dataset`` is what it is, or learnt from."""
 
     row: JobInput
     name: str
     content: dict[str, Any] | None = None
     waits: str | None = None
+    dataset: str | None = None
 
 
 def named_jobs(params: Params) -> list[str]:
@@ -86,10 +93,11 @@ def find(session: Session, principal: Principal, params: Params, jobs: Mapping[s
         WrongInput: A dataset of another kind, or a model version of another family.
         DatasetNotReady: A dataset that is still being checked, or was refused.
         NeededJobFailed: A training that will never make its model version.
-        InvalidParams: Something does not exist, or several of these.
+        InvalidParams: Something does not exist, a setting does not fit what another one names, or several of these.
     """
     asked = _Asked(session, principal, jobs or {})
     found, faults = Found(params=params.model_dump(mode="json")), list[Fault]()
+    datasets: dict[str, str | None] = {}
     for name, extra in input_fields(type(params)).items():
         value = getattr(params, name)
         if value is None:
@@ -99,9 +107,20 @@ def find(session: Session, principal: Principal, params: Params, jobs: Mapping[s
             faults.append(one)
         else:
             _keep(found, one)
+            datasets[name] = one.dataset
+    faults = faults or params.misfits(lambda name: _report(asked, datasets.get(name)))
     if faults:
         raise refused(faults)
     return found
+
+
+def _report(asked: _Asked, dataset_id: str | None) -> Mapping[str, Any]:
+    """What is known of a dataset, with its name; nothing where it was deleted."""
+    if dataset_id is None:
+        return {}
+    wanted = select(Dataset).where(Dataset.id == dataset_id, Dataset.tenant_id == asked.principal.tenant_id)
+    row = asked.session.scalar(wanted)
+    return {**(row.report or {}), "name": row.name} if row is not None else {}
 
 
 def refused(faults: list[Fault]) -> InvalidParams:
@@ -138,11 +157,12 @@ def _dataset(asked: _Asked, field: str, id_: str, kind: str) -> _Input | Fault:
     if row is None:
         return Fault(MISSING, {"kind": "dataset", "id": id_}, f"/{field}", code="not-found")
     if row.kind != kind:
-        values = {"name": row.name, "found": f"dataset of {row.kind}", "wanted": f"dataset of {kind}"}
+        values = {"name": row.name, "found": DATASETS.get(row.kind, row.kind), "wanted": DATASETS.get(kind, kind)}
         return Fault(WRONG, values, f"/{field}", code="wrong-input")
     if row.ready_at is None:
         return Fault(NOT_READY, {"name": row.name}, f"/{field}", code="dataset-not-ready")
-    return _Input(JobInput(field=field, dataset_id=row.id), row.name, snapshot.of_dataset(asked.session, row))
+    content = snapshot.of_dataset(asked.session, row)
+    return _Input(JobInput(field=field, dataset_id=row.id), row.name, content, dataset=row.id)
 
 
 def _model(asked: _Asked, field: str, id_: str, family: str) -> _Input | Fault:
@@ -155,7 +175,12 @@ def _model(asked: _Asked, field: str, id_: str, family: str) -> _Input | Fault:
         return Fault(MISSING, {"kind": "model version", "id": id_}, f"/{field}", code="not-found")
     if row.family != family:
         return _of_another_family(row.name, row.family, field, family)
-    return _Input(JobInput(field=field, model_id=row.id), row.name, snapshot.of_model(asked.session, row))
+    return _version(asked, field, row)
+
+
+def _version(asked: _Asked, field: str, row: ModelVersion) -> _Input:
+    content = snapshot.of_model(asked.session, row)
+    return _Input(JobInput(field=field, model_id=row.id), row.name, content, dataset=row.dataset_id)
 
 
 def _training(asked: _Asked, field: str, id_: str, family: str) -> _Input | Fault:
@@ -171,15 +196,18 @@ def _training(asked: _Asked, field: str, id_: str, family: str) -> _Input | Faul
     if (fault := graph.refusal(job, f"/{field}")) is not None:
         return fault
     if job.status not in FINAL:
-        return _Input(JobInput(field=field), slug(job.name), waits=job.id)
+        return _Input(JobInput(field=field), slug(job.name), waits=job.id, dataset=job.params.get("dataset"))
     made = select(ModelVersion).where(ModelVersion.job_id == job.id)
-    row = asked.session.scalars(made).one()
-    return _Input(JobInput(field=field, model_id=row.id), row.name, snapshot.of_model(asked.session, row))
+    return _version(asked, field, asked.session.scalars(made).one())
 
 
 def _of_another_family(name: str, found: str, field: str, wanted: str) -> Fault:
-    values = {"name": name, "found": f"model of {found}", "wanted": f"model of {wanted}"}
-    return Fault(WRONG, values, f"/{field}", code="wrong-input")
+    families = registry.families()
+    told = (families[one].title if one in families else one for one in (found, wanted))
+    sentence = "{name} is a model of the family {found}, but this task needs one of the family {wanted}."
+    return Fault(
+        sentence, {"name": name, **dict(zip(("found", "wanted"), told, strict=True))}, f"/{field}", code="wrong-input"
+    )
 
 
 _LookUp = Callable[[_Asked, str, str, str], _Input | Fault]

@@ -12,7 +12,7 @@ from jobs import aliases, curves, disk, graph, pausing, positions, states, workf
 from jobs.curves import Point
 from jobs.engine import Engine
 from jobs.errors import JobNotFound, NotFound
-from jobs.filtering import NEWEST, ORDERS, JobFilter, Sort, filtered, known_tags
+from jobs.filtering import ALL_MODELS, IMPORTS, NEWEST, ORDERS, JobFilter, ModelFilter, Sort, filtered, known_tags
 from jobs.forecast import Span, starts_in
 from jobs.paging import LIMIT, Page, newest, page
 from jobs.picking import full_owners
@@ -33,7 +33,7 @@ from jobs.tables import (
     WorkerNode,
 )
 from jobs.workers import LIVE, lanes, live
-from jobs.workforce import QueueState, count_jobs
+from jobs.workforce import COUNT_CAP, QueueState, count_jobs
 
 __all__ = ["DatasetState", "JobFilter", "Label", "Page", "Point", "QueueState", "Repository", "Sort", "Span"]
 
@@ -210,14 +210,10 @@ class Repository:
         return "refused" if row is None or row.status in FINAL else "checking"
 
     def models(
-        self, cursor: str | None = None, limit: int = LIMIT, family: str | None = None, name: str | None = None
+        self, cursor: str | None = None, limit: int = LIMIT, wanted: ModelFilter = ALL_MODELS
     ) -> Page[ModelVersion]:
         """Model versions, the newest first."""
-        rows = self._mine(ModelVersion)
-        if name is not None:
-            rows = rows.where(ModelVersion.name == name)
-        if family is not None:
-            rows = rows.where(ModelVersion.family == family)
+        rows = wanted.among(self._mine(ModelVersion), self.engine.db)
         with self.engine.db.read() as session:
             return page(session, rows, newest(ModelVersion), cursor, limit)
 
@@ -298,11 +294,19 @@ class Repository:
         with self.engine.db.read() as session:
             return count_jobs(session, Job.tenant_id == self.principal.tenant_id, *disk.waits(self._now))
 
-    def counts(self) -> Mapping[str, int]:
-        """The caller's jobs by status, each counted to 10,000."""
+    def counts(self, *, imports: bool = True) -> Mapping[str, int]:
+        """The caller's jobs by status, with imports or without, each counted to 10,000."""
+        mine = Job.tenant_id == self.principal.tenant_id
         with self.engine.db.read() as session:
-            mine = Job.tenant_id == self.principal.tenant_id
-            return {status: count_jobs(session, mine, Job.status == status) for status in STATUSES}
+            found: dict[str, int] = {status: count_jobs(session, mine, Job.status == status) for status in STATUSES}
+            if imports:
+                return found
+            # Imports are few, so they are counted apart: all others at once would be looked up row by row.
+            theirs = (mine, Job.family == IMPORTS)
+            return {
+                status: count - count_jobs(session, *theirs, Job.status == status) if 0 < count < COUNT_CAP else count
+                for status, count in found.items()
+            }
 
     def _before(self, job: Job) -> Sequence[Waiting]:
         if job.id not in self._ahead:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
+from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any
 
@@ -116,6 +117,15 @@ class _Order:
     params: Params
 
 
+def unknown_task(task: str) -> UnknownTask:
+    """That there is no such task, with the one that was meant where one is like it."""
+    near = get_close_matches(task, registry.tasks(), n=1)
+    if not near:
+        return UnknownTask(task=task[:100])
+    sentence = "There is no task called {task}. Did you mean {near}? List them with: {command}"
+    return UnknownTask(sentence, task=task[:100], near=near[0], command="aigc tasks")
+
+
 def validate(task: str, params: Mapping[str, Any], preset: str | None = None) -> Params:
     """Check settings without looking at the database.
 
@@ -126,16 +136,35 @@ def validate(task: str, params: Mapping[str, Any], preset: str | None = None) ->
     try:
         kind = registry.task(task)
     except registry.UnknownTask:
-        raise UnknownTask(task=task, tasks=", ".join(registry.tasks())) from None
+        raise unknown_task(task) from None
     if preset is not None and preset not in kind.presets:
         names = ", ".join(kind.presets)
         sentence = "There is no preset called {preset}. The presets are: {names}."
         raise InvalidParams(faults=[Fault(sentence, {"preset": preset, "names": names}, code="unknown-preset")])
     beneath = kind.presets[preset] if preset is not None else {}
     try:
-        return kind.model_validate_json(json.dumps({**beneath, **params}))
+        return kind.model_validate_json(json.dumps(kind.over(beneath, params)))
     except ValidationError as error:
         raise InvalidParams(faults=explain(error, kind)) from None
+
+
+def check(engine: Engine, principal: Principal, submission: Submission) -> Params:
+    """Check everything about a submission and write nothing; gives its settings.
+
+    Raises:
+        UnknownTask: There is no such task.
+        InvalidParams: With one fault for each wrong setting, input or name.
+        NeededJobFailed: What it is to wait for will not succeed any more.
+    """
+    params = validate(submission.task, submission.params, submission.preset)
+    check_words(submission)
+    with engine.db.read() as session:
+        jobs = graph.look(session, principal, [*inputs.named_jobs(params), *submission.after])
+        _, faults = graph.judge(submission.after, jobs)
+        if faults:
+            raise inputs.refused(faults)
+        inputs.find(session, principal, params, jobs)
+    return params
 
 
 def submit(engine: Engine, principal: Principal, submission: Submission) -> Submitted:

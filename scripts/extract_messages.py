@@ -26,6 +26,7 @@ from aigc_models import registry  # noqa: E402
 from aigc_models.data import kinds, uploads  # noqa: E402
 from aigc_models.data.starters import STARTERS  # noqa: E402
 from aigc_models.metrics.table_figures import TABLE_METRICS  # noqa: E402
+from jobs import inputs  # noqa: E402
 from jobs import states as labels  # noqa: E402
 from jobs.errors import AigcError  # noqa: E402
 from web import failures, openapi  # noqa: E402
@@ -41,6 +42,7 @@ from web.pages import (  # noqa: E402
     problem_texts,
     problem_ways,
     ranking,
+    results,
     states,
     table_quality,
     table_report,
@@ -116,6 +118,7 @@ def _pages() -> Iterator[Message]:
     yield labels.NO_WORKER  # ends with a command, so it does not read like a sentence
     for table in (names.OPERATIONS, names.VERBS, names.PHASES, names.CURVES, names.OUTCOMES, DELIVERY_STATES):
         yield from table.values()
+    yield from results.DIRECTIONS.values()
     for table in (table_quality.TYPES, table_quality.MEASURES, table_quality.COMPARED, augmentation.SIDES):
         yield from table.values()
     yield from (text for pair in names.PRESETS.values() for text in pair)
@@ -168,17 +171,17 @@ def _tasks() -> Iterator[Message]:
     for family in registry.families().values():
         yield from (family.title, family.summary)
         for info in family.metrics.values():
-            yield from (info.title, info.description)
+            yield from (info.title, info.description, info.of, info.alone)
     for info in TABLE_METRICS.values():
-        yield from (info.title, info.description)
+        yield from (info.title, info.description, info.of, info.alone)
     for params in registry.tasks().values():
         yield (params.__doc__ or "").strip().partition("\n")[0]
         for own in params.model_json_schema()["properties"].values():
             yield from (own.get("title", ""), own.get("description", ""), own.get("x-unit", ""))
-    yield from (f"model of {family}" for family in registry.families())
+    yield from inputs.DATASETS.values()
     yield from (*(kind for _, kind in uploads._KNOWN), *uploads._OFFICE.values(), *kinds.HOLDS.values(), kinds.ANYTHING)
     for kind in kinds.KINDS.values():
-        yield from (f"dataset of {kind.name}", kind.title, kind.wanted, kind.about, kind.ready, kind.counted)
+        yield from (kind.title, kind.wanted, kind.about, kind.ready, kind.counted)
     for starter in STARTERS.values():
         yield from (starter.title, starter.notes)
 
@@ -213,8 +216,9 @@ def _sentences() -> Iterator[Message]:
 
 
 def is_sentence(text: str) -> bool:
-    """Whether a constant is meant for people: it has words, a capital or a gap in front, and an end."""
-    return " " in text and "\n" not in text and text[0] in "{ABCDEFGHIJKLMNOPQRSTUVWXYZ" and text[-1] in ".:?"
+    """Whether a constant is meant for people: it has words, a capital or a gap in front, and an end or a command."""
+    ends = text.endswith((".", ":", "?", ": {command}"))
+    return " " in text and "\n" not in text and text[0] in "{ABCDEFGHIJKLMNOPQRSTUVWXYZ" and ends
 
 
 def _docstrings(tree: ast.AST) -> Iterator[ast.AST]:

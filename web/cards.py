@@ -74,7 +74,7 @@ class Card:
             values = {"width": report["width"], "height": report["height"]}
             lines.append(say("It only makes images of {width} × {height} pixels like those it learned from.", values))
         for info, value, baseline, _ in self.figures():
-            if baseline is not None and (value >= baseline if info.better == "lower" else value <= baseline):
+            if baseline is not None and info.beats(value, baseline) is False:
                 values = {"title": say(info.title), "value": _number(value), "baseline": _number(baseline)}
                 lines.append(say("{title} {value} is not better than the baseline's {baseline}.", values))
         if not self.figures():
@@ -147,7 +147,7 @@ class Card:
         yield f"| {say('Figure')} | {say('Value')} | {say('Baseline')} | {say('Real data')} | |"
         yield "|---|---|---|---|---|"
         for info, value, baseline, real in rows:
-            better = say("lower is better") if info.better == "lower" else say("higher is better")
+            better = {"lower": say("lower is better"), "higher": say("higher is better")}.get(info.better, "")
             cells = (say(info.title), _number(value), _number(baseline), _number(real), better)
             yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 

@@ -61,7 +61,7 @@ REQUEST_HEADERS: Mapping[str, tuple[str, dict[str, Any]]] = {
     "Upload-Length": ("Bytes of the whole file.", NUMBER),
     "Upload-Offset": ("Bytes that have come before this piece.", NUMBER),
     "Upload-Metadata": (
-        "Pairs of a key and base64, with commas between; filename is the file's name.",
+        "Pairs of a key and base64, with commas between: filename, and if known kind and head, the file's first bytes.",
         {"type": "string", "examples": ["filename cGljdHVyZXMuemlw"]},
     ),
     "Tus-Resumable": ("Version of the protocol; may be left out.", {"type": "string", "enum": ["1.0.0"]}),

@@ -125,6 +125,9 @@ class Job(Answer):
     seed: int | None = None
     progress: Progress
     metrics: dict[str, Any]
+    verdict: str = Field(
+        "", description="What the figures say beside simple baselines, where they are judged together."
+    )
     queue: Queue
     attempt: int
     created_at: datetime
@@ -295,10 +298,12 @@ class Figure(Answer):
     """How a figure that jobs of a task report reads to a person."""
 
     title: str
-    better: Literal["lower", "higher"]
+    better: Literal["lower", "higher", "none"]
     description: str
     baseline: str | None = Field(None, description="Name of the figure that holds the trivial baseline's.")
     real: str | None = Field(None, description="Name of the figure that holds the real data's own.")
+    of: str = Field("", description="Whose figure it is, where it stands beside another one.")
+    alone: str = Field("", description="Why no baseline stands beside it, where one could be expected.")
 
 
 class Task(Answer):
@@ -314,6 +319,7 @@ class Task(Answer):
     makes: Literal["model", "dataset", "files"]
     presets: dict[str, dict[str, Any]]
     json_schema: dict[str, Any] = Field(alias="schema", description="JSON Schema 2020-12 of the settings.")
+    curves: dict[str, str] = Field({}, description="What other figures that jobs report are called, by name.")
     metrics: dict[str, Figure] = Field({}, description="What the figures of its jobs mean, by name.")
 
 

@@ -14,7 +14,7 @@ _FIELD_LIST = re.compile(r"[a-z_]+(\.[a-z_0-9]+)*(,[a-z_]+(\.[a-z_0-9]+)*)*")
 FIELDS = frozenset(
     {
         "adjustments", "alias", "aliases", "artifacts", "at", "attempt", "attempts", "because", "card",
-        "code", "code_version", "created_at", "data", "dataset", "description", "detail", "device",
+        "code", "code_version", "created_at", "curves", "data", "dataset", "description", "detail", "device",
         "device_kind", "differs", "draining", "error", "expires_at", "family", "field", "fields", "files",
         "finished_at", "fix", "free_disk", "heartbeat_at", "hint", "history", "host", "http_status", "id",
         "item", "items", "job", "kind", "lane", "level", "licence", "links", "makes", "media_type",
@@ -22,7 +22,7 @@ FIELDS = frozenset(
         "operation", "params", "path", "paused", "pid", "presets", "progress", "queue", "queued", "report",
         "retried_from", "role", "running", "schema", "seed", "seq", "sha256", "size", "snapshot", "source",
         "started_at", "state", "step", "summary", "tags", "task", "time_limit", "title", "unknown", "user",
-        "values", "version", "webhook", "well", "what", "worker", "workers",
+        "values", "verdict", "version", "webhook", "well", "what", "worker", "workers",
     }
 )  # fmt: skip
 

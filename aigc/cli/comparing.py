@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from aigc.cli import completing, naming
+from aigc.cli import completing, figures, naming
 from aigc.cli.session import Command, session
 from aigc.notebook import number
 from aigc.resources import Job
@@ -21,12 +21,19 @@ def compare(job_ids: tuple[str, ...], everything: bool) -> None:
         raise click.UsageError(say("Name at least two jobs to compare."))
     jobs = [naming.job(session().client, job_id) for job_id in job_ids]
     rows = [row for row in side_by_side(jobs) if everything or row["differs"]]
-    cells = [[str(row["field"]), *(_shown(value) for value in row["values"].values())] for row in rows]
+    known = figures.of_task(session().client, jobs[0].task)
+    cells = [[_title(str(row["field"]), known), *(_shown(value) for value in row["values"].values())] for row in rows]
     if session().wants_json or cells:
         heads = [job.name or job.id for job in jobs]
         session().table(("", *heads), cells, rows)
     else:
         session().say("These jobs do not differ.")
+
+
+def _title(field: str, known: figures.Known) -> str:
+    """What a row is called: figures by their titles, all else by its field."""
+    name = field.removeprefix("metrics.")
+    return str(known.get(name, {}).get("title") or name) if name != field else field
 
 
 def side_by_side(jobs: Sequence[Job]) -> list[dict[str, Any]]:

@@ -21,6 +21,8 @@ from aigc.sending import Tell
 from aigc.speech import say
 from aigc.uploading import Lines, telling
 
+SHOWN_VALUES = 50  # of an attribute of texts, which are all that a report has
+
 
 @click.group(cls=Group)
 def datasets() -> None:
@@ -55,6 +57,9 @@ def add(path: Path | None, starter: str | None, address: str | None, pairs: tupl
         made = session().client.datasets.starter(str(starter))
     for warning in made.report.get("warnings", []):
         session().say("Note: {words}", words=warning["detail"])
+    wanted = about["name"] if path is not None or address is not None else None
+    if wanted and wanted != made.name:
+        session().say("It is called {name}, as names have no blanks or capital letters.", name=made.name)
     session().show(made.raw, made.id)
 
 
@@ -94,6 +99,8 @@ def get(name: str, accept_terms: bool) -> int:
 def list_(limit: int) -> None:
     """List the newest datasets."""
     found = session().client.datasets.list(limit=limit)
+    if not found:
+        naming.say_empty(session().client, "dataset", filtered=False)
     rows = [[item.id, f"{item.name} v{item.version}", item.kind, say(item.state), size(item)] for item in found]
     session().table(("id", "name", "kind", "state", "holds"), rows, [item.raw for item in found])
 
@@ -171,10 +178,13 @@ def describe(item: Dataset) -> list[str]:
     facts = {name: value for name, value in item.report.items() if not isinstance(value, dict)}
     attributes, personal = (facts.pop(name, []) if item.kind == "text" else [] for name in ("attributes", "personal"))
     columns = facts.pop("columns", []) if item.kind == "table" else []
+    warnings = facts.pop("warnings", None) or []
     head = [f"{item.name} v{item.version}  {item.id}", f"{item.kind}, {say(item.state)}"]
+    told = {name.replace("_", " "): value for name, value in facts.items() if not _is_nested(value)}
     return [
         *head,
-        *(f"  {line}" for line in figures.aligned(facts)),
+        *(say("Note: {words}", words=one.get("detail") or one["message"]) for one in warnings),
+        *(f"  {line}" for line in figures.aligned(told)),
         *map(_column, columns),
         *map(_attribute, attributes),
         *("  " + say("likely personal data: {kind}", kind=f"{one['kind']} ({one['pieces']})") for one in personal),
@@ -193,8 +203,15 @@ def _column(one: Mapping[str, Any]) -> str:
 
 def _attribute(one: Mapping[str, Any]) -> str:
     """An attribute of texts on one line, with its commonest values."""
-    values = ", ".join(f"{value} ({count})" for value, count in one["values"][:5])
-    return f"  {one['name']}: {say('{count} different', count=one['different'])}, {values}"
+    shown = one["values"][:SHOWN_VALUES]
+    values = ", ".join(f"{value} ({count})" for value, count in shown)
+    more = one["different"] - len(shown)
+    rest = f", {say('and {count} more', count=more)}" if more > 0 else ""
+    return f"  {one['name']}: {say('{count} different', count=one['different'])}, {values}{rest}"
+
+
+def _is_nested(value: Any) -> bool:
+    return isinstance(value, list) and any(isinstance(one, (list, dict)) for one in value)
 
 
 def size(item: Dataset) -> str:

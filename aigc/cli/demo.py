@@ -22,7 +22,7 @@ from aigc.library import Dataset
 from aigc.progress import Lines, Show, follow_on_screen
 from aigc.resources import Artifact, Job
 from aigc.speech import say
-from aigc.stack.home import StackError
+from aigc.stack.home import StackError, near
 from aigc.stack.supervisor import Stack, Stopped
 from aigc.version import __version__
 
@@ -146,7 +146,7 @@ def _play_there(current: Session, home: Path) -> int:
 
 def _play_here(current: Session, stack: Stack, once: bool) -> int:
     started = time.monotonic()
-    click.echo(f"AIGC Foundry {__version__}, state in {stack.home.path}")
+    click.echo(f"AIGC Foundry {__version__}, state in {near(stack.home.path)}")
     last, code = "", EXIT_ERROR
     with up_command.stopped_by_signals(stack) as interrupted:
         try:

@@ -8,7 +8,7 @@ from aigc.address import Running, home_directory
 from aigc.cli.session import Command, complain, session
 from aigc.cli.up import home_option
 from aigc.stack import background
-from aigc.stack.home import StackError
+from aigc.stack.home import StackError, near
 
 
 @click.command(cls=Command)
@@ -22,7 +22,7 @@ def down(home: Path | None, now: bool) -> int:
     place = home.expanduser().absolute() if home else home_directory()
 
     def tell(running: Running) -> None:
-        session().say("Stopping process {pid}, state in {home}", pid=running.pid, home=place)
+        session().say("Stopping process {pid}, state in {home}", pid=running.pid, home=near(place))
 
     try:
         stopped = background.stop(place, tell, at_once=now)
@@ -30,7 +30,7 @@ def down(home: Path | None, now: bool) -> int:
         complain(str(error))
         return error.exit_code
     if stopped is None:
-        session().say("No stack runs on {home}.", home=place)
+        session().say("No stack runs on {home}.", home=near(place))
     else:
         session().say("Stopped. All state is kept.")
     return 0

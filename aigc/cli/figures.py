@@ -11,13 +11,15 @@ from aigc.notebook import number
 from aigc.speech import say
 
 Known = Mapping[str, Mapping[str, Any]]
+_DIRECTIONS = {"lower": "lower is better", "higher": "higher is better"}
 
 
 def of_task(client: Client, task: str) -> Known:
     """What the figures of a task mean, by name; none where the server knows it no more, or does not answer."""
     with contextlib.suppress(ApiError):
-        found = client.tasks.get(task).metrics
-        return {name: about for name, about in found.items() if isinstance(about, Mapping)}
+        record = client.tasks.get(task)
+        curves = {name: {"title": title} for name, title in (record.raw.get("curves") or {}).items()}
+        return {**curves, **{name: about for name, about in record.metrics.items() if isinstance(about, Mapping)}}
     return {}
 
 
@@ -30,11 +32,11 @@ def lines(measured: Mapping[str, Any], known: Known, *, everything: bool = False
         everything: Whether those that nothing is known of, such as losses, stand below.
     """
     beside = {known[name].get(of) for name in measured if name in known for of in ("baseline", "real")}
-    explained = [name for name in measured if name in known and name not in beside]
-    others = [name for name in measured if name not in known and name not in beside]
+    explained = [name for name in measured if "better" in known.get(name, ()) and name not in beside]
+    others = [name for name in measured if name not in explained and name not in beside]
     titles = {name: str(known[name]["title"]) for name in explained}
     if everything or not explained:
-        titles |= {name: name.replace("_", " ") for name in others}
+        titles |= {name: str(known.get(name, {}).get("title") or name.replace("_", " ")) for name in others}
     width = max(map(_width, titles.values()), default=0)
     values = {name: number(measured[name]) for name in titles}
     room = max(map(len, values.values()), default=0)
@@ -44,26 +46,54 @@ def lines(measured: Mapping[str, Any], known: Known, *, everything: bool = False
     ]
 
 
+def short(measured: Mapping[str, Any], known: Known, most: int = 2) -> str:
+    """The first figures that say how good something is, on one line."""
+    beside = {about.get(of) for about in known.values() for of in ("baseline", "real")}
+    told = [
+        name
+        for name in known
+        if name in measured and name not in beside and known[name].get("better", "none") != "none"
+    ]
+    return ", ".join(f"{known[name]['title']} {number(measured[name])}" for name in told[:most])
+
+
 def aligned(pairs: Mapping[str, Any]) -> list[str]:
     """Names and values, one pair a line."""
     width = max(map(len, pairs), default=0)
-    return [f"{name:<{width}}  {number(value)}" for name, value in pairs.items()]
+    return [f"{name:<{width}}  {_plain(value)}" for name, value in pairs.items()]
+
+
+def _plain(value: Any) -> str:
+    """A value as a person writes it: a dash for nothing, lists with commas."""
+    if value is None or value in ("", [], {}):
+        return "–"
+    if isinstance(value, bool):
+        return say("yes") if value else say("no")
+    return ", ".join(map(_plain, value)) if isinstance(value, list) else number(value)
 
 
 def _said(name: str, measured: Mapping[str, Any], known: Known) -> str:
-    return "; ".join(_remarks(name, measured, known[name])) if name in known else ""
+    return "; ".join(_remarks(name, measured, known)) if "better" in known.get(name, ()) else ""
 
 
-def _remarks(name: str, measured: Mapping[str, Any], about: Mapping[str, Any]) -> Iterator[str]:
+def _remarks(name: str, measured: Mapping[str, Any], known: Known) -> Iterator[str]:
+    about = known[name]
     lower = about["better"] == "lower"
-    yield say("lower is better") if lower else say("higher is better")
+    if about["better"] in _DIRECTIONS:
+        yield say(_DIRECTIONS[about["better"]])
     real, baseline = (measured.get(str(about.get(of))) for of in ("real", "baseline"))
     if real is not None:
-        yield say("real data {value}", value=number(real))
+        yield say("real data {value}", value=_whose(real, known.get(about["real"])))
     if baseline is not None:
         better = measured[name] < baseline if lower else measured[name] > baseline
         sentence = "baseline {value}: better" if better else "baseline {value}: NOT better than the baseline"
-        yield say(sentence, value=number(baseline))
+        yield say(sentence, value=_whose(baseline, known.get(about["baseline"])))
+
+
+def _whose(value: Any, about: Mapping[str, Any] | None) -> str:
+    """A figure that stands beside another one, with whose it is."""
+    of = (about or {}).get("of")
+    return f"{number(value)} ({of})" if of else number(value)
 
 
 def _width(text: str) -> int:

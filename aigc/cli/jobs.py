@@ -51,10 +51,14 @@ def jobs() -> None:
 @click.option(
     "--since", "created_after", metavar="TIME", callback=since, help="Only jobs made since then: 2h, 3d, 2026-01-31."
 )
+@click.option("--imports", is_flag=True, help="Show imports of datasets, too.")
 @click.option("-L", "--limit", default=20, show_default=True, type=click.IntRange(1), help="At most this many.")
-def list_(limit: int, **filters: Any) -> None:
-    """List the newest jobs."""
-    found = session().client.jobs.list(limit=limit, **{name: value for name, value in filters.items() if value})
+def list_(limit: int, imports: bool, **filters: Any) -> None:
+    """List the newest jobs, without imports of datasets."""
+    chosen = {name: value for name, value in filters.items() if value}
+    found = session().client.jobs.list(limit=limit, **chosen, **({} if imports else {"imports": "false"}))
+    if not found:
+        naming.say_empty(session().client, "job", filtered=bool(chosen))
     rows = [[job.id, job.name, job.task, progress.line(job.raw), age(job)] for job in found]
     session().table(("id", "name", "task", "state", "made"), rows, [job.raw for job in found])
 
@@ -75,20 +79,20 @@ def view(job_id: str, web: bool) -> None:
 
 @jobs.command()
 @click.argument("job_id", metavar="ID", shell_complete=completing.jobs)
-@click.option("--exit-status", is_flag=True, help="Exit with 3 when the job does not succeed.")
+@click.option("--exit-status", is_flag=True, help="Exit with 3 when the job does not succeed; it always does.")
 @click.option(
     "--interval",
     metavar="SECONDS",
     type=click.FloatRange(min=0.1),
     help="Look this often; else the server tells every change at once.",
 )
-def watch(job_id: str, exit_status: bool, interval: float | None) -> int:
-    """Show how a job goes until it has ended. Ctrl-C leaves the job running."""
+def watch(job_id: str, interval: float | None, **_: Any) -> int:
+    """Show how a job goes until it has ended; exit with 3 if it does not succeed. Ctrl-C leaves the job running."""
     job = watching.watch(session(), naming.job(session().client, job_id), interval)
     code = watching.conclude(session(), job)
     if session().wants_json:
         session().show(job.raw, "")
-    return code if exit_status else 0
+    return code
 
 
 jobs.add_command(logs)
@@ -177,9 +181,13 @@ def delete(job_ids: tuple[str, ...], yes: bool) -> int:
 @click.option("--pattern", default="*", show_default=True, help="Only files whose name fits: '*.png'.")
 def download(job_id: str, output: Path, pattern: str) -> int:
     """Save a job's result files into a folder; prints their paths."""
-    saved = naming.job(session().client, job_id, fits=("succeeded",)).download(output, pattern)
+    job = naming.job(session().client, job_id, fits=("succeeded",))
+    saved = job.download(output, pattern)
     session().show([str(path) for path in saved], "\n".join(str(path) for path in saved))
-    if not saved:
+    if not saved and not job.is_final:
+        command = f"aigc jobs watch {job.id}"
+        session().say("The job has not ended, so it has no results yet. Watch it: {command}", command=command)
+    elif not saved:
         session().say("No result file of this job fits {pattern}.", pattern=pattern)
     return 0 if saved else EXIT_ERROR
 
@@ -238,6 +246,8 @@ def describe(job: Job) -> str:
     if job.last_metrics:
         known = figures.of_task(session().client, job.task)
         lines += [say("Figures"), *_below(figures.lines(job.last_metrics, known, everything=True))]
+    if job.raw.get("verdict"):
+        lines.append(str(job.raw["verdict"]))
     if job.params:
         lines += [say("Settings"), *_below(figures.aligned(job.params))]
     made: Mapping[str, Any] = {"Model": job.model, "Dataset": job.dataset, "Page": job.web_url}

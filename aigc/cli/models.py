@@ -12,10 +12,10 @@ from aigc.cli.submit import started
 from aigc.downloads import safe_name
 from aigc.errors import InvalidParams
 from aigc.library import Model
-from aigc.notebook import number
+from aigc.records import TaskRecord
 from aigc.speech import say
 
-ALIASES = ("production", "staging")
+COMMANDS = ("generate", "recommend", "reply")
 
 
 @click.group(cls=Group)
@@ -28,14 +28,20 @@ def models() -> None:
 
 @models.command("list")
 @click.option("--family", help="Only models of this family.")
+@click.option("--use", "operation", help="Only models that can do this: generate, recommend, reply, ...")
+@click.option("--search", "q", help="Only models whose name or id holds this text.")
 @click.option("-L", "--limit", default=20, show_default=True, type=click.IntRange(1), help="At most this many.")
-def list_(family: str | None, limit: int) -> None:
+def list_(limit: int, **filters: str | None) -> None:
     """List the newest model versions."""
-    found = session().client.models.list(limit=limit, **({"family": family} if family else {}))
-    rows = []
-    for item in found:
-        first = ", ".join(f"{name} {number(value)}" for name, value in list(item.metrics.items())[:3])
-        rows.append([item.id, f"{item.name} v{item.version}", item.family, first])
+    client, chosen = session().client, {name: value for name, value in filters.items() if value}
+    found = client.models.list(limit=limit, **chosen)
+    if not found:
+        naming.say_empty(client, "model", filtered=bool(chosen))
+    known = {family: figures.of_task(client, f"{family}.train") for family in {item.family for item in found}}
+    rows = [
+        [item.id, f"{item.name} v{item.version}", item.family, figures.short(item.metrics, known[item.family])]
+        for item in found
+    ]
     session().table(("id", "name", "family", "figures"), rows, [item.raw for item in found])
 
 
@@ -102,7 +108,7 @@ def edit(model_id: str, **parts: str | None) -> int:
 
 @models.command()
 @click.argument("model_id", metavar="ID", shell_complete=completing.models)
-@click.argument("alias", metavar="ALIAS", type=click.Choice(ALIASES))
+@click.argument("alias", metavar="ALIAS", type=click.Choice(naming.ALIASES))
 @click.option("--replaces", metavar="ID", help="Only if the alias stands for this version so far; - for none.")
 def promote(model_id: str, alias: str, replaces: str | None) -> None:
     """Let production or staging stand for a model, instead of another version of its name."""
@@ -117,7 +123,7 @@ def promote(model_id: str, alias: str, replaces: str | None) -> None:
 
 @models.command()
 @click.argument("model_id", metavar="ID", shell_complete=completing.models)
-@click.argument("alias", metavar="ALIAS", type=click.Choice(ALIASES))
+@click.argument("alias", metavar="ALIAS", type=click.Choice(naming.ALIASES))
 def demote(model_id: str, alias: str) -> None:
     """Take production or staging from a model; it stands for none then."""
     model = naming.model(session().client, model_id).demote(alias)
@@ -138,6 +144,22 @@ def delete(model_ids: tuple[str, ...], yes: bool) -> int:
     return each(model_ids, naming.model, remove, deleted)
 
 
+def _task(model: Model, operation: str) -> TaskRecord:
+    """The task of a use of a model; of a use that its family does not know, those that it knows are told."""
+    known = {task.task: task for task in session().client.tasks.list()}
+    if f"{model.family}.{operation}" in known:
+        return known[f"{model.family}.{operation}"]
+    uses = [
+        f"aigc models {name} {model.name}" if name in COMMANDS else f"aigc submit {task} -p model={model.name}"
+        for task in known
+        for family, _, name in [task.partition(".")]
+        if family == model.family and name not in ("train", "evaluate")
+    ]
+    sentence = "{name} is a {family}, which has no {operation}. Use it with: {commands}"
+    values = {"name": model.name, "family": model.family, "operation": operation, "commands": "; ".join(uses)}
+    raise click.UsageError(say(sentence, **values))
+
+
 @models.command()
 @click.argument("model_id", metavar="ID", shell_complete=completing.models)
 @click.option("-p", "pairs", metavar="KEY=VALUE", multiple=True, help="One setting, such as -p count=64.")
@@ -148,7 +170,7 @@ def generate(model_id: str, **options: Any) -> int:
     client = session().client
     try:
         model = naming.model(client, model_id, operation="generate")
-        task = client.tasks.get(f"{model.family}.generate")
+        task = _task(model, "generate")
         chosen = settings.from_pairs(options["pairs"], task)
         job = client.models.generate(model, chosen, name=options["name"])
     except InvalidParams as error:
@@ -167,7 +189,7 @@ def recommend(model_id: str, **options: Any) -> int:
     client = session().client
     try:
         model = naming.model(client, model_id, operation="recommend")
-        task = client.tasks.get(f"{model.family}.recommend")
+        task = _task(model, "recommend")
         chosen = settings.from_pairs(options["pairs"], task)
         job = client.models.recommend(model, chosen, name=options["name"])
     except InvalidParams as error:
@@ -194,7 +216,7 @@ def reply(model_id: str, question: str, **options: Any) -> int:
     client = session().client
     try:
         model = naming.model(client, model_id)
-        task = client.tasks.get(f"{model.family}.reply")
+        task = _task(model, "reply")
         chosen = {**settings.from_pairs(options["pairs"], task), "question": question}
         if options["earlier"]:
             chosen["history"] = list(options["earlier"])

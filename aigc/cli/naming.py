@@ -21,6 +21,7 @@ from aigc.speech import say
 T = TypeVar("T", Job, Dataset, Model)
 Noun = Literal["job", "dataset", "model"]
 LAST = "@last"
+ALIASES = ("production", "staging")
 LOOK_BACK = 500
 UNDER_WAY = ("blocked", "queued", "running", "cancelling", "paused")
 ENDED = ("succeeded", "failed", "cancelled")
@@ -49,6 +50,7 @@ _COMMANDS: Mapping[Noun, str] = {
     "dataset": "aigc datasets add FILE",
     "model": "aigc submit TASK --data FILE",
 }
+_LISTS: Mapping[Noun, str] = {"job": "aigc jobs list", "dataset": "aigc datasets list", "model": "aigc models list"}
 _SEVERAL: Mapping[Noun, str] = {
     "job": "{text} fits {count} jobs. Write more of the id:",
     "dataset": "{text} fits {count} datasets. Write more of the id:",
@@ -172,13 +174,24 @@ def _none(client: Client, noun: Noun, text: str, items: Sequence[Mapping[str, An
     return NotFound(Problem(404, "not-found", say("Not found"), _nothing(client, noun, text, items)))
 
 
+def say_empty(client: Client, noun: Noun, *, filtered: bool) -> None:
+    """Say why a list is empty, and what to do next."""
+    session().tell(say(_NONE_FITS[noun]) if filtered else _nothing(client, noun, LAST, []))
+
+
 def _nothing(client: Client, noun: Noun, text: str, items: Sequence[Mapping[str, Any]]) -> str:
     if items and text != LAST:
+        name, at, alias = text.partition("@")
+        if at and any(item.get("name") == name for item in items):
+            sentence = "{alias} stands for no version of {name}. Say {name} for the newest one, or: {command}"
+            command = f"aigc models promote {name} {alias if alias in ALIASES else ALIASES[0]}"
+            return say(sentence, name=name, alias=alias or "@", command=command)
         names = dict.fromkeys(_names(items))
         near = get_close_matches(text, names, n=1) or get_close_matches(text.partition("@")[0], names, n=1)
         hint = [say("Did you mean {name}?", name=near[0])] if near else []
         coming = [] if near or noun != "model" else _coming(client, text)
-        return " ".join([say(_NONE[noun], text=text), *hint, *coming])
+        listed = [] if coming else [say("List them with: {command}", command=_LISTS[noun])]
+        return " ".join([say(_NONE[noun], text=text), *hint, *coming, *listed])
     coming = _coming(client) if noun == "model" else []
     first = coming or [say(_FIRST[noun], command=_first(client, noun))]
     return " ".join([say((_NONE_FITS if items else _NONE_YET)[noun]), *first])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from aigc.program import here
-from aigc.speech import say, speak
+from aigc.speech import LANGUAGES, say, speak
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -197,6 +197,9 @@ def _into(name: str) -> Callback:
 
 def _spoken(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
     if value:
+        if value.replace("_", "-").split("-")[0].lower() not in LANGUAGES:
+            sentence = "There is no language {tag}. The languages are: en, zh-CN."
+            raise click.BadParameter(say(sentence, tag=value), context, parameter)
         speak(value)
         _into("language")(context, parameter, value)
 

@@ -1,5 +1,6 @@
 """``aigc submit``: start a job from the command line."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,9 +67,11 @@ class Order:
 def submit(task: str, **options: Any) -> int:
     """Start a job. Prints its id; aigc tasks TASK shows the settings."""
     order = Order(**options)
-    client = session().client
+    client, record = session().client, None
+    chosen: dict[str, Any] = {}
     try:
-        chosen = _settings(client, client.tasks.get(task), order)
+        record = client.tasks.get(task)
+        chosen = _settings(client, record, order)
         if order.check:
             draft = client.jobs.check(task, chosen, preset=order.preset)
             if session().wants_json:
@@ -86,8 +89,21 @@ def submit(task: str, **options: Any) -> int:
         )
     except InvalidParams as error:
         report(error)
+        if record is not None:
+            _name_data(record, chosen)
         return EXIT_USAGE
     return started(job, follow=order.watch)
+
+
+def _name_data(task: TaskRecord, chosen: Mapping[str, Any]) -> None:
+    """Say how a dataset is named, where the task needs one and none was."""
+    missing = [name for name in task.inputs("dataset") if name in task.required and name not in chosen]
+    if missing:
+        sentence = (
+            "{task} needs a dataset ({kind}): --data with a file, or with the name or id of one. List them: {command}"
+        )
+        values = {"task": task.task, "kind": task.kind_of(missing[0]), "command": "aigc datasets list"}
+        session().say(sentence, **values)
 
 
 def started(job: Job, *, follow: bool) -> int:

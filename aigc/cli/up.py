@@ -16,7 +16,7 @@ from aigc.cli.processes import need_server
 from aigc.cli.session import Command
 from aigc.program import here
 from aigc.stack import background
-from aigc.stack.home import StackError
+from aigc.stack.home import StackError, near
 from aigc.stack.supervisor import Stack, Stopped, Wishes
 from aigc.version import __version__
 
@@ -47,7 +47,7 @@ def up(no_open: bool, detach: bool, **options: Any) -> int:
     if detach:
         return _detached(wishes(options), options, no_open=no_open)
     stack = Stack(wishes(options), click.echo)
-    click.echo(f"AIGC Foundry {__version__}, state in {stack.home.path}")
+    click.echo(f"AIGC Foundry {__version__}, state in {near(stack.home.path)}")
     with stopped_by_signals(stack):
         try:
             click.echo(f"Open {stack.start()}   (stop with Ctrl-C)")
@@ -69,7 +69,7 @@ def _detached(wished: Wishes, options: Mapping[str, Any], *, no_open: bool) -> i
     given = [
         word for name in ("host", "port") if options[name] is not None for word in (f"--{name}", str(options[name]))
     ]
-    click.echo(f"AIGC Foundry {__version__}, state in {wished.home}")
+    click.echo(f"AIGC Foundry {__version__}, state in {near(wished.home)}")
     try:
         running = background.start(wished.home, [*given, "--home", str(wished.home)])
     except StackError as error:

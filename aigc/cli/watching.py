@@ -84,6 +84,8 @@ def conclude(session: Session, job: Job) -> int:
         if job.last_metrics and not session.quiet:
             for line in figures.lines(job.last_metrics, figures.of_task(session.client, job.task)):
                 session.tell(f"  {line}")
+        if job.raw.get("verdict"):
+            session.tell(str(job.raw["verdict"]))
         session.say("The job {job} succeeded.", job=job.id)
         return 0
     said = (job.error or {}).get("detail") or say("The job {job} was cancelled.", job=job.id)

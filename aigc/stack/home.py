@@ -26,6 +26,14 @@ class StackError(Exception):
         super().__init__(message)
 
 
+def near(path: Path) -> str:
+    """A path as somebody in the present directory writes it: ``.aigc``."""
+    try:
+        return str(path.absolute().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
 @dataclass
 class Home:
     """One home directory, held by at most one running stack."""

@@ -24,9 +24,9 @@ ASSISTANT_METRICS: Mapping[str, MetricInfo] = MappingProxyType(
         "recall1": MetricInfo(
             "Recall@1", "higher", f"Share of {_HELD} whose answer is found first; beside it BM25 alone.", "recall1_bm25"
         ),
-        "recall5_bm25": MetricInfo("Recall@5, BM25", "higher", "Recall@5 of BM25 over the same texts."),
-        "mrr_bm25": MetricInfo("MRR, BM25", "higher", "Mean reciprocal rank of BM25 over the same texts."),
-        "recall1_bm25": MetricInfo("Recall@1, BM25", "higher", "Recall@1 of BM25 over the same texts."),
+        "recall5_bm25": MetricInfo("Recall@5, BM25", "higher", "Recall@5 of BM25 over the same texts.", of="BM25"),
+        "mrr_bm25": MetricInfo("MRR, BM25", "higher", "Mean reciprocal rank of BM25 over the same texts.", of="BM25"),
+        "recall1_bm25": MetricInfo("Recall@1, BM25", "higher", "Recall@1 of BM25 over the same texts.", of="BM25"),
         "recall5_dense": MetricInfo("Recall@5, encoder", "higher", "Recall@5 of the trained encoder alone."),
         "mrr_dense": MetricInfo("MRR, encoder", "higher", "Mean reciprocal rank of the trained encoder alone."),
         "intent_accuracy": MetricInfo(
@@ -37,7 +37,10 @@ ASSISTANT_METRICS: Mapping[str, MetricInfo] = MappingProxyType(
             "intent_accuracy_tfidf",
         ),
         "intent_accuracy_tfidf": MetricInfo(
-            "Accuracy, TF-IDF", "higher", "Share of the same questions that logistic regression on TF-IDF gets right."
+            "Accuracy, TF-IDF",
+            "higher",
+            "Share of the same questions that logistic regression on TF-IDF gets right.",
+            of="TF-IDF",
         ),
         "false_refusals": MetricInfo(
             "False refusals", "lower", f"Share of {_HELD} that are refused although an answer is there."
@@ -48,7 +51,7 @@ ASSISTANT_METRICS: Mapping[str, MetricInfo] = MappingProxyType(
         "validation_mrr": MetricInfo(
             "Validation MRR", "higher", "Mean reciprocal rank of the encoder on validation questions, which chose it."
         ),
-        "test_questions": MetricInfo("Test questions", "higher", "Questions that tested the model."),
-        "passages": MetricInfo("Passages", "higher", "Passages that can be cited."),
+        "test_questions": MetricInfo("Test questions", "none", "Questions that tested the model."),
+        "passages": MetricInfo("Passages", "none", "Passages that can be cited."),
     }
 )

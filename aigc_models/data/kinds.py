@@ -115,18 +115,52 @@ def precheck(path: Path, filename: str, kind: str = "") -> str:
     Raises:
         InputError: It is empty, unsafe, nothing that can be read, or cannot be what was chosen.
     """
-    known = offered()
-    if kind and kind not in known:
-        sentence = "There is no kind of dataset called {name}. The kinds are: {names}."
-        raise InputError(Fault(sentence, {"name": kind, "names": ", ".join(known)}, "/kind"))
-    if kind:
-        chosen = known[kind]
+    chosen = _chosen(kind)
+    if chosen is not None:
         holds = uploads.look(path, filename, chosen.wanted, _reading(chosen))
         if holds in chosen.takes:
             return kind
         raise _other_kind(filename, chosen, holds)
     holds = uploads.look(path, filename, ANYTHING)
-    return next(name for name, one in known.items() if holds in one.takes)
+    with path.open("rb") as stream:
+        _refuse_source(filename, stream.read(2), holds)
+    return next(name for name, one in offered().items() if holds in one.takes)
+
+
+def precheck_beginning(head: bytes, filename: str, kind: str = "") -> None:
+    """See whether a file that begins like this can become a dataset, before the rest of it is sent.
+
+    Raises:
+        InputError: As :func:`precheck`, as far as a beginning can tell.
+    """
+    chosen = _chosen(kind)
+    holds = uploads.glance(
+        head, filename, chosen.wanted if chosen else ANYTHING, _reading(chosen) if chosen else "anything"
+    )
+    if holds is None:
+        return
+    if chosen is None:
+        _refuse_source(filename, head, holds)
+    elif holds not in chosen.takes:
+        raise _other_kind(filename, chosen, holds)
+
+
+def _chosen(kind: str) -> Kind | None:
+    known = offered()
+    if kind and kind not in known:
+        sentence = "There is no kind of dataset called {name}. The kinds are: {names}."
+        raise InputError(Fault(sentence, {"name": kind, "names": ", ".join(known)}, "/kind"))
+    return known[kind] if kind else None
+
+
+def _refuse_source(filename: str, head: bytes, holds: Contents) -> None:
+    """A program becomes a dataset of texts only where somebody says so."""
+    if holds in ("text", "prose") and uploads.is_source(filename, head):
+        sentence = (
+            "The file {file} looks like the source of a program, settings or a log. If it is to become a dataset of "
+            "texts, choose the kind text."
+        )
+        raise InputError(Fault(sentence, {"file": filename}, where={"file": filename}, code="unsupported-file"))
 
 
 def _reading(kind: Kind) -> Reading:

@@ -208,6 +208,8 @@ class RowReader:
         self.skipped.append(number)
         if any(cell.strip() for cell in row):
             sentence = "Row {row} has {found} cells, but there are {wanted} columns. It begins with {value}."
+            if len(row) == 1:
+                sentence = "Row {row} has one cell, but there are {wanted} columns. It is {value}."
             start = cut(self.dialect.delimiter.join(row[:3]))
             self.faults.add(sentence, "wrong-cell-count", {"row": number, "value": start}, found=len(row), wanted=width)
 

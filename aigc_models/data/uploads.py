@@ -49,6 +49,14 @@ _KNOWN = (
 _PACKED_TABLES = frozenset({".csv", ".tsv", ".tab", ".dat", ".parquet"})
 _ENOUGH_TABLES = _ENOUGH_TEXTS = 2
 _OFFICE = {"xl/": "an Excel file (.xlsx)", "word/": "a Word file (.docx)", "ppt/": "a PowerPoint file (.pptx)"}
+_OFFICE_SUFFIXES = {".xlsx": _OFFICE["xl/"], ".docx": _OFFICE["word/"], ".pptx": _OFFICE["ppt/"]}
+_TELLING = 16  # bytes without which a beginning says nothing
+_SOURCE_SUFFIXES = frozenset({
+    ".py", ".pyi", ".js", ".mjs", ".ts", ".jsx", ".tsx", ".java", ".kt", ".c", ".h", ".cc", ".cpp", ".hpp",
+    ".cs", ".go", ".rs", ".rb", ".php", ".pl", ".lua", ".r", ".jl", ".swift", ".scala", ".sh", ".bash",
+    ".zsh", ".bat", ".ps1", ".sql", ".css", ".scss", ".ipynb", ".toml", ".ini", ".cfg", ".yaml", ".yml",
+    ".log",
+})  # fmt: skip
 
 
 def look(path: Path, filename: str, wanted: str, reading: Reading = "anything") -> Contents:
@@ -76,6 +84,33 @@ def look(path: Path, filename: str, wanted: str, reading: Reading = "anything") 
             raise _bomb(filename, prod(idx_shape(head)))
     elif is_idx(head):
         _check_idx_length(head, size, filename)
+    return _by_head(head, filename, wanted, reading)
+
+
+def glance(head: bytes, filename: str, wanted: str, reading: Reading = "anything") -> Contents | None:
+    """What a file holds that begins like this, before the rest of it was sent; None where the rest decides.
+
+    Raises:
+        InputError: It begins like something that cannot be read.
+    """
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        if office := _OFFICE_SUFFIXES.get(_suffix(filename)):
+            raise _unsupported(office, filename, wanted)
+        return None
+    if head.startswith(b"\x1f\x8b"):
+        try:
+            head = zlib.decompressobj(31).decompress(head, _HEAD)
+        except zlib.error:
+            return None
+    return _by_head(head, filename, wanted, reading) if len(head) >= _TELLING else None
+
+
+def is_source(filename: str, head: bytes = b"") -> bool:
+    """Whether a text is the source of a program or a web page's parts, by its name or its first line."""
+    return _suffix(filename) in _SOURCE_SUFFIXES or head.startswith(b"#!")
+
+
+def _by_head(head: bytes, filename: str, wanted: str, reading: Reading) -> Contents:
     if is_idx(head) or head.startswith(b"\x93NUMPY"):
         return "arrays"
     if head.startswith(b"PAR1"):

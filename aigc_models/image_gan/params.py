@@ -20,14 +20,33 @@ class ImageGanTrain(Params):
     makes: ClassVar[Makes] = "model"
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
         {
-            "quick": {"epochs": 6, "width": 16, "learning_rate": 0.002, "batch_size": 32, "ema_half_life": 100.0},
-            "balanced": {"epochs": 32},
-            "best": {"epochs": 100, "width": 48, "augmentation": "adaptive"},
+            "quick": {
+                "epochs": 6,
+                "least_steps": 900,
+                "width": 16,
+                "learning_rate": 0.002,
+                "batch_size": 32,
+                "ema_half_life": 100.0,
+            },
+            "balanced": {"epochs": 32, "least_steps": 2500},
+            "best": {"epochs": 100, "least_steps": 8000, "width": 48, "augmentation": "adaptive"},
         }
     )
 
+    stands_back: ClassVar[Mapping[str, str]] = MappingProxyType({"least_steps": "epochs"})
+
     dataset: str = dataset_input("images", description="Images to learn from.")
     epochs: int = setting(32, title="Epochs", description="Passes over the training images.", ge=1, le=10_000)
+    least_steps: int = setting(
+        2500,
+        title="Least steps",
+        unit="steps",
+        description="Training steps that are taken at least: a small set is passed over more often than Epochs says. "
+        "It is 0 where you set Epochs and not this, so that your number holds.",
+        ge=0,
+        le=10_000_000,
+        advanced=True,
+    )
     batch_size: int = setting(
         64, title="Batch size", unit="images", description="Images per training step.", ge=2, le=4096
     )
@@ -124,7 +143,7 @@ class ImageGanTrain(Params):
         classes = len(dataset["classes"]) if self.conditional != "no" else 0
         plan = plan_for(self, dataset["channels"], max(dataset["height"], dataset["width"]), classes)
         costs = cost(plan)
-        images = self.epochs * dataset["train"]
+        images = self.steps(dataset["train"]) * self.batch_size
         work = 4 * costs.generator_millions + 9 * costs.discriminator_millions  # passes of a step, per image
         seconds = images * (work * 1e6 / (_PER_THREAD * max(cpu_threads, 1)) + _PER_STEP / self.batch_size)
         seconds += 20 if classes else 5  # evaluation
@@ -132,6 +151,10 @@ class ImageGanTrain(Params):
         activations = self.batch_size * plan.size**2 * plan.width * 4 * 24
         memory = 350 + (pixels + activations + costs.parameters * 4 * 5) / 2**20
         return Estimate(round(seconds, 1), round(memory), costs.parameters)
+
+    def steps(self, images: int) -> int:
+        """Training steps for so many images."""
+        return max(1, self.least_steps, self.epochs * images // self.batch_size)
 
 
 def plan_for(params: ImageGanTrain, channels: int, side: int, classes: int) -> Plan:

@@ -46,7 +46,7 @@ def prepare(params: ImageGanTrain, run: Run) -> Session:
     classes = len(data.classes) if data.train_labels is not None and params.conditional != "no" else 0
     plan = plan_for(params, channels, max(height, width), classes)
     data = fitted(data, plan.size)
-    steps = max(1, params.epochs * len(data.train) // params.batch_size)
+    steps = params.steps(len(data.train))
     resumed = training.read_state(run.resume_from)["plain"] if run.resume_from else {}
     name = str(resumed.get("precision", training.choose_precision(run.device).name))
     precision = training.Precision(name, torch.device(run.device).type)

@@ -1,5 +1,6 @@
 """What can be set when an image VAE is trained or used."""
 
+import math
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal
@@ -21,14 +22,27 @@ class ImageVaeTrain(Params):
     makes: ClassVar[Makes] = "model"
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
         {
-            "quick": {"epochs": 12, "width": 24},
-            "balanced": {"epochs": 60, "width": 32},
-            "best": {"epochs": 60, "prior": "tokens"},
+            "quick": {"epochs": 12, "least_steps": 500, "width": 24},
+            "balanced": {"epochs": 60, "least_steps": 2000, "width": 32},
+            "best": {"epochs": 60, "least_steps": 2000, "prior": "tokens"},
         }
     )
 
+    stands_back: ClassVar[Mapping[str, str]] = MappingProxyType({"least_steps": "epochs"})
+
     dataset: str = dataset_input("images", description="Images to learn from.")
     epochs: int = setting(60, title="Epochs", description="Passes over the training images.", ge=1, le=10_000)
+    least_steps: int = setting(
+        2000,
+        title="Least steps",
+        unit="steps",
+        description="Training steps that are taken at least, with the prior tokens by each of the two stages: a small "
+        "set is passed over more often than Epochs says. It is 0 where you set Epochs and not this, so that your "
+        "number holds.",
+        ge=0,
+        le=10_000_000,
+        advanced=True,
+    )
     batch_size: int = setting(
         128, title="Batch size", unit="images", description="Images per training step.", ge=2, le=4096
     )
@@ -102,12 +116,17 @@ class ImageVaeTrain(Params):
             return None
         shape = (dataset["channels"], dataset["height"], dataset["width"])
         parameters, work = self._work(*shape)
-        seconds = self.epochs * dataset["train"] * work / max(cpu_threads, 1) + 8
+        batch = min(self.batch_size, dataset["train"])
+        seconds = self.steps(dataset["train"], batch) * batch * work / max(cpu_threads, 1) + 8
         channels, height, width = shape
         pixels = 5 * channels * height * width * dataset["train"]
         activations = self.batch_size * height * width * (16 * self.width + 200 * channels)
         memory = 350 + (pixels + activations + parameters * 4 * 5) / 2**20
         return Estimate(round(seconds, 1), round(memory), parameters)
+
+    def steps(self, images: int, batch_size: int) -> int:
+        """Training steps, with the prior tokens of each stage, for so many images in batches of so many."""
+        return max(1, self.least_steps, math.ceil(self.epochs * images / batch_size))
 
     def _work(self, channels: int, height: int, width: int) -> tuple[int, float]:
         """Trainable numbers, and seconds of one thread for one image, forward and back."""
@@ -227,13 +246,19 @@ FAMILY = Family(
             "bits_per_dim_baseline",
         ),
         "elbo_baseline": MetricInfo(
-            "ELBO of independent pixels", "higher", "Log-likelihood in nats when every pixel is drawn for itself."
+            "ELBO of independent pixels",
+            "higher",
+            "Log-likelihood in nats when every pixel is drawn for itself.",
+            of="independent pixels",
         ),
         "bits_per_dim_baseline": MetricInfo(
-            "Bits of independent pixels", "lower", "Bits for each pixel value when every pixel is drawn for itself."
+            "Bits of independent pixels",
+            "lower",
+            "Bits for each pixel value when every pixel is drawn for itself.",
+            of="independent pixels",
         ),
         "kl": MetricInfo(
-            "KL divergence", "lower", "Information in nats that the latent numbers carry about a test image."
+            "KL divergence", "none", "Information in nats that the latent numbers carry about a test image."
         ),
         "active_units": MetricInfo(
             "Active units", "higher", "Latent numbers whose mean varies over the test images by more than 0.01."
@@ -248,7 +273,10 @@ FAMILY = Family(
             "reconstruction_error_baseline",
         ),
         "reconstruction_error_baseline": MetricInfo(
-            "Error of the average image", "lower", "Mean squared difference between test images and the average image."
+            "Error of the average image",
+            "lower",
+            "Mean squared difference between test images and the average image.",
+            of="the average image",
         ),
         **{name: IMAGE_METRICS[name] for name in ("domain_fid", "domain_fid_baseline", "domain_fid_floor")},
     },

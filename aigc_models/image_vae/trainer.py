@@ -55,7 +55,7 @@ class Trainer:
         for each in (networks, average):
             each.to(device) if layout is None else each.to(device, memory_format=layout)  # type: ignore[call-overload]
         self.batch_size = min(params.batch_size, len(images.train))
-        self.stage_steps = max(1, math.ceil(params.epochs * len(images.train) / self.batch_size))
+        self.stage_steps = params.steps(len(images.train), self.batch_size)
         self.noise, order = training.seeded(params.seed, "noise"), training.seeded(params.seed, "order")
         self.batches = training.Batches(len(images.train), self.batch_size, order)
         self.precision, self.meter = training.choose_precision(device), training.Meter()

@@ -15,11 +15,13 @@ IMAGE_METRICS = {
         "Domain-FID of independent pixels",
         "lower",
         "The same distance for pictures whose pixels are each drawn from a real picture of their own.",
+        of="independent pixels",
     ),
     "domain_fid_floor": MetricInfo(
         "Domain-FID of real pictures",
         "lower",
         "The same distance between real training pictures and held-out ones: no model should be better.",
+        of="training images",
     ),
     "tstr_accuracy": MetricInfo(
         "Train-on-synthetic accuracy",
@@ -32,10 +34,12 @@ IMAGE_METRICS = {
         "Train-on-real accuracy",
         "higher",
         "The same classifier taught with the real training pictures, in as many steps.",
+        of="training images",
     ),
     "tstr_baseline": MetricInfo(
         "Accuracy of the most frequent class",
         "higher",
         "What always naming the most frequent class reaches.",
+        of="the most frequent class",
     ),
 }

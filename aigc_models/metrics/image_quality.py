@@ -78,6 +78,6 @@ def verdict(metrics: Mapping[str, float], figures: Mapping[str, MetricInfo] = IM
         if info.baseline is None or name not in metrics or info.baseline not in metrics:
             continue
         figure, baseline = metrics[name], metrics[info.baseline]
-        if (figure >= baseline) if info.better == "lower" else (figure <= baseline):
+        if info.beats(figure, baseline) is False:
             lines.append(f"{info.title} {figure:.3g} is not better than the trivial baseline {baseline:.3g}.")
     return lines

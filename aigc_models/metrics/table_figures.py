@@ -7,7 +7,13 @@ drawn independently.
 
 from aigc_models.base import MetricInfo
 
-_COPULA = "a Gaussian copula fitted to the same rows"
+_COPULA_SHORT = "a Gaussian copula"
+_COPULA = f"{_COPULA_SHORT} fitted to the same rows"
+_COLUMNS_ALONE = (
+    "No baseline: whatever draws each column for itself from the training rows keeps it as it is, and reaches what the "
+    "training rows reach."
+)
+_PRIVACY_ALONE = "No baseline: rows drawn at random come close to nobody; what held-out rows reach is the measure."
 
 TABLE_METRICS = {
     "column_fidelity": MetricInfo(
@@ -17,9 +23,13 @@ TABLE_METRICS = {
         "Kolmogorov-Smirnov or total variation distance, or the difference in missing cells where that is larger.",
         None,
         "column_fidelity_real",
+        alone=_COLUMNS_ALONE,
     ),
     "column_fidelity_real": MetricInfo(
-        "Column fidelity of real rows", "higher", "The same figure for the training rows: no model should be better."
+        "Column fidelity of real rows",
+        "higher",
+        "The same figure for the training rows: no model should be better.",
+        of="training rows",
     ),
     "column_coverage": MetricInfo(
         "Column coverage",
@@ -27,9 +37,10 @@ TABLE_METRICS = {
         "Mean over columns of the share of the held-out range, or of the held-out categories, that is reached.",
         None,
         "column_coverage_real",
+        alone=_COLUMNS_ALONE,
     ),
     "column_coverage_real": MetricInfo(
-        "Column coverage of real rows", "higher", "The same share for the training rows."
+        "Column coverage of real rows", "higher", "The same share for the training rows.", of="training rows"
     ),
     "pair_fidelity": MetricInfo(
         "Pair fidelity",
@@ -39,10 +50,16 @@ TABLE_METRICS = {
         "pair_fidelity_real",
     ),
     "pair_fidelity_baseline": MetricInfo(
-        "Pair fidelity of independent columns", "higher", "The same figure when every cell is drawn for itself."
+        "Pair fidelity of independent columns",
+        "higher",
+        "The same figure when every cell is drawn for itself.",
+        of="columns drawn independently",
     ),
     "pair_fidelity_real": MetricInfo(
-        "Pair fidelity of real rows", "higher", "The same figure for the training rows: no model should be better."
+        "Pair fidelity of real rows",
+        "higher",
+        "The same figure for the training rows: no model should be better.",
+        of="training rows",
     ),
     "dependence_kept": MetricInfo(
         "Dependence kept",
@@ -52,9 +69,14 @@ TABLE_METRICS = {
         "dependence_kept_baseline",
         "dependence_kept_real",
     ),
-    "dependence_kept_baseline": MetricInfo("Dependence a copula keeps", "higher", f"The same share for {_COPULA}."),
+    "dependence_kept_baseline": MetricInfo(
+        "Dependence a copula keeps", "higher", f"The same share for {_COPULA}.", of=_COPULA_SHORT
+    ),
     "dependence_kept_real": MetricInfo(
-        "Dependence real rows keep", "higher", "The same share for the training rows: no model should be better."
+        "Dependence real rows keep",
+        "higher",
+        "The same share for the training rows: no model should be better.",
+        of="training rows",
     ),
     "detection_score": MetricInfo(
         "Indistinguishability",
@@ -64,16 +86,24 @@ TABLE_METRICS = {
         "detection_score_real",
     ),
     "detection_score_baseline": MetricInfo(
-        "Indistinguishability of a copula", "higher", f"The same score for {_COPULA}."
+        "Indistinguishability of a copula", "higher", f"The same score for {_COPULA}.", of=_COPULA_SHORT
     ),
     "detection_score_real": MetricInfo(
-        "Indistinguishability of real rows", "higher", "The same score for the training rows."
+        "Indistinguishability of real rows", "higher", "The same score for the training rows.", of="training rows"
     ),
     "detection_auc": MetricInfo(
         "Detection AUC",
         "lower",
         "Cross-validated area under the ROC curve of the better of gradient boosting and logistic regression that "
         "tell synthetic rows from held-out ones; 0.5 is a guess.",
+        "detection_auc_baseline",
+        "detection_auc_real",
+    ),
+    "detection_auc_baseline": MetricInfo(
+        "Detection AUC of a copula", "lower", f"The same area for {_COPULA}.", of=_COPULA_SHORT
+    ),
+    "detection_auc_real": MetricInfo(
+        "Detection AUC of real rows", "lower", "The same area for the training rows.", of="training rows"
     ),
     "tstr_auc": MetricInfo(
         "Train-on-synthetic AUC",
@@ -110,20 +140,36 @@ TABLE_METRICS = {
         "tstr_mae_baseline",
         "trtr_mae",
     ),
-    "trtr_auc": MetricInfo("Train-on-real AUC", "higher", "The same area for a classifier taught with real rows."),
-    "trtr_f1": MetricInfo("Train-on-real F1", "higher", "The same F1 for a classifier taught with real rows."),
+    "trtr_auc": MetricInfo(
+        "Train-on-real AUC", "higher", "The same area for a classifier taught with real rows.", of="training rows"
+    ),
+    "trtr_f1": MetricInfo(
+        "Train-on-real F1", "higher", "The same F1 for a classifier taught with real rows.", of="training rows"
+    ),
     "trtr_accuracy": MetricInfo(
-        "Train-on-real accuracy", "higher", "The same share for a classifier taught with real rows."
+        "Train-on-real accuracy", "higher", "The same share for a classifier taught with real rows.", of="training rows"
     ),
-    "trtr_r2": MetricInfo("Train-on-real R²", "higher", "The same share for a model taught with real rows."),
-    "trtr_mae": MetricInfo("Train-on-real error", "lower", "The same error for a model taught with real rows."),
-    "tstr_auc_baseline": MetricInfo("AUC of a copula", "higher", f"The same area when rows come from {_COPULA}."),
-    "tstr_f1_baseline": MetricInfo("F1 of a copula", "higher", f"The same F1 when rows come from {_COPULA}."),
+    "trtr_r2": MetricInfo(
+        "Train-on-real R²", "higher", "The same share for a model taught with real rows.", of="training rows"
+    ),
+    "trtr_mae": MetricInfo(
+        "Train-on-real error", "lower", "The same error for a model taught with real rows.", of="training rows"
+    ),
+    "tstr_auc_baseline": MetricInfo(
+        "AUC of a copula", "higher", f"The same area when rows come from {_COPULA}.", of=_COPULA_SHORT
+    ),
+    "tstr_f1_baseline": MetricInfo(
+        "F1 of a copula", "higher", f"The same F1 when rows come from {_COPULA}.", of=_COPULA_SHORT
+    ),
     "tstr_accuracy_baseline": MetricInfo(
-        "Accuracy of a copula", "higher", f"The same share when rows come from {_COPULA}."
+        "Accuracy of a copula", "higher", f"The same share when rows come from {_COPULA}.", of=_COPULA_SHORT
     ),
-    "tstr_r2_baseline": MetricInfo("R² of a copula", "higher", f"The same share when rows come from {_COPULA}."),
-    "tstr_mae_baseline": MetricInfo("Error of a copula", "lower", f"The same error when rows come from {_COPULA}."),
+    "tstr_r2_baseline": MetricInfo(
+        "R² of a copula", "higher", f"The same share when rows come from {_COPULA}.", of=_COPULA_SHORT
+    ),
+    "tstr_mae_baseline": MetricInfo(
+        "Error of a copula", "lower", f"The same error when rows come from {_COPULA}.", of=_COPULA_SHORT
+    ),
     "closer_to_train": MetricInfo(
         "Closer to training rows",
         "lower",
@@ -131,9 +177,13 @@ TABLE_METRICS = {
         "that copy nobody.",
         None,
         "closer_to_train_real",
+        alone=_PRIVACY_ALONE,
     ),
     "closer_to_train_real": MetricInfo(
-        "Training share", "lower", "Share of training rows among the real rows that are compared with."
+        "Training share",
+        "lower",
+        "Share of training rows among the real rows that are compared with.",
+        of="rows that copy nobody",
     ),
     "closest_distance": MetricInfo(
         "Distance to closest row",
@@ -141,9 +191,13 @@ TABLE_METRICS = {
         "Median distance of a synthetic row to the closest training row, from 0 to 1, beside that of held-out rows.",
         None,
         "closest_distance_real",
+        alone=_PRIVACY_ALONE,
     ),
     "closest_distance_real": MetricInfo(
-        "Distance of held-out rows", "higher", "Median distance of a held-out row to the closest training row."
+        "Distance of held-out rows",
+        "higher",
+        "Median distance of a held-out row to the closest training row.",
+        of="held-out rows",
     ),
     "neighbour_ratio": MetricInfo(
         "Neighbour ratio",
@@ -152,8 +206,11 @@ TABLE_METRICS = {
         "one training row.",
         None,
         "neighbour_ratio_real",
+        alone=_PRIVACY_ALONE,
     ),
-    "neighbour_ratio_real": MetricInfo("Ratio of held-out rows", "higher", "The same ratio for held-out rows."),
+    "neighbour_ratio_real": MetricInfo(
+        "Ratio of held-out rows", "higher", "The same ratio for held-out rows.", of="held-out rows"
+    ),
     "exact_copies": MetricInfo(
         "Exact copies",
         "lower",
@@ -161,8 +218,9 @@ TABLE_METRICS = {
         "as many held-out rows do.",
         None,
         "exact_copies_real",
+        alone=_PRIVACY_ALONE,
     ),
     "exact_copies_real": MetricInfo(
-        "Copies among real rows", "lower", "How many of as many held-out rows equal a training row."
+        "Copies among real rows", "lower", "How many of as many held-out rows equal a training row.", of="held-out rows"
     ),
 }

@@ -23,6 +23,13 @@ MOST_COMPARED, MOST_PAIRED = 200_000, 50_000
 # The tables that are measured: training rows and two baselines beside the synthetic ones.
 KINDS = ("synthetic", "real", "independent", "copula")
 STAGES = 4 + 2 * len(KINDS)
+# Whose figure is the baseline beside each; columns by themselves and privacy have none (see table_figures).
+BASELINES = {
+    "pair_fidelity": "independent",
+    "dependence_kept": "copula",
+    "detection_score": "copula",
+    "detection_auc": "copula",
+}
 
 Report = Callable[[int, int], None]
 Scores = Mapping[str, float]
@@ -228,12 +235,9 @@ def _metrics(
             found |= _named(f"tstr_{short}_baseline", beside["copula"].get(name))
             continue
         found[name] = value
-        if name == "detection_auc":
-            continue
         found |= _named(f"{name}_real", beside["real"].get(name))
-        baseline = {"pair_fidelity": "independent", "dependence_kept": "copula", "detection_score": "copula"}.get(name)
-        if baseline:
-            found |= _named(f"{name}_baseline", beside[baseline].get(name))
+        if name in BASELINES:
+            found |= _named(f"{name}_baseline", beside[BASELINES[name]].get(name))
     return {name: value for name, value in {**found, **_private(privacy)}.items() if isfinite(value)}
 
 

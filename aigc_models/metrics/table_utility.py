@@ -8,7 +8,8 @@ import numpy as np
 from sklearn.metrics import accuracy_score, f1_score, mean_absolute_error, r2_score, roc_auc_score
 
 from aigc_models.base import Fault, InputError
-from aigc_models.data.tables import CODED, WRITTEN, Cells, Table
+from aigc_models.data.table_targets import target_fault
+from aigc_models.data.tables import CODED, Cells, Table
 from aigc_models.metrics.table_features import Boosted, Encoder
 from aigc_models.metrics.table_rows import Numbers, is_missing, sample, seeded
 
@@ -43,17 +44,9 @@ def check_target(train: Table, target: str) -> None:
     Raises:
         InputError: There is no such column, it holds no categories or numbers, or it does not vary.
     """
-    known = {column.name: column for column in train.columns}
-    if target not in known:
-        sentence = "There is no column {column} to predict. The columns are: {columns}."
-        raise InputError(Fault(sentence, {"column": target, "columns": ", ".join(known)}, "/target", code="no-target"))
-    column = known[target]
-    if column.type in WRITTEN:
-        sentence = (
-            "The column {column} holds identifiers or free text, which cannot be predicted. Choose one with categories "
-            "or numbers."
-        )
-        raise InputError(Fault(sentence, {"column": target}, "/target", code="no-target"))
+    fault = target_fault({column.name: column.type for column in train.columns}, target)
+    if fault is not None:
+        raise InputError(fault)
     if len(np.unique(_known(train, target).cells[target])) < _FEWEST:
         sentence = "The column {column} has one value in all training rows, so there is nothing to predict."
         raise InputError(Fault(sentence, {"column": target}, "/target", code="one-class-target"))

@@ -34,9 +34,11 @@ RANKING_METRICS: Mapping[str, MetricInfo] = MappingProxyType(
         "coverage10": MetricInfo(
             "Coverage@10", "higher", "Share of all items that stand among the first 10 of some user."
         ),
-        "ndcg10_baseline": MetricInfo("NDCG@10 of a baseline", "higher", "NDCG@10 of the best of the baselines."),
+        "ndcg10_baseline": MetricInfo(
+            "NDCG@10 of a baseline", "higher", "NDCG@10 of the best of the baselines.", of="the best baseline"
+        ),
         "hr10_baseline": MetricInfo(
-            "Hits of a baseline", "higher", "Hit rate@10 of the baseline with the best NDCG@10."
+            "Hits of a baseline", "higher", "Hit rate@10 of the baseline with the best NDCG@10.", of="the best baseline"
         ),
         "ndcg10_popularity": MetricInfo(
             "NDCG@10, popularity", "higher", "NDCG@10 when everybody gets the items with most events."
@@ -63,6 +65,6 @@ RANKING_METRICS: Mapping[str, MetricInfo] = MappingProxyType(
         "validation_ndcg10": MetricInfo(
             "Validation NDCG@10", "higher", "NDCG@10 on the validation events, by which the best pass was chosen."
         ),
-        "test_users": MetricInfo("Test users", "higher", "Users whose events tested the model."),
+        "test_users": MetricInfo("Test users", "none", "Users whose events tested the model."),
     }
 )

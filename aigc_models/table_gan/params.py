@@ -1,10 +1,11 @@
 """What can be set when a table GAN is trained or used."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar
 
-from aigc_models.base import Estimate, Family, Lane, Makes, Params, dataset_input, model_input, setting
+from aigc_models.base import Estimate, Family, Fault, Lane, Makes, Params, dataset_input, model_input, setting
+from aigc_models.data import table_targets
 from aigc_models.metrics.table_figures import TABLE_METRICS
 from aigc_models.tables.settings import DRAWN_METRICS, TableGenerate, TableTrain, encoded_width
 
@@ -24,7 +25,7 @@ class TableGanTrain(TableTrain):
                 "learning_rate": 0.001,
                 "ema_half_life": 50.0,
             },
-            "balanced": {"epochs": 300},
+            "balanced": {"epochs": 300, "least_steps": 6000},
             "best": {"epochs": 600, "least_steps": 15_000, "width": 384},
         }
     )
@@ -90,6 +91,10 @@ class TableGanEvaluate(Params):
         description="Column whose prediction measures the synthetic rows; empty takes the last one with categories.",
         max_length=500,
     )
+
+    def misfits(self, reports: Callable[[str], Mapping[str, Any]]) -> list[Fault]:
+        """Columns that are named and that the table does not have."""
+        return table_targets.misfits(reports, self.target)
 
 
 FAMILY = Family(

@@ -1,10 +1,12 @@
 """What can be set when it is studied whether synthetic rows help."""
 
-from typing import ClassVar, Literal
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Literal
 
 from pydantic import field_validator
 
-from aigc_models.base import Family, Lane, Makes, MetricInfo, Params, dataset_input, setting
+from aigc_models.base import Family, Fault, Lane, Makes, MetricInfo, Params, dataset_input, setting
+from aigc_models.data import table_targets
 
 _MOST_SHARES = 6
 _WRONG_SHARES = "Real shares must be whole numbers from 1 to 100, separated by commas, six at most."
@@ -70,6 +72,10 @@ class TableStudyAugment(Params):
         """The shares to try, the smallest first, each once."""
         return _read(self.shares)
 
+    def misfits(self, reports: Callable[[str], Mapping[str, Any]]) -> list[Fault]:
+        """The column to predict, where the table does not have it."""
+        return table_targets.misfits(reports, self.target)
+
 
 def _read(text: str) -> list[int]:
     parts = [part.strip() for part in text.replace("，", ",").split(",")]
@@ -93,7 +99,7 @@ FAMILY = Family(
             "0 they help.",
             "no_gain",
         ),
-        "no_gain": MetricInfo("No gain", "higher", "What adding nothing adds: 0."),
+        "no_gain": MetricInfo("No gain", "higher", "What adding nothing adds: 0.", of="adding nothing"),
         "gain": MetricInfo(
             "Mean gain",
             "higher",

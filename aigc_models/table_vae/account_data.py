@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from aigc_models.base import Fault, InputError, Run
+from aigc_models.data.table_targets import column_fault
 from aigc_models.data.tables import CODED, NUMERIC, WRITTEN, Cells, Column, Table, TableSet
 from aigc_models.tables.copies import compared
 from aigc_models.tables.drawing import BLOCK, Candidates, know
@@ -148,10 +149,9 @@ def _check(params: Any, columns: tuple[Column, ...]) -> None:
     known = {column.name: column for column in columns}
     for setting, types in (("account_column", CODED | WRITTEN | {"integer"}), ("time_column", NUMERIC)):
         name = getattr(params, setting)
-        if name not in known:
-            sentence = "The table has no column {column}. Its columns are: {columns}."
-            values = {"column": name, "columns": ", ".join(known)}
-            raise InputError(Fault(sentence, values, f"/{setting}", {"column": name}, "unknown-column"))
+        fault = column_fault({one.name: one.type for one in known.values()}, setting, name)
+        if fault is not None:
+            raise InputError(fault)
         if known[name].type not in types or known[name].type == "constant":
             sentence = "The column {column} holds {type} and cannot be used here. Choose another."
             values = {"column": name, "type": known[name].type}

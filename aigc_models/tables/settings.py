@@ -1,17 +1,19 @@
 """Settings that the table families share, and what a training costs; without torch."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 
-from aigc_models.base import Lane, Makes, MetricInfo, Params, dataset_input, setting
+from aigc_models.base import Fault, Lane, Makes, MetricInfo, Params, dataset_input, setting
+from aigc_models.data import table_targets
 
 MODES = 11  # codes of a numeric column, most often
 
 DRAWN_METRICS = {
-    "rows": MetricInfo("Rows", "higher", "How many rows were made."),
+    "rows": MetricInfo("Rows", "none", "How many rows were made."),
     "rows_refused": MetricInfo(
         "Rows refused",
-        "lower",
+        "none",
         "Proposed rows that broke a condition or a rule, or equalled a training row, and were drawn again.",
     ),
 }
@@ -22,6 +24,7 @@ class TableTrain(Params):
 
     lane: ClassVar[Lane] = "training"
     makes: ClassVar[Makes] = "model"
+    stands_back: ClassVar[Mapping[str, str]] = MappingProxyType({"least_steps": "epochs"})
 
     dataset: str = dataset_input("table", description="Table to learn from.")
     epochs: int = setting(300, title="Epochs", description="Passes over the training rows.", ge=1, le=100_000)
@@ -29,8 +32,9 @@ class TableTrain(Params):
         6000,
         title="Least steps",
         unit="steps",
-        description="Training steps that are taken at least: a small table is passed over more often than Epochs says.",
-        ge=1,
+        description="Training steps that are taken at least: a small table is passed over more often than Epochs says. "
+        "It is 0 where you set Epochs and not this, so that your number holds.",
+        ge=0,
         le=10_000_000,
     )
     batch_size: int = setting(
@@ -66,6 +70,10 @@ class TableTrain(Params):
         le=100_000,
         advanced=True,
     )
+
+    def misfits(self, reports: Callable[[str], Mapping[str, Any]]) -> list[Fault]:
+        """Columns that are named and that the table does not have."""
+        return table_targets.misfits(reports, self.target)
 
     def steps(self, rows: int, batch_size: int) -> int:
         """Training steps for so many rows (or accounts) in batches of so many."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from aigc_models import training
 from aigc_models.accumulation import with_room
-from aigc_models.base import Metrics, Params, Run
+from aigc_models.base import InputError, Metrics, Params, Run
 from aigc_models.data.text_results import WrittenText, save_texts
 from aigc_models.data.texts import Document, TextSet, load_report, load_texts
 from aigc_models.recommending.saved import code_version
@@ -31,6 +31,7 @@ from aigc_models.writing.loop import preview, run_steps
 from aigc_models.writing.sampling import Choice
 from aigc_models.writing.settings import tokenizer_kind
 from aigc_models.writing.tokenizers import learn_tokenizer
+from aigc_models.writing.vocabulary import Vocabulary
 
 _APART = 1_000_003  # between the seeds of candidates, so that they are no other text's
 
@@ -60,6 +61,7 @@ def train(params: TextTransformerTrain, run: Run) -> Metrics:
         Ranker(params.width),
         params,
         "",
+        Vocabulary.of(map(known_of, texts.train)),
     )
     at = (trainer.total, trainer.total)
     ranked = with_room(lambda: train_ranker(made, aside, run, at))
@@ -125,7 +127,9 @@ def generate(params: TextTransformerGenerate, run: Run) -> Metrics:
 
 def wishes_of(params: TextTransformerGenerate, saved: Saved) -> list[list[Wish]]:
     """Candidates for each text; the first one's seed is the text's own, whatever the number of candidates."""
-    attributes = read_wish(params.attributes, saved.attributes)
+    attributes = saved.vocabulary.spelled(read_wish(params.attributes, saved.attributes))
+    if faults := saved.vocabulary.faults(attributes):
+        raise InputError(faults)
     stops = tuple(line for line in params.stop.splitlines() if line)
     return [
         [

@@ -1,13 +1,14 @@
 """What can be set when a text transformer is trained or used."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 
-from aigc_models.base import Estimate, Family, Lane, Makes, Params, dataset_input, model_input, setting
+from aigc_models.base import Estimate, Family, Fault, Lane, Makes, Params, dataset_input, model_input, setting
 from aigc_models.text_transformer.plan import Plan
 from aigc_models.writing.figures import GUIDED, JUDGED
 from aigc_models.writing.settings import JudgeTexts, Prompted, TokenizerKind, WriteTexts, tokenizer_kind
+from aigc_models.writing.vocabulary import attribute_faults
 
 # Multiplications a second of one CPU thread in training.
 _RATE = 22e9
@@ -156,6 +157,10 @@ class TextTransformerGenerate(WriteTexts, Prompted):
     """Write texts: after a prompt, with attributes, or freely."""
 
     model: str = model_input("text_transformer", description="Trained model to use.")
+
+    def misfits(self, reports: Callable[[str], Mapping[str, Any]]) -> list[Fault]:
+        """Attributes that are asked for and that no training text has."""
+        return attribute_faults(self.attributes, reports("model")) if self.attributes else []
 
 
 class TextTransformerEvaluate(JudgeTexts):

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from aigc_models import training
@@ -14,6 +14,7 @@ from aigc_models.text_transformer.networks import TextTransformer
 from aigc_models.text_transformer.params import TextTransformerTrain, plan_for
 from aigc_models.text_transformer.ranker import Ranker
 from aigc_models.writing.tokenizers import Tokenizer, load_tokenizer
+from aigc_models.writing.vocabulary import Vocabulary
 
 READER, RANKER = "attributes.json", "ranker.safetensors"
 
@@ -26,6 +27,7 @@ class Saved:
         network: Scores the next token.
         tokenizer: Says what tokens stand for.
         attributes: Names of what can be asked for, in the order in which the network reads them.
+        vocabulary: The values that can be asked for.
         reader: Tells whether a text has what was asked for.
         ranker: Tells real texts from written ones.
         params: The settings it was trained with.
@@ -39,6 +41,7 @@ class Saved:
     ranker: Ranker
     params: TextTransformerTrain
     weights_sha256: str
+    vocabulary: Vocabulary = field(default_factory=Vocabulary)
 
 
 def save(directory: Path, made: Saved, data: dict[str, object]) -> None:
@@ -47,6 +50,7 @@ def save(directory: Path, made: Saved, data: dict[str, object]) -> None:
     training.save_weights(made.network, directory / WEIGHTS)
     training.save_weights(made.ranker, directory / RANKER)
     made.tokenizer.save(directory)
+    made.vocabulary.save(directory)
     (directory / READER).write_text(json.dumps(made.reader.to_json(), ensure_ascii=False), encoding="utf-8")
     config = {
         "family": "text_transformer",
@@ -75,6 +79,7 @@ def load(directory: Path, device: str) -> Saved:
         ranker.eval().requires_grad_(False),
         params,
         hashlib.sha256((directory / WEIGHTS).read_bytes()).hexdigest(),
+        Vocabulary.load(directory),
     )
 
 

@@ -220,7 +220,7 @@ _OWN: Mapping[str, MetricInfo] = MappingProxyType(
             "them.",
         ),
         "kl": MetricInfo(
-            "KL", "higher", "Nats that the latent numbers of a test sentence say about it; near 0 they say nothing."
+            "KL", "none", "Nats that the latent numbers of a test sentence say about it; near 0 they say nothing."
         ),
     }
 )

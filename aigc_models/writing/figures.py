@@ -39,22 +39,36 @@ JUDGED: Mapping[str, MetricInfo] = MappingProxyType(
             real="longest_copy_real",
         ),
         "bits_per_character_ngram": MetricInfo(
-            "Bits, n-gram", "lower", "Bits per character of Witten-Bell counts of five characters, on the same texts."
+            "Bits, n-gram",
+            "lower",
+            "Bits per character of Witten-Bell counts of five characters, on the same texts.",
+            of="counts of five characters",
         ),
         "distinct2_ngram": MetricInfo(
-            "Distinct pairs, n-gram", "higher", "Share of different pairs of words in texts drawn from counts."
+            "Distinct pairs, n-gram",
+            "higher",
+            "Share of different pairs of words in texts drawn from counts.",
+            of="counts of five characters",
         ),
         "distinct2_real": MetricInfo(
-            "Distinct pairs, real", "higher", "Share of different pairs of words in as many test texts."
+            "Distinct pairs, real",
+            "higher",
+            "Share of different pairs of words in as many test texts.",
+            of="test texts",
         ),
-        "self_bleu_real": MetricInfo("Self-BLEU, real", "lower", "How much test texts resemble each other."),
+        "self_bleu_real": MetricInfo(
+            "Self-BLEU, real", "lower", "How much test texts resemble each other.", of="test texts"
+        ),
         "longest_copy_real": MetricInfo(
-            "Longest copy, real", "lower", "Longest passage that a test text shares with the training texts."
+            "Longest copy, real",
+            "lower",
+            "Longest passage that a test text shares with the training texts.",
+            of="test texts",
         ),
         "validation_loss": MetricInfo(
             "Validation loss", "lower", "Nats per token on texts set aside, by which the best step was chosen."
         ),
-        "test_characters": MetricInfo("Test characters", "higher", "Characters of test texts that were read."),
+        "test_characters": MetricInfo("Test characters", "none", "Characters of test texts that were read."),
     }
 )
 
@@ -69,14 +83,20 @@ GUIDED: Mapping[str, MetricInfo] = MappingProxyType(
             "attribute_coverage_real",
         ),
         "attribute_coverage_free": MetricInfo(
-            "Attributes by chance", "higher", "The same for texts that were written without being asked for them."
+            "Attributes by chance",
+            "higher",
+            "The same for texts that were written without being asked for them.",
+            of="texts that were asked for nothing",
         ),
-        "attribute_coverage_real": MetricInfo("Attributes, real", "higher", "The same for real test texts."),
+        "attribute_coverage_real": MetricInfo(
+            "Attributes, real", "higher", "The same for real test texts.", of="test texts"
+        ),
         "ranker_auc": MetricInfo(
             "Ranker",
-            "higher",
+            "none",
             "How often the ranker that keeps the best texts tells a real one from a written one, neither of which it "
-            "has seen; 0.5 means it cannot.",
+            "has seen; 0.5 means it cannot: written texts then seem real to it, but it cannot choose among them "
+            "either.",
         ),
     }
 )

@@ -24,7 +24,7 @@ class Prompted(Params):
         "",
         title="Attributes",
         description="What the texts are to be like, such as section=games, tags=2d, arcade; only what the training "
-        "texts have can be asked for.",
+        "texts have can be asked for. The dataset's page lists it.",
         max_length=200,
     )
     candidates: int = setting(

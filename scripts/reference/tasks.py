@@ -33,7 +33,12 @@ def _family(family: Family, t: Words) -> str:
     if family.metrics:
         lines.append(f"### {t('Figures of {family}').format(family=family.name)}\n\n")
         rows = [
-            (code(name), t(info.title), t(f"{info.better} is better"), t(info.description))
+            (
+                code(name),
+                t(info.title),
+                t(f"{info.better} is better") if info.better != "none" else "–",
+                t(info.description),
+            )
             for name, info in family.metrics.items()
         ]
         lines.append(table((t("figure"), t("shown as"), t("better"), t("meaning")), rows))

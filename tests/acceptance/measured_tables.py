@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 
 from aigc_models.metrics.table_quality import measure
 from jobs.engine import Engine
+from jobs.filtering import ModelFilter
 from jobs.principal import Principal
 from jobs.repository import Repository
 from jobs.submit import Submission, submit
@@ -47,9 +48,10 @@ def add_pages(engine: Engine, worker: ActingWorker) -> Mapping[str, str]:
     worker.finish("training", files, **quality.metrics)
     study = submit(engine, SOMEBODY, Submission("table_study.augment", {"dataset": dataset.id}, None, "loans-study"))
     worker.finish("training", {"augmentation.json": json.dumps(STUDY).encode()}, sure_gain=0.02, no_gain=0.0)
+    (made,) = Repository(engine, SOMEBODY).models(wanted=ModelFilter(family="table_vae")).items
     return {
         "table-result": f"/jobs/{job}",
         "table-report": f"/jobs/{job}/report.html",
-        "table-model": f"/models/{Repository(engine, SOMEBODY).models(family='table_vae').items[0].id}",
+        "table-model": f"/models/{made.id}",
         "augmentation": f"/jobs/{study.job.id}",
     }

@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 
 from aigc_models.data.recommended import CATALOGUE, Recommendations, save_catalogue
 from jobs.engine import Engine
+from jobs.filtering import ModelFilter
 from jobs.principal import Principal
 from jobs.repository import Repository
 from jobs.submit import Submission, submit
@@ -28,7 +29,7 @@ def recommender(engine: Engine, worker: ActingWorker) -> tuple[str, str]:
         save_catalogue(ITEMS, folder)
         files = {"model/config.json": b"{}", f"model/{CATALOGUE}": (folder / CATALOGUE).read_bytes()}
         worker.finish("training", files, **FIGURES)
-    return dataset.id, Repository(engine, SOMEBODY).models(family="sasrec").items[0].id
+    return dataset.id, Repository(engine, SOMEBODY).models(wanted=ModelFilter(family="sasrec")).items[0].id
 
 
 def add_pages(engine: Engine, worker: ActingWorker) -> Mapping[str, str]:

@@ -239,11 +239,82 @@ def test_watch_ends_with_the_jobs_outcome(
     assert printed.out == job()["id"] + "\n"
 
 
-def test_watch_alone_tells_the_outcome_only_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    with serving(in_turn(Answer(200, job("failed")))) as failing:
-        monkeypatch.setenv("AIGC_URL", failing.url)
+@pytest.mark.parametrize(("state", "code"), [("failed", 3), ("cancelled", 3), ("succeeded", 0)])
+def test_watch_alone_ends_with_the_outcome_too(monkeypatch: pytest.MonkeyPatch, state: str, code: int) -> None:
+    with serving(in_turn(Answer(200, job(state)))) as ended:
+        monkeypatch.setenv("AIGC_URL", ended.url)
+        assert run(["jobs", "watch", ids(1)]) == code
+        assert run(["jobs", "watch", ids(1), "--exit-status"]) == code
+
+
+def test_a_language_that_is_not_there_is_said(server: Scripted, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--lang", "xx", "tasks"]) == 2
+    assert "There is no language xx. The languages are: en, zh-CN." in capsys.readouterr().err
+    assert run(["--lang", "zh_TW", "jobs", "list"]) == 0
+
+
+def test_a_missing_dataset_names_the_option(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = {"detail": "Dataset is missing. Choose a value.", "pointer": "#/params/dataset"}
+
+    def refuse(asked: Asked) -> Answer:
+        if asked.path.startswith("/api/v1/datasets"):
+            return Answer(200, {"id": "ds_1", "name": "shoes", "version": 1, "kind": "images", "state": "ready"})
+        return problem(422, "There is a problem.", errors=[missing]) if asked.method == "POST" else play(asked)
+
+    with serving(refuse) as strict:
+        monkeypatch.setenv("AIGC_URL", strict.url)
+        assert run(["submit", "image_gan.train"]) == 2
+        told = capsys.readouterr().err
+        assert "Dataset is missing. Choose a value." in told
+        assert "image_gan.train needs a dataset (images): --data with a file" in told
+        assert run(["submit", "image_gan.train", "-p", "dataset=ds_1"]) == 2
+        assert "--data" not in capsys.readouterr().err
+
+
+def test_a_job_under_way_has_no_files_yet(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def play_on(asked: Asked) -> Answer:
+        listed = asked.path.split("?")[0].endswith("/artifacts")
+        return Answer(200, {"data": [], "has_more": False, "next_cursor": None} if listed else job("running"))
+
+    monkeypatch.chdir(tmp_path)
+    with serving(play_on) as running:
+        monkeypatch.setenv("AIGC_URL", running.url)
+        assert run(["jobs", "download", ids(1)]) == 1
+    assert "The job has not ended, so it has no results yet. Watch it:" in capsys.readouterr().err
+
+
+def test_nothing_reads_as_a_dash_and_the_verdict_stands_below_the_figures(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    metrics = {"rows": 3.0, "auc": 0.8, "copula": 0.7, "g_loss": 1.5}
+    about = {
+        "rows": {"title": "Rows", "better": "none"},
+        "auc": {"title": "AUC", "better": "higher", "baseline": "copula"},
+        "copula": {"title": "AUC of a copula", "better": "higher", "of": "a Gaussian copula"},
+    }
+    params = {"dialogues": None, "classes": ["a", "b"], "attention": False}
+    ended = job("succeeded", metrics=metrics, params=params, verdict="Verdict: better than the baseline.")
+
+    def shown(asked: Asked) -> Answer:
+        return Answer(
+            200, {**TASK, "metrics": about, "curves": {"g_loss": "Generator"}} if "/tasks/" in asked.path else ended
+        )
+
+    with serving(shown) as up:
+        monkeypatch.setenv("AIGC_URL", up.url)
+        assert run(["jobs", "view", ids(1)]) == 0
+        lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
         assert run(["jobs", "watch", ids(1)]) == 0
-        assert run(["jobs", "watch", ids(1), "--exit-status"]) == 3
+    assert {"Rows         3", "AUC        0.8  higher is better; baseline 0.7 (a Gaussian copula): better"} <= set(
+        lines
+    )
+    assert {"Generator  1.5", "dialogues  –", "classes    a, b", "attention  no"} <= set(lines)
+    assert "Verdict: better than the baseline." in lines
+    assert "Verdict: better than the baseline." in capsys.readouterr().err
 
 
 @pytest.mark.checklist(37)

@@ -53,7 +53,7 @@ def test_jobs_are_compared_where_they_differ(server: aigc.Client, trained: aigc.
     assert run(["jobs", "compare", "first", "second"]) == 0
     rows = dict(line.split("\t", 1) for line in capsys.readouterr().out.splitlines())
     assert rows["params.epochs"] == "2\t3"
-    assert rows["metrics.loss"] == "0.01\t"
+    assert rows["Loss"] == "0.01\t"
     assert "params.seed" not in rows
     assert run(["jobs", "compare", "first", "second", "--all"]) == 0
     assert f"params.dataset\t{dataset}\t{dataset}" in capsys.readouterr().out.splitlines()
@@ -303,10 +303,10 @@ def test_a_name_that_is_nearly_right_is_suggested(server: aigc.Client, trained: 
         (["models", "show", "frist"], "There is no model version called frist. Did you mean first?"),
         (
             ["models", "generate", "first@staging"],
-            "There is no model version called first@staging. Did you mean first?",
+            "staging stands for no version of first. Say first for the newest one, or: ",
         ),
         (["jobs", "view", "firts"], "There is no job called firts. Did you mean first?"),
-        (["models", "show", "zzz"], "There is no model version called zzz.\n"),
+        (["models", "show", "zzz"], "There is no model version called zzz. List them with: "),
     ]
     for command, said in cases:
         assert run(command) == 1

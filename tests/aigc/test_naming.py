@@ -35,6 +35,8 @@ def shop(models: list[dict[str, Any]], jobs: list[dict[str, Any]]) -> Play:
             return Answer(202, job("queued"))
         if path == "/models":
             return listed(models)
+        if path.startswith("/models/") and any(path.endswith(one["id"]) for one in models):
+            return Answer(200, next(one for one in models if path.endswith(one["id"])))
         if path == "/jobs":
             return listed([one for one in jobs if one["state"] in query.get("state", [one["state"]])])
         if path == "/tasks":
@@ -96,3 +98,37 @@ def test_no_model_yet_says_which_training_makes_one(
     with serving(shop([], [])) as empty:
         assert run(["models", "show", "@last", "--url", empty.url]) == 1
     assert "There is no model yet. Train one first: aigc submit image_gan.train --data FILE" in capsys.readouterr().err
+
+
+def test_an_unknown_name_says_how_to_list_the_known_ones(full: Scripted, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["models", "show", "hats"]) == 1
+    assert "There is no model version called hats. List them with: " in capsys.readouterr().err
+    assert run(["models", "show", "shoez"]) == 1
+    assert "Did you mean shoes? List them with: " in capsys.readouterr().err
+
+
+def test_an_alias_that_stands_for_nothing_is_no_other_name(full: Scripted, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["models", "generate", "shoes@production"]) == 1
+    told = capsys.readouterr().err
+    assert "production stands for no version of shoes. Say shoes for the newest one, or:" in told
+    assert "models promote shoes production" in told
+
+
+def test_a_use_that_a_family_does_not_know_names_its_own(full: Scripted, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["models", "generate", "@last", "--url", full.url]) == 0
+    capsys.readouterr()
+    assert run(["models", "reply", MODELS[0]["id"], "Why?"]) == 2
+    told = capsys.readouterr().err
+    assert "films is a sasrec, which has no reply. Use it with:" in told
+    assert "models recommend films" in told
+    assert "image_gan" not in told
+
+
+def test_an_empty_list_says_what_to_do_next(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    with serving(shop([], [])) as empty:
+        assert run(["models", "list", "--url", empty.url]) == 0
+        assert "There is no model yet. Train one first:" in capsys.readouterr().err
+        assert run(["jobs", "list", "--url", empty.url]) == 0
+        assert "There is no job yet. Start one first:" in capsys.readouterr().err
+        assert run(["jobs", "list", "--task", "sasrec.train", "--url", empty.url]) == 0
+        assert "There is no job that this fits." in capsys.readouterr().err

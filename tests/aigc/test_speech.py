@@ -12,12 +12,12 @@ import pytest
 import aigc
 from aigc import progress
 from aigc.chinese import CHINESE
-from aigc.cli import naming, run, tasks
+from aigc.cli import figures, naming, run, tasks
 from aigc.speech import say, speak, speaking
 from tests.aigc.scripted import Answer, in_turn, job, problem, serving
 
 ROOT = Path(__file__).parents[2] / "aigc"
-TABLES = (progress._PHASES, progress._STATES, progress._STARTS, tasks._KINDS)
+TABLES = (progress._PHASES, progress._STATES, progress._STARTS, tasks._KINDS, figures._DIRECTIONS)
 TABLES_OF_NOUNS = (naming._NONE, naming._NONE_YET, naming._NONE_FITS, naming._FIRST, naming._SEVERAL)
 
 

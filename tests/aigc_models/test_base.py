@@ -23,7 +23,15 @@ def test_whole_floats_are_integers_and_text_is_none() -> None:
     assert BaseExample.model_validate_json('{"heads": 1.0}').heads == 1
     assert BaseExample.model_validate_json('{"heads": 1}').heads == 1
     refused = ('{"heads": false}', '{"heads": true}', '{"heads": 3}')
-    for wrong in (*refused, '{"count": "3"}', '{"count": 2.5}', '{"count": true}', '{"rate": "1"}', '{"other": 1}', "[]"):
+    for wrong in (
+        *refused,
+        '{"count": "3"}',
+        '{"count": 2.5}',
+        '{"count": true}',
+        '{"rate": "1"}',
+        '{"other": 1}',
+        "[]",
+    ):
         with pytest.raises(ValidationError):
             BaseExample.model_validate_json(wrong)
 
@@ -73,3 +81,32 @@ def test_reading_settings_never_imports_torch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+class LongExample(Params):
+    """Only for these tests."""
+
+    stands_back = {"least": "epochs"}  # noqa: RUF012 - as a family declares it
+    presets = {"quick": {"epochs": 2, "least": 50}}  # noqa: RUF012
+
+    epochs: int = setting(30, title="Epochs", description="How often.", ge=1)
+    least: int = setting(100, title="Least", description="How many at least.", ge=0)
+
+
+@pytest.mark.parametrize(
+    ("preset", "chosen", "epochs", "least"),
+    [
+        ("", {}, 30, 100),
+        ("", {"epochs": 3}, 3, 0),
+        ("", {"epochs": 3, "least": 7}, 3, 7),
+        ("", {"least": 7}, 30, 7),
+        ("quick", {}, 2, 50),
+        ("quick", {"epochs": 3}, 3, 0),
+        ("quick", {"least": 7}, 2, 7),
+    ],
+)
+def test_a_number_that_was_chosen_wins(preset: str, chosen: dict[str, int], epochs: int, least: int) -> None:
+    read = LongExample.model_validate(LongExample.over(LongExample.presets.get(preset, {}), chosen))
+    assert (read.epochs, read.least) == (epochs, least)
+    again = LongExample.model_validate_json(read.model_dump_json())
+    assert again == read, "what is stored is read as it was meant"

@@ -114,6 +114,8 @@ def test_defaults_and_presets_are_valid(task: str) -> None:
     assert TASKS[task].model_validate_json(params.model_dump_json()) == params
     for preset, values in TASKS[task].presets.items():
         assert params_of(task, **values) != params or preset == "balanced"
+        standing_back = TASKS[task].stands_back.items()
+        assert all(name in values for name, other in standing_back if other in values), "else it would be 0"
     if task.endswith(".train"):
         assert list(TASKS[task].presets) == ["quick", "balanced", "best"]
 

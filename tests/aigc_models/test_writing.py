@@ -14,6 +14,7 @@ from aigc_models.writing.corpus import assemble, part
 from aigc_models.writing.generating import Text, window_start, without_stop, write
 from aigc_models.writing.sampling import Choice, pick, uniforms
 from aigc_models.writing.tokenizers import BODY, END, MARKS, Tokenizer, learn_tokenizer, load_tokenizer
+from aigc_models.writing.vocabulary import MOST_VALUES, Vocabulary
 from tests.aigc_models.test_layers_transformer import network
 from tests.aigc_models.tiny_texts import tiny_texts
 
@@ -80,6 +81,28 @@ def test_attributes_are_read_as_people_write_them() -> None:
             read_wish(wrong, names)
     with pytest.raises(InputError, match="had none"):
         read_wish("a=b", [])
+
+
+def test_values_that_no_training_text_has_are_refused_with_those_like_them(tmp_path: Path) -> None:
+    known = [{"section": ("games",), "title": ("One",)}] * 3 + [{"section": ("garden tools",), "tags": ("Été", "2d")}]
+    Vocabulary.of(known).save(tmp_path)
+    vocabulary = Vocabulary.load(tmp_path)
+    assert vocabulary.values["section"] == ("games", "garden tools"), "the commonest first"
+    assert vocabulary.faults({"section": ("games", "Garden Tools"), "title": ("Never seen",), "other": ("x",)}) == []
+    assert vocabulary.spelled({"tags": ("été",), "section": ("GAMES",)}) == {"tags": ("Été",), "section": ("games",)}
+    (near,) = vocabulary.faults({"section": ("gmes",)})
+    assert "No training text has section=gmes. Did you mean games? See all 2 values with: " in str(near)
+    assert near.pointer == "/attributes"
+    (far,) = vocabulary.faults({"section": ("zzzzzz",)})
+    assert "The commonest values are: games, garden tools." in str(far)
+    assert Vocabulary.load(tmp_path / "older").faults({"section": ("gmes",)}) == []
+
+
+def test_an_attribute_of_very_many_values_takes_any() -> None:
+    many = [{"sku": (str(number),), "section": ("games",)} for number in range(MOST_VALUES + 1)]
+    vocabulary = Vocabulary.of(many)
+    assert list(vocabulary.values) == ["section"]
+    assert vocabulary.faults({"sku": ("new",)}) == []
 
 
 def test_a_document_begins_with_what_is_known_of_it(tokenizers: list[Tokenizer]) -> None:

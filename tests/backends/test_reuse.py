@@ -23,16 +23,19 @@ def test_collecting_never_races_a_reuse(settings: Settings) -> None:
 def test_a_collector_that_does_not_look_again_is_caught(
     home: Path, sqlite_template: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The mutation: bytes are removed first and the row asked afterwards, when somebody may have named them."""
+    """The mutation: bytes are removed first and the row asked afterwards, when somebody has named them.
+
+    It waits with a removal until a writer has named the bytes again, however slow the machine is.
+    """
     shutil.copyfile(sqlite_template, home / "aigc.db")
     settings = Settings(home=home, database_url=f"sqlite:///{home / 'aigc.db'}", min_free_disk=0)
     careless = """
-import runpy, sys
+import runpy, select, sys
 from jobs import collector
 from jobs.tables import Blob
 remove = collector._remove
 def careless(engine, sha256):
-    for _ in range(300):
+    while not select.select([sys.stdin], [], [], 0.001)[0]:  # its input is readable once the writers have ended
         with engine.db.read() as session:
             row = session.get(Blob, sha256)
         if row is None or row.state == "live":

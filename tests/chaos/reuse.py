@@ -38,6 +38,7 @@ ROOT = Path(__file__).parents[2]
 CONTENTS = 6  # as few, so that what one writer drops another one just puts
 UPLOAD_EVERY = 10
 WRITERS = 3
+READY = "collecting\n"
 PRINCIPAL = Principal(tenant_id="default", owner="reuse")
 
 
@@ -77,6 +78,8 @@ def run(settings: Settings, puts: int, seed: int = 1, writers: int = WRITERS) ->
 
     with ExitStack() as stack:
         collecting = start(stack, "--collect")
+        assert collecting.stdout is not None
+        assert collecting.stdout.readline() == READY, "else the writers might be done before it begins"
         share = [puts // writers + (place < puts % writers) for place in range(writers)]
         writing = [start(stack, "--write", str(n), "--seed", f"{seed + place}") for place, n in enumerate(share)]
         told = [json.loads(process.communicate()[0].splitlines()[-1]) for process in writing]
@@ -163,6 +166,7 @@ def _collect(engine: Engine) -> int:
     collector.GRACE = collector.ORPHAN_AGE = timedelta(0)
     freed, ended = 0, False
     os.set_blocking(sys.stdin.fileno(), False)
+    print(READY, end="", flush=True)
     while not ended:
         ended = _input_ended()
         freed += collector.collect_blobs(engine).files + collector.collect_orphans(engine).files

@@ -143,7 +143,7 @@ def test_a_training_that_is_done_stands_for_its_model_version(actor: Actor) -> N
 
 def test_only_a_training_of_the_family_can_be_waited_for_as_a_model(actor: Actor) -> None:
     training = actor.train(name="clothes")
-    with pytest.raises(WrongInput, match="clothes is a model of image_vae, but this task needs"):
+    with pytest.raises(WrongInput, match="clothes is a model of the family Image VAE, but this task needs"):
         actor.submit("image_gan.generate", {"model": training.id})
     generation = actor.submit("image_vae.generate", {"model": training.id}, name="pictures")
     with pytest.raises(WrongInput, match="The job pictures makes no model version"):

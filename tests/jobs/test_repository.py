@@ -4,6 +4,7 @@ import pytest
 
 from jobs import positions
 from jobs.errors import InvalidParams, JobNotFound, NotFound
+from jobs.filtering import ModelFilter
 from jobs.lifecycle import Beat, Failure, request_cancel, request_pause
 from jobs.repository import JobFilter, QueueState, Repository
 from jobs.tables import Dataset
@@ -117,8 +118,8 @@ def test_lineage_leads_from_the_dataset_to_what_was_generated(actor: Actor, read
     assert [(row.field, row.model_id) for row in reads.inputs(generated.id)] == [("model", model)]
     assert [job.id for job in reads.children(training)] == [again.id, generated.id]
     assert {job.id for job in reads.children(dataset.job_id)} == {training, again.id}
-    assert reads.models(family="image_gan").items == []
-    assert [version.id for version in reads.models(family="image_vae").items] == [model]
+    assert reads.models(wanted=ModelFilter(family="image_gan")).items == []
+    assert [version.id for version in reads.models(wanted=ModelFilter(family="image_vae")).items] == [model]
 
 
 class TestLabel:

@@ -59,7 +59,7 @@ def test_the_announcement_comes_after_the_commit(actor: Actor, monkeypatch: pyte
 
 
 def test_unknown_tasks_are_named_with_the_known_ones() -> None:
-    with pytest.raises(UnknownTask, match=r"no task called nonsense.*image_vae\.train"):
+    with pytest.raises(UnknownTask, match=r"no task called nonsense\. List them with: aigc tasks"):
         validate("nonsense", {})
 
 
@@ -118,7 +118,7 @@ def test_a_dataset_that_is_still_checked_cannot_be_used(actor: Actor) -> None:
 
 def test_the_model_of_another_family_is_refused(actor: Actor) -> None:
     model = actor.model()
-    with pytest.raises(WrongInput, match="photos-image-vae is a model of image_vae, but this task needs"):
+    with pytest.raises(WrongInput, match="photos-image-vae is a model of the family Image VAE, but this task needs"):
         actor.submit("image_gan.generate", {"model": model})
 
 

@@ -1,6 +1,7 @@
 """Uploads in pieces over the API, by tus 1.0, and the datasets that are made of them."""
 
 import base64
+import gzip
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -102,6 +103,45 @@ def test_what_cannot_be_begun(client: FlaskClient, headers: dict[str, str], stat
     reply = client.post(UPLOADS, headers=headers)
     assert code(reply) == (status, problem)
     assert reply.headers["Tus-Version"] == "1.0.0"
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "head", "said"),
+    [
+        ("book.xlsx", "", b"PK\x03\x04" + bytes(60), "looks like an Excel file (.xlsx)"),
+        ("paper.pdf", "", b"%PDF-1.7 " + b"x" * 60, "looks like a PDF document"),
+        ("rows.csv", "images", b"a,b\n1,2\n3,4\n5,6\n", "cannot become a dataset of the kind Images"),
+        ("rows.csv.gz", "images", gzip.compress(b"a,b\n1,2\n" * 90), "cannot become a dataset of the kind Images"),
+        ("tool.py", "", b"import os\n\nprint(os.getcwd())\n", "looks like the source of a program"),
+        ("rows.csv", "sounds", b"a,b\n1,2\n3,4\n5,6\n", "no kind of dataset called sounds"),
+    ],
+)
+def test_a_beginning_that_can_be_no_dataset_is_refused_before_the_rest_is_sent(
+    client: FlaskClient, settings: Settings, name: str, kind: str, head: bytes, said: str
+) -> None:
+    told = {"filename": name.encode(), "kind": kind.encode(), "head": head}
+    pairs = ",".join(f"{key} {base64.b64encode(value).decode()}" for key, value in told.items() if value)
+    headers = {**TUS, "Upload-Length": "3000000", "Upload-Metadata": pairs}
+    reply = client.post(UPLOADS, headers=headers)
+    assert reply.status_code in (415, 422), reply.text
+    assert said in reply.text
+    assert not [path for path in settings.staging.rglob("*") if path.is_file()], "nothing was begun"
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "head"),
+    [
+        ("pictures.zip", "", b"PK\x03\x04" + bytes(60)),
+        ("rows.csv.gz", "table", gzip.compress(b"a,b\n1,2\n" * 90)[:40]),
+        ("tool.py", "text", b"import os\n\nprint(os.getcwd())\n"),
+        ("rows.csv", "table", b"a,b"),
+    ],
+)
+def test_a_beginning_that_may_become_one_is_let_in(client: FlaskClient, name: str, kind: str, head: bytes) -> None:
+    told = {"filename": name.encode(), "kind": kind.encode(), "head": head}
+    pairs = ",".join(f"{key} {base64.b64encode(value).decode()}" for key, value in told.items() if value)
+    reply = client.post(UPLOADS, headers={**TUS, "Upload-Length": "3000000", "Upload-Metadata": pairs})
+    assert reply.status_code == 201, reply.text
 
 
 def test_the_protocol_is_told(client: FlaskClient, settings: Settings) -> None:

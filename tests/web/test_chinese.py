@@ -25,7 +25,6 @@ OTHER_WORDS = re.compile(r"作业|资料集|工作者|工作器|工人|执行位
 CITED = "Harper and Konstan, The MovieLens Datasets, ACM TiiS 5(4), 2015"  # a citation is left as it is
 UNSAID = {  # Chinese need not name the thing again
     "The worker stops after its current step. The last checkpoint is kept, so the job can go on from there.",
-    "model of dataset",
 }
 
 

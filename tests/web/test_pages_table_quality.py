@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 
 from aigc_models.data.tables import Table
 from aigc_models.metrics.table_baselines import independent_columns
+from aigc_models.metrics.table_figures import TABLE_METRICS
 from aigc_models.metrics.table_quality import measure
 from tests.aigc_models.loan_tables import loans, quiet, table
 from tests.web.acting import ActingWorker, ready_dataset, submit_training
@@ -66,6 +67,26 @@ def test_figures_are_told_in_plain_sentences_and_beside_baselines(
     assert {"教师", "医生", "工人"} <= set(page.texts), "the numbers are there as a table"
     assert not re.search(r'style="', page.html), "the policy forbids it"
     assert len(page.ids) == len(set(page.ids))
+
+
+def test_the_verdict_comes_first_and_programs_are_told_it(
+    client: FlaskClient, worker: ActingWorker, good: dict[str, Any]
+) -> None:
+    submit_training(client, ready_dataset(client, worker), name="loans")
+    files = {"quality.json": json.dumps(good).encode(), "synthetic.csv": ROWS.encode()}
+    job = worker.finish("training", {**MODEL, **files}, **good["metrics"])
+    verdict = client.get(f"/api/v1/jobs/{job}").get_json()["verdict"]
+    assert verdict.startswith("Verdict: ")
+    page = read(client, f"/jobs/{job}").text
+    assert page.index(verdict) < page.index("The first rows") < page.index("Columns, real against synthetic")
+
+
+def test_every_figure_has_a_baseline_or_says_why_not(good: dict[str, Any]) -> None:
+    shown = {name for info in TABLE_METRICS.values() for name in (info.baseline, info.real) if name}
+    for name, info in TABLE_METRICS.items():
+        if name in good["metrics"] and name not in shown:
+            assert (info.baseline in good["metrics"]) != info.alone.startswith("No baseline: "), name
+        assert bool(info.of) == (name in shown), "what stands beside says whose it is"
 
 
 def test_what_is_not_better_than_a_baseline_is_said(

@@ -14,7 +14,7 @@ from jobs.details import LONGEST_NOTES, LONGEST_TAG, MOST_TAGS, mark
 from jobs.filtering import NEWEST
 from jobs.naming import LONGEST
 from jobs.repository import JobFilter, Label, Sort
-from jobs.submit import LONGEST_RUN, MOST_AFTER, Submission, Submitted, check_words, submit, validate
+from jobs.submit import LONGEST_RUN, MOST_AFTER, Submission, Submitted, check, submit
 from web import context, rates, schemas
 from web.api import parsing, shapes
 from web.api.render import REVALIDATE, address, answer, api, listing
@@ -145,6 +145,7 @@ class JobQuery(parsing.Page):
     tag: list[parsing.Text] = Field([], description="Only jobs with this tag; may be repeated for several.")
     created_after: parsing.Moment | None = Field(None, description="Only jobs created after this time.")
     created_before: parsing.Moment | None = Field(None, description="Only jobs created before this time.")
+    imports: parsing.Flag = Field(True, description="Whether imports of datasets are among them, if task is not set.")
     sort: Sort = Field(NEWEST, description="What they are sorted by; with a minus the other way round.")
 
 
@@ -204,8 +205,7 @@ def draft(submission: Submission) -> Response:
     """Check a submission and create nothing."""
     _refuse_import(submission.task)
     with parsing.pointing_into_params():
-        params = validate(submission.task, submission.params, submission.preset)
-        check_words(submission)
+        params = check(context.engine(), context.principal(), submission)
     return answer(schemas.JobDraft(task=submission.task, params=params.model_dump(mode="json")))
 
 
@@ -296,6 +296,7 @@ def list_jobs(query: JobQuery) -> Response:
         tags=query.tag,
         created_after=query.created_after,
         created_before=query.created_before,
+        imports=query.imports,
     )
     page = context.repository().jobs(wanted, query.cursor, query.rows, query.sort)
     made = shapes.made_by(page.items)

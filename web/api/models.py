@@ -7,6 +7,7 @@ from pydantic import Field
 
 from aigc_models import registry
 from jobs import aliases, catalogue, errors, removal, tables
+from jobs.filtering import ModelFilter
 from jobs.submit import Submission
 from web import context, schemas
 from web.api import jobs, parsing, shapes
@@ -23,11 +24,15 @@ class ModelQuery(parsing.Page):
     """Which model versions."""
 
     family: parsing.Text | None = Field(None, max_length=64, description="Only versions of this family.")
+    operation: parsing.Text | None = Field(
+        None, max_length=64, description="Only versions that can do this: generate, recommend, reply, ..."
+    )
     name: parsing.Text | None = Field(None, max_length=120, description="Only versions of this name.")
+    q: parsing.Text | None = Field(None, max_length=200, description="Only versions whose name or id has this text.")
 
 
 class CannotGenerate(errors.AigcError):
-    """The family {family} has no operation that generates."""
+    """The family {family} has no operation that generates. Its operations are: {operations}."""
 
     code, status, title = "cannot-generate", 409, "This model cannot generate"
 
@@ -43,7 +48,8 @@ class CannotGenerate(errors.AigcError):
 )
 def list_models(query: ModelQuery) -> Response:
     """List model versions, the newest first."""
-    page = context.repository().models(query.cursor, query.rows, family=query.family, name=query.name)
+    wanted = ModelFilter(query.family, query.operation, query.name, query.q)
+    page = context.repository().models(query.cursor, query.rows, wanted)
     return listing(page, schemas.Model, shown)
 
 
@@ -105,7 +111,7 @@ def with_model(row: tables.ModelVersion, submission: Submission) -> Submission:
     params = registry.tasks().get(submission.task)
     name = shapes.input_field(params, "model") if params is not None else None
     if name is None:
-        raise CannotGenerate(family=row.family)
+        raise CannotGenerate(family=row.family, operations=", ".join(registry.families()[row.family].operations))
     return replace(submission, params={**submission.params, name: row.id})
 
 

@@ -9,7 +9,7 @@ from aigc_models import registry
 from aigc_models.base import Params
 from jobs import catalogue, pausing, tables, webhooks
 from jobs.repository import Label, Point, QueueState, Span
-from web import context, failures, job_facts, library_facts, schemas
+from web import context, failures, job_facts, library_facts, schemas, verdicts
 from web.api.render import address, api
 from web.problems import told
 from web.translate import say
@@ -92,6 +92,7 @@ def job(row: tables.Job, label: Label, made: Made, place: Place = Place()) -> sc
         seed=row.params.get("seed"),
         progress=progress(row),
         metrics=row.metrics or {},
+        verdict=verdicts.of(row.metrics or {}) if row.status == "succeeded" else "",
         queue=queue_of(row, place),
         attempt=row.attempt,
         created_at=row.created_at,

@@ -7,10 +7,19 @@ from flask import Response
 from aigc_models import registry
 from aigc_models.base import Family, MetricInfo, Params
 from jobs import errors
+from jobs.submit import unknown_task
 from web import schemas
 from web.api.render import answer, tagged, whole
 from web.api.routing import Reply, operation
+from web.pages.names import CURVES
 from web.translate import say
+
+
+class NoSuchTask(errors.NotFound):
+    """There is no task called {task}. List them with: aigc tasks"""
+
+    code, title = "unknown-task", "There is no such task"
+
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -33,12 +42,13 @@ def list_tasks() -> Response:
     tag="tasks",
     headers=("If-None-Match",),
     replies={200: Reply("The task.", schemas.Task)},
-    errors=(errors.NotFound,),
+    errors=(NoSuchTask,),
 )
 def get_task(task: str) -> Response:
     """Look at one task's settings and presets."""
     if task not in registry.tasks():
-        raise errors.NotFound(errors.UnknownTask.__doc__ or "", task=task[:100], tasks=", ".join(registry.tasks()))
+        unknown = unknown_task(task)
+        raise NoSuchTask(unknown.message, **unknown.values)
     return tagged(answer(_shown(task)))
 
 
@@ -56,6 +66,7 @@ def _shown(name: str) -> schemas.Task:
         presets=plain(params.presets),
         schema=task_schema(params),
         metrics={name: _figure(info) for name, info in family.metrics.items()},
+        curves={name: say(title) for name, title in CURVES.items()},
     )
 
 
@@ -66,6 +77,8 @@ def _figure(info: MetricInfo) -> schemas.Figure:
         description=say(info.description),
         baseline=info.baseline,
         real=info.real,
+        of=say(info.of) if info.of else "",
+        alone=say(info.alone) if info.alone else "",
     )
 
 

@@ -2,12 +2,15 @@
 
 import base64
 import binascii
+from collections.abc import Mapping
 from email.utils import format_datetime
 
 from flask import Flask, Response, request
 from pydantic import BaseModel, ConfigDict, Field
 from werkzeug.exceptions import ClientDisconnected
 
+from aigc_models.base import InputError
+from aigc_models.data import kinds
 from jobs import errors, incoming
 from web import context, rates, schemas, uploads
 from web.api import datasets, parsing
@@ -18,7 +21,8 @@ from web.problems import BadRequest, WrongMediaType
 
 VERSION = "1.0.0"
 PIECE, BYTES = "application/offset+octet-stream", "application/octet-stream"
-LONGEST_METADATA = 4_096
+LONGEST_METADATA = 8_192
+TOLD = ("filename", "name", "kind", "head")
 PLACE_HEADERS = {
     "Upload-Offset": "Bytes that have come; the next piece begins there.",
     "Upload-Expires": "When the upload is given up unless more comes.",
@@ -73,17 +77,28 @@ def init_app(app: Flask) -> None:
     scope="submit",
     headers=("Upload-Length", "Upload-Metadata", "Tus-Resumable"),
     replies={201: Reply("The upload can be sent.", schemas.Upload, headers=MADE_HEADERS)},
-    errors=(errors.FileTooLarge, errors.StorageFull, OtherTusVersion),
+    errors=(
+        errors.FileTooLarge,
+        errors.StorageFull,
+        errors.EmptyFile,
+        errors.UnsupportedFile,
+        errors.InvalidParams,
+        OtherTusVersion,
+    ),
 )
 def create_upload() -> Response:
     """Begin an upload that is sent in pieces, by the protocol tus 1.0.
 
-    Worth it above 8 MB: after a lost connection it goes on where it was, for a day.
+    Worth it above 8 MB: after a lost connection it goes on where it was, for a day. With the first bytes of the file
+    as `head` in `Upload-Metadata`, 1,500 or so, a file that can be no dataset is refused before it is sent.
     """
     _check_version()
     rates.count("uploads")
     length = _number("Upload-Length")
-    made = incoming.begin(context.settings(), context.principal(), _filename(), length)
+    told = _metadata()
+    filename = told.get("filename", told.get("name", b"")).decode(errors="replace")
+    _check_beginning(filename, told)
+    made = incoming.begin(context.settings(), context.principal(), filename, length)
     reply = _told(made, 201)
     reply.headers["Location"] = api(f"/uploads/{made.id}")
     return reply
@@ -224,17 +239,28 @@ def _number(name: str) -> int:
     return int(sent)
 
 
-def _filename() -> str:
-    """The name among ``Upload-Metadata``: pairs of a key and base64, with commas between."""
+def _metadata() -> dict[str, bytes]:
+    """What ``Upload-Metadata`` says: pairs of a key and base64, with commas between."""
     sent = request.headers.get("Upload-Metadata", "")
+    told = {}
     for pair in sent[:LONGEST_METADATA].split(","):
         key, _, value = pair.strip().partition(" ")
-        if key in ("filename", "name"):
+        if key in TOLD:
             try:
-                return base64.b64decode(value, validate=True).decode()
-            except (binascii.Error, UnicodeDecodeError):
+                told[key] = base64.b64decode(value, validate=True)
+            except binascii.Error:
                 raise BadRequest("The header Upload-Metadata must have pairs of a key and base64.") from None
-    return ""
+    return told
+
+
+def _check_beginning(filename: str, told: Mapping[str, bytes]) -> None:
+    """Refuse what can be no dataset, by its first bytes, where they were told."""
+    if "head" in told:
+        try:
+            kind = told.get("kind", b"").decode(errors="replace").strip()
+            kinds.precheck_beginning(told["head"], uploads.safe_filename(filename), kind)
+        except InputError as error:
+            raise uploads.refusal(error) from None
 
 
 VIEWS = (create_upload, get_upload, append_upload, delete_upload, create_dataset_of_upload)

@@ -220,7 +220,8 @@ def _figures(jobs: Sequence[Job]) -> list[Row]:
 
 def _figure(title: str, better: str, values: Sequence[tuple[Any, Any]]) -> Row:
     known = [value for value, _ in values if isinstance(value, int | float)]
-    best = (min(known) if better == "lower" else max(known)) if len(set(known)) > 1 else None
+    differing = better != "none" and len(set(known)) > 1
+    best = (min(known) if better == "lower" else max(known)) if differing else None
     cells = [
         Cell(
             amounts.figure(value),
@@ -229,8 +230,7 @@ def _figure(title: str, better: str, values: Sequence[tuple[Any, Any]]) -> Row:
         )
         for value, baseline in values
     ]
-    direction = say("lower is better") if better == "lower" else say("higher is better")
-    return Row(title, cells, best is not None, direction)
+    return Row(title, cells, best is not None, results.direction(better))
 
 
 def _moments(jobs: Sequence[Job], reads: Repository) -> list[Moment]:

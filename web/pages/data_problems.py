@@ -60,8 +60,11 @@ DATA: Mapping[str, Topic] = {
     ),
     "unsupported-file": Topic(
         "This kind of file cannot be read",
-        "The file's first bytes say that it is something else than a dataset.",
-        ("Upload a ZIP of PNG or JPEG images, a NumPy .npz file, or IDX files.",),
+        "The file's first bytes say that it is something else than a dataset, or that it is a program or settings.",
+        (
+            "Upload pictures in a ZIP, a table as CSV or Parquet, or texts; each kind's page says what it takes.",
+            "Choose the kind text where a program is to become a dataset of texts.",
+        ),
     ),
     "truncated-file": Topic(
         "The file is cut off",

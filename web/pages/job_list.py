@@ -46,6 +46,7 @@ class Wish:
         cursor: Where this page begins.
         trail: Cursors of the pages before, the nearest last.
         newest: Id of the newest row when the page was loaded; later ones are counted, not shown.
+        imports: Whether imports of datasets are shown, too.
     """
 
     states: tuple[str, ...] = ()
@@ -58,6 +59,7 @@ class Wish:
     cursor: str = ""
     trail: tuple[str, ...] = ()
     newest: str = ""
+    imports: bool = False
 
     @property
     def filtered(self) -> bool:
@@ -76,6 +78,7 @@ class Wish:
             tags=(self.tag,) if self.tag else (),
             created_after=first - timedelta(microseconds=1) if first else None,
             created_before=last + timedelta(days=1) if last else None,
+            imports=self.imports,
         )
 
     def address(self, endpoint: str = "pages.job_list.index", **changes: Any) -> str:
@@ -84,6 +87,7 @@ class Wish:
         pairs = [("state", state) for state in wish.states]
         single = ("task", "q", "dataset", "tag", "since", "until", "cursor", "newest")
         pairs += [(name, getattr(wish, name)) for name in single if getattr(wish, name)]
+        pairs += [("imports", "1")] if wish.imports else []
         pairs += [("trail", ",".join(wish.trail))] if wish.trail else []
         return url_for(endpoint) + (f"?{urlencode(pairs)}" if pairs else "")
 
@@ -94,7 +98,7 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What the list shows."""
+    """What the list shows; ``hidden`` where there is nothing but imports, which it leaves out."""
 
     wish: Wish
     rows: Sequence[Situation]
@@ -103,6 +107,7 @@ class Listing:
     older: str
     newer: str
     export: str
+    hidden: bool = False
 
     @property
     def states(self) -> Sequence[str]:
@@ -173,6 +178,7 @@ def _wish() -> Wish:
         cursor=asked.get("cursor", ""),
         trail=tuple(part for part in asked.get("trail", "").split(",") if part)[-TRAIL:],
         newest=asked.get("newest", ""),
+        imports=asked.get("imports", "") == "1",
     )
 
 
@@ -197,10 +203,11 @@ def _listing(wish: Wish) -> Listing:
     return Listing(
         wish=wish,
         rows=rows,
-        counts=reads.counts(),
+        counts=reads.counts(imports=wish.imports),
         fresh=fresh,
         older=wish.address(cursor=page.next_cursor, trail=here, newest="") if page.next_cursor else "",
         newer=_newer(wish),
+        hidden=not rows and not wish.filtered and not wish.imports and bool(sum(reads.counts().values())),
         export=wish.address("pages.job_list.export", cursor="", trail=(), newest=""),
     )
 

@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from aigc_models import registry
 from jobs import catalogue, removal
+from jobs.filtering import ModelFilter
 from jobs.repository import JobFilter, Repository
 from jobs.tables import Artifact, Job, ModelVersion
 from web import cards, context, forms
@@ -46,9 +47,11 @@ class Made:
 
 @blueprint.get("/models")
 def index() -> str:
-    """List model versions, the newest first."""
+    """List model versions, the newest first; what was chosen is in the address."""
     reads = context.repository()
-    page = reads.models(request.args.get("cursor") or None, ROWS, name=request.args.get("name") or None)
+    chosen = {name: request.args.get(name, "").strip()[:200] for name in ("q", "family", "use", "name")}
+    wanted = ModelFilter(*(chosen[name] or None for name in ("family", "use", "name", "q")))
+    page = reads.models(request.args.get("cursor") or None, ROWS, wanted)
     held = reads.aliases([row.id for row in page.items])
     shown = [
         Listed(
@@ -56,8 +59,21 @@ def index() -> str:
         )
         for row in page.items
     ]
-    coming = [] if shown else _coming(reads)
-    return render_template("models.html", cards=shown, older=page.next_cursor, coming=coming)
+    view = {"chosen": chosen, "kinds": _kinds(), "uses": _all_uses(), "filtered": any(chosen.values())}
+    coming = [] if shown or view["filtered"] else _coming(reads)
+    return render_template("models.html", cards=shown, older=page.next_cursor, coming=coming, **view)
+
+
+def _kinds() -> list[str]:
+    """Families that make model versions."""
+    tasks = registry.tasks().items()
+    return list(dict.fromkeys(name.partition(".")[0] for name, params in tasks if params.makes == "model"))
+
+
+def _all_uses() -> list[str]:
+    """What model versions can be used for."""
+    operations = (name for family in _kinds() for name in registry.families()[family].operations)
+    return [name for name in dict.fromkeys(operations) if name not in ("train", "evaluate")]
 
 
 def _coming(reads: Repository) -> list[Job]:

@@ -16,8 +16,9 @@ from aigc_models.base import Fault, Params
 from aigc_models.faults import decode_text
 from jobs import durations, webhooks
 from jobs.errors import AigcError, InvalidParams
+from jobs.filtering import ModelFilter
 from jobs.repository import JobFilter, Repository
-from jobs.submit import BAD_LIMIT, Submission, submit, validate
+from jobs.submit import BAD_LIMIT, Submission, check, submit
 from jobs.tables import ModelVersion
 from web import context, forms, json_text, rates
 from web.auth import scoped
@@ -111,8 +112,7 @@ def start(task: str) -> Response | BaseResponse:
         if request.form.get("_action") == "check":
             if page.error is not None:
                 raise page.error
-            validate(task, page.posted.params, page.posted.preset or None)
-            _submission(page)
+            check(context.engine(), context.principal(), _submission(page))
             return _page(replace(page, checked=True), 200)
         rates.count("submissions")
         made = submit(context.engine(), context.principal(), _submission(page))
@@ -319,7 +319,7 @@ def options(params: type[Params], reads: Repository) -> Mapping[str, Sequence[fo
             rows = reads.datasets(None, MOST_OPTIONS, kind=own["x-kind"], ready_only=True).items
             found[name] = [forms.Choice(row.id, f"{row.name} v{row.number}") for row in rows]
         elif own.get("x-input") == "model":
-            versions = reads.models(None, MOST_OPTIONS, family=own["x-kind"]).items
+            versions = reads.models(None, MOST_OPTIONS, ModelFilter(family=own["x-kind"])).items
             ids = [forms.Choice(row.id, f"{row.name} v{row.number}") for row in versions]
             found[name] = [*_aliases(versions, reads), *ids, *_trainings(own["x-kind"], reads)]
     return found

@@ -36,8 +36,9 @@ class View:
 BUILDERS: Sequence[tuple[str, Callable[[Results], Any]]] = (
     ("views/ranking.html", lambda made: ranking.of(names.family_title(made.family), made.metrics)),
     ("views/augmentation.html", lambda made: augmentation.of(made.files)),
-    ("views/table_preview.html", lambda made: table_preview.of(made.files)),
     ("views/table_quality.html", lambda made: table_quality.of(made.job_id, made.files)),
+    ("views/table_preview.html", lambda made: table_preview.of(made.files)),
+    ("views/table_columns.html", lambda made: table_quality.of(made.job_id, made.files)),
     ("views/recommendations.html", lambda made: recommendations.of(made.files)),
     ("views/reply.html", lambda made: chat.result(made.job_id)),
     ("views/texts.html", lambda made: texts.of(made.files)),

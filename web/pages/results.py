@@ -12,15 +12,19 @@ from web.translate import say
 
 Verdict = Literal["better", "worse", ""]
 MOST_SAMPLES = 24
+DIRECTIONS: Mapping[str, str] = {"lower": "lower is better", "higher": "higher is better"}
 # How fast it was says nothing of how good it is, and is shown as the job's speed.
 SPEEDS = frozenset(
-    {"images_per_second", "rows_per_second", "targets_per_second", "users_per_second", "tokens_per_second"}
+    {
+        *("images_per_second", "rows_per_second", "targets_per_second", "users_per_second", "tokens_per_second"),
+        *("questions_per_second", "events_per_second"),
+    }
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One figure with the trivial baseline's and the real data's own beside it."""
+    """One figure with the trivial baseline's and the real data's own beside it, each with whose it is."""
 
     title: str
     value: str
@@ -29,6 +33,9 @@ class Figure:
     direction: str
     verdict: Verdict
     description: str
+    baseline_of: str = ""
+    real_of: str = ""
+    alone: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +79,30 @@ def _figure(family: str, name: str, metrics: Mapping[str, Any]) -> Figure:
     real = metrics.get(info.real) if info.real else None
     verdict: Verdict = ""
     if isinstance(value, int | float) and isinstance(baseline, int | float):
-        verdict = "better" if (value < baseline if info.better == "lower" else value > baseline) else "worse"
+        verdict = {True: "better", False: "worse", None: ""}[info.beats(value, baseline)]  # type: ignore[assignment]
     return Figure(
         title=say(info.title),
         value=amounts.figure(value),
         baseline=amounts.figure(baseline) if baseline is not None else "",
         real=amounts.figure(real) if real is not None else "",
-        direction=say("lower is better") if info.better == "lower" else say("higher is better"),
+        direction=direction(info.better),
         verdict=verdict,
         description=say(info.description),
+        baseline_of=_whose(family, info.baseline),
+        real_of=_whose(family, info.real),
+        alone=say(info.alone) if info.alone and baseline is None else "",
     )
+
+
+def direction(better: str) -> str:
+    """Which direction of a figure is better, in words; nothing for counts."""
+    return say(DIRECTIONS[better]) if better in DIRECTIONS else ""
+
+
+def _whose(family: str, name: str | None) -> str:
+    """Whose figure stands beside another one: "a Gaussian copula"."""
+    info = metric_info(family, name) if name else None
+    return say(info.of) if info and info.of else ""
 
 
 def main_figure(family: str, metrics: Mapping[str, Any]) -> str:

@@ -27,7 +27,7 @@ def quality(found: Mapping[str, Any]) -> list[Sentence]:
     """A verdict, then sentences on usefulness, on telling apart, on dependence and on columns."""
     beside = found["baselines"]
     return [
-        *_verdict(beside),
+        *_verdict(beside["synthetic"], beside["copula"]),
         *_useful(beside, str(found["target"])),
         *_told_apart(beside),
         *_dependence(beside),
@@ -35,9 +35,20 @@ def quality(found: Mapping[str, Any]) -> list[Sentence]:
     ]
 
 
-def _verdict(beside: Mapping[str, Mapping[str, float]]) -> list[Sentence]:
+def verdict(metrics: Mapping[str, Any]) -> str:
+    """The verdict alone, from the figures of a job that measured a table; empty for all others."""
+    made, copula = {}, {}
+    for name in _COMPARED:
+        figure = name.replace("utility_", "tstr_")
+        value, baseline = metrics.get(figure), metrics.get(f"{figure}_baseline")
+        if isinstance(value, int | float) and isinstance(baseline, int | float):
+            made[name], copula[name] = value, baseline
+    told = _verdict(made, copula) if "detection_auc" in metrics or "dependence_kept" in metrics else []
+    return told[0].text if told else ""
+
+
+def _verdict(made: Mapping[str, float], copula: Mapping[str, float]) -> list[Sentence]:
     """Whether the model was worth its training, over all that a copula can be compared in."""
-    made, copula = beside["synthetic"], beside["copula"]
     compared = [name for name in _COMPARED if name in made and name in copula]
     if not compared:
         return []

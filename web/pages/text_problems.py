@@ -53,9 +53,9 @@ TEXTS: Mapping[str, Topic] = {
     ),
     "unknown-attribute": Topic(
         "The model does not know this attribute",
-        "A text was asked for with an attribute that the training texts do not have.",
+        "A text was asked for with an attribute, or with a value of one, that the training texts do not have.",
         (
-            "Use the names that the message lists, as in section=games.",
+            "Use the names and values that the message lists, as in section=games; the dataset's page shows them all.",
             "Leave the attributes empty for a text without any.",
         ),
     ),

@@ -110,10 +110,8 @@
     throw await refusal(reply.status, await reply.text());
   }
 
-  function nameOf(chosen) {
-    const bytes = new TextEncoder().encode(chosen.name);
-    return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''));
-  }
+  const coded = (bytes) => btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''));
+  const nameOf = (chosen) => coded(new TextEncoder().encode(chosen.name));
 
   // Where the upload is: of one that is known still, or of a new one.
   async function locate(chosen) {
@@ -122,7 +120,11 @@
       const offset = Number(reply.headers.get('Upload-Offset'));
       if (reply.ok && Number(reply.headers.get('Upload-Length')) === chosen.size) return offset;
     }
-    const headers = { 'Upload-Length': String(chosen.size), 'Upload-Metadata': `filename ${nameOf(chosen)}` };
+    // The first bytes go ahead, so that what can be no dataset is refused before the rest is sent.
+    const head = new Uint8Array(await chosen.slice(0, 1500).arrayBuffer());
+    const told = [`filename ${nameOf(chosen)}`, `head ${coded(head)}`];
+    if (form.elements.kind?.value) told.push(`kind ${btoa(form.elements.kind.value)}`);
+    const headers = { 'Upload-Length': String(chosen.size), 'Upload-Metadata': told.join(',') };
     const reply = await ask(words('pieces'), { method: 'POST', headers });
     if (!reply.ok) throw await refusal(reply.status, await reply.text());
     pieces.address = new URL(reply.headers.get('Location')).pathname;
