@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from aigc_models.data.table_numbers import write_number
 from aigc_models.data.tables import CODED, NUMERIC, Cells, Column, Table, TableSet, save_table
 
 # What a spreadsheet takes for a formula; such a cell gets an apostrophe, which makes it text there.
@@ -29,7 +30,8 @@ def spell(column: Column, cells: Cells) -> list[str]:
     if column.type == "datetime":
         texts = _dates(column, np.where(gaps, 0.0, cells))
     elif column.type == "integer":
-        texts = [str(value) for value in np.where(gaps, 0, cells).astype(np.int64).tolist()]
+        whole = np.where(gaps, 0, cells).astype(np.int64).tolist()
+        texts = [write_number(value, 0, column.format) if column.format else str(value) for value in whole]
     else:
         texts = _decimals(column, np.where(gaps, 0.0, cells))
     for row in np.flatnonzero(gaps).tolist():
@@ -40,6 +42,8 @@ def spell(column: Column, cells: Cells) -> list[str]:
 def _decimals(column: Column, values: Cells) -> list[str]:
     """Few digits as they are; many, or very large numbers, in the shortest form that reads back the same."""
     if column.decimals <= 15 and (not len(values) or np.abs(values).max() < 1e15):
+        if column.format:  # a decimal comma, or marks between thousands
+            return [write_number(value, column.decimals, column.format) for value in values.tolist()]
         form = f"%.{column.decimals}f"
         return [form % value for value in values.tolist()]
     return [repr(value) for value in values.tolist()]
