@@ -141,10 +141,10 @@ def test_codes_are_drawn_with_their_chances() -> None:
     generator = torch.Generator().manual_seed(0)
     layout = Layout(0, (3,))
     logits = torch.tensor([0.6, 0.3, 0.1]).log().repeat(20_000, 1)
-    codes = layout.hard(logits, torch.rand(20_000, 1, generator=generator))
+    codes = layout.hard(logits.T, torch.rand(20_000, 1, generator=generator))
     shares = torch.bincount(codes[:, 0], minlength=3) / 20_000
     logits[:, 1] = -torch.inf
-    never = layout.hard(logits, torch.rand(20_000, 1, generator=generator))
+    never = layout.hard(logits.T, torch.rand(20_000, 1, generator=generator))
     assert set(never.unique().tolist()) == {0, 2}
     torch.testing.assert_close(shares, torch.tensor([0.6, 0.3, 0.1]), atol=0.01, rtol=0)
 
