@@ -1,7 +1,7 @@
 """Quality, speed and memory of the table families beside the public CTGAN and TVAE on Adult; the last line is JSON.
 
-``python -m benchmarks.tables [--only FAMILY] [--epochs 300] [--quick] [--again]``. The data is read from the folder that
-``AIGC_BENCH_DATA`` names (``adult_train.csv.gz``, ``adult_test.csv.gz``). The peers run in an environment of their own,
+``python -m benchmarks.tables [--only FAMILY] [--epochs 300] [--quick] [--again]``. The data is read from the folder
+that ``AIGC_BENCH_DATA`` names (``adult_train.csv.gz``, ``adult_test.csv.gz``). The peers run in an environment of their own,
 ``build/peers-tables``, which is made at the first run (``pip install ctgan==0.12.1``) or named by ``--peer-python``.
 Each side runs in a process of its own, on as many threads, one after the other; both train for the same epochs at the
 same batch, and one scorer judges both.
@@ -10,11 +10,11 @@ same batch, and one scorer judges both.
 - ``fit_speedup``: seconds of the peer's fit, encoding included, over ours; ``fit_cpu_speedup`` in CPU time.
 - ``sample_speedup``: rows a second. ``exact_copies``: synthetic rows that equal a training row.
 - ``wall_to_score_speedup``: the peer's fit over ours with ``--our-epochs``, when our score is no lower.
-- ``peak_mib``: of our training on a million rows (Adult's, repeated with noise in its numbers; 200 steps), and of
-  drawing 100,000 from it.
+- ``peak_mib``: of our training on a million rows (Adult's, repeated with noise in its numbers; 200 steps), and
+  of drawing 100,000 from it.
 
-The peers take a quarter of an hour. What a side has said is kept in ``--out`` under what it was asked, so a run that was
-cut off goes on where it was, and another family joins; ``--again`` measures everything anew.
+The peers take a quarter of an hour. What a side has said is kept in ``--out`` under what it was asked, so a run that
+was cut off goes on where it was, and another family joins; ``--again`` measures everything anew.
 """
 
 import argparse
@@ -44,7 +44,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", choices=list(TRAINERS))
     parser.add_argument("--epochs", type=int, default=300)
-    parser.add_argument("--our-epochs", type=int, default=0, help="epochs of a second, shorter training of ours")
+    parser.add_argument("--our-epochs", type=int, default=20, help="of a second, shorter training of ours; 0: none")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--peer-python", default="", help="an interpreter with ctgan 0.12.1")
     parser.add_argument("--quick", action="store_true", help="3 epochs of 3,000 rows: does it run")
@@ -107,7 +107,7 @@ def _compare(family: str, files: tuple[Path, Path], python: str, arguments: argp
         "held_out_copies": _score(real, test, test)["copies"],
     }
     if arguments.our_epochs:
-        fewer = ["--epochs", str(arguments.our_epochs)]
+        fewer = ["--epochs", str(arguments.our_epochs), "--least-steps", "1"]
         short = _run([*ours, str(train), str(out / f"{family}-short.csv"), *fewer], arguments)
         found["short_tstr_auc"] = _score(real, test, out / f"{family}-short.csv")["auc"]
         reached = found["short_tstr_auc"] >= peer["auc"]

@@ -228,6 +228,9 @@ def gan_source(maker: Maker, places: Places, encoder: Encoder) -> RowSource:
         with maker.precision.autocast():
             logits = maker.network(maker.inputs(places, BLOCK, draws, heeded)).float()
         uniform = torch.rand(BLOCK, len(layout.widths), generator=draws).to(logits.device)
-        return Encoded(logits[:, : layout.scalars].tanh().cpu(), layout.hard(logits[:, layout.scalars :].T.contiguous(), uniform).cpu())
+        return Encoded(
+            logits[:, : layout.scalars].tanh().cpu(),
+            layout.hard(logits[:, layout.scalars :].T.contiguous(), uniform).cpu(),
+        )
 
     return RowSource(encoder, propose)

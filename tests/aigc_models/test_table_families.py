@@ -384,7 +384,7 @@ def test_numbers_are_written_as_in_the_original() -> None:
         (Column("Preis", "continuous", decimals=2, format=",."), Column("n", "integer", format=".'")),
         {"Preis": np.array([-1234.5, 0.05, np.nan]), "n": np.array([1234567.0, np.nan, -1.0])},
     )
-    assert as_csv(table).splitlines() == ["Preis,n", "\"-1.234,50\",1'234'567", "\"0,05\",", ",-1"]
+    assert as_csv(table).splitlines() == ["Preis,n", "\"-1.234,50\",1'234'567", '"0,05",', ",-1"]
 
 
 def test_large_numbers_and_old_dates_are_spelt() -> None:
