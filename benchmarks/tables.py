@@ -1,10 +1,10 @@
 """Quality, speed and memory of the table families beside the public CTGAN and TVAE on Adult; the last line is JSON.
 
 ``python -m benchmarks.tables [--only FAMILY] [--epochs 300] [--quick] [--again]``. The data is read from the folder
-that ``AIGC_BENCH_DATA`` names (``adult_train.csv.gz``, ``adult_test.csv.gz``). The peers run in an environment of their own,
-``build/peers-tables``, which is made at the first run (``pip install ctgan==0.12.1``) or named by ``--peer-python``.
-Each side runs in a process of its own, on as many threads, one after the other; both train for the same epochs at the
-same batch, and one scorer judges both.
+that ``AIGC_BENCH_DATA`` names (``adult_train.csv.gz``, ``adult_test.csv.gz``). The peers run in an environment of
+their own, ``build/peers-tables``, which is made at the first run (``pip install ctgan==0.12.1``) or named by
+``--peer-python``. Each side runs in a process of its own, on as many threads, one after the other; both train for the
+same epochs at the same batch, and one scorer judges both.
 
 - ``tstr_auc``, ``peer_tstr_auc``: AUC on the real test rows of gradient boosting taught with as many synthetic rows.
 - ``fit_speedup``: seconds of the peer's fit, encoding included, over ours; ``fit_cpu_speedup`` in CPU time.
