@@ -149,11 +149,12 @@ def test_codes_are_drawn_with_their_chances() -> None:
     torch.testing.assert_close(shares, torch.tensor([0.6, 0.3, 0.1]), atol=0.01, rtol=0)
 
 
-def test_the_penalty_in_one_pass_is_that_of_a_double_backward() -> None:
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+def test_the_penalty_in_one_pass_is_that_of_a_double_backward(dropout: float) -> None:
     critic, draws = Critic(12, 16).double(), torch.Generator().manual_seed(0)
     training.initialise(critic, draws)
     packs = torch.randn(5, 12, generator=draws, dtype=torch.float64, requires_grad=True)
-    keep = critic.keep(5, draws).double()
+    keep = critic.keep(5, dropout, draws).double() if dropout else None
     slope = torch.autograd.grad(critic(packs, keep).sum(), packs, create_graph=True)[0]
     mine = critic.gradient(critic.first(packs.detach()), keep)
     torch.testing.assert_close(mine, slope)
