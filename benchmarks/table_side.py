@@ -56,6 +56,7 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=500)
     parser.add_argument("--most-steps", type=int, default=0, help="stop early, to measure memory")
     parser.add_argument("--samples", type=int, default=0, help="rows to draw; as many as there are by default")
+    parser.add_argument("--least-steps", type=int, default=0, help="in place of the preset's")
     parser.add_argument("--preset", default="balanced")
     arguments = parser.parse_args()
     training.tune_process()
@@ -66,6 +67,8 @@ def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
     table = read_table(arguments.train)
     task = registry.task(f"{arguments.family}.train")
     values = {**task.presets[arguments.preset], "epochs": arguments.epochs, "batch_size": arguments.batch_size}
+    if arguments.least_steps:
+        values["least_steps"] = arguments.least_steps
     params: Any = task.model_validate({"dataset": "ds_" + "0" * 26, **values})
     begun, cpu = time.perf_counter(), time.process_time()
     nothing = table.take(np.empty(0, np.int64))

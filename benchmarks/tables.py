@@ -1,20 +1,25 @@
 """Quality, speed and memory of the table families beside the public CTGAN and TVAE on Adult; the last line is JSON.
 
-``python -m benchmarks.tables [--only FAMILY] [--epochs 300] [--quick]``. The data is read from the folder that
-``AIGC_BENCH_DATA`` names (``adult_train.csv.gz``, ``adult_test.csv.gz``). The peers run in an environment of their own,
-``build/peers-tables``, which is made at the first run (``pip install ctgan==0.12.1``) or named by ``--peer-python``.
-Each side runs in a process of its own, on as many threads, one after the other; both train for the same epochs at the
-same batch, and one scorer judges both.
+``python -m benchmarks.tables [--only FAMILY] [--epochs 300] [--quick] [--again]``. The data is read from the folder
+that ``AIGC_BENCH_DATA`` names (``adult_train.csv.gz``, ``adult_test.csv.gz``). The peers run in an environment of
+their own, ``build/peers-tables``, which is made at the first run (``pip install ctgan==0.12.1``) or named by
+``--peer-python``. Each side runs in a process of its own, on as many threads, one after the other; both train for the
+same epochs at the same batch, and one scorer judges both.
 
 - ``tstr_auc``, ``peer_tstr_auc``: AUC on the real test rows of gradient boosting taught with as many synthetic rows.
 - ``fit_speedup``: seconds of the peer's fit, encoding included, over ours; ``fit_cpu_speedup`` in CPU time.
 - ``sample_speedup``: rows a second. ``exact_copies``: synthetic rows that equal a training row.
 - ``wall_to_score_speedup``: the peer's fit over ours with ``--our-epochs``, when our score is no lower.
-- ``peak_mib``: of our training on a million rows (Adult's, repeated with noise in its numbers; 200 steps).
+- ``peak_mib``: of our training on a million rows (Adult's, repeated with noise in its numbers; 200 steps), and
+  of drawing 100,000 from it.
+
+The peers take a quarter of an hour. What a side has said is kept in ``--out`` under what it was asked, so a run that
+was cut off goes on where it was, and another family joins; ``--again`` measures everything anew.
 """
 
 import argparse
 import gzip
+import hashlib
 import json
 import os
 import subprocess
@@ -39,10 +44,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", choices=list(TRAINERS))
     parser.add_argument("--epochs", type=int, default=300)
-    parser.add_argument("--our-epochs", type=int, default=0, help="epochs of a second, shorter training of ours")
+    parser.add_argument("--our-epochs", type=int, default=20, help="of a second, shorter training of ours; 0: none")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--peer-python", default="", help="an interpreter with ctgan 0.12.1")
     parser.add_argument("--quick", action="store_true", help="3 epochs of 3,000 rows: does it run")
+    parser.add_argument("--again", action="store_true", help="measure also what was measured before")
     parser.add_argument("--out", type=Path, default=Path("build/bench-tables"))
     arguments = parser.parse_args()
     data = os.environ.get("AIGC_BENCH_DATA")
@@ -80,8 +86,8 @@ def _compare(family: str, files: tuple[Path, Path], python: str, arguments: argp
     out = arguments.out
     epochs = ["--epochs", str(arguments.epochs)]
     ours = [sys.executable, "-m", "benchmarks.table_side", family]
-    mine = _run([*ours, str(train), str(out / f"{family}.csv"), *epochs], arguments.threads)
-    theirs = _run([python, str(PEER), family, str(train), str(out / f"{family}-peer.csv"), *epochs], arguments.threads)
+    mine = _run([*ours, str(train), str(out / f"{family}.csv"), *epochs], arguments)
+    theirs = _run([python, str(PEER), family, str(train), str(out / f"{family}-peer.csv"), *epochs], arguments)
     real = read_table(train)
     score = _score(real, test, out / f"{family}.csv")
     peer = _score(real, test, out / f"{family}-peer.csv")
@@ -101,8 +107,8 @@ def _compare(family: str, files: tuple[Path, Path], python: str, arguments: argp
         "held_out_copies": _score(real, test, test)["copies"],
     }
     if arguments.our_epochs:
-        fewer = ["--epochs", str(arguments.our_epochs)]
-        short = _run([*ours, str(train), str(out / f"{family}-short.csv"), *fewer], arguments.threads)
+        fewer = ["--epochs", str(arguments.our_epochs), "--least-steps", "1"]
+        short = _run([*ours, str(train), str(out / f"{family}-short.csv"), *fewer], arguments)
         found["short_tstr_auc"] = _score(real, test, out / f"{family}-short.csv")["auc"]
         reached = found["short_tstr_auc"] >= peer["auc"]
         found["wall_to_score_speedup"] = theirs["fit_seconds"] / short["fit_seconds"] if reached else 0.0
@@ -110,16 +116,21 @@ def _compare(family: str, files: tuple[Path, Path], python: str, arguments: argp
     if not large.exists():
         _million(train, large, 20_000 if arguments.quick else 1_000_000)
     limited = ["--epochs", "1", "--most-steps", "200", "--samples", "100000"]
-    found["peak_mib"] = _run([*ours, str(large), str(out / f"{family}-large.csv"), *limited], arguments.threads)[
-        "peak_mib"
-    ]
+    found["peak_mib"] = _run([*ours, str(large), str(out / f"{family}-large.csv"), *limited], arguments)["peak_mib"]
     return {name: round(float(value), 4) for name, value in found.items()}
 
 
-def _run(command: list[str], threads: int) -> dict[str, Any]:
-    environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
-    done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
-    figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+def _run(command: list[str], arguments: argparse.Namespace) -> dict[str, Any]:
+    """What a side says, in a process of its own; or what it has said before, when it was asked the same."""
+    threads = str(arguments.threads)
+    asked = hashlib.sha256(repr([*command, threads, arguments.quick]).encode()).hexdigest()[:16]
+    said = arguments.out / f"side-{asked}.json"
+    if arguments.again or not said.exists():
+        environment = {**os.environ, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
+        done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
+        said.write_text(done.stdout.splitlines()[-1], encoding="utf-8")
+        print(f"{' '.join(command[-6:])}: {said.read_text(encoding='utf-8')}", flush=True)
+    figures: dict[str, Any] = json.loads(said.read_text(encoding="utf-8"))
     return figures
 
 

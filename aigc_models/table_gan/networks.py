@@ -2,8 +2,9 @@
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-_SLOPE, _DROPOUT = 0.2, 0.5
+_SLOPE = 0.2
 
 
 class Residual(nn.Module):
@@ -56,23 +57,26 @@ class Critic(nn.Module):
         self.first, self.second, self.last = nn.Linear(inputs, width), nn.Linear(width, width), nn.Linear(width, 1)
         self.width = width
 
-    def keep(self, packs: int, generator: torch.Generator) -> Tensor:
-        """Which units stay on, twice as loud: dropout drawn ahead. Shape: (P, 2, width)."""
-        on = torch.rand(packs, 2, self.width, generator=generator) >= _DROPOUT
-        return on.float().div_(1 - _DROPOUT)
+    def keep(self, packs: int, dropout: float, generator: torch.Generator) -> Tensor:
+        """Which units stay on, louder by what is off: dropout drawn ahead. Shape: (P, 2, width)."""
+        on = torch.rand(packs, 2, self.width, generator=generator) >= dropout
+        return on.float().div_(1 - dropout)
 
-    def forward(self, packs: Tensor, keep: Tensor) -> Tensor:
-        """Shape: (P, pack), (P, 2, width) to (P, 1)."""
+    def forward(self, packs: Tensor, keep: Tensor | None) -> Tensor:
+        """Shape: (P, pack), (P, 2, width) or None for all units, to (P, 1)."""
         return self.judge(self.first(packs), keep)
 
-    def judge(self, first: Tensor, keep: Tensor) -> Tensor:
+    def judge(self, first: Tensor, keep: Tensor | None) -> Tensor:
         """From what the first layer says. Shape: (P, width) to (P, 1)."""
-        hidden = first * _slopes(first, keep[:, 0])
-        second = self.second(hidden)
-        score: Tensor = self.last(second * _slopes(second, keep[:, 1]))
+        if keep is None:
+            hidden: Tensor = F.leaky_relu(self.second(F.leaky_relu(first, _SLOPE)), _SLOPE)
+        else:
+            second = self.second(first * _slopes(first, keep[:, 0]))
+            hidden = second * _slopes(second, keep[:, 1])
+        score: Tensor = self.last(hidden)
         return score
 
-    def gradient(self, first: Tensor, keep: Tensor) -> Tensor:
+    def gradient(self, first: Tensor, keep: Tensor | None) -> Tensor:
         """The score's gradient with respect to the packs, as a function of the weights: exact, in one pass.
 
         A leaky ReLU with given dropout is a factor for each unit, which is constant where it is differentiable, so
@@ -81,11 +85,12 @@ class Critic(nn.Module):
         Shape: the first layer's outputs (P, width) to (P, pack).
         """
         with torch.no_grad():
-            one = _slopes(first, keep[:, 0])
-            two = _slopes(self.second(first * one), keep[:, 1])
+            one = _slopes(first, None if keep is None else keep[:, 0])
+            two = _slopes(self.second(first * one), None if keep is None else keep[:, 1])
         return (((two * self.last.weight) @ self.second.weight) * one) @ self.first.weight
 
 
-def _slopes(x: Tensor, keep: Tensor) -> Tensor:
+def _slopes(x: Tensor, keep: Tensor | None) -> Tensor:
     """The factor of each unit: the leaky ReLU's slope, and nought where it is off."""
-    return torch.where(x.detach() > 0, 1.0, _SLOPE) * keep
+    slopes = torch.where(x.detach() > 0, 1.0, _SLOPE)
+    return slopes if keep is None else slopes * keep

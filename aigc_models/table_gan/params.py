@@ -55,6 +55,16 @@ class TableGanTrain(TableTrain):
         advanced=True,
     )
 
+    critic_dropout: float = setting(
+        0.0,
+        title="Dropout of the critic",
+        description="Share of the critic's units left out at random in training; some keeps it from learning the rows "
+        "of a small table by heart, but slows down how the generator learns what belongs together.",
+        ge=0,
+        le=0.9,
+        advanced=True,
+    )
+
     def estimate(self, dataset: Mapping[str, Any], cpu_threads: int) -> Estimate | None:
         """From the number of multiplications; measured rates differ by a factor of two between machines."""
         if not dataset.get("train") or not dataset.get("columns"):

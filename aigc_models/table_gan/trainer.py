@@ -31,7 +31,8 @@ class _Batch:
         noise: (B, Z).
         uniform: For the Gumbel softmax (B, D - S).
         mix: Where between real and generated packs the penalty looks (P, 1).
-        keep: The critic's dropout for real, generated and mixed packs, and for the generator's turn (4, P, 2, width).
+        keep: The critic's dropout for real, generated and mixed packs, and for the generator's turn (4, P, 2, width);
+            None without any.
         fake: Generated rows and their logits while the graph that made them is kept.
     """
 
@@ -42,7 +43,7 @@ class _Batch:
     noise: Tensor
     uniform: Tensor
     mix: Tensor
-    keep: Tensor
+    keep: Tensor | None
     fake: tuple[Tensor, Tensor] | None = None
 
 
@@ -134,8 +135,14 @@ class GanTrainer:
             torch.randn(count, latent, generator=draws).to(device),
             torch.rand(count, layout.dim - layout.scalars, generator=draws).to(device),
             torch.rand(self.packs, 1, generator=draws).to(device),
-            self.critic.keep(4 * self.packs, draws).unflatten(0, (4, self.packs)).to(device),
+            self._keep(),
         )
+
+    def _keep(self) -> Tensor | None:
+        dropout, packs = self.lesson.params.critic_dropout, self.packs
+        if not dropout:
+            return None
+        return self.critic.keep(4 * packs, dropout, self._draws).unflatten(0, (4, packs)).to(self.lesson.device)
 
     def _rows(self, part: slice) -> slice:
         return slice(part.start * self.pac, part.stop * self.pac)
@@ -155,14 +162,15 @@ class GanTrainer:
         with torch.set_grad_enabled(whole):  # the graph of a whole batch serves the generator's turn, too
             made = self._make(batch, rows)
         batch.fake = made if whole else None
-        critic, wish, keep = self.critic, batch.wish[rows], batch.keep[:, part]
+        critic, wish = self.critic, batch.wish[rows]
+        both, mixed_keep = (_kept(batch.keep, at, part) for at in (slice(0, 2), slice(2, 3)))
         packs = torch.cat([self._packed(batch.real[rows], wish), self._packed(made[0].detach(), wish)])
         with self.precision.autocast():
             first = critic.first(packs).float()
-            real, fake = critic.judge(first, keep[:2].flatten(0, 1)).float().chunk(2)
+            real, fake = critic.judge(first, both).float().chunk(2)
             one, other = first.detach().chunk(2)
             mixed = one + batch.mix[part] * (other - one)  # the first layer is affine, so it need not see mixed packs
-            slope = critic.gradient(mixed, keep[2]).float().norm(dim=1)
+            slope = critic.gradient(mixed, mixed_keep).float().norm(dim=1)
         loss = fake.mean() - real.mean()
         return loss + _PENALTY * (slope - 1).square().mean(), {"d_loss": loss, "slope": slope.mean()}
 
@@ -172,7 +180,7 @@ class GanTrainer:
         made, logits = batch.fake or self._make(batch, rows)
         batch.fake = None
         with training.frozen(self.critic), self.precision.autocast():
-            judged = self.critic(self._packed(made, batch.wish[rows]), batch.keep[3, part]).float()
+            judged = self.critic(self._packed(made, batch.wish[rows]), _kept(batch.keep, slice(3, 4), part)).float()
         asked = (batch.codes[rows], self._layout, batch.asked[rows])
         heard = cross_entropy(logits[:, self._layout.scalars :], *asked) / len(made)
         loss = -judged.mean()
@@ -185,6 +193,11 @@ class GanTrainer:
         places = self.wishes.places
         self._average.settle([maker.inputs(places, 500, draws, {}) for _ in range(_SETTLING)])
         return gan_source(maker, places, self.lesson.encoder)
+
+
+def _kept(keep: Tensor | None, turns: slice, part: slice) -> Tensor | None:
+    """Which of the critic's units stay on for a part of the packs, one turn's after the other. Shape: (n, 2, width)."""
+    return None if keep is None else keep[turns, part].flatten(0, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +241,9 @@ def gan_source(maker: Maker, places: Places, encoder: Encoder) -> RowSource:
         with maker.precision.autocast():
             logits = maker.network(maker.inputs(places, BLOCK, draws, heeded)).float()
         uniform = torch.rand(BLOCK, len(layout.widths), generator=draws).to(logits.device)
-        return Encoded(logits[:, : layout.scalars].tanh().cpu(), layout.hard(logits, uniform).cpu())
+        return Encoded(
+            logits[:, : layout.scalars].tanh().cpu(),
+            layout.hard(logits[:, layout.scalars :].T.contiguous(), uniform).cpu(),
+        )
 
     return RowSource(encoder, propose)

@@ -38,10 +38,10 @@ class LatentMixture(nn.Module):
         device, (components, latent_dim) = self.means.device, self.means.shape
         own = torch.searchsorted(self.upto, torch.rand(count, generator=noise).to(device)).clamp(max=components - 1)
         plain = torch.randn(count, latent_dim, generator=noise).to(device)
-        z = torch.empty_like(plain)
-        for component in range(components):
-            rows = own == component
-            z[rows] = self.means[component] + plain[rows] @ self.roots[component].T
+        z, order = torch.empty_like(plain), own.argsort(stable=True)
+        counts = torch.bincount(own, minlength=components).tolist()
+        parts = zip(plain[order].split(counts), self.roots, self.means, strict=True)
+        z[order] = torch.cat([torch.addmm(mean, part, root.T) for part, root, mean in parts])
         return z
 
 

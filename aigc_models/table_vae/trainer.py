@@ -143,7 +143,7 @@ def write_rows(decoder: RowDecoder, said: tuple[Tensor, Tensor], noise: torch.Ge
     spread = torch.randn(len(logits), layout.scalars, generator=noise).to(device)
     uniform = torch.rand(len(logits), len(layout.widths), generator=noise).to(device)
     deviation = decoder.log_deviation.clamp(objective.LEAST_LOG_DEVIATION, objective.MOST_LOG_DEVIATION).exp()
-    codes = layout.hard(torch.cat([spread, logits], 1), uniform)
+    codes = layout.hard(logits.T.contiguous(), uniform)
     places, _ = layout.mode_of(codes)
     scalars = (numbers.gather(1, places).tanh() + deviation[places] * spread).clamp(-1, 1)
     return Encoded(scalars.cpu(), codes.cpu())

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aigc_models.base import Fault, InputError
+from aigc_models.data.table_numbers import PLAIN, Style
 from aigc_models.data.tables import CODED, NUMERIC, Column, Table
 
 _POINTER = "/conditions"
@@ -118,7 +119,8 @@ def read_cell(column: Column, text: str) -> float:
     if column.type == "datetime":
         moment = datetime.strptime(text, column.format or "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
         return moment.timestamp()
-    return float(text)
+    style = Style(column.format[0], column.format[1:]) if column.format else PLAIN
+    return float(style.plain(text) if style.pattern.fullmatch(text) else text)
 
 
 def _unreadable(text: str) -> Fault:

@@ -222,11 +222,31 @@ def loans(up: Up, tmp_path_factory: pytest.TempPathFactory) -> str:
     return up.run("datasets", "add", str(file), "--name", "loans")
 
 
+@pytest.fixture(scope="module")
+def visits(up: Up, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Who went where and when, brought in over the command line."""
+    draw = np.random.default_rng(0)
+    lines = [f"u{user},p{place},{day}" for day, (user, place) in enumerate(draw.integers(0, (120, 40), (2400, 2)))]
+    file = tmp_path_factory.mktemp("data") / "visits.csv"
+    file.write_text("\n".join(["user,item,time", *lines]), encoding="utf-8")
+    return up.run("datasets", "add", str(file), "--kind", "interactions", "--name", "visits")
+
+
 @pytest.mark.parametrize(
     ("task", "data", "settings"),
     [
         ("image_gan.train", "dataset", ["width=4", "epochs=30"]),
         ("table_vae.train", "loans", ["width=16", "batch_size=50", "epochs=1", "least_steps=1500"]),
+        pytest.param(
+            "table_gan.train",
+            "loans",
+            ["width=16", "batch_size=50", "epochs=1", "least_steps=1000"],
+            marks=pytest.mark.long,
+        ),
+        pytest.param("sasrec.train", "visits", ["width=16", "epochs=200", "patience=200"], marks=pytest.mark.long),
+        pytest.param(
+            "mult_vae.train", "visits", ["hidden_dim=16", "epochs=300", "patience=300"], marks=pytest.mark.long
+        ),
     ],
 )
 def test_a_training_whose_worker_is_killed_ends_as_if_nothing_had_been(

@@ -23,7 +23,16 @@ IDS = {"dataset": "ds_" + "0" * 26, "model": "mdl_" + "0" * 26}
 SMALL: Mapping[str, Mapping[str, Any]] = {
     "image_gan": {"epochs": 3, "batch_size": 8, "width": 4, "latent_dim": 4, "seed": 5},
     "image_vae": {"epochs": 3, "batch_size": 8, "width": 4, "latent_dim": 4, "seed": 5},
-    "table_gan": {"epochs": 4, "least_steps": 1, "batch_size": 16, "pac": 2, "width": 8, "latent_dim": 4, "seed": 5},
+    "table_gan": {
+        "epochs": 4,
+        "least_steps": 1,
+        "batch_size": 16,
+        "pac": 2,
+        "critic_dropout": 0.5,
+        "width": 8,
+        "latent_dim": 4,
+        "seed": 5,
+    },
     "table_vae": {"epochs": 4, "least_steps": 1, "batch_size": 16, "width": 8, "latent_dim": 4, "seed": 5},
     "sasrec": {"epochs": 3, "batch_size": 8, "width": 8, "max_length": 8, "seed": 5},
     "mult_vae": {"epochs": 3, "batch_size": 8, "hidden_dim": 8, "latent_dim": 4, "seed": 5},

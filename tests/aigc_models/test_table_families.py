@@ -379,6 +379,14 @@ def test_formula_cells_are_escaped() -> None:
     assert lines == ["'=c,n", "'=cmd(),-1.5", "+1,", "'-x,0.0", "'@sum,1.0", "-5,2.0", "plain,3.0"]
 
 
+def test_numbers_are_written_as_in_the_original() -> None:
+    table = Table(
+        (Column("Preis", "continuous", decimals=2, format=",."), Column("n", "integer", format=".'")),
+        {"Preis": np.array([-1234.5, 0.05, np.nan]), "n": np.array([1234567.0, np.nan, -1.0])},
+    )
+    assert as_csv(table).splitlines() == ["Preis,n", "\"-1.234,50\",1'234'567", '"0,05",', ",-1"]
+
+
 def test_large_numbers_and_old_dates_are_spelt() -> None:
     assert spell(Column("n", "continuous", decimals=2), np.array([1e300])) == ["1e+300"]
     assert spell(Column("d", "datetime", format="%d/%m/%Y"), np.array([-86_400.0 * 365, 0.0])) == [

@@ -34,6 +34,13 @@ def test_conditions(text: str, expected: dict[str, float]) -> None:
     assert {each.column.name: each.value for each in parse_conditions(text, COLUMNS)} == expected
 
 
+def test_numbers_are_asked_for_as_the_table_writes_them() -> None:
+    columns = (Column("Preis", "continuous", decimals=2, format=",."), Column("n", "integer", format=".,"))
+    asked = {"Preis=1.234": 1234.0, '"Preis=1.234,50"': 1234.5, '{"Preis": 1234.5}': 1234.5, '"n=12,000"': 12000.0}
+    for text, value in asked.items():
+        assert [each.value for each in parse_conditions(text, columns)] == [value]
+
+
 def test_a_missing_cell_can_be_asked_for() -> None:
     (condition,) = parse_conditions("年龄=?", COLUMNS)
     table = Table(COLUMNS, {"年龄": np.array([30.0, np.nan])})
