@@ -29,8 +29,8 @@ from aigc_models.writing.conditions import body_of, known_of, read_wish
 from aigc_models.writing.corpus import assemble, part, start_of
 from aigc_models.writing.loop import preview, run_steps
 from aigc_models.writing.sampling import Choice
-from aigc_models.writing.settings import tokenizer_kind
-from aigc_models.writing.tokenizers import learn_tokenizer
+from aigc_models.writing.settings import WriteWanted, tokenizer_kind
+from aigc_models.writing.tokenizers import Tokenizer, learn_tokenizer
 
 _APART = 1_000_003  # between the seeds of candidates, so that they are no other text's
 
@@ -78,12 +78,19 @@ def lesson_of(params: TextTransformerTrain, learnt: Sequence[Document], aside: S
     """Cut texts into tokens, with a tokenizer learnt from those to learn from."""
     bodies = [body_of(one) for one in learnt]
     kind = tokenizer_kind(params.tokenizer, sum(map(len, bodies)))
-    tokenizer = learn_tokenizer(kind, bodies, params.vocabulary)
-    forget = np.random.default_rng([params.seed, 6])
+    return lesson_from(learn_tokenizer(kind, bodies, params.vocabulary), (learnt, aside), params.seed, run)
+
+
+def lesson_from(
+    tokenizer: Tokenizer, documents: tuple[Sequence[Document], Sequence[Document]], seed: int, run: Run
+) -> Lesson:
+    """Cut the texts to learn from, and those set aside, into tokens."""
+    learnt, aside = documents
+    forget = np.random.default_rng([seed, 6])
     train_corpus, aside_corpus = assemble(tokenizer, learnt, forget), assemble(tokenizer, aside)
     run.log(
         f"{len(learnt):,} texts to learn from, {len(aside):,} set aside; {len(train_corpus):,} tokens of "
-        f"{tokenizer.vocabulary:,} kinds ({kind})"
+        f"{tokenizer.vocabulary:,} kinds ({tokenizer.kind})"
     )
     starts = [start_of(tokenizer, known_of(one)) for one in aside[:2]]
     return Lesson(train_corpus, aside_corpus, tokenizer, starts, run.device, run.adjustments)
@@ -96,7 +103,11 @@ def names_of(texts: TextSet) -> list[str]:
 
 def generate(params: TextTransformerGenerate, run: Run) -> Metrics:
     """Write texts, keep the best of the candidates for each, and say what they were made with."""
-    saved = opened(run)
+    return write_wanted(params, opened(run), FAMILY.name, run)
+
+
+def write_wanted(params: WriteWanted, saved: Saved, family: str, run: Run) -> Metrics:
+    """Write what settings ask for with a model of any family that writes by tokens."""
     wanted = wishes_of(params, saved)
     if len(saved.tokenizer.encode(params.prompt)) >= saved.network.context:
         run.log(f"The prompt is longer than the {saved.network.context} tokens the model looks back; its end counts.")
@@ -111,7 +122,7 @@ def generate(params: TextTransformerGenerate, run: Run) -> Metrics:
         kept.append(best_of(saved, group[0], own) if len(own) > 1 else told(saved, group[0], own[0]))
     run.phase("saving")
     manifest = {
-        "family": FAMILY.name,
+        "family": family,
         "params": params.model_dump(mode="json"),
         "code_version": code_version(),
         "weights_sha256": saved.weights_sha256,
@@ -123,7 +134,7 @@ def generate(params: TextTransformerGenerate, run: Run) -> Metrics:
     return {"texts": float(len(kept)), "tokens": tokens, "tokens_per_text": tokens / len(kept)}
 
 
-def wishes_of(params: TextTransformerGenerate, saved: Saved) -> list[list[Wish]]:
+def wishes_of(params: WriteWanted, saved: Saved) -> list[list[Wish]]:
     """Candidates for each text; the first one's seed is the text's own, whatever the number of candidates."""
     attributes = read_wish(params.attributes, saved.attributes)
     stops = tuple(line for line in params.stop.splitlines() if line)

@@ -12,9 +12,10 @@ from aigc_models.layers.block_plan import BlockPlan
 from aigc_models.layers.rotary import turns
 from aigc_models.layers.transformer import Block, LayerCache
 from aigc_models.text_transformer.plan import Plan
+from aigc_models.writing.language_model import LanguageModel
 
 
-class TextTransformer(nn.Module):
+class TextTransformer(LanguageModel):
     """Scores of the next token after each token; a token is read and written by the same numbers (Press 2017)."""
 
     def __init__(self, plan: Plan, dropout: float = 0.0) -> None:
@@ -36,6 +37,11 @@ class TextTransformer(nn.Module):
     def device(self) -> torch.device:
         """Where its weights lie."""
         return self.embedding.weight.device
+
+    @property
+    def width(self) -> int:
+        """Numbers that describe a token."""
+        return self.plan.width
 
     @property
     def block_plan(self) -> BlockPlan:
@@ -65,6 +71,16 @@ class TextTransformer(nn.Module):
     def scores(self, expected: Tensor) -> Tensor:
         """Shape: (..., D) to (..., V)."""
         return F.linear(expected, self.embedding.weight)
+
+    def losses(self, inputs: Tensor, targets: Tensor) -> Tensor:
+        """Nats of each target, in 32 bits, (B, T)."""
+        scores = self.scores(self(inputs)).float()
+        return F.cross_entropy(scores.flatten(0, 1), targets.flatten(), reduction="none").view(targets.shape)
+
+    def see(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        """What is expected after each token, and scores of the next, (B, T) to (B, T, D) and (B, T, V)."""
+        states = self(tokens)
+        return states, self.scores(states)
 
     def read(self, tokens: Tensor, positions: Tensor, seen: Tensor | None, caches: list[LayerCache]) -> Tensor:
         """Read more tokens after those the caches hold; what is expected after the last one, (B, D).

@@ -79,7 +79,7 @@ class Progress:
 
 def begin(saved: Saved, wish: Wish) -> list[int]:
     """The tokens a text begins with."""
-    if wish.free and saved.attributes and not wish.attributes and not wish.prompt:
+    if wish.free and saved.begins_freely and saved.attributes and not wish.attributes and not wish.prompt:
         return [END]  # as after another text: the model says what comes
     return [*start_of(saved.tokenizer, wish.attributes), *saved.tokenizer.encode(wish.prompt)]
 

@@ -2,35 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from aigc_models.layers.transformer import LayerCache
+from aigc_models.writing.language_model import LanguageModel
 from aigc_models.writing.sampling import Choice, pick, uniforms
 from aigc_models.writing.tokenizers import BODY, END, Tokenizer
-
-
-class Decoder(Protocol):
-    """A network that writes; see :class:`~aigc_models.text_transformer.networks.TextTransformer`."""
-
-    @property
-    def context(self) -> int:
-        """Tokens it looks back at most."""
-
-    @property
-    def device(self) -> torch.device:
-        """Where its weights lie."""
-
-    def caches(self, rows: int) -> list[LayerCache]:
-        """Empty caches for so many rows."""
-
-    def read(self, tokens: Tensor, positions: Tensor, seen: Tensor | None, caches: list[LayerCache]) -> Tensor:
-        """Read more tokens; what is expected after the last one, (B, D)."""
-
-    def scores(self, expected: Tensor) -> Tensor:
-        """(B, D) to (B, V)."""
 
 
 @dataclass(slots=True)
@@ -104,12 +83,12 @@ class Batch:
         texts: With at least one token each.
     """
 
-    def __init__(self, decoder: Decoder, tokenizer: Tokenizer, choice: Choice, texts: Sequence[Text]) -> None:
+    def __init__(self, decoder: LanguageModel, tokenizer: Tokenizer, choice: Choice, texts: Sequence[Text]) -> None:
         self._decoder, self._tokenizer, self._choice = decoder, tokenizer, choice
         self._rows = [text for text in texts if not text.ended and text.most > 0]
         self._expected = self._positions = self._starts = self._padded = self._in_body = torch.empty(0)
         self._said: Tensor | None = None
-        self._caches: list[LayerCache] = []
+        self._caches: list[Any] = []
         self._draws = torch.stack([text.draws for text in self._rows]) if self._rows else torch.empty(0, 0)
         self._step = 0
         self._fill()
@@ -197,7 +176,7 @@ def _hidden(padded: Tensor, length: int) -> Tensor:
 
 
 def write(
-    decoder: Decoder,
+    decoder: LanguageModel,
     tokenizer: Tokenizer,
     choice: Choice,
     texts: Sequence[Text],

@@ -38,13 +38,18 @@ SMALL: Mapping[str, Mapping[str, Any]] = {
         "longest": 120,
         "seed": 5,
     },
+    "pretrained_lm": {"steps": 24, "batch_size": 4, "context": 24, "rank": 2, "seed": 5},
 }
 # How the shortest training is asked for, where not by a single pass.
-BRIEFLY: Mapping[str, Mapping[str, Any]] = {"text_transformer": {"steps": 8}, "text_vae": {"steps": 8}}
+BRIEFLY: Mapping[str, Mapping[str, Any]] = {
+    "text_transformer": {"steps": 8},
+    "text_vae": {"steps": 8},
+    "pretrained_lm": {"steps": 8},
+}
 FAMILIES = registry.families()
 TASKS = registry.tasks()
 TABLES = ["table_gan", "table_vae"]
-TEXTS = ["text_transformer", "text_vae"]
+TEXTS = ["text_transformer", "text_vae", "pretrained_lm"]
 TRAINED = [name for name, family in FAMILIES.items() if "train" in family.operations]
 
 
@@ -60,7 +65,9 @@ def train(family: str, run: RecordingRun, **changed: Any) -> Metrics:
 
 
 def weights(run: RecordingRun) -> dict[str, torch.Tensor]:
-    return load_file(run.out_dir / "model" / "weights.safetensors")
+    names = ("weights.safetensors", "adapter_model.safetensors")  # whole, or beside a base that stays where it is
+    (file,) = (run.out_dir / "model" / name for name in names if (run.out_dir / "model" / name).is_file())
+    return load_file(file)
 
 
 # --- declarations
