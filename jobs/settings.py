@@ -70,6 +70,9 @@ class Settings(BaseSettings):
         "", description="Of these, those (host:port) that may lie inside, comma separated."
     )
 
+    pretrained: Path | None = Field(
+        None, description="Directory of pretrained language models that workers read; none is used without it."
+    )
     warm_models: int = Field(2048 * MIB, ge=0, description="Bytes of models that a generation slot keeps loaded.")
     runner_jobs: int = Field(500, ge=1, description="Generations after which a warm runner is replaced.")
     cpu_threads: int = Field(

@@ -14,6 +14,7 @@ from jobs import disk, workers
 from jobs.claiming import Claim, WorkerIdentity, claim_several
 from jobs.engine import Engine
 from jobs.errors import NotFound
+from jobs.settings import Settings
 from worker import devices
 from worker.bell import Bell
 from worker.burst import MOST, Burst, Pace
@@ -26,6 +27,11 @@ from worker.supervisor import Post
 IDLE_SECONDS = 2.0
 
 log = logging.getLogger(__name__)
+
+
+def _readable(settings: Settings) -> dict[str, str]:
+    """What runners may read besides their inputs."""
+    return {"AIGC_PRETRAINED": str(settings.pretrained.resolve())} if settings.pretrained else {}
 
 
 class Slot:
@@ -52,7 +58,7 @@ class Slot:
         spec = RunnerSpec(
             threads=settings.cpu_threads,
             cache=settings.warm_models if keep else 0,
-            environment=device.environment,
+            environment={**device.environment, **_readable(settings)},
             preload=keep,
             inherited=(self._lock.fd,) if self._lock else (),
         )
