@@ -1,6 +1,7 @@
 """The packages of Hugging Face, loaded when first needed and kept off the network."""
 
 import os
+from functools import cache
 from importlib import import_module
 from types import ModuleType
 from typing import NamedTuple
@@ -15,6 +16,7 @@ class Hub(NamedTuple):
     peft: ModuleType
 
 
+@cache
 def open_hub() -> Hub:
     """Import the packages of the ``llm`` extra.
 

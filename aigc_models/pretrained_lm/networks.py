@@ -182,7 +182,7 @@ def _load(base: Base, device: str) -> tuple[HubTokens, Any]:
             str(base.path), use_safetensors=True, dtype=_number(base, device), attn_implementation="sdpa", **kept
         )
     except (OSError, ValueError, KeyError, AttributeError, RuntimeError) as error:
-        sentence = "The model in {name} cannot be loaded: {reason}"
+        sentence = "The model in {name} cannot be loaded ({reason})."
         reason = " ".join(str(error).split())[:300]
         raise InputError(
             Fault(sentence, {"name": base.name, "reason": reason}, "/base", code="base-unusable")

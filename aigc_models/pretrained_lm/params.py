@@ -56,7 +56,7 @@ class PretrainedLmTrain(Params):
         le=8192,
     )
     rank: int = setting(
-        16, title="Rank", description="How much can be learnt: the width of LoRA's narrow matrices.", ge=1, le=512
+        16, title="LoRA rank", description="How much can be learnt: the width of LoRA's narrow matrices.", ge=1, le=512
     )
     dropout: float = setting(
         0.0,

@@ -1,7 +1,7 @@
 """The operations of the text transformer."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 
@@ -103,11 +103,18 @@ def names_of(texts: TextSet) -> list[str]:
 
 def generate(params: TextTransformerGenerate, run: Run) -> Metrics:
     """Write texts, keep the best of the candidates for each, and say what they were made with."""
-    return write_wanted(params, opened(run), FAMILY.name, run)
+    return write_wanted(params, opened(run), {"family": FAMILY.name}, run)
 
 
-def write_wanted(params: WriteWanted, saved: Saved, family: str, run: Run) -> Metrics:
-    """Write what settings ask for with a model of any family that writes by tokens."""
+def write_wanted(params: WriteWanted, saved: Saved, made_with: Mapping[str, str], run: Run) -> Metrics:
+    """Write what settings ask for with a model of any family that writes by tokens.
+
+    Args:
+        params: The settings.
+        saved: The model.
+        made_with: What the manifest says of it: its family, and what it is built on.
+        run: Is told.
+    """
     wanted = wishes_of(params, saved)
     if len(saved.tokenizer.encode(params.prompt)) >= saved.network.context:
         run.log(f"The prompt is longer than the {saved.network.context} tokens the model looks back; its end counts.")
@@ -122,7 +129,7 @@ def write_wanted(params: WriteWanted, saved: Saved, family: str, run: Run) -> Me
         kept.append(best_of(saved, group[0], own) if len(own) > 1 else told(saved, group[0], own[0]))
     run.phase("saving")
     manifest = {
-        "family": family,
+        **made_with,
         "params": params.model_dump(mode="json"),
         "code_version": code_version(),
         "weights_sha256": saved.weights_sha256,

@@ -21,7 +21,7 @@ from aigc_models.writing.optimiser import Optimiser
 from aigc_models.writing.sampling import Choice
 from aigc_models.writing.tokenizers import BODY, Tokenizer
 
-_SHOWN, _SHOWN_TOKENS = 2, 160
+_SHOWN = 2
 _VALIDATED = 32  # windows read at once
 
 
@@ -84,6 +84,7 @@ class NextTokenTrainer(Learner):
         lesson: What is learnt from.
     """
 
+    shown_tokens = 160
     network: LanguageModel
 
     def __init__(
@@ -131,7 +132,7 @@ class NextTokenTrainer(Learner):
     def sample(self) -> str:
         """Two texts from fixed draws: what the network would write now."""
         starts = self.lesson.starts or [[BODY]]
-        texts = [Text(list(starts[place % len(starts)]), seed=place, most=_SHOWN_TOKENS) for place in range(_SHOWN)]
+        texts = [Text(list(starts[place % len(starts)]), seed=place, most=self.shown_tokens) for place in range(_SHOWN)]
         write(self.network, self.lesson.tokenizer, Choice(temperature=0.8), texts)
         return "\n\n----\n\n".join(self.lesson.tokenizer.decode(text.tokens) for text in texts) + "\n"
 

@@ -38,13 +38,13 @@ SMALL: Mapping[str, Mapping[str, Any]] = {
         "longest": 120,
         "seed": 5,
     },
-    "pretrained_lm": {"steps": 24, "batch_size": 4, "context": 24, "rank": 2, "seed": 5},
+    "pretrained_lm": {"steps": 14, "batch_size": 4, "context": 24, "rank": 2, "seed": 5},
 }
 # How the shortest training is asked for, where not by a single pass.
 BRIEFLY: Mapping[str, Mapping[str, Any]] = {
     "text_transformer": {"steps": 8},
     "text_vae": {"steps": 8},
-    "pretrained_lm": {"steps": 8},
+    "pretrained_lm": {"steps": 4},
 }
 FAMILIES = registry.families()
 TASKS = registry.tasks()
