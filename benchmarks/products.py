@@ -1,4 +1,4 @@
-"""Product descriptions from name, section and tags, and Chinese help pages, by the text transformer; see ``text``.
+"""Product descriptions, their sentences, and Chinese help pages, by the families that write; see ``text``.
 
 Both go the way of any user: the import checks and splits the texts, ``text_transformer.train`` learns, and
 ``text_transformer.generate`` writes, with four candidates for each text kept. What is learnt is what so many seconds
@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from aigc_models.base import Cancelled
 from aigc_models.data.texts import Document, load_texts
 from aigc_models.metrics.copied_spans import Sources
 from aigc_models.metrics.ngram import WittenBell
@@ -25,6 +27,7 @@ from aigc_models.metrics.text_quality import distinct, words
 from aigc_models.registry import task
 from aigc_models.standalone import LocalRun, perform
 from aigc_models.text_transformer.saved import Saved, load
+from aigc_models.text_vae.sentences import sentences_of
 from aigc_models.writing.conditions import body_of, header_of, known_of
 from aigc_models.writing.corpus import part
 from benchmarks import help_pages
@@ -82,11 +85,31 @@ def chinese(folder: Path, told: Told) -> dict[str, Any]:
     return {f"chinese_{name}": value for name, value in found.items()}
 
 
+def sentences(folder: Path, told: Told) -> dict[str, Any]:
+    """Sentences of the product descriptions by the sentence VAE: rebuilt ones, and ways between three pairs."""
+    dataset, out = told.home / "imported" / "dataset", told.home / "sentences"
+    if not dataset.exists():
+        dataset = _import(folder / FILE, told)
+    small = {"steps": 20, "width": 32, "num_layers": 1}
+    settings: dict[str, Any] = {"dataset": DATASET, "kl_warmup": 0.3, **(small if told.quick else {})}
+    if not told.quick:
+        pace = _seconds_a_step(dataset, told.home / "vae-pilot", settings, "text_vae")
+        settings["steps"] = max(100, int(told.seconds / pace))
+    run = LocalRun(out, {"dataset": dataset}, on_log=lambda line: print("#", line, flush=True))
+    figures = perform("text_vae", "train", _params("train", "text_vae", **settings), run)
+    test = [one for one in sentences_of(load_texts(dataset).test) if 30 < len(one) < 90][::7][:6]
+    for mode, given, count in (("reconstruct", test, 1), *(("interpolate", test[n : n + 2], 5) for n in (0, 2, 4))):
+        wanted = _params("generate", "text_vae", model=MODEL, mode=mode, sentences="\n".join(given), count=count)
+        perform("text_vae", "generate", wanted, LocalRun(told.home / "ways", {"model": out / "model"}))
+        print(f"\n-- {mode}: {given}\n{(told.home / 'ways' / 'texts.txt').read_text(encoding='utf-8')}", flush=True)
+    return {f"sentences_{name}": value for name, value in {**figures, "steps": settings["steps"]}.items()}
+
+
 def _import(file: Path, told: Told) -> Path:
     upload = told.home / "upload"
     upload.mkdir(parents=True, exist_ok=True)
     with gzip.open(file, "rt", encoding="utf-8") as lines, (upload / "products.jsonl").open("w") as out:
-        for line in lines:
+        for line in islice(lines, 600 if told.quick else None):
             row = json.loads(line)
             tags = [tag for tag in row["tags"].split(", ") if tag]
             kept = {"name": row["name"], "section": row["section"], "tags": tags, "text": row["description"]}
@@ -104,11 +127,10 @@ def _trained(dataset: Path, out: Path, told: Told, more: dict[str, Any]) -> tupl
     run = LocalRun(out, {"dataset": dataset}, on_log=lambda line: print("#", line, flush=True))
     started = time.perf_counter()
     figures = perform("text_transformer", "train", _params("train", dataset=DATASET, **settings), run)
-    found = {name: value for name, value in figures.items() if name != "perplexity"}
-    return out / "model", {**found, "steps": settings["steps"], "seconds": time.perf_counter() - started}
+    return out / "model", {**figures, "steps": settings["steps"], "seconds": time.perf_counter() - started}
 
 
-def _seconds_a_step(dataset: Path, out: Path, settings: dict[str, Any]) -> float:
+def _seconds_a_step(dataset: Path, out: Path, settings: dict[str, Any], family: str = "text_transformer") -> float:
     times: list[float] = []
 
     def stop(step: int, _total: int, _figures: Any) -> None:
@@ -117,15 +139,14 @@ def _seconds_a_step(dataset: Path, out: Path, settings: dict[str, Any]) -> float
 
     run = LocalRun(out, {"dataset": dataset}, on_report=stop)
     try:
-        perform("text_transformer", "train", _params("train", dataset=DATASET, **settings, steps=2000), run)
-    except BaseException as stopped:
-        if type(stopped).__name__ != "Cancelled":
-            raise
+        perform(family, "train", _params("train", family, **{**settings, "dataset": DATASET, "steps": 2000}), run)
+    except Cancelled:
+        pass
     return float(np.median(np.diff(times[5:])))
 
 
-def _params(operation: str, **values: Any) -> Any:
-    return task(f"text_transformer.{operation}").model_validate_json(json.dumps(values))
+def _params(operation: str, family: str = "text_transformer", **values: Any) -> Any:
+    return task(f"{family}.{operation}").model_validate_json(json.dumps(values))
 
 
 def _nearest(learnt: Sequence[Document], wanted: Sequence[Document]) -> list[Document]:
@@ -169,7 +190,8 @@ def _written(model: Path, real: Sequence[Document], out: Path) -> list[str]:
     texts = []
     run = LocalRun(out, {"model": model})
     for number, one in enumerate(real):
-        wish = "\n".join(f"{name}={', '.join(values)}" for name, values in known_of(one).items())[:200]
+        wish = "\n".join(f"{name}={', '.join(values)}" for name, values in known_of(one).items())
+        wish = wish if len(wish) <= 200 else wish[:200].rpartition(",")[0]
         wanted = _params("generate", model=MODEL, attributes=wish, count=1, candidates=4, seed=number, max_tokens=150)
         perform("text_transformer", "generate", wanted, run)
         texts.append(json.loads((out / "texts.jsonl").read_text(encoding="utf-8").splitlines()[0])["text"])

@@ -1,8 +1,8 @@
 """Speed and quality of the text transformer on tinyshakespeare, by characters, beside nanoGPT's CPU recipe.
 
-``python -m benchmarks.text [--quick] [--long SECONDS] [--only counts,speeds,quality,precision,long,products,chinese]``:
-the last line is JSON. ``AIGC_BENCH_DATA`` names the folder that holds ``tinyshakespeare.txt``; its first 90 % are learnt
-from, the rest validates, all of it. The peer is ``benchmarks/peers/nano_decoder.py``, written from the recipe's
+``python -m benchmarks.text [--quick] [--long SECONDS] [--only counts,speeds,quality,precision,long,products,sentences,
+chinese]``: the last line is JSON. ``AIGC_BENCH_DATA`` names the folder that holds ``tinyshakespeare.txt``; its first 90 % are
+learnt from, the rest validates, all of it. The peer is ``benchmarks/peers/nano_decoder.py``, written from the recipe's
 published settings. Both sides of a speed take turns, each in a process of its own with the same threads.
 
 - ``train_speedup``: tokens a second of our training over the peer's, a network of as many numbers, the same
@@ -19,6 +19,8 @@ published settings. Both sides of a speed take turns, each in a process of its o
   counts, and for a share the tokens of the product whose name, section and tags are the most alike);
   ``attribute_coverage``, ``distinct2`` and ``overlap`` (words in common with the real text, F1) beside that product's
   own text; ``longest_copy`` from the training texts. Twenty are printed beside the real ones.
+- ``sentences_*``: the sentence VAE on those descriptions' sentences; rebuilt ones and ways between three pairs are
+  printed.
 - ``chinese_*``: the same training on ``libreoffice_help_zh.jsonl.gz``; ten are printed.
 """
 
@@ -44,7 +46,7 @@ from aigc_models.writing.generating import Text, write
 from aigc_models.writing.sampling import Choice
 from aigc_models.writing.tokenizers import BODY, MARKS, Tokenizer
 from benchmarks.peers.nano_decoder import CONTEXT, LAYERS, ROWS, STEPS, WIDTH, PeerTraining
-from benchmarks.products import Told, chinese, products
+from benchmarks.products import Told, chinese, products, sentences
 from benchmarks.sides import Side, in_turns
 
 DATASET = "ds_" + "0" * 26
@@ -265,7 +267,7 @@ def rounded(result: dict[str, Any]) -> dict[str, Any]:
 OF_CHARACTERS = {
     "counts": counts, "speeds": speeds, "quality": quality, "precision": precision_gap, "long": long_run,
 }  # fmt: skip
-OF_TEXTS = {"products": products, "chinese": chinese}
+OF_TEXTS = {"products": products, "sentences": sentences, "chinese": chinese}
 PARTS = (*OF_CHARACTERS, *OF_TEXTS)
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
-"""Muon for many small matrices: those of one shape are orthogonalised together, as single ones would wait for each other.
+"""Muon for many small matrices: those of one shape are orthogonalised together.
 
-In networks of a few million numbers ``torch.optim.Muon`` takes half of a step, matrix by matrix; the steps are the same.
+In networks of a few million numbers ``torch.optim.Muon`` takes half of a step, one matrix after the other. The steps
+are the same.
 """
 
 from collections.abc import Callable, Iterable
