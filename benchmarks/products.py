@@ -5,6 +5,7 @@ Both go the way of any user: the import checks and splits the texts, ``text_tran
 allow.
 """
 
+import contextlib
 import gzip
 import json
 import time
@@ -138,10 +139,8 @@ def _seconds_a_step(dataset: Path, out: Path, settings: dict[str, Any], family: 
         run.cancelling = step >= 30
 
     run = LocalRun(out, {"dataset": dataset}, on_report=stop)
-    try:
+    with contextlib.suppress(Cancelled):
         perform(family, "train", _params("train", family, **{**settings, "dataset": DATASET, "steps": 2000}), run)
-    except Cancelled:
-        pass
     return float(np.median(np.diff(times[5:])))
 
 

@@ -1,9 +1,9 @@
 """Speed and quality of the text transformer on tinyshakespeare, by characters, beside nanoGPT's CPU recipe.
 
 ``python -m benchmarks.text [--quick] [--long SECONDS] [--only counts,speeds,quality,precision,long,products,sentences,
-chinese]``: the last line is JSON. ``AIGC_BENCH_DATA`` names the folder that holds ``tinyshakespeare.txt``; its first 90 % are
-learnt from, the rest validates, all of it. The peer is ``benchmarks/peers/nano_decoder.py``, written from the recipe's
-published settings. Both sides of a speed take turns, each in a process of its own with the same threads.
+chinese]``: the last line is JSON. ``AIGC_BENCH_DATA`` names the folder that holds ``tinyshakespeare.txt``; its first
+90 % are learnt from, the rest validates, all of it. The peer is ``benchmarks/peers/nano_decoder.py``, written from the
+recipe's published settings. Both sides of a speed take turns, each in a process of its own with the same threads.
 
 - ``train_speedup``: tokens a second of our training over the peer's, a network of as many numbers, the same
   batch; ``free_batch_speedup``: the same with a batch of our choice.
