@@ -73,18 +73,19 @@ class _NormedAttention(torch.autograd.Function):
                 scores = torch.baddbmm(seen, query, key.mT, alpha=factor)
             shares = torch.softmax(scores, -1)  # (B H, T, T)
             mixed = torch.bmm(shares, value).view(B, H, T, E).transpose(1, 2).reshape(B * T, D)
-            ctx.save_for_backward(x, norm, wide, out, normed, scale, folded, query, key, value, shares, mixed)
-            ctx.around = around
-            return F.linear(mixed, out.to(mixed.dtype)).view(B, T, D).to(x.dtype)
+            rough = out.to(mixed.dtype)
+            ctx.save_for_backward(x, norm, wide, rough, normed, scale, folded, query, key, value, shares, mixed)
+            ctx.around, ctx.kept = around, out.dtype
+            return F.linear(mixed, rough).view(B, T, D).to(x.dtype)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, None]:  # type: ignore[override]
-        x, norm, wide, out, normed, scale, folded, query, key, value, shares, mixed = ctx.saved_tensors
+        x, norm, wide, rough, normed, scale, folded, query, key, value, shares, mixed = ctx.saved_tensors
         B, T, D = x.shape
         H, E = ctx.around.heads, D // ctx.around.heads
         back = gradient.reshape(B * T, D).to(mixed.dtype)
         for_out = back.mT @ mixed
-        for_mixed = _by_head((back @ out.to(back.dtype)).view(B, T, H, E))  # (B H, T, E)
+        for_mixed = _by_head((back @ rough).view(B, T, H, E))  # (B H, T, E)
         for_value = torch.bmm(shares.mT, for_mixed)
         for_shares = torch.bmm(for_mixed, value.mT)
         for_scores = torch._softmax_backward_data(for_shares, shares, -1, shares.dtype)
@@ -96,7 +97,7 @@ class _NormedAttention(torch.autograd.Function):
         for_heads[:, :, : 2 * H] = _turn(turned, turns.conj() if turns is not None else None, 1 / math.sqrt(E))
         for_heads[:, :, 2 * H :] = for_value.view(B, H, T, E).transpose(1, 2)
         grads = _unfold(for_heads.view(B * T, 3 * D), (x, norm, wide), (normed, scale, folded))
-        return *grads, for_out.to(out.dtype), None
+        return *grads, for_out.to(ctx.kept), None
 
 
 class _NormedForward(torch.autograd.Function):
@@ -108,22 +109,24 @@ class _NormedForward(torch.autograd.Function):
             gate, up = both.chunk(2, -1)
             opened = F.silu(gate)
             inside = opened * up  # (N, F)
-            ctx.save_for_backward(x, norm, wide, narrow, normed, scale, folded, both, opened, inside)
-            return F.linear(inside, narrow.to(inside.dtype)).view(x.shape).to(x.dtype)
+            rough = narrow.to(inside.dtype)
+            ctx.save_for_backward(x, norm, wide, rough, normed, scale, folded, both, opened, inside)
+            ctx.kept = narrow.dtype
+            return F.linear(inside, rough).view(x.shape).to(x.dtype)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, None]:  # type: ignore[override]
-        x, norm, wide, narrow, normed, scale, folded, both, opened, inside = ctx.saved_tensors
+        x, norm, wide, rough, normed, scale, folded, both, opened, inside = ctx.saved_tensors
         back = gradient.reshape(-1, x.shape[-1]).to(inside.dtype)
         for_narrow = back.mT @ inside
-        for_inside = back @ narrow.to(back.dtype)  # (N, F)
+        for_inside = back @ rough  # (N, F)
         gate, up = both.chunk(2, -1)
         for_both = torch.empty_like(both)
         for_gate, for_up = for_both.chunk(2, -1)
         torch.mul(for_inside, opened, out=for_up)
         for_gate.copy_(torch.ops.aten.silu_backward(for_inside.mul_(up), gate))
         grads = _unfold(for_both, (x, norm, wide), (normed, scale, folded))
-        return *grads, for_narrow.to(narrow.dtype), None
+        return *grads, for_narrow.to(ctx.kept), None
 
 
 def _norm(x: Tensor, norm: Tensor, matrix: Tensor, around: Around) -> tuple[Tensor, Tensor, Tensor]:
