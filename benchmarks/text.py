@@ -54,7 +54,7 @@ SIZE = {"width": WIDTH, "num_layers": LAYERS, "num_heads": 4, "context": CONTEXT
 SAME = {**SIZE, "batch_size": ROWS, "optimiser": "adamw"}
 FREE = {**SAME, "batch_size": 64}
 FAST = {"width": 128, "num_layers": 4, "context": 64, "batch_size": 32, "learning_rate": 0.008}
-LONG = {"width": 256, "num_layers": 6, "context": 256, "batch_size": 16, "learning_rate": 0.004, "dropout": 0.1}
+LONG = {"width": 192, "num_layers": 4, "context": 128, "batch_size": 24, "learning_rate": 0.006, "dropout": 0.05}
 MISSING = "Set AIGC_BENCH_DATA to a folder that holds tinyshakespeare.txt (1,115,394 characters)."
 
 

@@ -79,7 +79,7 @@ class _NormedAttention(torch.autograd.Function):
             return F.linear(mixed, rough).view(B, T, D).to(x.dtype)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, None]:
         x, norm, wide, rough, normed, scale, folded, query, key, value, shares, mixed = ctx.saved_tensors
         B, T, D = x.shape
         H, E = ctx.around.heads, D // ctx.around.heads
@@ -115,7 +115,7 @@ class _NormedForward(torch.autograd.Function):
             return F.linear(inside, rough).view(x.shape).to(x.dtype)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, None]:
         x, norm, wide, rough, normed, scale, folded, both, opened, inside = ctx.saved_tensors
         back = gradient.reshape(-1, x.shape[-1]).to(inside.dtype)
         for_narrow = back.mT @ inside

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from aigc_models import training
@@ -71,7 +72,7 @@ class PretrainedNetwork(LanguageModel):
         """Numbers that say what is expected after a token."""
         return int(self.model.config.get_text_config().hidden_size)
 
-    def state_dict(self, *_: Any, **__: Any) -> dict[str, Any]:
+    def state_dict(self, *_: Any, **__: Any) -> dict[str, Any]:  # type: ignore[override]
         """What was learnt."""
         return self.adapter.state_dict()
 
@@ -207,7 +208,7 @@ def save_adapter(network: PretrainedNetwork, directory: Path) -> None:
     hub = open_hub()
     state = hub.peft.get_peft_model_state_dict(network.model)
     directory.mkdir(parents=True, exist_ok=True)
-    training.save_file(
+    save_file(
         {name: value.detach().cpu().contiguous() for name, value in state.items()},
         directory / "adapter_model.safetensors",
     )
@@ -216,5 +217,5 @@ def save_adapter(network: PretrainedNetwork, directory: Path) -> None:
 
 def load_adapter(network: PretrainedNetwork, directory: Path) -> None:
     """Read what :func:`save_adapter` wrote."""
-    state = training.load_file(directory / "adapter_model.safetensors")
+    state = load_file(directory / "adapter_model.safetensors")
     open_hub().peft.set_peft_model_state_dict(network.model, state)

@@ -13,7 +13,6 @@ from aigc_models.writing.language_model import LanguageModel
 from aigc_models.writing.sampling import Choice, pick, uniforms
 from aigc_models.writing.tokenizers import BODY, END, Tokenizer
 
-
 _SMALL = 2**21  # multiplications of a matrix below which one thread is faster: 32 rows of width 256
 
 

@@ -41,11 +41,11 @@ class Muon(torch.optim.Optimizer):
             for shape, matrices in by_shape.items():
                 step = orthogonal(self._follow(matrices), _ROUNDS)
                 length = 0.2 * max(shape) ** 0.5 * group["lr"]
-                torch._foreach_add_(matrices, list(step.to(matrices[0].dtype).unbind()), alpha=-length)
+                torch._foreach_add_(list[Tensor](matrices), list(step.to(matrices[0].dtype).unbind()), alpha=-length)
 
     def _follow(self, matrices: list[nn.Parameter]) -> Tensor:
         """Nesterov's momentum of matrices of one shape, (N, rows, columns)."""
-        gradients = [matrix.grad for matrix in matrices]
+        gradients = [matrix.grad for matrix in matrices if matrix.grad is not None]
         kept = [self.state[matrix].setdefault("momentum", torch.zeros_like(matrix)) for matrix in matrices]
         torch._foreach_lerp_(kept, gradients, 1 - _MOMENTUM)
         return torch.stack(torch._foreach_lerp(gradients, kept, _MOMENTUM))
