@@ -10,14 +10,16 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import save
+from sqlalchemy import select
 
 from jobs.claiming import Claim, WorkerIdentity, claim
 from jobs.company import Room, claim_company
 from jobs.engine import Engine
-from jobs.lifecycle import request_cancel
+from jobs.lifecycle import Lease, request_cancel
 from jobs.maintenance import reap
 from jobs.principal import Principal
-from jobs.tables import Job
+from jobs.repository import Repository
+from jobs.tables import Artifact, Job
 from tests.conftest import Clock
 from tests.jobs.acting import Actor
 from tests.worker.stack import until
@@ -43,10 +45,10 @@ class Slot:
     def draw(self, **params: Any) -> str:
         return self.actor.submit("toy.share", {"model": self.model, **params}).id
 
-    def claimed(self, count: int, room: Room = Room(64, 64)) -> list[Claim]:
+    def claimed(self, count: int) -> list[Claim]:
         head = claim(self.actor.engine, WORKER)
         assert head is not None
-        claims = [head, *claim_company(self.actor.engine, WORKER, head, room, 1)]
+        claims = [head, *claim_company(self.actor.engine, WORKER, head, Room(64, 64), 1)]
         assert len(claims) == count
         return claims
 
@@ -57,26 +59,41 @@ class Slot:
     def statuses(self, *jobs: str) -> list[str]:
         return [self.actor.job(job).status for job in jobs]
 
+    def files(self, job: str) -> list[Artifact]:
+        with self.actor.engine.db.read() as session:
+            return list(session.scalars(select(Artifact).where(Artifact.job_id == job)))
+
     def numbers(self, job: str) -> bytes:
-        (file,) = self.actor.files(job)
+        (file,) = self.files(job)
         with self.actor.engine.store.open(file.sha256) as stream:
             return stream.read()
 
 
 @pytest.fixture
 def actor(engine: Engine, principal: Principal) -> Actor:
-    return Actor(engine, principal)
+    return Actor(engine, principal).with_settings(grace_seconds=0.3)
 
 
 @pytest.fixture
-def slot(runner: Runner, actor: Actor, monkeypatch: pytest.MonkeyPatch) -> Iterator[Slot]:
+def slot(toys: None, warm_runner: Runner, actor: Actor, monkeypatch: pytest.MonkeyPatch) -> Iterator[Slot]:
     """With a model, a warm runner, and all the time in the world: this machine may be slow."""
+    yield from made_slot(warm_runner, actor, monkeypatch)
+
+
+@pytest.fixture
+def own_slot(runner: Runner, actor: Actor, monkeypatch: pytest.MonkeyPatch) -> Iterator[Slot]:
+    """The same with a runner that the test may kill."""
+    yield from made_slot(runner, actor, monkeypatch)
+
+
+def made_slot(runner: Runner, actor: Actor, monkeypatch: pytest.MonkeyPatch) -> Iterator[Slot]:
     monkeypatch.setattr(supervisor, "LATE_SECONDS", 3600.0)
     monkeypatch.setattr(ensemble, "LATE_SECONDS", 3600.0)
     weights = save({"total": torch.arange(16.0)})
     training = actor.submit("toy.train", {})
-    actor.finish(actor.claim("training", training.id), {"model/weights.safetensors": weights})
-    made = Slot(actor, runner, actor.model_of(training.id))
+    made_files = [actor.store("model/weights.safetensors", weights)]
+    Lease(actor.engine, actor.claim("training", training.id)).succeed({}, made_files)
+    made = Slot(actor, runner, Repository(actor.engine, actor.principal).models_made_by([training.id])[training.id])
     yield made
     made.post.bell.close()
 
@@ -138,7 +155,7 @@ def test_a_cancel_of_one_leaves_the_others(
     gate.touch()
     working.join(60)
     assert slot.statuses(*jobs) == ["succeeded", "cancelled", "succeeded", "succeeded"]
-    assert actor.files(jobs[1]) == []
+    assert slot.files(jobs[1]) == []
     assert [len(actor.attempts(job)) for job in jobs] == [1] * 4
 
 
@@ -149,7 +166,6 @@ def test_one_that_does_not_stop_is_given_up_and_the_others_go_on(
     gate = tmp_path / "gate"
     jobs = [slot.draw(seed=seed, delay=1.5, gate=str(gate)) for seed in range(3)]
     claimed = slot.burst(3)
-    slot.post.engine.settings.__dict__["grace_seconds"] = 0.2
     working = threading.Thread(target=claimed.run)
     working.start()
     request_cancel(actor.engine, actor.principal, jobs[0])
@@ -172,8 +188,9 @@ def test_a_lost_lease_writes_nothing_and_hurts_nobody_else(slot: Slot, actor: Ac
 
 
 def test_when_the_runner_is_killed_nobody_is_lost_and_each_goes_on_alone(
-    slot: Slot, actor: Actor, tmp_path: Path
+    own_slot: Slot, actor: Actor, tmp_path: Path
 ) -> None:
+    slot = own_slot
     gate = tmp_path / "gate"
     quick = slot.draw()
     jobs = [slot.draw(seed=seed, steps=2, gate=str(gate)) for seed in range(3)]
@@ -202,10 +219,10 @@ def test_what_one_must_wait_for_ends_early_for_the_others(slot: Slot, tmp_path: 
     assert slot.statuses(slow) == ["succeeded"]
 
 
-def test_a_drain_gives_all_back(slot: Slot, actor: Actor, tmp_path: Path) -> None:
+def test_a_drain_gives_all_back(own_slot: Slot, actor: Actor, tmp_path: Path) -> None:
+    slot = own_slot
     jobs = [slot.draw(seed=seed, gate=str(tmp_path / "never")) for seed in range(3)]
     claimed = slot.burst(3)
-    slot.post.engine.settings.__dict__["grace_seconds"] = 0.2
     slot.draining = True
     claimed.run()
     assert slot.statuses(*jobs) == ["queued"] * 3

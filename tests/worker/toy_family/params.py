@@ -61,7 +61,7 @@ class ToyShare(Params):
     most: int = setting(64, title="Most", description="Jobs in a call for which the fault crowd finds room.", ge=1)
 
     @classmethod
-    def items(cls, params: Mapping[str, Any]) -> int | None:
+    def items(cls, params: Mapping[str, Any]) -> int | None:  # noqa: ARG003 - all are alike
         """Each job is one."""
         return 1
 
