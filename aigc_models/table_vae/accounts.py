@@ -171,8 +171,8 @@ class AccountSource:
             np.int64
         )
         encoded = self._rows(torch.from_numpy(lengths), noise_source(stream))
-        rows = self.encoder.decode(encoded, generator(0, *stream, "rare"))
-        return self.accounts.join(rows, lengths)
+        made = self.encoder.decode(encoded, generator(0, *stream, "rare"))
+        return self.accounts.join(made, lengths)
 
     @torch.inference_mode()
     def _rows(self, lengths: Tensor, noise: torch.Generator) -> Any:

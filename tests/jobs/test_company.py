@@ -49,7 +49,8 @@ def other(actor: Actor) -> str:
 
 
 def test_a_lone_job_has_no_company(actor: Actor, model: str) -> None:
-    assert taken(actor) == [draw(actor, model)]
+    job = draw(actor, model)
+    assert taken(actor) == [job]
 
 
 def test_jobs_of_several_users_on_one_model_are_taken_together(actor: Actor, model: str) -> None:
@@ -109,28 +110,29 @@ def test_after_a_call_it_is_the_turn_of_those_who_were_not_in_it(actor: Actor, m
 
 
 def test_a_less_urgent_job_waits_while_a_more_urgent_one_does(actor: Actor, model: str, other: str) -> None:
-    urgent = [draw(actor, model, priority=5), draw(actor.as_owner("bob"), other, priority=5)]
-    later = draw(actor, model)
-    assert sorted([taken(actor), taken(actor)]) == sorted([[job] for job in urgent])
+    bob = serve(actor, "bob", other)
+    mine, his, later = draw(actor, model, priority=5), draw(bob, other, priority=5), draw(actor, model)
+    assert taken(actor) == [mine]
+    assert taken(actor) == [his]
     assert taken(actor) == [later]
 
 
 def test_nobody_passes_an_own_job_that_has_waited_long(actor: Actor, model: str, other: str, clock: Clock) -> None:
-    ada, bob = serve(actor, "ada", other), actor.as_owner("bob")
-    waits, soon, first = draw(ada, other), draw(ada, model), draw(bob, model)
+    ada, abe = serve(actor, "ada", other), actor.as_owner("abe")
+    waits, soon, first = draw(ada, other), draw(ada, model), draw(abe, model)
     assert taken(actor) == [first, soon]
     clock.advance(PATIENCE.total_seconds() + 1)
-    later, second = draw(ada, model), draw(bob, model)
+    later, second = draw(ada, model), draw(abe, model)
     assert taken(actor) == [second]
     assert {actor.job(job).status for job in (waits, later)} == {"queued"}
 
 
 def test_nobody_passes_more_than_a_window_of_own_jobs(actor: Actor, model: str, other: str) -> None:
-    ada = serve(actor, "ada", other)
+    eve = serve(actor, "eve", other)
     head = draw(actor, model)
     for _ in range(WINDOW):
-        draw(ada, other)
-    behind = draw(ada, model)
+        draw(eve, other)
+    behind = draw(eve, model)
     assert taken(actor) == [head]
     assert actor.job(behind).status == "queued"
 
