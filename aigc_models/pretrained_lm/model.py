@@ -13,11 +13,13 @@ from aigc_models.pretrained_lm.bases import find_base
 from aigc_models.pretrained_lm.networks import PretrainedNetwork, adapter_of, build
 from aigc_models.pretrained_lm.params import PretrainedLmEvaluate, PretrainedLmGenerate, PretrainedLmTrain
 from aigc_models.recommending.saved import CONFIG
+from aigc_models.text_transformer.asking import save_written, wanted_texts
 from aigc_models.text_transformer.judge import At, judge, likelihood, reader_of, train_ranker
-from aigc_models.text_transformer.model import lesson_from, names_of, write_report, write_wanted
+from aigc_models.text_transformer.model import lesson_from, names_of, write_report
 from aigc_models.text_transformer.ranker import Ranker
 from aigc_models.text_transformer.saved import Saved
 from aigc_models.text_transformer.trainer import NextTokenTrainer
+from aigc_models.text_transformer.writer import compose
 from aigc_models.writing.corpus import part
 from aigc_models.writing.judging import tested
 from aigc_models.writing.loop import preview, run_steps
@@ -88,10 +90,12 @@ def _judged(made: Saved, learnt: Sequence[Document], test: Sequence[Document], r
 
 def generate(params: PretrainedLmGenerate, run: Run) -> Metrics:
     """Write texts, keep the best of the candidates for each, and say what they were made with."""
-    saved = opened(run)
+    asked = wanted_texts(params, opened(run), run)
+    order = asked.order
+    texts = with_room(lambda: compose(order.saved, order.wishes, order.choice, run, order.progress))
     base = json.loads((run.inputs["model"] / CONFIG).read_text(encoding="utf-8"))["base"]
     made_with = {"family": "pretrained_lm", "base": base["name"], "base_sha256": base["sha256"]}
-    return write_wanted(params, saved, made_with, run)
+    return save_written(made_with, params, run, asked, texts)
 
 
 def evaluate(params: PretrainedLmEvaluate, run: Run) -> Metrics:

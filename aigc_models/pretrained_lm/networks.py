@@ -5,7 +5,7 @@ B rows, T tokens, S tokens that can be seen, D width, V vocabulary.
 
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ from aigc_models import training
 from aigc_models.base import Fault, InputError
 from aigc_models.pretrained_lm.bases import Base
 from aigc_models.pretrained_lm.hub import open_hub
+from aigc_models.pretrained_lm.padded import PaddedBatch
 from aigc_models.pretrained_lm.tokens import HubTokens, hub_tokens
 from aigc_models.writing.language_model import LanguageModel
 
@@ -101,7 +102,11 @@ class PretrainedNetwork(LanguageModel):
         """An empty cache for all blocks."""
         return [HubCache(open_hub().transformers.DynamicCache(config=self.model.config))]
 
-    def read(self, tokens: Tensor, positions: Tensor, seen: Tensor | None, caches: list[Any]) -> Tensor:
+    def batch(self, tokenizer: Any, choice: Any, texts: Any) -> PaddedBatch:
+        """Texts are written in rows of one length."""
+        return PaddedBatch(self, tokenizer, choice, texts)
+
+    def read(self, tokens: Tensor, positions: Tensor, seen: Tensor | None, caches: Sequence[Any]) -> Tensor:
         """Read more tokens; the network's own scores after the last one, (B, V)."""
         (cache,) = caches
         length = cache.used + tokens.shape[1]

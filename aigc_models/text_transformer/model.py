@@ -1,7 +1,7 @@
 """The operations of the text transformer."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import asdict
 from functools import partial
 
@@ -10,10 +10,11 @@ import numpy as np
 from aigc_models import training
 from aigc_models.accumulation import with_room
 from aigc_models.base import Metrics, Params, Run
-from aigc_models.data.text_results import WrittenText, save_texts
 from aigc_models.data.texts import Document, TextSet, load_report, load_texts
 from aigc_models.recommending.saved import code_version
+from aigc_models.sharing import Ended, Request, Shared
 from aigc_models.text_transformer import saved as saved_files
+from aigc_models.text_transformer.asking import Wanted, save_written, wanted_texts, write_together
 from aigc_models.text_transformer.judge import judge, reader_of, train_ranker
 from aigc_models.text_transformer.params import (
     FAMILY,
@@ -24,15 +25,11 @@ from aigc_models.text_transformer.params import (
 from aigc_models.text_transformer.ranker import Ranker
 from aigc_models.text_transformer.saved import Saved
 from aigc_models.text_transformer.trainer import Lesson, TextTrainer
-from aigc_models.text_transformer.writer import Progress, Wish, best_of, compose, told
-from aigc_models.writing.conditions import body_of, known_of, read_wish
+from aigc_models.writing.conditions import body_of, known_of
 from aigc_models.writing.corpus import assemble, part, start_of
 from aigc_models.writing.loop import preview, run_steps
-from aigc_models.writing.sampling import Choice
-from aigc_models.writing.settings import WriteWanted, tokenizer_kind
+from aigc_models.writing.settings import tokenizer_kind
 from aigc_models.writing.tokenizers import Tokenizer, learn_tokenizer
-
-_APART = 1_000_003  # between the seeds of candidates, so that they are no other text's
 
 
 def train(params: TextTransformerTrain, run: Run) -> Metrics:
@@ -103,55 +100,19 @@ def names_of(texts: TextSet) -> list[str]:
 
 def generate(params: TextTransformerGenerate, run: Run) -> Metrics:
     """Write texts, keep the best of the candidates for each, and say what they were made with."""
-    return write_wanted(params, opened(run), {"family": FAMILY.name}, run)
+    return _SHARED.alone(params, run)
 
 
-def write_wanted(params: WriteWanted, saved: Saved, made_with: Mapping[str, str], run: Run) -> Metrics:
-    """Write what settings ask for with a model of any family that writes by tokens.
-
-    Args:
-        params: The settings.
-        saved: The model.
-        made_with: What the manifest says of it: its family, and what it is built on.
-        run: Is told.
-    """
-    wanted = wishes_of(params, saved)
-    if len(saved.tokenizer.encode(params.prompt)) >= saved.network.context:
-        run.log(f"The prompt is longer than the {saved.network.context} tokens the model looks back; its end counts.")
-    choice = Choice(params.temperature, params.top_k, params.top_p, params.repetition_penalty)
-    run.phase("generating")
-    progress = Progress(run, sum(wish.most for group in wanted for wish in group))
-    flat = [wish for group in wanted for wish in group]
-    texts = with_room(lambda: compose(saved, flat, choice, run, progress))
-    kept: list[WrittenText] = []
-    for place, group in enumerate(wanted):
-        own = texts[place * len(group) : (place + 1) * len(group)]
-        kept.append(best_of(saved, group[0], own) if len(own) > 1 else told(saved, group[0], own[0]))
-    run.phase("saving")
-    manifest = {
-        **made_with,
-        "params": params.model_dump(mode="json"),
-        "code_version": code_version(),
-        "weights_sha256": saved.weights_sha256,
-        "texts": len(kept),
-    }
-    save_texts(kept, manifest, run.out_dir)
-    run.report(progress.total, progress.total)
-    tokens = float(sum(one.tokens for one in kept))
-    return {"texts": float(len(kept)), "tokens": tokens, "tokens_per_text": tokens / len(kept)}
+def generate_many(requests: Sequence[Request[TextTransformerGenerate]]) -> Generator[Ended, None, int]:
+    """The same for several jobs, all texts written together."""
+    return _SHARED.many(requests)
 
 
-def wishes_of(params: WriteWanted, saved: Saved) -> list[list[Wish]]:
-    """Candidates for each text; the first one's seed is the text's own, whatever the number of candidates."""
-    attributes = read_wish(params.attributes, saved.attributes)
-    stops = tuple(line for line in params.stop.splitlines() if line)
-    return [
-        [
-            Wish((params.seed + n + _APART * c) % 2**31, params.max_tokens, params.prompt, attributes, stops)
-            for c in range(params.candidates)
-        ]
-        for n in range(params.count)
-    ]
+def _wanted(params: TextTransformerGenerate, run: Run) -> Wanted:
+    return wanted_texts(params, opened(run), run)
+
+
+_SHARED = Shared(_wanted, write_together, partial(save_written, {"family": FAMILY.name}))
 
 
 def evaluate(params: TextTransformerEvaluate, run: Run) -> Metrics:

@@ -3,6 +3,7 @@
 B rows, T tokens, D width, V vocabulary.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -39,7 +40,19 @@ class LanguageModel(nn.Module):
         """Empty caches for so many rows; each says what it has ``used`` and can ``take`` some of the rows."""
         raise NotImplementedError
 
-    def read(self, tokens: Tensor, positions: Tensor, seen: Tensor | None, caches: list[Any]) -> Tensor:
+    def row_caches(self, places: Any, rows: int) -> list[Any]:
+        """Empty caches for so many rows that stand at places of their own (:mod:`aigc_models.layers.row_caches`)."""
+        raise NotImplementedError
+
+    def rows_at_once(self, wanted: int) -> int:
+        """So many texts are written together, or fewer."""
+        return wanted
+
+    def batch(self, tokenizer: Any, choice: Any, texts: Any) -> Any:
+        """A way of its own to write texts together, like :class:`~aigc_models.writing.generating.Batch`; or None."""
+        return None
+
+    def read(self, tokens: Tensor, positions: Tensor, seen: Tensor | None, caches: Sequence[Any]) -> Tensor:
         """Read more tokens; what :meth:`scores` takes for the last one.
 
         Args:
