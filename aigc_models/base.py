@@ -180,7 +180,11 @@ class MetricInfo:
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """One kind of model: its operations by name, and how its figures read."""
+    """One kind of model: its operations by name, and how its figures read.
+
+    Attributes:
+        needs: Name of a setting of the server without which pages do not offer it; empty for none.
+    """
 
     name: str
     title: str
@@ -188,6 +192,7 @@ class Family:
     paper: str
     operations: Mapping[str, type[Params]]
     metrics: Mapping[str, MetricInfo] = field(default_factory=dict)
+    needs: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ DATASET, MODEL = "ds_" + "0" * 26, "mdl_" + "0" * 26
 SETTINGS: dict[str, Any] = {"batch_size": 32, "context": 192, "width": 256, "num_layers": 4, "dropout": 0.1}
 IMPORT = {"text_column": "text", "title_column": "name", "attribute_columns": "section,tags", "repeats": "drop_similar"}
 _ORDER, _COMPARED = 5, 200
+_LESS = 0.4  # of the seconds is for sentences
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +92,11 @@ def sentences(folder: Path, told: Told) -> dict[str, Any]:
     dataset, out = told.home / "imported" / "dataset", told.home / "sentences"
     if not dataset.exists():
         dataset = _import(folder / FILE, told)
-    small = {"steps": 20, "width": 32, "num_layers": 1}
-    settings: dict[str, Any] = {"dataset": DATASET, "kl_warmup": 0.3, **(small if told.quick else {})}
+    small = {"steps": 20, "width": 32, "num_layers": 1, "longest": 120}
+    settings: dict[str, Any] = {"dataset": DATASET, "longest": 64, **(small if told.quick else {})}
     if not told.quick:
         pace = _seconds_a_step(dataset, told.home / "vae-pilot", settings, "text_vae")
-        settings["steps"] = max(100, int(told.seconds / pace))
+        settings["steps"] = max(100, int(_LESS * told.seconds / pace))
     run = LocalRun(out, {"dataset": dataset}, on_log=lambda line: print("#", line, flush=True))
     figures = perform("text_vae", "train", _params("train", "text_vae", **settings), run)
     test = [one for one in sentences_of(load_texts(dataset).test) if 30 < len(one) < 90][::7][:6]

@@ -126,6 +126,7 @@ FAMILY = Family(
         "generate": PretrainedLmGenerate,
         "evaluate": PretrainedLmEvaluate,
     },
+    needs="pretrained",
     metrics={
         **JUDGED,
         **GUIDED,
