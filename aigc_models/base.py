@@ -21,6 +21,9 @@ NAMED = r"[^@/_\s\x00-\x1f\x7f]{1,120}"  # no name has an underscore, every id h
 DATASET_REFERENCE = rf"^(ds_[0-9a-z]{{26}}|{NAMED})$"
 MODEL_REFERENCE = rf"^((mdl|job)_[0-9a-z]{{26}}|{NAMED}(@(production|staging))?)$"
 
+# Jobs with more items than this compute long enough by themselves.
+FEW_ITEMS = 64
+
 T = TypeVar("T")
 
 
@@ -102,6 +105,21 @@ class Params(BaseModel):
         """Yes and no where a number is chosen from a list: Python takes False for 0, JSON Schema does not."""
         numbers = [name for name, info in cls.model_fields.items() if {0, 1} & {*get_args(info.annotation)}]
         return {name: str(data[name]) for name in numbers if isinstance(data.get(name), bool)}
+
+    @classmethod
+    def items(cls, params: Mapping[str, Any]) -> int | None:  # noqa: ARG003 - for those who have some
+        """How many items a job of these settings computes, where several such jobs can share a call of their model.
+
+        A family that gives a number here has ``<operation>_many`` beside ``<operation>`` in its ``model.py``
+        (:class:`aigc_models.sharing.Shared`).
+
+        Args:
+            params: The job's settings as they are stored.
+
+        Returns:
+            The number, or None for a job that is carried out by itself.
+        """
+        return None
 
     def estimate(self, dataset: Mapping[str, Any], cpu_threads: int) -> Estimate | None:
         """Say what this job will cost, from the dataset's report, or None where nobody can tell."""
@@ -193,7 +211,11 @@ class MetricInfo:
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """One kind of model: its operations by name, and how its figures read."""
+    """One kind of model: its operations by name, and how its figures read.
+
+    Attributes:
+        needs: Name of a setting of the server without which pages do not offer it; empty for none.
+    """
 
     name: str
     title: str
@@ -201,6 +223,7 @@ class Family:
     paper: str
     operations: Mapping[str, type[Params]]
     metrics: Mapping[str, MetricInfo] = field(default_factory=dict)
+    needs: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,13 @@
 """What can be set when a text transformer is trained or used."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 
-from aigc_models.base import Estimate, Family, Fault, Lane, Makes, Params, dataset_input, model_input, setting
+from aigc_models.base import Estimate, Family, Lane, Makes, Params, dataset_input, model_input, setting
 from aigc_models.text_transformer.plan import Plan
 from aigc_models.writing.figures import GUIDED, JUDGED
-from aigc_models.writing.settings import JudgeTexts, Prompted, TokenizerKind, WriteTexts, tokenizer_kind
-from aigc_models.writing.vocabulary import attribute_faults
+from aigc_models.writing.settings import JudgeTexts, TokenizerKind, WriteWanted, tokenizer_kind
 
 # Multiplications a second of one CPU thread in training.
 _RATE = 22e9
@@ -153,14 +152,15 @@ def plan_for(params: TextTransformerTrain, vocabulary: int) -> Plan:
     return Plan(vocabulary, params.width, params.num_layers, params.num_heads, key_heads, params.context)
 
 
-class TextTransformerGenerate(WriteTexts, Prompted):
+class TextTransformerGenerate(WriteWanted):
     """Write texts: after a prompt, with attributes, or freely."""
 
     model: str = model_input("text_transformer", description="Trained model to use.")
 
-    def misfits(self, reports: Callable[[str], Mapping[str, Any]]) -> list[Fault]:
-        """Attributes that are asked for and that no training text has."""
-        return attribute_faults(self.attributes, reports("model")) if self.attributes else []
+    @classmethod
+    def items(cls, params: Mapping[str, Any]) -> int | None:
+        """As many as texts, candidates included."""
+        return int(params.get("count", 8)) * int(params.get("candidates", 1))
 
 
 class TextTransformerEvaluate(JudgeTexts):

@@ -1,8 +1,10 @@
 """The settings of writing that families of texts share; no torch, as forms are made from them."""
 
-from typing import ClassVar, Literal
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Literal
 
-from aigc_models.base import Lane, Makes, Params, dataset_input, model_input, setting
+from aigc_models.base import Fault, Lane, Makes, Params, dataset_input, model_input, setting
+from aigc_models.writing.vocabulary import attribute_faults
 
 TokenizerKind = Literal["auto", "pieces", "characters", "bytes"]
 MOST_TEXT = 20_000
@@ -92,6 +94,14 @@ class WriteTexts(Params):
         le=5,
         advanced=True,
     )
+
+
+class WriteWanted(WriteTexts, Prompted):
+    """Write texts: after a prompt, with attributes, or freely."""
+
+    def misfits(self, reports: Callable[[str], Mapping[str, Any]]) -> list[Fault]:
+        """Attributes that are asked for and that no training text has."""
+        return attribute_faults(self.attributes, reports("model")) if self.attributes else []
 
 
 class JudgeTexts(Params):

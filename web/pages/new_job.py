@@ -58,7 +58,8 @@ class Page:
 
 @blueprint.get("/jobs/new")
 def pick() -> str:
-    """Pick a task."""
+    """Pick a task; what needs a setting that nobody made is not offered."""
+    settings = context.settings()
     groups = [
         (
             family,
@@ -69,6 +70,7 @@ def pick() -> str:
             ],
         )
         for family in registry.families().values()
+        if not family.needs or getattr(settings, family.needs)
     ]
     return render_template("new_pick.html", groups=[group for group in groups if group[1]], summary=names.summary)
 
