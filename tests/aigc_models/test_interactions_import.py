@@ -17,7 +17,7 @@ import pytest
 
 from aigc_models.base import Fault, InputError
 from aigc_models.data import kinds
-from aigc_models.data.event_columns import by_name, choose
+from aigc_models.data.event_columns import INTERACTIONS, by_name, choose
 from aigc_models.data.event_decoding import read_upload
 from aigc_models.data.event_rows import hashed
 from aigc_models.data.interactions import Interactions, load_interactions, load_report
@@ -136,13 +136,13 @@ def test_columns_are_found_by_name_and_events_ordered_by_time(bring: Import) -> 
     ],
 )
 def test_usual_headers_are_understood(headers: str, found: tuple[int, int, int]) -> None:
-    guess = by_name(headers.split(","))
+    guess = by_name(headers.split(","), INTERACTIONS)
     assert (guess["user"], guess["item"], guess["time"]) == found
 
 
 def test_settings_name_columns_by_header_case_or_number() -> None:
     columns, sample = ["A", "b", "c"], [["x"], ["y"], ["z"]]
-    assert choose(columns, {"user": "a", "item": "3"}, sample) == {"user": 0, "item": 2}
+    assert choose(columns, {"user": "a", "item": "3"}, sample, INTERACTIONS) == {"user": 0, "item": 2}
     for settings, pointer, code in (
         ({"user": "d", "item": "b"}, "/user_column", "unknown-column"),
         ({"user": "A"}, "/item_column", "column-unclear"),
@@ -151,7 +151,7 @@ def test_settings_name_columns_by_header_case_or_number() -> None:
         ({"user": "A", "item": "4"}, "/item_column", "unknown-column"),
     ):
         with pytest.raises(InputError) as caught:
-            choose(columns, settings, sample)  # type: ignore[arg-type]  # the keys are roles
+            choose(columns, settings, sample, INTERACTIONS)  # type: ignore[arg-type]  # the keys are roles
         assert (caught.value.faults[0].pointer, caught.value.faults[0].code) == (pointer, code)
         assert "A" in str(caught.value.faults[0])
 
