@@ -19,6 +19,7 @@ BUILT_IN = (
     "text_transformer",
     "text_vae",
     "assistant",
+    "next_event",
 )
 ENTRY_POINTS = "aigc_models.families"
 

@@ -21,7 +21,6 @@ from aigc_models.data.reading import Beat
 from aigc_models.data.sandbox import answer
 from aigc_models.data.table_personal import find_personal
 
-
 COUNTS = ("events", "users", "items")
 _PERSONAL_SAMPLE = 2000
 

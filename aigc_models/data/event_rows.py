@@ -137,7 +137,7 @@ class CellFaults:
 
 
 def hashed(name: str, kind: str = "u") -> str:
-    """What a user, or something else of a kind, is stored as where names are hashed; who knows a name can work it out."""
+    """What a user, or something else, is stored as where names are hashed; whoever knows a name can work it out."""
     return f"{kind}-{sha256(name.encode()).hexdigest()[:16]}"
 
 
@@ -197,7 +197,9 @@ def read_times(source: EventFile, place: int | None, faults: CellFaults) -> Time
     return found
 
 
-def _ratings(cells: "pd.Series[str] | None", roles: Mapping[Role, int], faults: CellFaults) -> NDArray[np.float32] | None:
+def _ratings(
+    cells: "pd.Series[str] | None", roles: Mapping[Role, int], faults: CellFaults
+) -> NDArray[np.float32] | None:
     if cells is None or bool((cells == "").all()):
         return None
     numbers = pd.to_numeric(cells.where(cells != ""), errors="coerce").to_numpy(np.float64)

@@ -106,7 +106,9 @@ EVENT_LOG = Kind(
 )
 
 # Where a file could be of two kinds and nobody says which, it becomes the first that takes it.
-KINDS: Mapping[str, Kind] = MappingProxyType({kind.name: kind for kind in (IMAGES, TABLE, INTERACTIONS, TEXT, EVENT_LOG)})
+KINDS: Mapping[str, Kind] = MappingProxyType(
+    {kind.name: kind for kind in (IMAGES, TABLE, INTERACTIONS, TEXT, EVENT_LOG)}
+)
 
 
 def offered() -> Mapping[str, Kind]:

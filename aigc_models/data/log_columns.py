@@ -1,6 +1,5 @@
 """What the columns of a file of operations can hold, and the names they are commonly given."""
 
-from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal
 
@@ -17,19 +16,20 @@ LOG: Vocabulary[LogRole] = Vocabulary(
         ),
         "event": (
             "event", "action", "activity", "eventname", "actionname", "activityname", "conceptname", "operation",
-            "eventtype", "actiontype", "step", "command", "事件", "事件名称", "操作", "操作名称", "动作", "活动", "步骤",
+            "eventtype", "actiontype", "step", "command", "事件", "事件名称", "操作", "操作名称", "动作", "活动",
+            "步骤",
         ),
         "time": ("timetimestamp", "timestampms", "starttime", "logtime", *NAMES["time"], "操作时间", "发生时间"),
         "task": (
-            "task", "taskname", "goal", "process", "workflow", "intent", "usecase", "purpose", "任务", "任务名称", "目标",
-            "流程", "业务",
+            "task", "taskname", "goal", "process", "workflow", "intent", "usecase", "purpose", "任务", "任务名称",
+            "目标", "流程", "业务",
         ),
         "outcome": (
             "outcome", "result", "status", "success", "succeeded", "state", "completed", "结果", "状态", "是否成功",
         ),
         "screen": (
-            "screen", "page", "view", "window", "module", "url", "path", "form", "screenname", "pagename", "页面", "界面",
-            "屏幕", "窗口", "模块",
+            "screen", "page", "view", "window", "module", "url", "path", "form", "screenname", "pagename", "页面",
+            "界面", "屏幕", "窗口", "模块",
         ),
         "object": (
             "object", "element", "target", "control", "widget", "button", "field", "component", "对象", "控件", "元素",
@@ -60,7 +60,7 @@ ROLES: tuple[LogRole, ...] = tuple(LOG.names)
 # Words that say that a session reached what it was for, without case.
 SUCCESS = frozenset(
     {
-        "succeeded", "success", "successful", "ok", "done", "completed", "complete", "finished", "passed", "true", "yes",
-        "1", "resolved", "成功", "完成", "已完成", "是", "通过", "已解决",
+        "succeeded", "success", "successful", "ok", "done", "completed", "complete", "finished", "passed", "true",
+        "yes", "1", "resolved", "成功", "完成", "已完成", "是", "通过", "已解决",
     }
 )  # fmt: skip

@@ -64,7 +64,9 @@ def _roles(
     settings = {role: params[f"{role}_column"] for role in ROLES}
     none = [role for role, text in settings.items() if text.strip().casefold() == "none" and text not in columns]
     wished = {role: text for role, text in settings.items() if role not in none}
-    joined = [event_columns.find(columns, "joined_columns", name) for name in column_words.split(params["joined_columns"])]
+    joined = [
+        event_columns.find(columns, "joined_columns", name) for name in column_words.split(params["joined_columns"])
+    ]
     roles = event_columns.choose(columns, wished, sample, LOG)
     return {role: place for role, place in roles.items() if role not in none and place not in joined}, joined
 

@@ -146,9 +146,10 @@ def _warnings(
     if times is not None and times.unclear:
         yield "Day and month of the dates could be the other way round; day first was taken.", {}
     if read.unordered:
-        yield "{count} events stood before an earlier one of their session; all were put in order.", {
-            "count": read.unordered
-        }
+        yield (
+            "{count} events stood before an earlier one of their session; all were put in order.",
+            {"count": read.unordered},
+        )
     if read.broken:
         yield "{count} rows could not be read and were left out.", {"count": read.broken}
     if read.dropped:
@@ -178,11 +179,11 @@ def _more_warnings(log: EventLog, per_session: NDArray[np.int64]) -> Iterator[tu
         )
         yield sentence, {"count": kinds}
     if not (log.labels["task"].names or log.labels["outcome"].names):
-        yield (
+        sentence = (
             "No column says what a session was for or how it ended; a how-to then needs an event to begin and one to "
-            "end with.",
-            {},
+            "end with."
         )
+        yield sentence, {}
     if len(log.session_names) < _FEW_SESSIONS:
         values = {"events": len(log), "sessions": len(log.session_names)}
         yield "There are only {events} events of {sessions} sessions; results will be poor.", values

@@ -2,7 +2,7 @@
 out.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from aigc_models.base import Fault, InputError
 from aigc_models.data.event_logs import FACTS, LABELS, EventLog, Labels
-from aigc_models.data.event_rows import CellFaults, EventFile, hashed, read_times
+from aigc_models.data.event_rows import CellFaults, hashed, read_times
 from aigc_models.data.event_times import Times
 from aigc_models.data.log_columns import LogRole
 from aigc_models.data.log_files import OpenedLog

@@ -151,5 +151,8 @@ _OPERATIONS = Starter(
 )
 
 STARTERS: Mapping[str, Starter] = MappingProxyType(
-    {one.name: one for one in (_FASHION, _CREDIT, _CDNOW, _SHOP, _PRODUCTS, _SHAKESPEARE, _SMALL_TALK, _HELP, _OPERATIONS)}
+    {
+        one.name: one
+        for one in (_FASHION, _CREDIT, _CDNOW, _SHOP, _PRODUCTS, _SHAKESPEARE, _SMALL_TALK, _HELP, _OPERATIONS)
+    }
 )

@@ -19,7 +19,6 @@ from aigc_models.data.text_files import Gathered, gather
 from aigc_models.data.text_report import Found
 from aigc_models.data.texts import Document, save_texts
 
-
 PREVIEW = "preview.json"
 STEPS = 1000  # of the whole work: a quarter each for reading, personal data, copies and languages
 
