@@ -118,9 +118,8 @@ def save_log(log: EventLog, directory: Path) -> None:
     """Write all but the report, to be read by :func:`load_log`."""
     directory.mkdir(parents=True, exist_ok=True)
     known = {"event": log.events, **log.facts, **log.labels}
-    arrays = {name: one.numbers for name, one in known.items()}
-    arrays |= {"sessions": log.sessions, "is_test": log.is_test.astype(np.uint8)}
-    arrays["times"] = log.times
+    arrays: dict[str, NDArray[Any]] = {name: one.numbers for name, one in known.items()}
+    arrays |= {"sessions": log.sessions, "times": log.times, "is_test": log.is_test.astype(np.uint8)}
     save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, directory / ARRAYS)
     names = {name: list(one.names) for name, one in known.items()} | {"sessions": list(log.session_names)}
     (directory / NAMES).write_text(json.dumps(names, ensure_ascii=False), encoding="utf-8")

@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 
+from aigc_models.data.event_logs import FACTS
 from aigc_models.data.how_tos import HowTo, Step, Way
 from aigc_models.data.next_events import Weighed
 from aigc_models.next_event import forks, pitfalls
@@ -167,7 +168,7 @@ def _chances(saved: Saved, topic: Topic, ways: Sequence[Sequence[int]]) -> list[
 
 
 def _step(saved: Saved, topic: Topic, evidence: Evidence, step: int, limits: Limits, beside: Beside) -> Step:
-    way, count = list(evidence.way), evidence.support[step]
+    way, count, rows = list(evidence.way), evidence.support[step], evidence.rows(step)
     instead = {event for one in beside.others if step in one.steps for event in one.events}
     reached = sum(_does(one, step, instead) for one in evidence.good)
     names = saved.log.events.names
@@ -178,10 +179,8 @@ def _step(saved: Saved, topic: Topic, evidence: Evidence, step: int, limits: Lim
         share=evidence.share(count),
         sessions=count,
         optional=evidence.share(reached) < limits.needed,
-        screen=evidence.usual("screen", step),
-        object=evidence.usual("object", step),
-        detail=evidence.usual("detail", step),
-        seconds=evidence.seconds(step),
+        seconds=evidence.seconds(rows),
+        **_facts(evidence, rows),
         without=_chances(saved, topic, [[*way[:step], *way[step + 1 :]]])[0] if len(way) > 1 else None,
         because=[Weighed(names[way[place]], place + 1, round(weight, 4)) for place, weight in because],
         either_order=step > 0 and evidence.swapped(step),
@@ -194,15 +193,23 @@ def _does(one: Aligned, step: int, instead: set[int]) -> bool:
 
 def _extra(evidence: Evidence, one: Further) -> Step:
     name = evidence.log.events.names[one.event]
-    return Step(0, name, evidence.share(one.sessions), one.sessions, optional=True)
+    facts = _facts(evidence, one.rows)
+    seconds = evidence.seconds(one.rows)
+    return Step(0, name, evidence.share(one.sessions), one.sessions, optional=True, seconds=seconds, **facts)
+
+
+def _facts(evidence: Evidence, rows: Sequence[int]) -> dict[str, str]:
+    """What else is known of a step, where most sessions agree."""
+    return {name: evidence.usual(name, rows) for name in FACTS}
 
 
 def _placed(way: Sequence[int], further: Sequence[Further]) -> list[int | Further]:
     """Places of the way's steps with further steps among them, those that more do first."""
     found: list[int | Further] = []
+    commonest = sorted(further, key=lambda one: -one.sessions)
     for step in range(-1, len(way)):
         found += [step] if step >= 0 else []
-        found += sorted((one for one in further if one.after == step), key=lambda one: -one.sessions)
+        found += [one for one in commonest if one.after == step]
     return found
 
 

@@ -53,7 +53,7 @@ def walks(log: EventLog, sessions: Sequence[int]) -> list[Walk]:
     chosen = list(sessions)
     if len(chosen) > MOST_SESSIONS:
         chosen = [chosen[place] for place in np.linspace(0, len(chosen) - 1, MOST_SESSIONS).astype(int).tolist()]
-    found, total = [], 0
+    found, total = list[Walk](), 0
     for session in chosen:
         rows = range(int(starts[session]), int(starts[session + 1]))
         total += len(rows)
@@ -118,17 +118,16 @@ class Evidence:
         """A share of the good walks."""
         return count / max(len(self.good), 1)
 
-    def usual(self, fact: str, step: int) -> str:
-        """What is known of a step in more than half of the walks that do it, such as its screen."""
+    def usual(self, fact: str, rows: Sequence[int]) -> str:
+        """What is known of more than half of some events, such as their screen."""
         labels = self.log.facts[fact]
-        found = Counter(labels.name(row) for row in self._rows(step))
+        found = Counter(labels.name(row) for row in rows)
         name, count = found.most_common(1)[0] if found else ("", 0)
         return name if name and 2 * count > found.total() else ""
 
-    def seconds(self, step: int) -> float | None:
-        """Time before a step in the middle of the walks that do it; None where none is known."""
-        gaps = self._gaps
-        known = [float(gaps[row]) for row in self._rows(step) if not np.isnan(gaps[row])]
+    def seconds(self, rows: Sequence[int]) -> float | None:
+        """Time before some events, in the middle; None where none is known."""
+        known = [float(self._gaps[row]) for row in rows if not np.isnan(self._gaps[row])]
         return float(median(known)) if known else None
 
     def duration(self) -> float | None:
@@ -154,7 +153,8 @@ class Evidence:
     def _gaps(self) -> "np.ndarray[tuple[int, ...], np.dtype[np.float64]]":
         return self.log.gaps
 
-    def _rows(self, step: int) -> list[int]:
+    def rows(self, step: int) -> list[int]:
+        """Where a step lies in the log, in all good walks that do it."""
         return [one.walk.rows[place] for one in self.good for place, own in enumerate(one.steps) if own == step]
 
 

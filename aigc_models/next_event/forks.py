@@ -36,11 +36,19 @@ class Other:
 
 @dataclass(frozen=True, slots=True)
 class Further:
-    """A further step that some do: its event, the step after which it is done (-1 before the first), and how many."""
+    """A further step that some do.
+
+    Attributes:
+        event: Its event.
+        after: The step after which it is done; -1 before the first.
+        sessions: How many do it.
+        rows: Where it lies in the log.
+    """
 
     event: int
     after: int
     sessions: int
+    rows: Sequence[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +123,8 @@ def _further(evidence: Evidence, stray: _Stray, elsewhere: Mapping[int, float]) 
     after, count = before.most_common(1)[0]
     if count < _ONE_PLACE * len(stray.walks):
         return None
-    return Further(stray.event, after, len(stray.walks))
+    rows = [one.walk.rows[place] for one, place in zip(stray.walks, stray.places, strict=True)]
+    return Further(stray.event, after, len(stray.walks), rows)
 
 
 def _other(steps: tuple[int, ...], strays: Sequence[_Stray]) -> Other:

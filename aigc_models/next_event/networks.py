@@ -1,7 +1,8 @@
 """The network: events in order with the time between them, through causal blocks, to scores of what comes next.
 
-B rows, T events of a session, D width, A different events. Sessions are aligned at their ends. What a session is for and
-how it ended, where that is given, is added to every event that is read; two further layers say both, where it is not.
+B rows, T events of a session, D width, A different events. Sessions are aligned at their ends. What a session is for
+and how it ended, where that is given, is added to every event that is read; two further layers say both, where it is
+not.
 """
 
 import math

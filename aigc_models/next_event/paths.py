@@ -89,7 +89,7 @@ def rows_of(
     outcome: int | None = None,
     gaps: Sequence[Sequence[int]] | None = None,
 ) -> Rows:
-    """Sessions as rows, aligned at their ends, of long ones the newest events; times are unknown where none are given."""
+    """Sessions as rows, aligned at their ends, of long ones the newest events; times that are not given are unknown."""
     plan = network.plan
     started = [[plan.start, *events][-plan.max_length :] for events in begun]
     longest = max(map(len, started))

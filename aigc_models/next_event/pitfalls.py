@@ -1,4 +1,4 @@
-"""What goes wrong in sessions of a task, or round about: mistakes, steps that are left out, steps that are done again."""
+"""What goes wrong in sessions of a task, or round about: mistakes, steps left out, steps done again."""
 
 import math
 from collections import Counter, defaultdict

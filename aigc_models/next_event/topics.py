@@ -109,7 +109,7 @@ def _of_all(saved: Saved) -> Topic:
 
 def _topic(saved: Saved, title: str, parts: Sequence[Any], given: Given) -> Topic:
     log = saved.log
-    good, bad, others = (np.flatnonzero(one) for one in parts)
+    good, bad, others = (np.flatnonzero(one).tolist() for one in parts)
     outcome = log.labels["outcome"].names[given.outcome] if given.outcome is not None else ""
     return Topic(title, given, outcome, walks(log, good), walks(log, bad), None, None, _shares(log, others))
 
@@ -128,11 +128,11 @@ def _between(saved: Saved, params: NextEventDraftHowTo) -> Topic:
         raise InputError(Fault(sentence, {}, "/goal", code="same-events"))
     found = []
     for one in walks(saved.log, range(len(saved.log.session_names))):
-        first = one.events.index(start) if start in one.events else (0 if start is None else None)  # type: ignore[arg-type]
+        first = one.events.index(start) if start in one.events else (0 if start is None else None)
         if first is None:
             continue
         rest = list(one.events)[first:]
-        last = rest.index(goal) + 1 if goal in rest else (len(rest) if goal is None else 0)  # type: ignore[arg-type]
+        last = rest.index(goal) + 1 if goal in rest else (len(rest) if goal is None else 0)
         if last > 1:
             found.append(Walk(one.session, one.rows[first : first + last], rest[:last]))
     if len(found) < params.least_sessions:

@@ -12,7 +12,6 @@ from aigc_models.next_event.lesson import Lesson, Sessions
 from aigc_models.next_event.networks import NextEventNetwork, Rows
 from aigc_models.next_event.params import NextEventTrain, plan_for
 from aigc_models.next_event.paths import Wish, typical_path
-from aigc_models.next_event.plan import Plan
 from aigc_models.recommending.trainer import drawing
 from aigc_models.recommending.windows import Windows
 from aigc_models.writing.loop import Learner, Settings

@@ -1,5 +1,7 @@
 """Another dataset's log in the numbers of a trained model, matched by what things are called."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from aigc_models.base import Fault, InputError, Run
@@ -32,7 +34,7 @@ def translated(saved: Saved, log: EventLog, run: Run) -> EventLog:
     )
 
 
-def _renumbered(labels: Labels, names: "list[str] | tuple[str, ...] | object") -> Labels:
-    known = {name: number for number, name in enumerate(names)}  # type: ignore[call-overload]
+def _renumbered(labels: Labels, names: Sequence[str]) -> Labels:
+    known = {name: number for number, name in enumerate(names)}
     numbers = np.array([*(known.get(name, -1) for name in labels.names), -1], np.int64)
     return Labels(numbers[labels.numbers], list(known))

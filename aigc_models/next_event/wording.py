@@ -15,14 +15,13 @@ _EN: Mapping[str, str] = MappingProxyType({
     "object": " – {object}",
     "support": "{share} of {sessions} sessions",
     "either": "this step and the one before are done in either order",
-    "ways": "Other ways",
-    "way": "Instead of step {first}: {events} ({share} of the sessions).",
-    "way_many": "Instead of steps {first} to {last}: {events} ({share} of the sessions).",
+    "way": "Or, instead of this step: {events} – {share} of the sessions",
+    "way_many": "Or, instead of steps {first} to {last}: {events} – {share} of the sessions",
     "pitfalls": "What often goes wrong",
-    "mistake": "Do not choose “{event}” after step {number}: of the sessions that did, {failed} did not succeed, of the "
+    "mistake": "“{event}” after step {number} goes wrong: of the sessions with it, {failed} did not succeed, of the "
     "others {otherwise}.",
-    "mistake_first": "Do not begin with “{event}”: of the sessions that did, {failed} did not succeed, of the others "
-    "{otherwise}.",
+    "mistake_first": "“{event}” at the beginning goes wrong: of the sessions with it, {failed} did not succeed, of the "
+    "others {otherwise}.",
     "left_out": "Do not leave out step {number}, “{event}”: of the sessions without it, {failed} did not succeed, of the "
     "others {otherwise}.",
     "back": "“{event}” leads back, mostly to step {number}, in {share} of the sessions.",
@@ -49,12 +48,11 @@ _ZH: Mapping[str, str] = MappingProxyType({
     "object": " – {object}",
     "support": "{sessions} 次操作中有 {share} 这样做",
     "either": "这一步与上一步的先后可以互换",
-    "ways": "其他做法",
-    "way": "可以用{events}代替第 {first} 步（{share} 的操作如此）。",
-    "way_many": "可以用{events}代替第 {first} 至 {last} 步（{share} 的操作如此）。",
+    "way": "也可以用{events}代替这一步 – {share} 的操作如此",
+    "way_many": "也可以用{events}代替第 {first} 至 {last} 步 – {share} 的操作如此",
     "pitfalls": "常见的问题",
-    "mistake": "第 {number} 步之后不要选“{event}”：这样做的操作有 {failed} 没有成功，其他操作为 {otherwise}。",
-    "mistake_first": "不要从“{event}”开始：这样做的操作有 {failed} 没有成功，其他操作为 {otherwise}。",
+    "mistake": "第 {number} 步之后的“{event}”容易出错：有它的操作中 {failed} 没有成功，其他操作为 {otherwise}。",
+    "mistake_first": "一开始的“{event}”容易出错：有它的操作中 {failed} 没有成功，其他操作为 {otherwise}。",
     "left_out": "不要漏掉第 {number} 步“{event}”：漏掉它的操作有 {failed} 没有成功，其他操作为 {otherwise}。",
     "back": "“{event}”之后往往要重做某一步，多为第 {number} 步；{share} 的操作如此。",
     "twice": "第 {number} 步“{event}”常被连续做两次；{share} 的操作如此。",
@@ -107,12 +105,9 @@ def _lines(how_to: HowTo) -> Iterator[str]:
     yield ""
     for step in how_to.steps:
         yield f"{step.number}. {_step(step, how_to, words)}"
-    for name, lines in (
-        ("ways", [_way(way, words) for way in how_to.ways]),
-        ("pitfalls", [_pitfall(one, words) for one in how_to.pitfalls]),
-    ):
-        if lines:
-            yield from ("", f"## {words[name]}", "", *(f"- {line}" for line in lines))
+        yield from (f"    - {_way(way, words)}" for way in how_to.ways if way.first == step.number)
+    if how_to.pitfalls:
+        yield from ("", f"## {words['pitfalls']}", "", *(f"- {_pitfall(one, words)}" for one in how_to.pitfalls))
     yield from ("", f"## {words['about']}", "", _rests(how_to, words))
     if how_to.evidence:
         yield words["evidence"].format(names=words["list"].join(map(_plain, how_to.evidence)))
@@ -166,8 +161,8 @@ def _time(seconds: float, words: Mapping[str, str]) -> str:
 
 
 def percent(share: float) -> str:
-    """A share as people say it."""
-    return f"{round(100 * share)} %"
+    """A share as people say it; nearly all is not all."""
+    return f"{min(round(100 * share), 99 if share < 1 else 100)} %"
 
 
 def _plain(text: str) -> str:

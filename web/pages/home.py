@@ -97,6 +97,14 @@ USES: Sequence[Use] = (
         picture="img/text_vae.svg",
         about="Two sentences and the steps between them",
     ),
+    Use(
+        task="next_event.train",
+        title="How-to guides",
+        sentence="Learn from logs of what people do in a program what comes next, and draft step-by-step guides.",
+        starter="synthetic-operations",
+        picture="img/next_event.svg",
+        about="Lines of a log, and beside them the steps of a guide",
+    ),
 )
 
 

@@ -14,7 +14,14 @@ Verdict = Literal["better", "worse", ""]
 MOST_SAMPLES = 24
 # How fast it was says nothing of how good it is, and is shown as the job's speed.
 SPEEDS = frozenset(
-    {"images_per_second", "rows_per_second", "targets_per_second", "users_per_second", "tokens_per_second"}
+    {
+        "images_per_second",
+        "rows_per_second",
+        "targets_per_second",
+        "users_per_second",
+        "tokens_per_second",
+        "events_per_second",
+    }
 )
 
 
