@@ -179,8 +179,10 @@ def _step(saved: Saved, topic: Topic, evidence: Evidence, step: int, limits: Lim
         share=evidence.share(count),
         sessions=count,
         optional=evidence.share(reached) < limits.needed,
+        screen=evidence.usual("screen", rows),
+        object=evidence.usual("object", rows),
+        detail=evidence.usual("detail", rows),
         seconds=evidence.seconds(rows),
-        **_facts(evidence, rows),
         without=_chances(saved, topic, [[*way[:step], *way[step + 1 :]]])[0] if len(way) > 1 else None,
         because=[Weighed(names[way[place]], place + 1, round(weight, 4)) for place, weight in because],
         either_order=step > 0 and evidence.swapped(step),
@@ -193,14 +195,9 @@ def _does(one: Aligned, step: int, instead: set[int]) -> bool:
 
 def _extra(evidence: Evidence, one: Further) -> Step:
     name = evidence.log.events.names[one.event]
-    facts = _facts(evidence, one.rows)
-    seconds = evidence.seconds(one.rows)
-    return Step(0, name, evidence.share(one.sessions), one.sessions, optional=True, seconds=seconds, **facts)
-
-
-def _facts(evidence: Evidence, rows: Sequence[int]) -> dict[str, str]:
-    """What else is known of a step, where most sessions agree."""
-    return {name: evidence.usual(name, rows) for name in FACTS}
+    screen, item, detail = (evidence.usual(fact, one.rows) for fact in FACTS)
+    share, seconds = evidence.share(one.sessions), evidence.seconds(one.rows)
+    return Step(0, name, share, one.sessions, True, screen, item, detail, seconds)
 
 
 def _placed(way: Sequence[int], further: Sequence[Further]) -> list[int | Further]:
@@ -208,8 +205,9 @@ def _placed(way: Sequence[int], further: Sequence[Further]) -> list[int | Furthe
     found: list[int | Further] = []
     commonest = sorted(further, key=lambda one: -one.sessions)
     for step in range(-1, len(way)):
-        found += [step] if step >= 0 else []
-        found += [one for one in commonest if one.after == step]
+        if step >= 0:
+            found.append(step)
+        found.extend(one for one in commonest if one.after == step)
     return found
 
 

@@ -60,11 +60,11 @@ def counting(learnt: Sessions, test: Sessions, order: int) -> dict[str, float]:
     start = int(learnt.lists.items[0])
     vocabulary = start + 1
     padding = [start] * (order - 1)
-    symbols = np.concatenate([[*padding, *learnt.lists[row][1:]] for row in range(len(learnt))]).astype(np.int64)
+    symbols = np.concatenate([[*padding, *learnt.lists[row][1:-1]] for row in range(len(learnt))]).astype(np.int64)
     counts = WittenBell(symbols, vocabulary, order)
     contexts, wanted = list[list[int]](), list[int]()
     for row in range(len(test)):
-        events = test.lists[row].tolist()[1:]
+        events = test.lists[row].tolist()[1:-1]
         whole = [*padding, *events]
         contexts += [whole[place : place + order - 1] for place in range(len(events))]
         wanted += events
@@ -98,7 +98,7 @@ def verdict(found: Metrics, beside: Mapping[str, Metrics], best: str) -> list[st
 def _endings(network: NextEventNetwork, learnt: Sessions, test: Sessions) -> dict[str, float]:
     """How often task and outcome are told from whole sessions, beside always saying the commonest."""
     plan, found = network.plan, {}
-    whole = [test.lists[row][1:].tolist() for row in range(len(test))]
+    whole = [test.lists[row][1:-1].tolist() for row in range(len(test))]
     rows = rows_of(network, whole)
     expected = torch.cat([network(rows.take(slice(at, at + _CHUNK)))[:, -1] for at in range(0, len(rows), _CHUNK)])
     for name, head, count, true, seen in (

@@ -19,7 +19,7 @@ _ASIDE, _MOST_ASIDE = 0.1, 1_000
 
 @dataclass(frozen=True, slots=True)
 class Sessions:
-    """Sessions with a start before and an end behind their events.
+    """Sessions with a start before and an end behind their events, and behind that nothing.
 
     Attributes:
         lists: Numbers of the events of each.
@@ -39,8 +39,8 @@ class Sessions:
         starts, gaps = log.starts, gap_kinds(log.gaps)
         chosen = np.flatnonzero(which)
         rows = [slice(int(starts[one]), int(starts[one + 1])) for one in chosen]
-        lists = ItemLists.of([[plan.start, *log.events.numbers[row], plan.end] for row in rows])
-        kinds = np.concatenate([np.concatenate([[0], gaps[row], [0]]) for row in rows]) if rows else np.empty(0)
+        lists = ItemLists.of([[plan.start, *log.events.numbers[row], plan.end, plan.missing] for row in rows])
+        kinds = np.concatenate([np.concatenate([[0], gaps[row], [0, 0]]) for row in rows]) if rows else np.empty(0)
         tasks, outcomes = log.labels["task"].numbers[chosen], log.labels["outcome"].numbers[chosen]
         return cls(
             lists,
@@ -59,6 +59,7 @@ class Sessions:
         last = len(self.lists.items) - 1
         events = np.where(found, self.lists.items[places], plan.missing)
         targets = np.where(found, self.lists.items[np.minimum(places + 1, last)], -1)
+        targets = np.where(targets == plan.missing, -1, targets)  # nothing comes after an end
         of = windows.row[chosen]
         rows = (events, np.where(found, self.gaps[places], 0), self.tasks[of], self.outcomes[of])
         return Rows(*map(torch.from_numpy, rows)), torch.from_numpy(targets)

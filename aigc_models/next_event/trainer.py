@@ -63,12 +63,16 @@ class NextEventTrainer(Learner):
         share = len(chosen) / max(self.worked_on, 1)  # so that parts add up to the mean over all targets
 
         def loss(part: slice) -> tuple[Tensor, Figures]:
+            own, seen = read.take(part), known[part]
             with drawing(self.params.seed, step, part.start), self.precision.autocast():
-                expected = self.network(read.take(part))[known[part]]
-                scores = self.network.scores(expected)
-            factor = share / (part.stop - part.start)
-            mean = F.cross_entropy(scores.float(), targets[part][known[part]], reduction="sum") * factor
-            ending = self._ending(expected, known[part], read.take(part), [one[part] for one in endings]) * factor
+                expected = self.network(own)
+                scores = self.network.scores(expected[seen])
+            rows = part.stop - part.start
+            mean = F.cross_entropy(scores.float(), targets[part][seen], reduction="sum") * share / rows
+            over = own.events == self.plan.end
+            given = [one[part] for one in endings]
+            ending = self._ending(expected, over, own, given) / rows
+            ending = ending + self._ending(expected, seen & ~over, own, given) * share / rows
             return mean + self.params.ending_weight * ending, {"loss": mean, "ending_loss": ending}
 
         self.optimiser.schedule(step, self.total)
@@ -88,15 +92,15 @@ class NextEventTrainer(Learner):
             rows.outcomes.masked_fill(outcome, plan.outcomes),
         )
 
-    def _ending(self, expected: Tensor, known: Tensor, read: Rows, endings: list[Tensor]) -> Tensor:
-        """Nats of what sessions are for and how they end, summed over the events after which that was not given."""
+    def _ending(self, expected: Tensor, places: Tensor, read: Rows, endings: list[Tensor]) -> Tensor:
+        """Nats of what sessions are for and how they end, summed over places where that was not given."""
         total = expected.new_zeros((), dtype=torch.float32)
         heads = (self.network.say_task, self.network.say_outcome)
         kinds = (self.plan.tasks, self.plan.outcomes)
         for head, count, given, true in zip(heads, kinds, (read.tasks, read.outcomes), endings, strict=True):
-            asked = ((given == count) & (true < count))[:, None].expand_as(known)[known]
+            asked = ((given == count) & (true < count))[:, None] & places
             if count and bool(asked.any()):
-                wanted = true[:, None].expand_as(known)[known][asked]
+                wanted = true[:, None].expand_as(asked)[asked]
                 total = total + F.cross_entropy(head(expected[asked]).float(), wanted, reduction="sum")
         return total
 

@@ -22,8 +22,8 @@ _EN: Mapping[str, str] = MappingProxyType({
     "others {otherwise}.",
     "mistake_first": "“{event}” at the beginning goes wrong: of the sessions with it, {failed} did not succeed, of the "
     "others {otherwise}.",
-    "left_out": "Do not leave out step {number}, “{event}”: of the sessions without it, {failed} did not succeed, of the "
-    "others {otherwise}.",
+    "left_out": "Do not leave out step {number}, “{event}”: of the sessions without it, {failed} did not succeed, of "
+    "the others {otherwise}.",
     "back": "“{event}” leads back, mostly to step {number}, in {share} of the sessions.",
     "twice": "Step {number}, “{event}”, is done twice in a row in {share} of the sessions.",
     "about": "About this draft",

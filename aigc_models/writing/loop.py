@@ -132,9 +132,8 @@ def run_steps(learner: Learner, run: Run, done: int) -> None:
     training.check_finite(step, *losses.values())
     if step < learner.total:
         run.log(f"Stopped after {step:,} of {learner.total:,} steps: nothing got better.")
-    run.log(
-        f"The best step was {learner.state.plain['best_step']:,}, with {learner.best_loss:.4f} nats per {learner.counted}."
-    )
+    best = int(learner.state.plain["best_step"])
+    run.log(f"The best step was {best:,}, with {learner.best_loss:.4f} nats per {learner.counted}.")
 
 
 def preview(learner: Learner, run: Run, step: int) -> None:
