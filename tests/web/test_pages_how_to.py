@@ -1,66 +1,20 @@
 """Event logs on their page, what comes next in sessions, and drafted how-tos that become a dataset of texts."""
 
-import io
-import json
-import zipfile
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from flask.testing import FlaskClient
 
-from aigc_models.data.how_tos import FILE, PACKED, TEXT, HowTo, Pitfall, Step, Way
-from aigc_models.data.log_decoding import read_upload
-from aigc_models.data.next_events import FILE as FORETOLD
-from aigc_models.data.next_events import Expected, Foretold, Weighed
-from aigc_models.dataset.log_params import DatasetImportEventLog
 from tests.web.acting import ActingWorker, upload
+from tests.web.guides import FIGURES, LOG, draft_files, foretold_files, log_files
 from tests.web.reading import read, send
-
-LOG = "case,action,when,page,user\n" + "".join(
-    f"bo{case}@example.org,{event},2024-05-01 {8 + case:02}:{minute:02}:00,Main,u{case}\n"
-    for case in range(8)
-    for minute, event in enumerate(("Open <it>", "Write to a@example.org", "保存"))
-)
-DRAFT = HowTo(
-    title="Save <it>",
-    language="en",
-    outcome="succeeded",
-    sessions=143,
-    considered=170,
-    seconds=95.0,
-    chance=0.92,
-    steps=[
-        Step(1, "Open the list", 1.0, 143, False, screen="Invoices", seconds=4.0, without=0.41),
-        Step(2, "Filter", 0.4, 57, True),
-        Step(3, "Save", 0.999, 142, False, because=[Weighed("Open the list", 1, 0.8)], either_order=True),
-    ],
-    ways=[Way(1, 1, ["Press Ctrl+O", "Wait"], 0.3)],
-    pitfalls=[
-        Pitfall("mistake", "Print", 1, 20, 0.12, 0.76, 0.06),
-        Pitfall("back", "Help", 3, 30, 0.18),
-    ],
-    evidence=["s-1", "s-2"],
-    left_out=["Look around"],
-)
-FIGURES = {"accuracy1": 0.66, "accuracy3": 0.83, "perplexity": 3.2} | {
-    f"{name}_{way}": value
-    for way, values in {"frequent": (0.1, 0.2, 70.0), "markov1": (0.5, 0.7, 5.4), "markov3": (0.65, 0.82, 4.0)}.items()
-    for name, value in zip(("accuracy1", "accuracy3", "perplexity"), values, strict=True)
-}
 
 
 def ready_log(client: FlaskClient, worker: ActingWorker, folder: Path) -> str:
     """The id of a log that was uploaded, and read as an import reads it."""
     made = upload(client, LOG.encode(), "log.csv", name="desk", kind="event_log")
     assert made.status_code == 202, made.get_json()
-    file, out = folder / "log.csv", folder / "out"
-    (out / "work").mkdir(parents=True)
-    file.write_text(LOG, encoding="utf-8")
-    params = DatasetImportEventLog().model_dump(mode="json")
-    read_upload({"file": str(file), "work": str(out / "work"), "out": str(out), "params": params}, lambda *_: None)
-    files = {f"dataset/{path.name}": path.read_bytes() for path in (out / "dataset").iterdir()}
-    worker.finish("generation", files)
+    worker.finish("generation", log_files(folder))
     return str(made.get_json()["id"])
 
 
@@ -82,12 +36,7 @@ def made(client: FlaskClient, worker: ActingWorker, operation: str, params: dict
 
 def drafted(client: FlaskClient, worker: ActingWorker, folder: Path) -> str:
     _, model = trained(client, worker, folder)
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr("01 Save.md", "# How to: Save\n\n1. **Open the list**\n")
-    stored = json.dumps({"how_tos": [asdict(DRAFT)]}).encode()
-    files = {FILE: stored, TEXT: b"# How to: Save\n", PACKED: packed.getvalue()}
-    return made(client, worker, "draft_how_to", {"model": model}, files)
+    return made(client, worker, "draft_how_to", {"model": model}, draft_files())
 
 
 def settings_of(client: FlaskClient, location: str) -> dict[str, Any]:
@@ -107,12 +56,13 @@ def test_a_log_shows_what_was_found_and_can_be_read_otherwise(
     assert "Open &lt;it&gt;" in page.html
     assert "No column says what a session was for" in page.text
     assert [page.fields[f"use-{place}"] for place in range(5)] == ["session", "event", "time", "screen", ""]
-    location = send(client, page, f"/datasets/{dataset}/log", mask="true").headers["Location"]
+    address, form = f"/datasets/{dataset}/log", f"/datasets/{dataset}"
+    location = send(client, address, {"mask": "true"}, form=form).headers["Location"]
     assert settings_of(client, location)["mask"] is True
-    again = send(client, page, f"/datasets/{dataset}/log", **{"use-3": "joined", "use-4": "task"}).headers["Location"]
+    again = send(client, address, {"use-3": "joined", "use-4": "task"}, form=form).headers["Location"]
     params = settings_of(client, again)
     assert (params["joined_columns"], params["task_column"], params["screen_column"]) == ("page", "user", "none")
-    twice = send(client, page, f"/datasets/{dataset}/log", **{"use-4": "event"})
+    twice = send(client, address, {"use-4": "event"}, form=form)
     assert twice.status_code == 422
 
 
@@ -151,29 +101,20 @@ def test_a_how_to_is_shown_with_its_evidence(client: FlaskClient, worker: Acting
 
 def test_drafts_become_a_dataset_of_texts(client: FlaskClient, worker: ActingWorker, tmp_path: Path) -> None:
     job = drafted(client, worker, tmp_path)
-    page = read(client, f"/jobs/{job}")
-    first = send(client, page, f"/jobs/{job}/how-tos")
+    first = send(client, f"/jobs/{job}/how-tos", form=f"/jobs/{job}")
     assert first.status_code == 303
     dataset = client.get("/api/v1" + first.headers["Location"]).get_json()
     assert (dataset["kind"], dataset["version"]) == ("text", 1)
     assert settings_of(client, first.headers["Location"])["shape"] == "documents"
-    training, _ = trained(client, worker, tmp_path / "again")
-    assert send(client, page, f"/jobs/{training}/how-tos").status_code == 404
+    checking = dataset["links"]["job"].rpartition("/")[2]
+    assert send(client, f"/jobs/{checking}/how-tos", form=f"/jobs/{job}").status_code == 404
 
 
 def test_what_comes_next_is_shown_with_its_reasons(client: FlaskClient, worker: ActingWorker, tmp_path: Path) -> None:
     _, model = trained(client, worker, tmp_path)
-    because = [Weighed("Open <it>", 1, 0.75)]
-    found = Foretold(
-        ["Open <it>", "Fly"],
-        ["Fly"],
-        [Expected("保存", 0.6, because), Expected("", 0.004)],
-        because,
-        [("Save", 0.9)],
-        [("failed", 0.25)],
+    page = read(
+        client, f"/jobs/{made(client, worker, 'next_events', {'model': model, 'history': 'x'}, foretold_files())}"
     )
-    files = {FORETOLD: json.dumps({"sessions": [asdict(found)]}).encode()}
-    page = read(client, f"/jobs/{made(client, worker, 'next_events', {'model': model, 'history': 'x'}, files)}")
     assert "because of 1. Open <it> (75 %)" in page.text
     assert "The session ends" in page.texts
     assert "The model does not know: Fly" in page.text
