@@ -14,6 +14,7 @@ from web.pages import (
     next_events,
     ranking,
     recommendations,
+    sounds,
     table_preview,
     table_quality,
     texts,
@@ -54,6 +55,7 @@ BUILDERS: Sequence[tuple[str, Callable[[Results], Any]]] = (
     ("views/next_events.html", lambda made: next_events.of(made.files)),
     ("views/reply.html", lambda made: chat.result(made.job_id)),
     ("views/texts.html", lambda made: texts.of(made.files)),
+    ("views/sounds.html", lambda made: sounds.of(made.files)),
 )
 
 
