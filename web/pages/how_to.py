@@ -21,8 +21,8 @@ from web.translate import say
 OPERATION = "draft_how_to"
 MOST_SHOWN = 50
 PITFALLS = {
-    "mistake": "“{event}” after step {number} goes wrong: of the sessions with it, {failed} did not end so, of the others "
-    "{otherwise}.",
+    "mistake": "“{event}” after step {number} goes wrong: of the sessions with it, {failed} did not end so, of the "
+    "others {otherwise}.",
     "mistake_first": "“{event}” at the beginning goes wrong: of the sessions with it, {failed} did not end so, of the "
     "others {otherwise}.",
     "left_out": "Without step {number}, “{event}”, {failed} of the sessions did not end so, of the others {otherwise}.",

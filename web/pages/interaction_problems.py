@@ -7,8 +7,8 @@ from web.pages.topics import Topic
 INTERACTIONS: Mapping[str, Topic] = {
     "column-unclear": Topic(
         "What the columns hold is unclear",
-        "The names of the columns do not say which one holds the users, the items, the ratings, the text, the sessions or "
-        "the events.",
+        "The names of the columns do not say which one holds the users, the items, the ratings, the text, the sessions "
+        "or the events.",
         ("Name the columns in the settings of the import.",),
     ),
     "column-twice": Topic(

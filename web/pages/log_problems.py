@@ -7,8 +7,8 @@ from web.pages.topics import Topic
 LOGS: Mapping[str, Topic] = {
     "too-few-sessions": Topic(
         "There are too few sessions",
-        "A how-to rests on sessions that did the same and reached the same end, and a training needs some to learn from "
-        "and some to test with.",
+        "A how-to rests on sessions that did the same and reached the same end, and a training needs some to learn "
+        "from and some to test with.",
         (
             "Bring a log of more sessions.",
             "Lower Least sessions, and read the draft the more carefully.",

@@ -10,7 +10,7 @@ from jobs.errors import InvalidParams
 from jobs.tables import Dataset
 from web.i18n import plural
 from web.pages import amounts
-from web.pages.interaction_report import Spread, reading, readable, spread, unit
+from web.pages.interaction_report import Spread, readable, reading, spread, unit
 from web.pages.text_report import PERSONAL
 from web.translate import say
 
