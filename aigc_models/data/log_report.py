@@ -40,8 +40,8 @@ def report(read: ReadLog, opened: OpenedLog, masked: bool) -> dict[str, Any]:
         "joined": [shown(file.columns, place) for place in opened.joined],
         "all_columns": [shown(file.columns, place) for place in range(len(file.columns))],
         "time_unit": unit,
-        "first_time": moment_of(float(np.nanmin(log.times)), unit) if read.times else "",
-        "last_time": moment_of(float(np.nanmax(log.times)), unit) if read.times else "",
+        "first_time": moment_of(float(np.nanmin(log.times)), unit) if log.is_timed else "",
+        "last_time": moment_of(float(np.nanmax(log.times)), unit) if log.is_timed else "",
         "encoding": file.encoding,
         "delimiter": file.delimiter,
         "repeats": read.repeats,
@@ -139,10 +139,10 @@ def _warnings(
         yield "The file has no header; columns are named by their number.", {}
     if times is None:
         yield "The file has no times, so the order of its rows is taken as the order in time.", {}
-    elif len(np.unique(log.times)) == 1:
-        yield "All events have the same time, so the order of the rows is taken as the order in time.", {}
     elif times.unit == "numbers":
         yield "The times are small numbers; they are taken as an order, not as dates.", {}
+    elif len(np.unique(log.times)) == 1:
+        yield "All events have the same time, so the order of the rows is taken as the order in time.", {}
     if times is not None and times.unclear:
         yield "Day and month of the dates could be the other way round; day first was taken.", {}
     if read.unordered:

@@ -101,6 +101,8 @@ def read_log(opened: OpenedLog, rules: LogRules) -> ReadLog:
     unordered = _unordered(numbers, moments)
     frame = frame.iloc[order]
     frame, cut = _cut(frame, rules.pause_minutes)
+    if times is not None and times.unit == "numbers":  # an order, no clock
+        frame = frame.assign(time=np.nan)
     log, mixed, spellings = _numbered(frame, rules)
     broken = int(faults.broken.sum()) + file.unreadable
     first = np.argsort(order, kind="stable")

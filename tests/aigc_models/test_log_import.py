@@ -130,6 +130,14 @@ def test_without_different_times_the_order_of_the_rows_counts(bring: Import, tim
     assert log.is_timed == bool(times)
 
 
+def test_small_numbers_are_an_order_and_no_clock(bring: Import) -> None:
+    lines = [f"c{place % 6},e{place // 6},{place // 6}" for place in range(18)]
+    log, report = bring(csv(lines[::-1], "case,activity,time"))
+    assert set(map(tuple, paths(log).values())) == {("e0", "e1", "e2")}
+    assert not log.is_timed
+    assert (report["first_time"], report["duration"]) == ("", None)
+
+
 def test_a_long_pause_cuts_a_session(bring: Import) -> None:
     lines = [line.replace(":02:00", ":45:00") for line in rows()]
     log, report = bring(csv(lines), pause_minutes=30)
