@@ -70,6 +70,9 @@ bench-text: setup-dev ## Quality and speed of the text transformer beside nanoGP
 bench-assistant: setup-dev ## The assistant beside TF-IDF and BM25 alone, in English and Chinese (AIGC_BENCH_DATA)
 	@$(PYTHON) -m benchmarks.assistant
 
+bench-howto: setup-dev ## How-tos drafted from a log with known steps, beside the commonest sequence and Markov chains
+	@$(PYTHON) -m benchmarks.howto
+
 bench-engine: setup-dev ## Jobs a second, latency and submissions beside default Celery and bare Flask
 	@$(PYTHON) -m benchmarks.engine
 
@@ -97,4 +100,4 @@ screenshots: setup-dev ## Make the pictures of the documentation from a running 
 clean: ## Remove caches and build output, keep .venv and data
 	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis test-results
 
-.PHONY: help setup setup-dev demo up down test lint format chaos mutations histories check-ux lighthouse fuzz-api bench-images bench-tables bench-recommend bench-text bench-assistant bench-engine bench-batching bench-import bench-scale bench-web docs reference screenshots clean
+.PHONY: help setup setup-dev demo up down test lint format chaos mutations histories check-ux lighthouse fuzz-api bench-images bench-tables bench-recommend bench-text bench-assistant bench-howto bench-engine bench-batching bench-import bench-scale bench-web docs reference screenshots clean

@@ -20,6 +20,7 @@ BUILT_IN = (
     "text_vae",
     "pretrained_lm",
     "assistant",
+    "next_event",
 )
 ENTRY_POINTS = "aigc_models.families"
 

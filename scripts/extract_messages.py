@@ -37,7 +37,9 @@ from web.pages import (  # noqa: E402
     datasets,
     help_pages,
     home,
+    how_to,
     interaction_report,
+    log_report,
     names,
     problem_texts,
     problem_ways,
@@ -62,6 +64,8 @@ SILENT = (  # what operators read in a terminal or a log, and what is collected 
     "problem_examples.py",
     "problem_ways.py",
     "planted_texts.py",
+    "planted_operations.py",
+    "wording.py",  # how-tos, which are written in two languages
     "off_topic.py",  # what is asked, not what is said
     "openapi.py",
     "bind_guard.py",
@@ -135,7 +139,10 @@ def _pages() -> Iterator[Message]:
     for shape in text_report.SHAPES.values():
         yield from shape
     yield from (*text_report.PERSONAL.values(), text_report.TWICE)
-    yield from (text for pair in ranking.BASELINES.values() for text in pair)
+    for one in ranking.COMPARISONS:
+        yield from (one.title, one.plain, *(head for _, head in one.figures))
+        yield from (text for pair in one.ways.values() for text in pair)
+    yield from (*log_report.USES.values(), *log_report.SESSIONS.values(), log_report.TWICE, *how_to.PITFALLS.values())
     yield from (text for _scope, *pair in tokens.SCOPES for text in pair)
     yield from (sentence for _state, sentence in help_pages.STATES)
     yield from (

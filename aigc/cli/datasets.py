@@ -37,7 +37,9 @@ def datasets() -> None:
 @click.option("--starter", help="Register a dataset that comes with the product instead, such as fashion-mnist.")
 @click.option("--from-url", "address", metavar="URL", help="Have the server fetch a file instead, if it may.")
 @click.option(
-    "--kind", default="", help="What it becomes: images, table, interactions or text; else its content decides."
+    "--kind",
+    default="",
+    help="What it becomes: images, table, interactions, text or event_log; else its content decides.",
 )
 @click.option("--name", help="What to call it.")
 @click.option("--licence", default="", help="Under what terms it may be used.")
@@ -116,7 +118,7 @@ def show(dataset_id: str) -> None:
 
 @datasets.command()
 @click.argument("data", metavar="FILE|ID", shell_complete=completing.datasets)
-@click.option("--kind", default="", help="What a file becomes: images, table, interactions or text.")
+@click.option("--kind", default="", help="What a file becomes: images, table, interactions, text or event_log.")
 @click.option("-p", "pairs", metavar="KEY=VALUE", multiple=True, help="One setting of the import of a file.")
 def check(data: str, kind: str, pairs: tuple[str, ...]) -> int:
     """Say whether data can be used, and what is in it; exit with 1 where it cannot.

@@ -1,9 +1,10 @@
 """Which column of a file of events is what: by the settings, else by its name, else by what is in it."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 from aigc_models.base import Fault, InputError
 
@@ -44,43 +45,81 @@ WORDS: Mapping[Role, frozenset[str]] = MappingProxyType(
         "title": frozenset({"title", "name"}),
     }
 )
+R = TypeVar("R", bound=str)
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary(Generic[R]):
+    """The roles that columns of a kind of file can have.
+
+    Attributes:
+        names: Headers of each role, the surest first, as :data:`NAMES` has them.
+        words: Words in a header that tell a role where only one header has them.
+        required: Roles that must be found.
+        unclear: What is said where one of these stays unclear.
+        guessed: Roles that cells alone can tell, as ``time`` and ``rating`` can.
+    """
+
+    names: Mapping[R, Sequence[str]]
+    words: Mapping[R, frozenset[str]]
+    required: Sequence[R]
+    unclear: Mapping[R, str]
+    guessed: Sequence[R] = ()
+
+
+INTERACTIONS: Vocabulary[Role] = Vocabulary(
+    NAMES,
+    WORDS,
+    REQUIRED,
+    MappingProxyType(
+        {
+            "user": "It is unclear which column holds the users. Name it under User column; the columns are: {names}.",
+            "item": "It is unclear which column holds the items. Name it under Item column; the columns are: {names}.",
+        }
+    ),
+    ("time", "rating"),
+)
 _TYPE = re.compile(r":(token|token_seq|float|float_seq)$")
 _SIGNS = re.compile(r"[\W_]+")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
-def choose(columns: Sequence[str], settings: Mapping[Role, str], sample: Sequence[Sequence[str]]) -> dict[Role, int]:
+def choose(
+    columns: Sequence[str], settings: Mapping[R, str], sample: Sequence[Sequence[str]], roles: Vocabulary[R]
+) -> dict[R, int]:
     """The place of the column for each role that has one.
 
     Args:
         columns: The headers; empty strings where the file has none.
         settings: What the user chose for a role: a header, or a number that counts from 1.
         sample: Some cells of each column, for files without headers.
+        roles: What columns can hold.
 
     Raises:
-        InputError: A chosen column is not there, two roles name the same one, or users or items stay unclear.
+        InputError: A chosen column is not there, two roles name the same one, or a required role stays unclear.
     """
-    chosen = {role: _find(columns, role, text.strip()) for role, text in settings.items() if text.strip()}
-    guessed = by_name(columns) if any(columns) else by_content(sample)
+    chosen = {role: find(columns, f"{role}_column", text.strip()) for role, text in settings.items() if text.strip()}
+    guessed = by_name(columns, roles) if any(columns) else by_content(sample, roles)
     for role, place in guessed.items():
         if role not in chosen and place not in chosen.values():
             chosen[role] = place
-    for role in REQUIRED:
+    for role in roles.required:
         if role not in chosen:
-            raise _unclear(columns, role)
+            values = {"names": _listed(columns)}
+            raise InputError(Fault(roles.unclear[role], values, f"/{role}_column", code="column-unclear"))
     _refuse_twice(columns, chosen)
-    return {role: chosen[role] for role in NAMES if role in chosen}
+    return {role: chosen[role] for role in roles.names if role in chosen}
 
 
-def by_name(columns: Sequence[str]) -> dict[Role, int]:
+def by_name(columns: Sequence[str], roles: Vocabulary[R]) -> dict[R, int]:
     """Guess from headers; a column is used once, and a role that no header fits is left out."""
     plain = [_SIGNS.sub("", _TYPE.sub("", name.strip()).casefold()) for name in columns]
-    found: dict[Role, int] = {}
-    for role, names in NAMES.items():
+    found: dict[R, int] = {}
+    for role, names in roles.names.items():
         place = next((plain.index(name) for name in names if name in plain), None)
         if place is not None and place not in found.values():
             found[role] = place
-    for role, words in WORDS.items():
+    for role, words in roles.words.items():
         if role not in found:
             fitting = [
                 place for place, name in enumerate(columns) if place not in found.values() and words & _split(name)
@@ -90,16 +129,16 @@ def by_name(columns: Sequence[str]) -> dict[Role, int]:
     return found
 
 
-def by_content(sample: Sequence[Sequence[str]]) -> dict[Role, int]:
-    """Guess without headers: users first, then items, as event files are written; times and ratings by their values."""
-    found: dict[Role, int] = {}
+def by_content(sample: Sequence[Sequence[str]], roles: Vocabulary[R]) -> dict[R, int]:
+    """Guess without headers: the required roles in their order, as such files are written; others by their values."""
+    found: dict[R, int] = {}
     left = list(range(len(sample)))
-    for role, fits in (("time", _is_time), ("rating", _is_rating)):
-        place = next((place for place in reversed(left[1:]) if fits(sample[place])), None)
-        if place is not None and len(left) > len(REQUIRED):
-            found[role] = place  # type: ignore[index]  # the two names above are roles
+    for role in roles.guessed:
+        place = next((place for place in reversed(left[1:]) if _FITS[role](sample[place])), None)
+        if place is not None and len(left) > len(roles.required):
+            found[role] = place
             left.remove(place)
-    return found | dict(zip(REQUIRED, left, strict=False))
+    return found | dict(zip(roles.required, left, strict=False))
 
 
 def shown(columns: Sequence[str], place: int) -> str:
@@ -124,8 +163,15 @@ def _is_rating(cells: Sequence[str]) -> bool:
     return bool(known) and all(re.fullmatch(r"-?\d{1,2}(\.\d{1,2})?", cell) for cell in known) and len(set(known)) <= 20
 
 
-def _find(columns: Sequence[str], role: Role, text: str) -> int:
-    """The column a user named: exactly, else without case, else by its number."""
+_FITS: Mapping[str, Callable[[Sequence[str]], bool]] = MappingProxyType({"time": _is_time, "rating": _is_rating})
+
+
+def find(columns: Sequence[str], setting: str, text: str) -> int:
+    """The column a user named in a setting: exactly, else without case, else by its number.
+
+    Raises:
+        InputError: There is none.
+    """
     if text in columns:
         return columns.index(text)
     folded = [name.casefold() for name in columns]
@@ -135,19 +181,10 @@ def _find(columns: Sequence[str], role: Role, text: str) -> int:
         return int(text) - 1
     sentence = "There is no column called {name}. The columns are: {names}."
     values = {"name": text, "names": _listed(columns)}
-    raise InputError(Fault(sentence, values, f"/{role}_column", code="unknown-column"))
+    raise InputError(Fault(sentence, values, f"/{setting}", code="unknown-column"))
 
 
-def _unclear(columns: Sequence[str], role: Role) -> InputError:
-    sentence = (
-        "It is unclear which column holds the users. Name it under User column; the columns are: {names}."
-        if role == "user"
-        else "It is unclear which column holds the items. Name it under Item column; the columns are: {names}."
-    )
-    return InputError(Fault(sentence, {"names": _listed(columns)}, f"/{role}_column", code="column-unclear"))
-
-
-def _refuse_twice(columns: Sequence[str], chosen: Mapping[Role, int]) -> None:
+def _refuse_twice(columns: Sequence[str], chosen: Mapping[R, int]) -> None:
     for role, place in chosen.items():
         first = next(other for other, own in chosen.items() if own == place)
         if first != role:

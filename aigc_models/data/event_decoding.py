@@ -7,9 +7,7 @@ what lies on disk meanwhile), ``out`` (the run's directory) and ``params`` (the 
 
 import json
 import sys
-import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +18,9 @@ from aigc_models.data.event_files import Opened, Wishes, open_events
 from aigc_models.data.event_rows import Rules
 from aigc_models.data.interactions import save_interactions
 from aigc_models.data.reading import Beat
-from aigc_models.data.sandbox import confine, extend_time
+from aigc_models.data.sandbox import answer
 from aigc_models.data.table_personal import find_personal
 
-RESULT = "result.json"
 COUNTS = ("events", "users", "items")
 _PERSONAL_SAMPLE = 2000
 
@@ -73,21 +70,5 @@ def _notes(opened: Opened) -> Iterator[tuple[str, dict[str, Any]]]:
         yield "These tables of the archive were not used: {names}.", {"names": ", ".join(opened.ignored)}
 
 
-def _beat(done: int, total: int) -> None:
-    extend_time()
-    print(done, total, flush=True)
-
-
-def main(request: dict[str, Any]) -> None:
-    """Read an upload within limits and write the result, or the faults."""
-    confine()
-    warnings.simplefilter("ignore")
-    try:
-        result = read_upload(request, _beat)
-    except InputError as error:
-        result = {"faults": [asdict(fault) for fault in error.faults]}
-    (Path(request["work"]) / RESULT).write_text(json.dumps(result), encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main(json.loads(sys.argv[1]))
+    answer(json.loads(sys.argv[1]), read_upload)

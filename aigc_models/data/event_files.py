@@ -13,7 +13,7 @@ import pandas as pd
 
 from aigc_models.base import Fault, InputError
 from aigc_models.data import event_columns
-from aigc_models.data.event_columns import REQUIRED, Role
+from aigc_models.data.event_columns import INTERACTIONS, REQUIRED, Role
 from aigc_models.data.event_rows import EventFile
 from aigc_models.data.image_files import true_names
 from aigc_models.data.reading import refuse
@@ -65,7 +65,7 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True)
-class _Table:
+class Table:
     """A file that was looked into: its headers (empty strings without any), and some cells of each column.
 
     A Parquet file is read whole at once; a text has a dialect instead.
@@ -80,8 +80,8 @@ class _Table:
     def guess(self) -> dict[Role, int]:
         """What the columns hold, as far as headers or cells tell."""
         if any(self.columns):
-            return event_columns.by_name(self.columns)
-        return event_columns.by_content(self.sample)
+            return event_columns.by_name(self.columns, INTERACTIONS)
+        return event_columns.by_content(self.sample, INTERACTIONS)
 
 
 def open_events(upload: Path, work: Path, wishes: Wishes, beat: Beat) -> Opened:
@@ -97,17 +97,17 @@ def open_events(upload: Path, work: Path, wishes: Wishes, beat: Beat) -> Opened:
         InputError: It cannot be read, or what its columns hold stays unclear.
     """
     if not zipfile.is_zipfile(upload):
-        table = _look(upload, work, wishes)
-        roles = event_columns.choose(table.columns, wishes.columns, table.sample)
-        return Opened(_read(table, roles, wishes, beat), roles, {})
-    tables = [_look(path, path.parent, wishes) for path in unpack(upload, work)]
+        table = look(upload, work, wishes)
+        roles = event_columns.choose(table.columns, wishes.columns, table.sample, INTERACTIONS)
+        return Opened(read(table, sorted(set(roles.values())), wishes, beat), roles, {})
+    tables = [look(path, path.parent, wishes) for path in unpack(upload, work)]
     events = _events_among(tables, wishes)
-    roles = event_columns.choose(events.columns, wishes.columns, events.sample)
+    roles = event_columns.choose(events.columns, wishes.columns, events.sample, INTERACTIONS)
     named = _titles_among([table for table in tables if table is not events])
     titles = _titles(named, wishes, beat) if named is not None else {}
     ignored = [table.path.name for table in tables if table is not events and table is not named]
     titles_from = named.path.name if named is not None else ""
-    return Opened(_read(events, roles, wishes, beat), roles, titles, titles_from, ignored)
+    return Opened(read(events, sorted(set(roles.values())), wishes, beat), roles, titles, titles_from, ignored)
 
 
 def unpack(upload: Path, work: Path) -> list[Path]:
@@ -138,7 +138,12 @@ def unpack(upload: Path, work: Path) -> list[Path]:
     return found
 
 
-def _look(path: Path, work: Path, wishes: Wishes) -> _Table:
+def look(path: Path, work: Path, wishes: Wishes) -> Table:
+    """Look into a file: what its columns are called, and some of their cells.
+
+    Raises:
+        InputError: It holds no rows, or cannot be read.
+    """
     if path.stat().st_size == 0:
         sentence = "The file {file} is empty (0 bytes). Choose a file with data in it."
         raise refuse(sentence, "dataset-empty", file=path.name)
@@ -153,7 +158,7 @@ def _look(path: Path, work: Path, wishes: Wishes) -> _Table:
     columns = [""] * len(first) if headless else list(reader.names)
     if not rows:
         raise refuse("The file {file} holds no rows below its header.", "dataset-empty", file=path.name)
-    return _Table(path, dialect, columns, [[cell.strip() for cell in cells] for cells in zip(*rows, strict=True)])
+    return Table(path, dialect, columns, [[cell.strip() for cell in cells] for cells in zip(*rows, strict=True)])
 
 
 def _is_parquet(path: Path) -> bool:
@@ -161,7 +166,7 @@ def _is_parquet(path: Path) -> bool:
         return stream.read(4) == b"PAR1"
 
 
-def _look_into_parquet(path: Path, work: Path) -> _Table:
+def _look_into_parquet(path: Path, work: Path) -> Table:
     from aigc_models.data.table_parquet import read_parquet  # needs a package that may be missing
 
     with Spool(work / "cells.spool") as spool:
@@ -170,7 +175,7 @@ def _look_into_parquet(path: Path, work: Path) -> _Table:
         if not spool.rows:
             raise refuse("The file {file} holds no rows.", "dataset-empty", file=path.name)
         whole = [_stripped(spool.column(place)) for place in range(len(names))]
-    return _Table(path, None, names, [cells.head(SAMPLE).tolist() for cells in whole], whole)
+    return Table(path, None, names, [cells.head(SAMPLE).tolist() for cells in whole], whole)
 
 
 def _first_row(path: Path, dialect: Dialect) -> list[str]:
@@ -185,16 +190,15 @@ def _first_row(path: Path, dialect: Dialect) -> list[str]:
     return next(csv.reader([line], delimiter=dialect.delimiter, skipinitialspace=dialect.spaced), [])
 
 
-def _read(table: _Table, roles: Mapping[Role, int], wishes: Wishes, beat: Beat) -> EventFile:
-    """All rows, of the columns that are used."""
-    places = sorted(set(roles.values()))
+def read(table: Table, places: Sequence[int], wishes: Wishes, beat: Beat) -> EventFile:
+    """All rows, of the columns at some places."""
     if table.whole is not None:
         cells = {place: table.whole[place] for place in places}
         return EventFile(table.columns, cells, table.path.name, first_row=1)
     return _read_text(table, places, wishes, beat)
 
 
-def _read_text(table: _Table, places: Sequence[int], wishes: Wishes, beat: Beat) -> EventFile:
+def _read_text(table: Table, places: Sequence[int], wishes: Wishes, beat: Beat) -> EventFile:
     assert table.dialect is not None
     headless = not any(table.columns)
     faults = TableFaults()
@@ -225,11 +229,11 @@ def _stripped(cells: Sequence[str]) -> "pd.Series[str]":
     return pd.Series(cells, dtype="str").str.strip()
 
 
-def _events_among(tables: Sequence[_Table], wishes: Wishes) -> _Table:
+def _events_among(tables: Sequence[Table], wishes: Wishes) -> Table:
     """The table with users and items; of several the one with a rating, then the largest."""
     named = [text for role, text in wishes.columns.items() if text and role != "title"]
 
-    def fits(table: _Table) -> bool:
+    def fits(table: Table) -> bool:
         if named and any(table.columns):
             return all(text in table.columns for text in named)
         return set(REQUIRED) <= set(table.guess())
@@ -245,16 +249,16 @@ def _events_among(tables: Sequence[_Table], wishes: Wishes) -> _Table:
     return max(fitting, key=lambda table: ("rating" in table.guess(), table.path.stat().st_size))
 
 
-def _titles_among(tables: Sequence[_Table]) -> _Table | None:
+def _titles_among(tables: Sequence[Table]) -> Table | None:
     fitting = [table for table in tables if any(table.columns) and {"item", "title"} <= set(table.guess())]
     fitting = [table for table in fitting if "user" not in table.guess()] or fitting
     return max(fitting, key=lambda table: table.path.stat().st_size, default=None)
 
 
-def _titles(table: _Table, wishes: Wishes, beat: Beat) -> dict[str, str]:
+def _titles(table: Table, wishes: Wishes, beat: Beat) -> dict[str, str]:
     roles: dict[Role, int] = {role: place for role, place in table.guess().items() if role in ("item", "title")}
-    read = _read(table, roles, wishes, beat)
-    pairs: Iterator[tuple[str, str]] = zip(read.cells[roles["item"]], read.cells[roles["title"]], strict=True)
+    file = read(table, sorted(set(roles.values())), wishes, beat)
+    pairs: Iterator[tuple[str, str]] = zip(file.cells[roles["item"]], file.cells[roles["title"]], strict=True)
     found: dict[str, str] = {}
     for item, title in pairs:
         if item and title:

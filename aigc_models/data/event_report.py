@@ -50,8 +50,8 @@ def report(read: Read, source: EventFile) -> dict[str, Any]:
             "users": read.left.users,
             "users_events": read.left.users_events,
         },
-        "per_user": _spread(per_user),
-        "per_item": _spread(per_item),
+        "per_user": spread(per_user),
+        "per_item": spread(per_item),
         "popular": list(_popular(data, per_item)),
         "first": [_event(read, int(row)) for row in read.first[:SHOWN_EVENTS]],
         "warnings": [{"message": message, "values": values} for message, values in _warnings(read, per_user, per_item)],
@@ -60,17 +60,22 @@ def report(read: Read, source: EventFile) -> dict[str, Any]:
 
 
 def moment(read: Read, seconds: float) -> str:
+    """A time of interactions as a person reads it; empty where there are none."""
+    return moment_of(seconds, read.times.unit) if read.times is not None else ""
+
+
+def moment_of(seconds: float, unit: str) -> str:
     """A time as a person reads it: a day where the file has days, else to the second; a bare number stays one."""
-    if read.times is None or np.isnan(seconds):
+    if np.isnan(seconds):
         return ""
-    if read.times.unit == "numbers" or abs(seconds) > _SPAN:
+    if unit == "numbers" or abs(seconds) > _SPAN:
         return f"{seconds:.10g}"
     when = datetime.fromtimestamp(seconds, UTC)
-    return when.date().isoformat() if read.times.unit == "days" else when.isoformat(timespec="seconds")
+    return when.date().isoformat() if unit == "days" else when.isoformat(timespec="seconds")
 
 
-def _spread(counts: NDArray[np.int64]) -> dict[str, Any]:
-    """How many users or items have how many events: least, middle, most, and bins up to the next edge."""
+def spread(counts: NDArray[np.int64]) -> dict[str, Any]:
+    """How many users, items or sessions have how many events: least, middle, most, and bins up to the next edge."""
     places = np.searchsorted(EDGES, counts, side="right") - 1
     bins = np.bincount(places, minlength=len(EDGES)).tolist()
     highs: list[int | None] = [edge - 1 for edge in EDGES[1:]]

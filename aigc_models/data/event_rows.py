@@ -109,7 +109,7 @@ class Read:
 
 
 @dataclass(slots=True)
-class _Faults:
+class CellFaults:
     """The first faults, and how many rows have one."""
 
     source: EventFile
@@ -136,9 +136,9 @@ class _Faults:
             raise InputError(sorted(self.kept, key=lambda fault: fault.where["row"]))
 
 
-def hashed(user: str) -> str:
-    """What a user is stored as where names are hashed; whoever knows a name can work it out."""
-    return f"u-{sha256(user.encode()).hexdigest()[:16]}"
+def hashed(name: str, kind: str = "u") -> str:
+    """What a user, or something else, is stored as where names are hashed; whoever knows a name can work it out."""
+    return f"{kind}-{sha256(name.encode()).hexdigest()[:16]}"
 
 
 def read_events(source: EventFile, roles: Mapping[Role, int], rules: Rules, titles: Mapping[str, str]) -> Read:
@@ -154,9 +154,9 @@ def read_events(source: EventFile, roles: Mapping[Role, int], rules: Rules, titl
         InputError: Cells are faulty, each named by row, column and value, or too few events are left.
     """
     columns = {role: source.cells[place] for role, place in roles.items()}
-    faults = _Faults(source, np.zeros(len(source), np.bool_))
+    faults = CellFaults(source, np.zeros(len(source), np.bool_))
     _check_names(source, roles, faults)
-    times = _times(columns.get("time"), roles, faults)
+    times = read_times(source, roles.get("time"), faults)
     ratings = _ratings(columns.get("rating"), roles, faults)
     if not rules.skip_broken:
         faults.refuse()
@@ -177,25 +177,29 @@ def read_events(source: EventFile, roles: Mapping[Role, int], rules: Rules, titl
     return Read(data, roles, times, left, repeats, first, same)
 
 
-def _check_names(source: EventFile, roles: Mapping[Role, int], faults: _Faults) -> None:
+def _check_names(source: EventFile, roles: Mapping[Role, int], faults: CellFaults) -> None:
     no_user = "Row {row} has no user in the column {column}."
     no_item = "Row {row} has no item in the column {column}."
     faults.add((source.cells[roles["user"]] == "").to_numpy(), roles["user"], no_user, "cell-missing")
     faults.add((source.cells[roles["item"]] == "").to_numpy(), roles["item"], no_item, "cell-missing")
 
 
-def _times(cells: "pd.Series[str] | None", roles: Mapping[Role, int], faults: _Faults) -> Times | None:
-    if cells is None or bool((cells == "").all()):
+def read_times(source: EventFile, place: int | None, faults: CellFaults) -> Times | None:
+    """The times in a column; None where there is no such column, or nothing in it."""
+    if place is None or bool((source.cells[place] == "").all()):
         return None
+    cells = source.cells[place]
     found = event_times.parse(cells)
     empty, wrong = (cells == "").to_numpy(), np.isnan(found.seconds)
-    faults.add(empty, roles["time"], "Row {row} has no time in the column {column}.", "cell-missing")
+    faults.add(empty, place, "Row {row} has no time in the column {column}.", "cell-missing")
     sentence = "Row {row}, column {column}: {value} is no time. Write it as a date such as 2024-01-31 or in seconds."
-    faults.add(wrong & ~empty, roles["time"], sentence, "bad-cell")
+    faults.add(wrong & ~empty, place, sentence, "bad-cell")
     return found
 
 
-def _ratings(cells: "pd.Series[str] | None", roles: Mapping[Role, int], faults: _Faults) -> NDArray[np.float32] | None:
+def _ratings(
+    cells: "pd.Series[str] | None", roles: Mapping[Role, int], faults: CellFaults
+) -> NDArray[np.float32] | None:
     if cells is None or bool((cells == "").all()):
         return None
     numbers = pd.to_numeric(cells.where(cells != ""), errors="coerce").to_numpy(np.float64)

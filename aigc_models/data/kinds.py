@@ -93,9 +93,22 @@ TEXT = Kind(
     counted=("{count} text", "{count} texts"),
     ready="{train} texts to learn from, {test} kept for testing.",
 )
+EVENT_LOG = Kind(
+    name="event_log",
+    title="Event log",
+    takes=("text", "parquet"),
+    suffixes=(".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json", ".gz", ".parquet"),
+    wanted="a CSV file or JSON lines of sessions and events, packed with gzip if you like, or a Parquet file",
+    about="A CSV file or JSON lines of what was done in each session: a session, an event and its time in each line, "
+    "and if there are any the screen, the object, the task of the session and how it ended.",
+    counted=("{count} event", "{count} events"),
+    ready="{events} events of {sessions} sessions; {test} sessions are kept for testing.",
+)
 
 # Where a file could be of two kinds and nobody says which, it becomes the first that takes it.
-KINDS: Mapping[str, Kind] = MappingProxyType({kind.name: kind for kind in (IMAGES, TABLE, INTERACTIONS, TEXT)})
+KINDS: Mapping[str, Kind] = MappingProxyType(
+    {kind.name: kind for kind in (IMAGES, TABLE, INTERACTIONS, TEXT, EVENT_LOG)}
+)
 
 
 def offered() -> Mapping[str, Kind]:

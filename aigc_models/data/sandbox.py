@@ -14,11 +14,15 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from aigc_models.base import Fault, InputError
 
+RESULT = "result.json"
 MEMORY = 3 * 2**30
 SECONDS_WITHOUT_PROGRESS = 30
 _FILE_SIZE = 16 * 2**30
@@ -98,6 +102,27 @@ def extend_time() -> None:
     """Allow another :data:`SECONDS_WITHOUT_PROGRESS` of processor time from now."""
     if sys.platform == "linux":
         _limit(resource.RLIMIT_CPU, int(time.process_time()) + SECONDS_WITHOUT_PROGRESS, soft_only=True)
+
+
+def answer(request: Mapping[str, Any], read: Callable[[Mapping[str, Any], Callable[[int, int], None]], Any]) -> None:
+    """What a confined module does in its main guard: read an upload within limits, and write the result or the faults.
+
+    Args:
+        request: ``work`` is where :data:`RESULT` goes.
+        read: Reads what the request names and gives its counts; it is told what to call as it goes.
+    """
+    confine()
+    warnings.simplefilter("ignore")
+    try:
+        result = read(request, _beat)
+    except InputError as error:
+        result = {"faults": [asdict(fault) for fault in error.faults]}
+    (Path(request["work"]) / RESULT).write_text(json.dumps(result), encoding="utf-8")
+
+
+def _beat(done: int, total: int) -> None:
+    extend_time()
+    print(done, total, flush=True)
 
 
 def _limit(kind: int, value: int, *, soft_only: bool = False) -> None:

@@ -136,7 +136,23 @@ _HELP = Starter(
         "problem codes: documents with headings to build an assistant on."
     ),
 )
+_OPERATIONS = Starter(
+    name="synthetic-operations",
+    title="Operations of a made-up office program, 1,200 sessions (synthetic)",
+    kind="event_log",
+    path=_FILES / "synthetic_operations.csv.gz",
+    filename="synthetic_operations.csv.gz",
+    licence="Apache-2.0",
+    notes=(
+        "Synthetic: no person and no session in it is real. Eight tasks, four in English and four in Chinese, each "
+        "with known steps, optional steps, another way, a common mistake, detours and noise. Made by "
+        "aigc_models/data/planted_operations.py."
+    ),
+)
 
 STARTERS: Mapping[str, Starter] = MappingProxyType(
-    {one.name: one for one in (_FASHION, _CREDIT, _CDNOW, _SHOP, _PRODUCTS, _SHAKESPEARE, _SMALL_TALK, _HELP)}
+    {
+        one.name: one
+        for one in (_FASHION, _CREDIT, _CDNOW, _SHOP, _PRODUCTS, _SHAKESPEARE, _SMALL_TALK, _HELP, _OPERATIONS)
+    }
 )

@@ -7,21 +7,18 @@ what lies on disk meanwhile), ``out`` (the run's directory) and ``params`` (the 
 
 import json
 import sys
-import warnings
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from aigc_models.base import InputError
 from aigc_models.data import text_copies, text_languages, text_personal, text_report, text_split
 from aigc_models.data.reading import Beat, refuse
-from aigc_models.data.sandbox import confine, extend_time
+from aigc_models.data.sandbox import answer
 from aigc_models.data.text_files import Gathered, gather
 from aigc_models.data.text_report import Found
 from aigc_models.data.texts import Document, save_texts
 
-RESULT = "result.json"
 PREVIEW = "preview.json"
 STEPS = 1000  # of the whole work: a quarter each for reading, personal data, copies and languages
 
@@ -96,21 +93,5 @@ def content(document: Document) -> str:
     return document.text
 
 
-def _beat(done: int, total: int) -> None:
-    extend_time()
-    print(done, total, flush=True)
-
-
-def main(request: dict[str, Any]) -> None:
-    """Read an upload within limits and write the result, or the faults."""
-    confine()
-    warnings.simplefilter("ignore")
-    try:
-        result = read_upload(request, _beat)
-    except InputError as error:
-        result = {"faults": [asdict(fault) for fault in error.faults]}
-    (Path(request["work"]) / RESULT).write_text(json.dumps(result), encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main(json.loads(sys.argv[1]))
+    answer(json.loads(sys.argv[1]), read_upload)

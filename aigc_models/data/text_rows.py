@@ -199,7 +199,7 @@ def make_documents(rows: Rows, params: Mapping[str, Any], faults: TableFaults) -
     nested = sum(bool(row.turns) for row in rows.rows)
     if nested:
         return _from_lists(rows, params, faults)
-    sample = {name: [_flat(row.cells.get(name, "")) for row in rows.rows[:SAMPLE]] for name in rows.columns}
+    sample = {name: [flat(row.cells.get(name, "")) for row in rows.rows[:SAMPLE]] for name in rows.columns}
     sample = {name: [cell for cell in cells if cell] for name, cells in sample.items()}
     wished: dict[Use, str] = {use: params[f"{use}_column"] for use in _USES if params[f"{use}_column"].strip()}
     columns = choose(sample, wished, params["attribute_columns"], params["shape"])
@@ -229,7 +229,7 @@ def _from_lists(rows: Rows, params: Mapping[str, Any], faults: TableFaults) -> M
         if found and (not named or names_one(named, rows.columns)):
             uses[use] = found
     left = [name for name in rows.columns if name not in uses.values()]
-    sample = {name: [_flat(row.cells.get(name, "")) for row in rows.rows[:SAMPLE]] for name in left} | {
+    sample = {name: [flat(row.cells.get(name, "")) for row in rows.rows[:SAMPLE]] for name in left} | {
         "\0": ["\0" * 99]
     }
     wished = params["attribute_columns"]
@@ -247,7 +247,8 @@ def _from_lists(rows: Rows, params: Mapping[str, Any], faults: TableFaults) -> M
     return Made(shape, documents, columns, roles)
 
 
-def _flat(cell: Cell) -> str:
+def flat(cell: Cell) -> str:
+    """A cell as one text, several values with commas between them."""
     return cell if isinstance(cell, str) else ", ".join(cell)
 
 
@@ -264,7 +265,7 @@ class _Maker:
     def cell(self, row: Row, use: Use) -> str:
         """What a row says for a use."""
         column = self.columns.uses.get(use)
-        return _flat(row.cells.get(column, "")).strip() if column is not None else ""
+        return flat(row.cells.get(column, "")).strip() if column is not None else ""
 
     def tell(self, row: Row, sentence: str, **values: Any) -> None:
         """Note what is wrong with a row."""

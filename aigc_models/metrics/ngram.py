@@ -85,16 +85,21 @@ class WittenBell:
         below = np.maximum(totals + followers, 1)
         return np.asarray(np.where(totals > 0, (counts + followers * shares) / below, shares), np.float64)
 
+    def following(self, rows: Sequence[Sequence[int]]) -> Floats:
+        """The share of every symbol after rows of symbols; (R, V)."""
+        every = np.arange(self.vocabulary, dtype=np.int64)
+        shares = np.full((len(rows), self.vocabulary), 1 / self.vocabulary)
+        for before, order in enumerate(self._orders):
+            known = np.array([_number(row, before, self.vocabulary) for row in rows], np.int64)[:, None]
+            mixed = self._mix(order, known, known * self.vocabulary + every[None], shares)
+            shares = np.where(known >= 0, mixed, shares)
+        return shares
+
     def draw(self, starts: Sequence[Sequence[int]], length: int, rng: np.random.Generator) -> list[list[int]]:
         """Go on with some rows of symbols."""
         rows = [list(start) for start in starts]
-        every = np.arange(self.vocabulary, dtype=np.int64)
         for _ in range(length):
-            shares = np.full((len(rows), self.vocabulary), 1 / self.vocabulary)
-            for before, order in enumerate(self._orders):
-                known = np.array([_number(row, before, self.vocabulary) for row in rows], np.int64)[:, None]
-                mixed = self._mix(order, known, known * self.vocabulary + every[None], shares)
-                shares = np.where(known >= 0, mixed, shares)
+            shares = self.following(rows)
             ends = shares.cumsum(1)
             chosen = (ends <= rng.random((len(rows), 1)) * ends[:, -1:]).sum(1)
             for row, symbol in zip(rows, chosen.tolist(), strict=True):

@@ -4,6 +4,7 @@ import math
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -33,9 +34,15 @@ class Learner:
         settings: ``steps``, ``patience`` and ``seed`` of the training.
         device: Where it is trained.
         adjustments: How to go gentler about it.
+
+    Attributes:
+        unit: What its speed is called among the figures.
+        counted: What it reads one after the other.
     """
 
     previews = 10  # in a whole training
+    unit: ClassVar[str] = "tokens_per_second"
+    counted: ClassVar[str] = "token"
 
     def __init__(
         self,
@@ -49,7 +56,7 @@ class Learner:
         self.best.load_state_dict(self.network.state_dict())
         self.device, self.total, self.settings = device, settings.steps, settings
         self.optimiser, self.parts = optimiser, Parts(settings.accumulation * adjustments.micro_batches)
-        self.meter = training.Meter(speed="tokens_per_second")
+        self.meter = training.Meter(speed=self.unit)
         self.precision = training.choose_precision(device)
         self.order = training.seeded(settings.seed, "order")
         self.worked_on = 0
@@ -124,7 +131,8 @@ def run_steps(learner: Learner, run: Run, done: int) -> None:
     training.check_finite(step, *losses.values())
     if step < learner.total:
         run.log(f"Stopped after {step:,} of {learner.total:,} steps: nothing got better.")
-    run.log(f"The best step was {learner.state.plain['best_step']:,}, with {learner.best_loss:.4f} nats per token.")
+    best = int(learner.state.plain["best_step"])
+    run.log(f"The best step was {best:,}, with {learner.best_loss:.4f} nats per {learner.counted}.")
 
 
 def preview(learner: Learner, run: Run, step: int) -> None:

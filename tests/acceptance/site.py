@@ -27,7 +27,7 @@ from jobs.repository import Repository
 from jobs.settings import Settings
 from jobs.submit import Submission, submit
 from jobs.uploads import Upload, receive, receive_starter
-from tests.acceptance import measured_tables, reading_texts, recommending, writing
+from tests.acceptance import measured_tables, reading_logs, reading_texts, recommending, writing
 from tests.web.acting import ActingWorker, picture_zip
 from tests.web.conftest import NotedDispatcher
 from web import create_app
@@ -205,6 +205,7 @@ class Site:
         advice = recommending.add_pages(self.engine, self.worker)  # while no other training waits
         tables = measured_tables.add_pages(self.engine, self.worker)
         texts = reading_texts.add_pages(self.engine, self.worker)
+        logs = reading_logs.add_pages(self.engine, self.worker)
         read = {name: path.rpartition("/")[2] for name, path in texts.items()}
         wrote = writing.add_pages(self.engine, self.worker, read["passages"], read["documents"])
         failed, lease = self.training("failed-gan")
@@ -255,6 +256,7 @@ class Site:
             **advice,
             **tables,
             **texts,
+            **logs,
             **wrote,
             "workers": "/workers",
             "tokens": "/settings/tokens",

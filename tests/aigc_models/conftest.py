@@ -18,6 +18,7 @@ from tests.aigc_models.tiny_help import write_texts as write_help
 from tests.aigc_models.tiny_images import tiny_set, write_set
 from tests.aigc_models.tiny_interactions import tiny_events, write_events
 from tests.aigc_models.tiny_llm import write_base
+from tests.aigc_models.tiny_logs import tiny_log, write_log
 from tests.aigc_models.tiny_tables import tiny_tables, write_tables
 from tests.aigc_models.tiny_texts import write_texts
 
@@ -96,6 +97,8 @@ def tiny_dataset(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """
     if _kind(request) == "interactions":
         return write_events(tmp_path / "dataset", tiny_events())
+    if _kind(request) == "event_log":
+        return write_log(tmp_path / "dataset", tiny_log())
     if _kind(request) == "text":
         if _family(request) == "assistant":
             return write_help(tmp_path / "dataset", tiny_help())

@@ -39,6 +39,7 @@ SMALL: Mapping[str, Mapping[str, Any]] = {
     "mult_vae": {"epochs": 3, "batch_size": 8, "hidden_dim": 8, "latent_dim": 4, "seed": 5},
     "assistant": {"epochs": 3, "batch_size": 16, "width": 8, "buckets": 1024, "seed": 5},
     "text_transformer": {"steps": 24, "batch_size": 4, "width": 16, "num_layers": 1, "context": 16, "seed": 5},
+    "next_event": {"epochs": 6, "batch_size": 16, "width": 8, "max_length": 8, "seed": 5},
     "text_vae": {
         "steps": 24,
         "batch_size": 8,
@@ -96,7 +97,7 @@ def test_a_family_declares_itself(name: str) -> None:
     if any(params.makes == "model" for params in family.operations.values()):
         assert family.paper.startswith("https://")
         assert {"train", "evaluate"} <= set(family.operations)
-        assert {"generate", "recommend", "reply"} & set(family.operations)
+        assert {"generate", "recommend", "reply", "next_events"} & set(family.operations)
     for title, info in family.metrics.items():
         assert info.title, title
         assert info.description.endswith(".")
@@ -141,6 +142,7 @@ def test_defaults_and_presets_are_valid(task: str) -> None:
 def test_estimates_order_the_presets(family: str) -> None:
     pictures = {"train": 5000, "test": 1000, "channels": 1, "height": 28, "width": 28, "classes": ["a", "b"]}
     report = {**pictures, **report_of(5000), "events": 100_000, "users": 1000, "items": 1700}
+    report |= {"sessions": 6_000, "actions": 60}
     report["characters"] = {"train": 1_000_000, "test": 100_000}
     presets = TASKS[f"{family}.train"].presets.values()
     costs = [params_of(f"{family}.train", **values).estimate(report, 2) for values in presets]

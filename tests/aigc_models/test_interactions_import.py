@@ -17,7 +17,7 @@ import pytest
 
 from aigc_models.base import Fault, InputError
 from aigc_models.data import kinds
-from aigc_models.data.event_columns import by_name, choose
+from aigc_models.data.event_columns import INTERACTIONS, Role, by_name, choose
 from aigc_models.data.event_decoding import read_upload
 from aigc_models.data.event_rows import hashed
 from aigc_models.data.interactions import Interactions, load_interactions, load_report
@@ -136,22 +136,24 @@ def test_columns_are_found_by_name_and_events_ordered_by_time(bring: Import) -> 
     ],
 )
 def test_usual_headers_are_understood(headers: str, found: tuple[int, int, int]) -> None:
-    guess = by_name(headers.split(","))
+    guess = by_name(headers.split(","), INTERACTIONS)
     assert (guess["user"], guess["item"], guess["time"]) == found
 
 
 def test_settings_name_columns_by_header_case_or_number() -> None:
     columns, sample = ["A", "b", "c"], [["x"], ["y"], ["z"]]
-    assert choose(columns, {"user": "a", "item": "3"}, sample) == {"user": 0, "item": 2}
-    for settings, pointer, code in (
+    by_header: dict[Role, str] = {"user": "a", "item": "3"}
+    assert choose(columns, by_header, sample, INTERACTIONS) == {"user": 0, "item": 2}
+    wrong: list[tuple[dict[Role, str], str, str]] = [
         ({"user": "d", "item": "b"}, "/user_column", "unknown-column"),
         ({"user": "A"}, "/item_column", "column-unclear"),
         ({}, "/user_column", "column-unclear"),
         ({"user": "A", "item": "A"}, "/item_column", "column-twice"),
         ({"user": "A", "item": "4"}, "/item_column", "unknown-column"),
-    ):
+    ]
+    for settings, pointer, code in wrong:
         with pytest.raises(InputError) as caught:
-            choose(columns, settings, sample)  # type: ignore[arg-type]  # the keys are roles
+            choose(columns, settings, sample, INTERACTIONS)
         assert (caught.value.faults[0].pointer, caught.value.faults[0].code) == (pointer, code)
         assert "A" in str(caught.value.faults[0])
 

@@ -9,10 +9,11 @@ import torch
 from aigc_models import training
 from aigc_models.data.interaction_splits import ItemLists
 from aigc_models.recommending.trainer import Lesson
+from aigc_models.recommending.windows import Windows
 from aigc_models.sasrec.networks import Sasrec
 from aigc_models.sasrec.params import SasrecTrain
 from aigc_models.sasrec.plan import Plan
-from aigc_models.sasrec.trainer import SasrecTrainer, Windows
+from aigc_models.sasrec.trainer import SasrecTrainer
 from aigc_models.sasrec.using import SasrecRecommender
 from tests.aigc_models.conftest import RecordingRun
 from tests.aigc_models.test_contract import IDS, train

@@ -15,6 +15,7 @@ from zipfile import ZipFile
 import httpx
 import pytest
 
+from aigc_models.data import planted_operations
 from aigc_models.data.planted_interactions import plant, write_zip
 from aigc_models.data.starters import STARTERS
 from tests.acceptance.site import photos, png
@@ -71,6 +72,7 @@ APART = {
 # 5,000 pictures take a minute: the tutorial's training is done on the reader's own 80 here.
 TINY = {
     "--data fashion-mnist --preset quick": "--data shoes -p epochs=1 -p width=4",
+    "next_event.train --data operations --preset quick": "next_event.train --data operations -p epochs=2 -p width=8",
     "--data shop --preset quick": "--data shop -p epochs=1 -p width=8",
     "assistant.train --data handbook": "assistant.train --data handbook -p epochs=1 -p width=16",
     "text_transformer.train --data products --preset quick": "text_transformer.train --data products -p steps=8 "
@@ -127,6 +129,8 @@ class Reader:
         (self.directory / "faq.csv").write_text(f"question,answer,topic\n{asked}")
         tickets = "".join(f"How do I mend printer {n}?,Turn printer {n} off and on.\n" for n in range(40))
         (self.directory / "tickets.csv").write_text(f"question,answer\n{tickets}")
+        operations = planted_operations.as_csv(planted_operations.plant(sessions=240))
+        (self.directory / "operations.csv").write_text(operations, encoding="utf-8")
         write_handbook(self.directory / "handbook.zip")
 
     def environment(self, apart: bool) -> dict[str, str]:

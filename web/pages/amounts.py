@@ -87,6 +87,13 @@ def elapsed(start: datetime | None, end: datetime | None = None) -> float | None
     return ((end or datetime.now(UTC)) - start).total_seconds()
 
 
+def share(part: float) -> str:
+    """A share from 0 to 1 as people say it: "87 %"; a little is not nothing, and nearly all is not all."""
+    if 0 < part < 0.01:
+        return "< 1 %"
+    return f"{min(round(100 * part), 99 if part < 1 else 100)} %"
+
+
 def percent(step: int, total: int) -> int | None:
     """Whole percent, never 100 before the end is reached."""
     return int(100 * step / total) if total > 0 else None

@@ -24,6 +24,7 @@ from web.pages import (
     dataset_report,
     interaction_report,
     live,
+    log_report,
     names,
     snippets,
     table_report,
@@ -150,6 +151,19 @@ def texts(dataset_id: str) -> BaseResponse:
     return redirect(url_for("pages.datasets.show", dataset_id=made.id), 303)
 
 
+@blueprint.post("/datasets/<dataset_id>/log")
+@scoped("submit")
+def log(dataset_id: str) -> BaseResponse:
+    """Read an uploaded log again: with other columns, or without personal data, as the next version."""
+    dataset = context.repository().dataset(dataset_id)
+    if dataset.kind != "event_log":
+        abort(404)
+    changes = log_report.changes(dataset.report or {}, request.form)
+    made, _ = revise(context.engine(), context.principal(), dataset_id, changes)
+    audit.info("revise %s by %s, request %s", dataset_id, context.principal().owner, context.request_id())
+    return redirect(url_for("pages.datasets.show", dataset_id=made.id), 303)
+
+
 @blueprint.get("/datasets/<dataset_id>/live")
 def part(dataset_id: str) -> Response:
     """What moves while it is checked."""
@@ -234,6 +248,7 @@ def _view(dataset_id: str) -> dict[str, Any]:
         "sizes": dataset_report.kinds(report.get("source_sizes")),
         "table": table_report.view(dataset, reads.job(dataset.job_id), files) if dataset.kind == "table" else None,
         "events": interaction_report.view(dataset) if dataset.kind == "interactions" else None,
+        "log": log_report.view(dataset) if dataset.kind == "event_log" else None,
         "texts": text_report.view(dataset, files) if dataset.kind == "text" else None,
         "versions": [(row, CHECKS[reads.dataset_state(row)], holds(row)) for row in others],
         "preview": next((file for file in files if file.name == "preview.png"), None),
@@ -263,7 +278,7 @@ def _hint(state: str, check: Situation, dataset: Dataset) -> str:
     if state == "ready":
         report: Mapping[str, Any] = dataset.report or {}
         counts = {name: count for name, count in report.items() if type(count) in (int, float)}
-        known = {"train": 0, "test": 0, "events": 0, "users": 0, "items": 0} | counts
+        known = {"train": 0, "test": 0, "events": 0, "users": 0, "items": 0, "sessions": 0} | counts
         return say(KINDS[dataset.kind].ready, {name: amounts.number(count) for name, count in known.items()})
     return say("The check found faults. Nothing of the file can be used until they are corrected.")
 

@@ -98,6 +98,14 @@ USES: Sequence[Use] = (
         about="Two sentences and the steps between them",
     ),
     Use(
+        task="next_event.train",
+        title="How-to guides",
+        sentence="Learn from logs of what people do in a program what comes next, and draft step-by-step guides.",
+        starter="synthetic-operations",
+        picture="img/next_event.svg",
+        about="Lines of a log, and beside them the steps of a guide",
+    ),
+    Use(
         task="assistant.train",
         title="Help desk",
         sentence="Answer questions from your help pages and past dialogues, with the source of each sentence, or say "

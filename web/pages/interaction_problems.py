@@ -7,7 +7,8 @@ from web.pages.topics import Topic
 INTERACTIONS: Mapping[str, Topic] = {
     "column-unclear": Topic(
         "What the columns hold is unclear",
-        "The names of the columns do not say which one holds the users, the items, the ratings or the text.",
+        "The names of the columns do not say which one holds the users, the items, the ratings, the text, the sessions "
+        "or the events.",
         ("Name the columns in the settings of the import.",),
     ),
     "column-twice": Topic(
@@ -17,7 +18,7 @@ INTERACTIONS: Mapping[str, Topic] = {
     ),
     "cell-missing": Topic(
         "A cell is empty",
-        "A row has no user, no item or no time, or in a dataset of texts no text.",
+        "A row has no user, no item or no time; in an event log no session or no event, in a dataset of texts no text.",
         ("Fill in the cell or remove the row, or turn on Skip broken rows.",),
     ),
     "too-few-events": Topic(
@@ -47,7 +48,7 @@ INTERACTIONS: Mapping[str, Topic] = {
     ),
     "nothing-known": Topic(
         "Nothing that is named is known",
-        "None of the users or items that were named was in the data the model learnt from.",
+        "None of the users, items, events or tasks that were named was in the data the model learnt from.",
         ("Give the ids as the dataset has them; titles are not ids.", "Train anew on a dataset that has them."),
     ),
     "nothing-left": Topic(

@@ -54,14 +54,14 @@ def view(dataset: Dataset) -> Mapping[str, Any]:
     columns: Mapping[str, str] = report.get("columns") or {}
     return {
         "columns": [(say(ROLES[role]), name) for role, name in columns.items() if role in ROLES],
-        "unit": _unit(str(report.get("time_unit", ""))),
-        "span": [_readable(str(report.get(name, ""))) for name in ("first_time", "last_time")],
+        "unit": unit(str(report.get("time_unit", ""))),
+        "span": [readable(str(report.get(name, ""))) for name in ("first_time", "last_time")],
         "density": density(float(report.get("density", 0.0))),
-        "reading": _reading(report),
+        "reading": reading(report),
         "personal": _personal(str(report.get("personal", ""))),
         "spreads": [
-            _spread(say("Events of a user"), say("Users"), report.get("per_user")),
-            _spread(say("Events of an item"), say("Items"), report.get("per_item")),
+            spread(say("Events of a user"), say("Users"), report.get("per_user")),
+            spread(say("Events of an item"), say("Items"), report.get("per_item")),
         ]
         if report.get("per_user")
         else [],
@@ -71,7 +71,7 @@ def view(dataset: Dataset) -> Mapping[str, Any]:
     }
 
 
-def _readable(moment: str) -> str:
+def readable(moment: str) -> str:
     """A time of the report as people read it: "2024-01-31 10:00 UTC"."""
     day, _, clock = moment.partition("T")
     return f"{day} {clock[:5]} UTC" if clock else moment
@@ -87,11 +87,12 @@ def _personal(kind: str) -> str:
     return say(PERSONAL[kind]) if kind in PERSONAL else ""
 
 
-def _unit(unit: str) -> str:
-    return say(UNITS[unit]) if unit in UNITS else unit
+def unit(name: str) -> str:
+    """How times are written: "dates, as in 2024-01-31"."""
+    return say(UNITS[name]) if name in UNITS else name
 
 
-def _reading(report: Mapping[str, Any]) -> str:
+def reading(report: Mapping[str, Any]) -> str:
     """How the file was read: "utf-8, comma"."""
     encoding, delimiter = str(report.get("encoding", "")), str(report.get("delimiter", ""))
     parts = [encoding] if encoding else []
@@ -99,7 +100,8 @@ def _reading(report: Mapping[str, Any]) -> str:
     return say(", ").join(parts)
 
 
-def _spread(title: str, head: str, found: Mapping[str, Any] | None) -> Spread:
+def spread(title: str, head: str, found: Mapping[str, Any] | None) -> Spread:
+    """How events spread over users, items or sessions."""
     found = found or {}
     bins = [Bin(label(one["from"], one["to"]), int(one["count"])) for one in found.get("bins") or []]
     values = {

@@ -15,12 +15,24 @@ from jobs.repository import JobFilter, Repository
 from jobs.tables import Artifact, Job, ModelVersion
 from web import cards, context, forms
 from web.auth import audit, scoped
-from web.pages import chat, live, model_library, names, recommend, recommendations, result_views, results, snippets
+from web.pages import (
+    chat,
+    how_to,
+    live,
+    model_library,
+    names,
+    recommend,
+    recommendations,
+    result_views,
+    results,
+    snippets,
+)
 from web.pages.states import Situation, situation
 
 ROWS = 20
 UNFINISHED = ("blocked", "queued", "running", "paused")
 RECENT = 6
+MAKING = ("generate", how_to.OPERATION)  # operations that the page of a model version has a form for
 
 blueprint = Blueprint("models", __name__)
 
@@ -153,7 +165,7 @@ def _uses(family: str) -> list[str]:
         fields = params.model_json_schema()["properties"].values()
         if any(own.get("x-input") == "model" and own.get("x-kind") == family for own in fields):
             found.append(task)
-    return sorted(found, key=lambda task: not task.endswith(".generate"))
+    return sorted(found, key=lambda task: names.split(task)[1] not in MAKING)
 
 
 def _playground(row: ModelVersion, uses: list[str], last: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -170,6 +182,7 @@ def _playground(row: ModelVersion, uses: list[str], last: Mapping[str, Any]) -> 
     fields = [one for one in form.fields if one.name != field]
     return {
         "task": task,
+        "verb": names.verb(names.split(task)[1]),
         "field": field,
         "main": sorted(
             (one for one in fields if not one.advanced or one.name == "seed"), key=lambda one: one.name == "seed"
@@ -180,7 +193,7 @@ def _playground(row: ModelVersion, uses: list[str], last: Mapping[str, Any]) -> 
 
 
 def _generation(uses: list[str]) -> str | None:
-    return next((task for task in uses if task.endswith(".generate")), None)
+    return next((task for task in uses if names.split(task)[1] in MAKING), None)
 
 
 def _snippets(row: ModelVersion, uses: list[str], last: Mapping[str, Any]) -> list[snippets.Snippet]:
@@ -192,12 +205,18 @@ def _snippets(row: ModelVersion, uses: list[str], last: Mapping[str, Any]) -> li
         return snippets.model(row.id, {"history": history, "count": 10}, recommend.OPERATION)
     if chat.offered(row):
         return snippets.model(row.id, {"question": "How do I print a page?"}, chat.OPERATION)
+    if task is not None and names.split(task)[1] == how_to.OPERATION:
+        return snippets.submit({"task": task, "params": {"model": row.id, **_changed(task, last)}})
     if task is None or not last:
         usual = forms.defaults(registry.task(task)) if task else {}
         return snippets.model(row.id, {"count": usual.get("count", 16), "seed": 1})
+    return snippets.submit({"task": task, "params": _changed(task, last)})
+
+
+def _changed(task: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings that differ from their defaults."""
     known = forms.defaults(registry.task(task))
-    changed = {name: value for name, value in last.items() if known.get(name) != value}
-    return snippets.submit({"task": task, "params": changed})
+    return {name: value for name, value in params.items() if known.get(name) != value}
 
 
 def _recent(reads: Repository, row: ModelVersion) -> list[Made]:
@@ -214,7 +233,7 @@ def _advice(reads: Repository, job: Job) -> recommendations.Shown | None:
 
 def _again(row: ModelVersion, job: Job) -> str:
     """Where the form of this page has a generation's settings again; other tasks have forms of their own."""
-    if job.operation == "generate":
+    if job.operation in MAKING:
         return url_for("pages.models.show", model_id=row.id, _anchor="generate", **names.source(job.id))
     return url_for("pages.new_job.form", task=f"{job.family}.{job.operation}", **names.source(job.id))
 

@@ -23,6 +23,9 @@ OPERATIONS: Mapping[str, str] = {
     "import_table": "Import of a table",
     "import_interactions": "Import of interactions",
     "import_text": "Import of texts",
+    "import_event_log": "Import of an event log",
+    "next_events": "Next events",
+    "draft_how_to": "How-to drafts",
 }
 VERBS: Mapping[str, str] = {
     "train": "Start training",
@@ -30,6 +33,8 @@ VERBS: Mapping[str, str] = {
     "evaluate": "Start evaluation",
     "recommend": "Recommend",
     "reply": "Ask",
+    "next_events": "Say what comes next",
+    "draft_how_to": "Draft how-tos",
 }
 PHASES: Mapping[str, str] = {
     "preparing": "Preparing data",
@@ -69,6 +74,12 @@ CURVES: Mapping[str, str] = {
     "lists": "Lists",
     "recommendations": "Recommendations",
     "distinct_items": "Different items",
+    "events_per_second": "Events per second",
+    "ending_loss": "Loss of endings",
+    "how_tos": "How-tos",
+    "steps": "Steps",
+    "step_support": "Support of needed steps",
+    "first_share": "Share of the likeliest event",
 }
 OUTCOMES: Mapping[str, str] = {
     "": "running",

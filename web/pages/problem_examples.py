@@ -98,6 +98,9 @@ EXAMPLES: Mapping[str, Example] = {
     "nobody-named": Example('{"params": {"model": "…"}}', '{"params": {"model": "…", "everybody": true}}'),
     "nothing-known": Example('{"history": ["Star Wars"]}', '{"history": ["50"]}'),
     "nothing-left": Example('{"allow": ["50"], "deny": ["50"]}', '{"allow": ["50", "172"], "deny": ["50"]}'),
+    # event logs
+    "too-few-sessions": Example('{"least_sessions": 50}', '{"least_sessions": 5}'),
+    "same-events": Example('{"start": "Save", "goal": "Save"}', '{"start": "Open", "goal": "Save"}'),
     # texts
     "bad-json": Example('{"text": "a"', '{"text": "a"}'),
     "mixed-encoding": Example("line 10: Ma\\xdf", "line 10: Ma\\xc3\\x9f"),

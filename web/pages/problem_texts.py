@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from web.pages.assistant_problems import ASSISTANT
 from web.pages.data_problems import DATA
 from web.pages.interaction_problems import INTERACTIONS
+from web.pages.log_problems import LOGS
 from web.pages.request_texts import REQUESTS
 from web.pages.row_problems import ROWS
 from web.pages.table_problems import TABLES
@@ -258,7 +259,7 @@ SERVER: Mapping[str, Topic] = {
 }
 GROUPS: Sequence[tuple[str, Mapping[str, Topic]]] = (
     ("Settings", SETTINGS),
-    ("Data", {**DATA, **TABLES, **INTERACTIONS, **TEXTS, **ROWS, **ASSISTANT}),
+    ("Data", {**DATA, **TABLES, **INTERACTIONS, **LOGS, **TEXTS, **ROWS, **ASSISTANT}),
     ("Jobs", JOBS),
     ("Requests", REQUESTS),
     ("Server", SERVER),

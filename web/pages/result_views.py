@@ -6,7 +6,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobs.tables import Artifact
-from web.pages import augmentation, chat, names, ranking, recommendations, sounds, table_preview, table_quality, texts
+from web.pages import (
+    augmentation,
+    chat,
+    how_to,
+    names,
+    next_events,
+    ranking,
+    recommendations,
+    sounds,
+    table_preview,
+    table_quality,
+    texts,
+)
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +52,8 @@ BUILDERS: Sequence[tuple[str, Callable[[Results], Any]]] = (
     ("views/table_preview.html", lambda made: table_preview.of(made.files)),
     ("views/table_columns.html", lambda made: table_quality.of(made.job_id, made.files)),
     ("views/recommendations.html", lambda made: recommendations.of(made.files)),
+    ("views/how_to.html", lambda made: how_to.of(made.files)),
+    ("views/next_events.html", lambda made: next_events.of(made.files)),
     ("views/reply.html", lambda made: chat.result(made.job_id)),
     ("views/texts.html", lambda made: texts.of(made.files)),
     ("views/sounds.html", lambda made: sounds.of(made.files)),

@@ -107,7 +107,12 @@ def model(model_id: str, params: Mapping[str, Any], operation: str = "generate")
 
 def dataset(kind: str) -> list[Snippet]:
     """Upload a dataset, of a kind if one is chosen."""
-    file = {"table": "loans.csv", "interactions": "events.csv", "text": "products.jsonl"}.get(kind, "pictures.zip")
+    file = {
+        "table": "loans.csv",
+        "interactions": "events.csv",
+        "text": "products.jsonl",
+        "event_log": "operations.csv",
+    }.get(kind, "pictures.zip")
     form, keyword, option = (f" -F kind={kind}", f', kind="{kind}"', f" --kind {kind}") if kind else ("", "", "")
     return [
         Snippet("curl", "curl", f"curl {server()}{PREFIX}/datasets \\\n{_token()}  -F file=@{file}{form}"),
