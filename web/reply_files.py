@@ -1,6 +1,6 @@
 """The file of an assistant that pages and the API read: a job's reply."""
 
-from aigc_models.data.replies import REPLY, Reply, parse_reply
+from aigc_models.data.replies import REPLY, Reply, parse_reply, spelled
 from jobs.tables import Job
 from web import context
 
@@ -24,5 +24,4 @@ def of_job(job: Job) -> Reply | None:
 
 def answer_of(reply: Reply) -> str:
     """What it says without the marks of its sources, as somebody would have written it."""
-    between = "" if reply.language == "zh" else " "
-    return between.join(one.text for one in reply.sentences) if reply.kind == "answer" else ""
+    return spelled(reply.sentences, cited=False) if reply.kind == "answer" else ""

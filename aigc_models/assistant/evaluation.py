@@ -15,7 +15,7 @@ from aigc_models.assistant.loop import drawn
 from aigc_models.assistant.searching import Encoding, Searched, build, in_tests
 from aigc_models.base import Metrics, Run
 from aigc_models.retrieval.index import Floats, Groups, Index, Mix, Scores, fused, ranks
-from aigc_models.retrieval.tokens import language, question_words, words
+from aigc_models.retrieval.tokens import language, question_words, tongue, words
 
 NEAR, AROUND = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0), (0.0, 0.1, 0.2, 0.5, 1.0)
 MOST_TESTED, _CHUNK, _MOST_TFIDF = 5_000, 128, 20_000
@@ -73,7 +73,7 @@ class Bench:
     def _scores(self, asked: Sequence[str]) -> Scores:
         """Words that only make a question are not searched, but the encoder may learn from them."""
         vectors = self.encoding.vectors([words(one) for one in asked])
-        return self.index.scores([question_words(one) for one in asked], vectors)
+        return self.index.scores([question_words(one) for one in asked], vectors, [tongue(one) for one in asked])
 
 
 def tune(bench: Bench, false_refusals: float, seed: int, run: Run) -> tuple[Mix, Calibration]:

@@ -132,7 +132,7 @@ class _Making:
             key = " ".join(answer.split())
             if key not in self.answers:
                 self.answers[key] = len(self.shares)
-                self.passages += of_answer(document, len(self.shares), asked, answer)
+                self.passages += of_answer(document, len(self.shares), asked, answer, len(turns))
                 self.shares.append(share)
             self.questions.append(Question(asked, self.answers[key], share))
 
