@@ -1,21 +1,25 @@
 """When to refuse: how likely it is that what was found answers a question, learnt from held-out and off-topic ones."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import binom
 from sklearn.linear_model import LogisticRegression
 
 from aigc_models.retrieval.bm25 import K1, UNSEEN
-from aigc_models.retrieval.index import Index, Scores
+from aigc_models.retrieval.index import Floats, Index, Scores
 
-SIGNS = ("share", "cosine", "unseen", "lead", "length", "page", "rarity")
+Doubles = NDArray[np.float64]
+
+SIGNS = ("share", "cosine", "unseen", "lead", "length", "page", "rarity", "agreement", "margin")
 _STRICT, _LAX = 3.0, 0.2  # how many times as many false refusals as asked for
 # Where there is too little to calibrate with: half of a question's weight is found, or its meaning nearly.
-_FALLBACK = ((6.0, 4.0, -2.0, 0.0, 0.0, 0.0, 0.0), -3.0)
-_LEAST = 20
+_FALLBACK = ((6.0, 4.0, -2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0), -3.0)
+_LEAST, _FOLDS = 20, 5
+_CONFIDENCE = 0.9  # with which a promise is kept that was made on a few hundred questions
 
 
 def signs(index: Index, queries: Sequence[Sequence[str]], scores: Scores) -> NDArray[np.float64]:
@@ -28,26 +32,35 @@ def signs(index: Index, queries: Sequence[Sequence[str]], scores: Scores) -> NDA
 
     Shape: (Q, signs): the best BM25 score as a share of what a fitting passage would get; the best passage's cosine;
     the share of the words, weighted by rarity, that no passage has; how far the best cosine leads the tenth; the
-    logarithm of the number of words; the score of the best passage's page as a share, like the first; and how rare the
-    words are on average, from 0 to 1.
+    logarithm of the number of words; the score of the best passage's page as a share, like the first; how rare the
+    words are on average, from 0 to 1; the logarithm of the place at which the encoder finds the best passage by BM25; and
+    how far the best BM25 score leads the tenth, as a share like the first.
     """
     exact, near = scores.exact, scores.near
     best = index.fuse(scores).argmax(-1)
     rows = np.arange(len(queries))
     highest = np.array([max(index.lexical.highest(one), 1e-6) for one in queries])
-    tenth = np.partition(near, -min(10, near.shape[1]), axis=-1)[:, -min(10, near.shape[1])]
+    first = exact.argmax(-1)
     return np.stack(
         [
             exact[rows, best] / highest,
             near[rows, best],
             [_unseen(index, one) for one in queries],
-            near.max(-1) - tenth,
+            near.max(-1) - _tenth(near),
             np.log1p([len(one) for one in queries]),
             scores.around[rows, best] / [max(index.context.highest(one), 1e-6) for one in queries],
             [_rarity(index, one) for one in queries],
+            np.log1p((near > near[rows, first][:, None]).sum(-1)),
+            (exact[rows, first] - _tenth(exact)) / highest,
         ],
         1,
     ).astype(np.float64)
+
+
+def _tenth(scores: Floats) -> Floats:
+    """The tenth best score of each question, or the worst where there are fewer."""
+    place = min(10, scores.shape[1])
+    return np.partition(scores, -place, axis=-1)[:, -place]
 
 
 def _unseen(index: Index, query: Sequence[str]) -> float:
@@ -80,7 +93,8 @@ class Calibration:
 
     def sureness(self, signs: NDArray[np.float64]) -> NDArray[np.float64]:
         """How likely what was found is an answer, from 0 to 1; (Q, signs) to (Q,)."""
-        return np.asarray(1 / (1 + np.exp(-(signs @ np.array(self.weights) + self.bias))), np.float64)
+        known = signs[:, : len(self.weights)]  # one that was stored when there were fewer signs
+        return np.asarray(1 / (1 + np.exp(-(known @ np.array(self.weights) + self.bias))), np.float64)
 
     def to_json(self) -> dict[str, Any]:
         """As it is stored."""
@@ -95,6 +109,9 @@ class Calibration:
 def calibrate(answered: NDArray[np.float64], off_topic: NDArray[np.float64], false_refusals: float) -> Calibration:
     """Learn from the signs of answerable and of off-topic questions.
 
+    The threshold is set by questions which the weights they are judged by were not learnt from (in five folds), and so
+    low that with 90 % confidence no larger share of all answerable questions is refused (Clopper and Pearson 1934).
+
     Args:
         answered: Signs of questions with an answer, (Q, signs).
         off_topic: Signs of others, (R, signs).
@@ -102,19 +119,35 @@ def calibrate(answered: NDArray[np.float64], off_topic: NDArray[np.float64], fal
     """
     if len(answered) < _LEAST:
         return Calibration(*_FALLBACK, {"low": 0.2, "calibrated": 0.35, "high": 0.6}, len(answered))
+    made = _fitted(answered, off_topic)
+    sure, unsure = _unseen_by(answered, off_topic)
+    enough = float(np.nextafter(unsure.max(), 1)) if len(unsure) else 1.0
+    usual = min(float(np.sort(sure)[allowed(len(sure), false_refusals)]), enough)
+    low = min(float(np.quantile(sure, _LAX * false_refusals)), usual)
+    high = max(usual, float(np.quantile(sure, min(_STRICT * false_refusals, 0.5))))
+    return replace(made, thresholds={"low": low, "calibrated": usual, "high": high})
+
+
+def allowed(questions: int, share: float) -> int:
+    """How many of so many questions may be refused, so that most likely no larger share of all questions is."""
+    most = int(binom.ppf(1 - _CONFIDENCE, questions, share))
+    return max(0, most - (binom.cdf(most, questions, share) > 1 - _CONFIDENCE))
+
+
+def _unseen_by(answered: NDArray[np.float64], off_topic: NDArray[np.float64]) -> tuple[Doubles, Doubles]:
+    """The sureness of each question by weights that were learnt from the others."""
+    sure, unsure = np.empty(len(answered)), np.empty(len(off_topic))
+    for fold in range(_FOLDS):
+        own, other = (np.arange(len(one)) % _FOLDS == fold for one in (answered, off_topic))
+        fitted = _fitted(answered[~own], off_topic[~other])
+        sure[own], unsure[other] = fitted.sureness(answered[own]), fitted.sureness(off_topic[other])
+    return sure, unsure
+
+
+def _fitted(answered: NDArray[np.float64], off_topic: NDArray[np.float64]) -> Calibration:
     both = np.concatenate([answered, off_topic])
     mean, spread = both.mean(0), both.std(0) + 1e-6
     right = np.concatenate([np.ones(len(answered)), np.zeros(len(off_topic))])
     fitted = LogisticRegression(class_weight="balanced").fit((both - mean) / spread, right)
     weights = fitted.coef_[0] / spread
-    made = Calibration(weights.tolist(), float(fitted.intercept_[0] - mean @ weights), {}, len(answered))
-    sure, unsure = made.sureness(answered), made.sureness(off_topic)
-
-    def threshold(share: float) -> float:
-        enough = float(np.nextafter(unsure.max(), 1)) if len(unsure) else 1.0
-        return min(float(np.quantile(sure, min(share, 0.5))), enough)
-
-    shares = {"low": _LAX * false_refusals, "calibrated": false_refusals, "high": _STRICT * false_refusals}
-    thresholds = {name: threshold(share) for name, share in shares.items()}
-    thresholds["high"] = max(thresholds["high"], float(np.quantile(sure, min(shares["high"], 0.5))))
-    return Calibration(made.weights, made.bias, thresholds, len(answered))
+    return Calibration(weights.tolist(), float(fitted.intercept_[0] - mean @ weights), {}, len(answered))

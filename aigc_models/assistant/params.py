@@ -94,11 +94,11 @@ class AssistantTrain(Params):
         advanced=True,
     )
     false_refusals: int = setting(
-        8,
+        10,
         title="False refusals",
         unit="%",
-        description="Percent of the validation questions with an answer that may be refused, so that more off-topic "
-        "ones are.",
+        description="Percent of the questions with an answer that may be refused, so that more off-topic ones are; the "
+        "validation questions say how strict that allows to be.",
         ge=0,
         le=50,
         advanced=True,

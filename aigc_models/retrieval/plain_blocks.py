@@ -13,9 +13,11 @@ _MARK = re.compile(
     r"\s*(?:([-*•·‣▪◦–])|(\d{1,3}[.)、．]|[(（]\d{1,2}[)）]|[①-⑳]|[a-z]\)|[一二三四五六七八九十]{1,3}、))[ \t\u3000]*(?=\S)"
 )
 _ENDS = (".", "!", "?", ":", ";", "。", "！", "？", "：", "；", "…")
+_CODE = re.compile(r"\w\(|[={}]|^\s*['#/*]|\w\.\w+\.\w")  # lines such as these are of a program, most likely
 _WITHOUT = "“”‘’—…·"  # stand beside Chinese without a blank
 _LEAST, _MOST = 40, 120  # columns of lines that were broken to fit a width
-_ENOUGH = 0.6  # share of the lines that could not have taken the next word
+_ENOUGH, _FULL = 0.6, 0.6  # share of the lines that could not have taken the next word; how full such a line is
+_WITHIN = 0.3  # share of the lines at whose end no sentence can have ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +123,17 @@ def _width(lines: Sequence[str]) -> int:
     pairs = [
         (line, after)
         for line, after in zip(lines, lines[1:], strict=False)
-        if line.strip() and after.strip() and not _begins(after)
+        if line.strip() and after.strip() and not (_begins(line) or _begins(after) or after.startswith("  "))
     ]
     width = max((columns(line) for line in lines), default=0)
     if not pairs or not _LEAST <= width <= _MOST:
         return 0
-    full = [not _fits(line, after, width) for line, after in pairs]
-    if len(pairs) < 3 and any(line.rstrip().endswith(_ENDS) for line, _ in pairs):
-        return 0  # as likely paragraphs of a line each
+    if 2 * sum(_CODE.search(line) is not None for line, _ in pairs) > len(pairs):
+        return 0
+    full = [not _fits(line, after, width) and columns(line) >= _FULL * width for line, after in pairs]
+    within = [not line.rstrip().endswith(_ENDS) and not after.lstrip()[0].isupper() for line, after in pairs]
+    if sum(within) < max(1, _WITHIN * len(pairs)):
+        return 0  # paragraphs of a line each
     return width if sum(full) >= _ENOUGH * len(full) else 0
 
 

@@ -233,15 +233,15 @@ def test_the_loss_of_a_batch_worked_out_by_hand() -> None:
 
 def test_a_calibration_keeps_its_promise() -> None:
     rng = np.random.default_rng(0)
-    answered, strange = rng.normal(1, 1, (400, 7)), rng.normal(-1, 1, (400, 7))
+    answered, strange = rng.normal(1, 1, (400, 9)), rng.normal(-1, 1, (400, 9))
     made = calibrate(answered, strange, 0.05)
     assert (made.sureness(answered) < made.thresholds["calibrated"]).mean() <= 0.051
     assert (made.sureness(strange) < made.thresholds["calibrated"]).mean() > 0.9
     easy = calibrate(answered + 10, strange - 10, 0.05)
     assert not (easy.sureness(answered + 10) < easy.thresholds["calibrated"]).any()
     few = calibrate(answered[:3], strange, 0.05)
-    assert few.sureness(np.array([[0.9, 0.9, 0, 0.2, 1, 0.9, 0.5]]))[0] > few.thresholds["calibrated"]
-    assert few.sureness(np.array([[0.1, 0.1, 0.9, 0.0, 1, 0.1, 0.5]]))[0] < few.thresholds["calibrated"]
+    assert few.sureness(np.array([[0.9, 0.9, 0, 0.2, 1, 0.9, 0.5, 0, 0.5]]))[0] > few.thresholds["calibrated"]
+    assert few.sureness(np.array([[0.1, 0.1, 0.9, 0.0, 1, 0.1, 0.5, 3, 0]]))[0] < few.thresholds["calibrated"]
 
 
 def test_pieces_of_a_section_are_one_answer() -> None:
