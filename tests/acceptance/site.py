@@ -26,7 +26,7 @@ from jobs.repository import Repository
 from jobs.settings import Settings
 from jobs.submit import Submission, submit
 from jobs.uploads import Upload, receive, receive_starter
-from tests.acceptance import measured_tables, reading_texts, recommending
+from tests.acceptance import measured_tables, reading_texts, recommending, writing
 from tests.web.acting import ActingWorker, picture_zip
 from tests.web.conftest import NotedDispatcher
 from web import create_app
@@ -188,6 +188,8 @@ class Site:
         advice = recommending.add_pages(self.engine, self.worker)  # while no other training waits
         tables = measured_tables.add_pages(self.engine, self.worker)
         texts = reading_texts.add_pages(self.engine, self.worker)
+        read = {name: path.rpartition("/")[2] for name, path in texts.items()}
+        wrote = writing.add_pages(self.engine, self.worker, read["passages"], read["documents"])
         failed, lease = self.training("failed-gan")
         self.go(lease, range(10, 130, 10))
         lease.checkpoint(100, self.worker.keep({"state.pt": b"state"}))
@@ -235,6 +237,7 @@ class Site:
             **advice,
             **tables,
             **texts,
+            **wrote,
             "workers": "/workers",
             "tokens": "/settings/tokens",
             "help": "/docs",
