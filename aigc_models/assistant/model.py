@@ -14,13 +14,15 @@ from aigc_models.assistant.evaluation import Bench
 from aigc_models.assistant.lesson import TEST, TRAIN, VALIDATION, Lesson, lesson_from
 from aigc_models.assistant.loop import Keeper, preview, run_steps
 from aigc_models.assistant.params import AssistantEvaluate, AssistantReply, AssistantTrain
-from aigc_models.assistant.replying import reply_to
+from aigc_models.assistant.replying import begun, reply_to
 from aigc_models.assistant.saved import Saved, load
 from aigc_models.assistant.trainer import AssistantTrainer
+from aigc_models.assistant.wording import Material, worded
 from aigc_models.base import Fault, InputError, Metrics, Params, Run
 from aigc_models.data.replies import save_reply
 from aigc_models.data.texts import TextSet, load_report, load_texts, require_shape
 from aigc_models.recommending.saved import code_version
+from aigc_models.writing.speaking import load_speaker
 
 
 def train(params: AssistantTrain, run: Run) -> Metrics:
@@ -63,11 +65,19 @@ def reply(params: AssistantReply, run: Run) -> Metrics:
     saved = _opened(run)
     if not params.question.strip():
         raise InputError(Fault("Ask something: the question is blank.", pointer="/question", code="blank-question"))
+    speaker = run.warm(run.inputs["writer"], partial(load_speaker, device=run.device)) if params.writer else None
     run.phase("generating")
-    with training.one_thread():
-        made = reply_to(saved, params)
+    if speaker is None:
+        with training.one_thread():
+            made = reply_to(saved, params)
+        total = 1
+    else:
+        begin, found, order = begun(saved, params)
+        made, total = begin, params.max_tokens
+        if begin.kind == "answer":
+            made = worded(Material(saved, begin, found, order, params), speaker, run)
     save_reply(made, run.out_dir)
-    run.report(1, 1)
+    run.report(total, total)
     return {
         "sureness": made.sureness,
         "sentences": float(len(made.sentences)),

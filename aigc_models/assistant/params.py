@@ -150,6 +150,12 @@ class AssistantReply(Params):
     sentences: int = setting(
         5, title="Sentences", unit="sentences", description="Most sentences of a reply.", ge=1, le=40
     )
+    writer: str | None = model_input(
+        "text_transformer",
+        title="Writer",
+        description="Trained text model that words the answer from the passages that were found; none quotes them.",
+        optional=True,
+    )
     clarify: bool = setting(
         True,
         title="Ask back",
@@ -161,6 +167,24 @@ class AssistantReply(Params):
         title="Refusal",
         description="How sure the assistant must be: calibrated refuses as few answerable questions as its training "
         "was told to, low refuses less, high more.",
+        advanced=True,
+    )
+    drafts: int = setting(
+        4,
+        title="Drafts",
+        unit="answers",
+        description="Answers that the writer words; the one that the passages support best is taken.",
+        ge=1,
+        le=32,
+        advanced=True,
+    )
+    max_tokens: int = setting(
+        160,
+        title="Longest answer",
+        unit="tokens",
+        description="Most tokens of an answer that a writer words; at most half of what it looks back at.",
+        ge=1,
+        le=4096,
         advanced=True,
     )
 
