@@ -12,7 +12,9 @@ _EMPTY = re.compile(
     r"\b(?:is|was|would|will|if|makes?|does|did|can|could) it (?:be )?"
     r"(?:possible|ok|okay|safe|true|necessary|allowed|better|normal|matter|take|cost|work to)\b"
 )
-_PRONOUN = re.compile(r"\b(?:it|its|itself|them|they|their|those|these|the same|this one|that one)\b|\b(?:that|this)[?.! ]*$")
+_PRONOUN = re.compile(
+    r"\b(?:it|its|itself|them|they|their|those|these|the same|this one|that one)\b|\b(?:that|this)[?.! ]*$"
+)
 _MOST = 5  # words that say something, in a question whose pronoun stands for something before it
 _WIDE_LEADS = ("那", "它", "这", "还有", "然后", "另外", "如果是", "再", "其中", "上面", "刚才", "为什么呢")
 _WIDE_ENDS = re.compile(r"呢[？?。！!]*$")

@@ -13,9 +13,10 @@ from aigc_models.assistant import saved as saved_files
 from aigc_models.assistant.evaluation import Bench
 from aigc_models.assistant.lesson import TEST, TRAIN, VALIDATION, Lesson, lesson_from
 from aigc_models.assistant.loop import Keeper, preview, run_steps
-from aigc_models.assistant.params import AssistantEvaluate, AssistantReply, AssistantTrain
+from aigc_models.assistant.params import AssistantEvaluate, AssistantReply, AssistantSimulate, AssistantTrain
 from aigc_models.assistant.replying import begun, reply_to
 from aigc_models.assistant.saved import Saved, load
+from aigc_models.assistant.simulating import simulate_into
 from aigc_models.assistant.trainer import AssistantTrainer
 from aigc_models.assistant.wording import Material, worded
 from aigc_models.base import Fault, InputError, Metrics, Params, Run
@@ -83,6 +84,25 @@ def reply(params: AssistantReply, run: Run) -> Metrics:
         "sentences": float(len(made.sentences)),
         "sources": float(len(made.sources) if made.kind == "answer" else 0),
     }
+
+
+def simulate(params: AssistantSimulate, run: Run) -> Metrics:
+    """Make dialogues of documents; ``dialogues.jsonl`` can be imported as a dataset, and says that they are simulated.
+
+    Raises:
+        InputError: There is nothing to ask about.
+    """
+    run.phase("preparing")
+    texts = load_texts(run.inputs["dataset"])
+    require_shape(texts, "documents")
+    speaker = run.warm(run.inputs["writer"], partial(load_speaker, device=run.device)) if params.writer else None
+    run.phase("generating")
+    with training.one_thread():
+        made = simulate_into(run.out_dir, texts, params, speaker, run)
+    _write_report(
+        {"dialogues": float(made)}, params, run, {"dataset_hash": str(load_report(run.inputs["dataset"])["hash"])}
+    )
+    return {"dialogues": float(made)}
 
 
 def evaluate(params: AssistantEvaluate, run: Run) -> Metrics:

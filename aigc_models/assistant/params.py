@@ -189,6 +189,43 @@ class AssistantReply(Params):
     )
 
 
+class AssistantSimulate(Params):
+    """Make dialogues of documents, to train an assistant or a text model with; they are marked as simulated."""
+
+    lane: ClassVar[Lane] = "generation"
+    makes: ClassVar[Makes] = "files"
+
+    dataset: str = dataset_input("text", description="Documents with headings to make dialogues of.")
+    count: int = setting(
+        1_000,
+        title="Dialogues",
+        unit="dialogues",
+        description="Dialogues to make at most; those that say the same are kept once.",
+        ge=1,
+        le=100_000,
+    )
+    turns: int = setting(
+        3,
+        title="Turns",
+        unit="questions",
+        description="Most questions of a dialogue, each on another section of the same page.",
+        ge=1,
+        le=20,
+    )
+    grounded: bool = setting(
+        False,
+        title="With passages",
+        description="Whether the passage stands before each question, as a text model needs it that is to word answers.",
+    )
+    writer: str | None = model_input(
+        "text_transformer",
+        title="Writer",
+        description="Text model trained on dialogues with passages, which words some of the questions; none uses "
+        "patterns alone.",
+        optional=True,
+    )
+
+
 class AssistantEvaluate(Params):
     """Measure a trained assistant on the held-out questions of a dataset, beside BM25 alone."""
 
@@ -204,6 +241,11 @@ FAMILY = Family(
     title="Assistant",
     summary="Answers questions from your documents and past dialogues, and cites where each sentence is from.",
     paper="https://arxiv.org/abs/2004.04906",
-    operations={"train": AssistantTrain, "reply": AssistantReply, "evaluate": AssistantEvaluate},
+    operations={
+        "train": AssistantTrain,
+        "reply": AssistantReply,
+        "simulate": AssistantSimulate,
+        "evaluate": AssistantEvaluate,
+    },
     metrics=ASSISTANT_METRICS,
 )

@@ -123,9 +123,7 @@ def cut(text: str, name: str = "", most: int = MOST_WORDS) -> list[_Cut]:
         name: Of its document, which tells how it is written.
         most: Words.
     """
-    found = [
-        (piece, block) for block in blocks_of(text, markup_in(name, text)) for piece in _pieces(block, most)
-    ]
+    found = [(piece, block) for block in blocks_of(text, markup_in(name, text)) for piece in _pieces(block, most)]
     pieces = [piece for piece, _ in found]
     lengths = [len(words(one.text)) for one in pieces]
     made = []
@@ -184,9 +182,7 @@ def of_answer(document: Document, section: int, question: str, answer: str, part
 def to_json(passage: Passage) -> Mapping[str, Any]:
     """A passage as its line holds it."""
     stored = {name: value for name, value in asdict(passage).items() if value or name == "section"}
-    stored["pieces"] = [
-        [one.text, one.kind, *([1] if one.begins else [])] for one in passage.pieces
-    ]
+    stored["pieces"] = [[one.text, one.kind, *([1] if one.begins else [])] for one in passage.pieces]
     return stored
 
 

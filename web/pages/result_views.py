@@ -6,7 +6,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobs.tables import Artifact
-from web.pages import augmentation, chat, names, ranking, recommendations, table_preview, table_quality, texts
+from web.pages import (
+    augmentation,
+    chat,
+    dialogues,
+    names,
+    ranking,
+    recommendations,
+    table_preview,
+    table_quality,
+    texts,
+)
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +50,7 @@ BUILDERS: Sequence[tuple[str, Callable[[Results], Any]]] = (
     ("views/table_quality.html", lambda made: table_quality.of(made.job_id, made.files)),
     ("views/recommendations.html", lambda made: recommendations.of(made.files)),
     ("views/reply.html", lambda made: chat.result(made.job_id)),
+    ("views/dialogues.html", lambda made: dialogues.of(made.job_id, made.files)),
     ("views/texts.html", lambda made: texts.of(made.files)),
 )
 
