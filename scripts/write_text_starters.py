@@ -6,16 +6,17 @@
 
 import gzip
 import json
+import re
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 FILES = ROOT / "aigc_models" / "data" / "starter_files"
 SECTIONS = ("tutorials", "how-to", "explanation")
-PAGES = ("reference/states", "reference/error-codes", "reference/settings")
+PAGES = ("reference/states",)
 LANGUAGES = {"english": "en", "chinese": "zh"}
 # Others hold insults, stale politics, questions about one chatbot, or code; tech_support repeats itself.
 TOPICS = (
@@ -23,6 +24,36 @@ TOPICS = (
     "movies", "science", "sports", "trivia",
 )  # fmt: skip
 TURNS = frozenset({"conversations", "greetings", "health"})  # the others list several answers to one question
+
+
+# Tables of the reference whose rows are pages of their own: the file, its folder, and the columns of the heading and
+# of the text.
+ROWS = (
+    ("reference/error-codes", "problems", 2, (3, 0)),
+    ("reference/tasks", "settings", 1, (4, 2)),
+    ("reference/settings", "variables", 0, (2,)),
+)
+
+
+def cells(line: str) -> list[str]:
+    """The cells of a row of a Markdown table."""
+    return [cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", line.strip())[1:-1]]
+
+
+def rows(page: Path, heading: int, said: Sequence[int]) -> Iterator[tuple[str, str]]:
+    """The rows of a page's tables as a heading and a text each; of rows with the same heading the first."""
+    seen: set[str] = set()
+    head: list[str] = []
+    lines = page.read_text(encoding="utf-8").splitlines()
+    for line, after in zip(lines, [*lines[1:], ""], strict=True):
+        if after.startswith("|--"):
+            head = cells(line)
+        elif line.startswith("| ") and head and len(found := cells(line)) == len(head) > max(said):
+            title, text = found[heading].strip("`"), found[said[0]]
+            notes = [f"{head[place]}: {found[place]}" for place in said[1:] if found[place]]
+            if title and text and title not in seen:
+                seen.add(title)
+                yield title, "\n\n".join([text, *notes])
 
 
 def write_help(path: Path) -> None:
@@ -38,6 +69,12 @@ def write_help(path: Path) -> None:
             entry = zipfile.ZipInfo(name, (2024, 1, 1, 0, 0, 0))
             entry.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(entry, page.read_bytes(), compresslevel=9)
+        for source, folder, heading, said in ROWS:
+            for suffix, language in ((".md", "en"), (".zh.md", "zh")):
+                for number, (title, text) in enumerate(rows(docs / f"{source}{suffix}", heading, said)):
+                    entry = zipfile.ZipInfo(f"{language}/{folder}/{number:03}.md", (2024, 1, 1, 0, 0, 0))
+                    entry.compress_type = zipfile.ZIP_DEFLATED
+                    archive.writestr(entry, f"# {title}\n\n{text}\n".encode(), compresslevel=9)
 
 
 def dialogues(corpus: Path) -> Iterator[dict[str, Any]]:

@@ -11,16 +11,17 @@ from aigc_models.retrieval.tokens import language, question_words, words
 _VERBS = frozenset({
     "access", "activate", "add", "adjust", "align", "allow", "answer", "apply", "ask", "assign", "attach", "back",
     "bring", "build", "buy", "calculate", "call", "cancel", "change", "check", "choose", "clean", "clear", "close",
-    "combine", "compare", "configure", "connect", "convert", "copy", "correct", "count", "create", "customize", "cut",
-    "define", "delete", "deploy", "disable", "display", "divide", "download", "draw", "edit", "enable", "enter",
-    "evaluate", "export", "fill", "filter", "find", "fix", "format", "generate", "get", "group", "hide", "import",
-    "insert", "install", "invite", "join", "keep", "learn", "let", "limit", "link", "list", "load", "lock", "log", "look",
-    "make", "manage", "mask", "measure", "merge", "monitor", "move", "number", "open", "order", "organize", "paste", "pay",
-    "plan", "play", "prepare", "preview", "print", "protect", "publish", "read", "record", "recover", "reduce", "refresh",
-    "remove", "rename", "repair", "replace", "report", "reset", "resize", "restart", "restore", "return", "review",
-    "rotate", "run", "save", "scale", "scan", "schedule", "search", "secure", "select", "send", "set", "share", "show",
-    "sign", "sort", "split", "start", "stop", "store", "submit", "switch", "test", "track", "train", "translate", "tune",
-    "turn", "undo", "uninstall", "update", "upgrade", "upload", "use", "view", "watch", "work", "wrap", "write", "zoom",
+    "combine", "compare", "configure", "connect", "convert", "copy", "correct", "count", "create", "customize",
+    "cut", "define", "delete", "deploy", "disable", "display", "divide", "download", "draw", "edit", "enable",
+    "enter", "evaluate", "export", "fill", "filter", "find", "fix", "format", "generate", "get", "group", "hide",
+    "import", "insert", "install", "invite", "join", "keep", "learn", "let", "limit", "link", "list", "load",
+    "lock", "log", "look", "make", "manage", "mask", "measure", "merge", "monitor", "move", "number", "open",
+    "order", "organize", "paste", "pay", "plan", "play", "prepare", "preview", "print", "protect", "publish",
+    "read", "record", "recover", "reduce", "refresh", "remove", "rename", "repair", "replace", "report", "reset",
+    "resize", "restart", "restore", "return", "review", "rotate", "run", "save", "scale", "scan", "schedule",
+    "search", "secure", "select", "send", "set", "share", "show", "sign", "sort", "split", "start", "stop", "store",
+    "submit", "switch", "test", "track", "train", "translate", "tune", "turn", "undo", "uninstall", "update",
+    "upgrade", "upload", "use", "view", "watch", "work", "wrap", "write", "zoom",
 })  # fmt: skip
 _WIDE_VERBS = (
     "安装|备份|比较|编辑|插入|查看|查找|撤销|重做|创建|粗体|打开|打印|导出|导入|调整|定义|对齐|发送|分享|粘贴|复制|更改|更新|"
@@ -57,7 +58,11 @@ _FURTHER = {
     ("zh", _MAY): ("那可以{}吗？",),
 }
 _OPENINGS: Sequence[tuple[str, re.Pattern[str], str]] = (
-    ("en", re.compile(r"^To ([a-z][^,:.]{5,90}?)(?:,| click| choose| select| press| open| use)"), _ACT),
+    (
+        "en",
+        re.compile(r"^To (?!do (?:this|so))([a-z][^,:.]{5,90}?)(?:,| click| choose| select| press| open| use)"),
+        _ACT,
+    ),
     ("en", re.compile(r"^If ([a-z][^,:.]{5,90}?),"), _CONDITION),
     ("en", re.compile(r"^You can (?:also )?([a-z][^,:.;]{5,90})[.,;]"), _MAY),
     ("en", re.compile(r"^((?:An?|The) [A-Za-z][^,:.;()]{2,50}?) (?:is|are|says|holds|shows|means) "), _THING),
@@ -125,7 +130,9 @@ def _verb(word: str, known: Collection[str]) -> str:
 
 def _small(text: str) -> str:
     """A text with a small first letter, but for names and short forms."""
-    first = text.split(" ", 1)[0]
+    first, _, rest = text.partition(" ")
+    if any(word[:1].isupper() for word in rest.split()):
+        return text  # a name of several words
     return text if any(sign.isupper() for sign in first[1:]) or len(first) == 1 else text[:1].lower() + text[1:]
 
 

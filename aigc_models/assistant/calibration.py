@@ -19,7 +19,8 @@ _STRICT, _LAX = 3.0, 0.2  # how many times as many false refusals as asked for
 # Where there is too little to calibrate with: half of a question's weight is found, or its meaning nearly.
 _FALLBACK = ((6.0, 4.0, -2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0), -3.0)
 _LEAST, _FOLDS = 20, 5
-_CONFIDENCE = 0.9  # with which a promise is kept that was made on a few hundred questions
+_MANY = 200  # questions from which a promise is kept with the higher confidence; of few it would refuse nothing
+_CONFIDENCE = {True: 0.9, False: 0.5}
 
 
 def signs(index: Index, queries: Sequence[Sequence[str]], scores: Scores) -> NDArray[np.float64]:
@@ -33,8 +34,8 @@ def signs(index: Index, queries: Sequence[Sequence[str]], scores: Scores) -> NDA
     Shape: (Q, signs): the best BM25 score as a share of what a fitting passage would get; the best passage's cosine;
     the share of the words, weighted by rarity, that no passage has; how far the best cosine leads the tenth; the
     logarithm of the number of words; the score of the best passage's page as a share, like the first; how rare the
-    words are on average, from 0 to 1; the logarithm of the place at which the encoder finds the best passage by BM25; and
-    how far the best BM25 score leads the tenth, as a share like the first.
+    words are on average, from 0 to 1; the logarithm of the place at which the encoder finds the best passage by BM25;
+    and how far the best BM25 score leads the tenth, as a share like the first.
     """
     exact, near = scores.exact, scores.near
     best = index.fuse(scores).argmax(-1)
@@ -110,7 +111,8 @@ def calibrate(answered: NDArray[np.float64], off_topic: NDArray[np.float64], fal
     """Learn from the signs of answerable and of off-topic questions.
 
     The threshold is set by questions which the weights they are judged by were not learnt from (in five folds), and so
-    low that with 90 % confidence no larger share of all answerable questions is refused (Clopper and Pearson 1934).
+    low that with 90 % confidence no larger share of all answerable questions is refused (Clopper and Pearson 1934); of
+    fewer than 200 questions, that it is as likely larger as smaller.
 
     Args:
         answered: Signs of questions with an answer, (Q, signs).
@@ -130,8 +132,9 @@ def calibrate(answered: NDArray[np.float64], off_topic: NDArray[np.float64], fal
 
 def allowed(questions: int, share: float) -> int:
     """How many of so many questions may be refused, so that most likely no larger share of all questions is."""
-    most = int(binom.ppf(1 - _CONFIDENCE, questions, share))
-    return max(0, most - (binom.cdf(most, questions, share) > 1 - _CONFIDENCE))
+    doubt = 1 - _CONFIDENCE[questions >= _MANY]
+    most = int(binom.ppf(doubt, questions, share))
+    return max(0, most - int(binom.cdf(most, questions, share) > doubt))
 
 
 def _unseen_by(answered: NDArray[np.float64], off_topic: NDArray[np.float64]) -> tuple[Doubles, Doubles]:

@@ -215,7 +215,8 @@ class AssistantSimulate(Params):
     grounded: bool = setting(
         False,
         title="With passages",
-        description="Whether the passage stands before each question, as a text model needs it that is to word answers.",
+        description="Whether the passage stands before each question, as a text model that is to word answers needs "
+        "it.",
     )
     writer: str | None = model_input(
         "text_transformer",

@@ -1,7 +1,7 @@
 """From the text of a section to its blocks, without marks: paragraphs, items of lists, code, rows of tables.
 
-Markdown is read as CommonMark with tables. Everything else is read line by line: blank lines, marks of lists, fences and
-rows between bars part it, and lines that were broken to fit a width are put together again.
+Markdown is read as CommonMark with tables. Everything else is read line by line: blank lines, marks of lists, fences
+and rows between bars part it, and lines that were broken to fit a width are put together again.
 """
 
 import re

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from aigc_models.data.replies import PieceKind, is_wide
 
@@ -10,11 +11,13 @@ _FENCE = re.compile(r"\s{0,3}(`{3,}|~{3,})")
 _ROW = re.compile(r"\s*\|(.*)\|\s*")
 _RULE = re.compile(r"[\s|:-]*-{3,}[\s|:-]*")
 _MARK = re.compile(
-    r"\s*(?:([-*•·‣▪◦–])|(\d{1,3}[.)、．]|[(（]\d{1,2}[)）]|[①-⑳]|[a-z]\)|[一二三四五六七八九十]{1,3}、))[ \t\u3000]*(?=\S)"
+    r"\s*(?:([-*•·‣▪◦–])(?=[ \t\u3000])|(\d{1,3}[.)](?=\s)|\d{1,3}[、．]|[(（]\d{1,2}[)）]|[①-⑳]|[a-z]\)(?=\s)|"
+    r"[一二三四五六七八九十]{1,3}、))[ \t\u3000]*(?=\S)"
 )
 _ENDS = (".", "!", "?", ":", ";", "。", "！", "？", "：", "；", "…")
 _CODE = re.compile(r"\w\(|[={}]|^\s*['#/*]|\w\.\w+\.\w")  # lines such as these are of a program, most likely
 _WITHOUT = "“”‘’—…·"  # stand beside Chinese without a blank
+_SLACK = 6  # columns that a line of Chinese may leave free, as some signs begin no line
 _LEAST, _MOST = 40, 120  # columns of lines that were broken to fit a width
 _ENOUGH, _FULL = 0.6, 0.6  # share of the lines that could not have taken the next word; how full such a line is
 _WITHIN = 0.3  # share of the lines at whose end no sentence can have ended
@@ -122,7 +125,7 @@ def _width(lines: Sequence[str]) -> int:
     """The width to which lines were broken, in columns; 0 where they were not."""
     pairs = [
         (line, after)
-        for line, after in zip(lines, lines[1:], strict=False)
+        for line, after in pairwise(lines)
         if line.strip() and after.strip() and not (_begins(line) or _begins(after) or after.startswith("  "))
     ]
     width = max((columns(line) for line in lines), default=0)
@@ -140,7 +143,7 @@ def _width(lines: Sequence[str]) -> int:
 def _fits(line: str, after: str, width: int) -> bool:
     """Whether the next line's first word would have had room."""
     first = after.split(maxsplit=1)[0]
-    needed = 2 if is_wide(first) else columns(first)
+    needed = _SLACK if is_wide(first) else columns(first)
     return columns(line) + (0 if close(line.rstrip()[-1], first[0]) else 1) + needed <= width
 
 

@@ -33,7 +33,7 @@ def of(job_id: str, files: Sequence[Artifact]) -> Shown | None:
         return None
     try:
         with context.engine().store.open(file.sha256) as stream:
-            lines = [line for line in islice(iter(lambda: stream.readline(_LONGEST), b""), _SHOWN)]
+            lines = list(islice(iter(lambda: stream.readline(_LONGEST), b""), _SHOWN))
     except FileNotFoundError:
         return None
     return Shown(job_id, [_turns(line) for line in lines])
