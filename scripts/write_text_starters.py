@@ -9,7 +9,8 @@ import json
 import re
 import sys
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +30,11 @@ TURNS = frozenset({"conversations", "greetings", "health"})  # the others list s
 # Tables of the reference whose rows are pages of their own: the file, its folder, and the columns of the heading and
 # of the text.
 ROWS = (
-    ("reference/error-codes", "problems", 2, (3, 0)),
-    ("reference/tasks", "settings", 1, (4, 2)),
-    ("reference/settings", "variables", 0, (2,)),
+    ("reference/error-codes", "problems", 2, 3),
+    ("reference/tasks", "settings", 1, 4),
+    ("reference/settings", "variables", 0, 2),
 )
+LEAST_WORDS = 8  # of a text in English; what says less in "Trained model to use." is left out in both languages
 
 
 def cells(line: str) -> list[str]:
@@ -40,20 +42,28 @@ def cells(line: str) -> list[str]:
     return [cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", line.strip())[1:-1]]
 
 
-def rows(page: Path, heading: int, said: Sequence[int]) -> Iterator[tuple[str, str]]:
-    """The rows of a page's tables as a heading and a text each; of rows with the same heading the first."""
-    seen: set[str] = set()
+def rows(page: Path, heading: int, said: int) -> list[tuple[str, str]]:
+    """The rows of a page's tables as a heading and a text each."""
+    found: list[tuple[str, str]] = []
     head: list[str] = []
     lines = page.read_text(encoding="utf-8").splitlines()
-    for line, after in zip(lines, [*lines[1:], ""], strict=True):
+    for line, after in pairwise([*lines, ""]):
         if after.startswith("|--"):
             head = cells(line)
-        elif line.startswith("| ") and head and len(found := cells(line)) == len(head) > max(said):
-            title, text = found[heading].strip("`"), found[said[0]]
-            notes = [f"{head[place]}: {found[place]}" for place in said[1:] if found[place]]
-            if title and text and title not in seen:
-                seen.add(title)
-                yield title, "\n\n".join([text, *notes])
+        elif line.startswith("| ") and head and len(row := cells(line)) == len(head) > max(heading, said):
+            found.append((row[heading].strip("`"), row[said]))
+    return found
+
+
+def row_pages(source: str, heading: int, said: int) -> Iterator[tuple[str, str, str]]:
+    """Rows as pages, each with its language; of rows with the same heading in English the first."""
+    both = [rows(ROOT / "docs" / f"{source}{suffix}", heading, said) for suffix in (".md", ".zh.md")]
+    seen: set[str] = set()
+    for (title, text), other in zip(*both, strict=True):
+        if title not in seen and len(text.split()) >= LEAST_WORDS:
+            seen.add(title)
+            yield "en", title, text
+            yield "zh", *other
 
 
 def write_help(path: Path) -> None:
@@ -70,11 +80,10 @@ def write_help(path: Path) -> None:
             entry.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(entry, page.read_bytes(), compresslevel=9)
         for source, folder, heading, said in ROWS:
-            for suffix, language in ((".md", "en"), (".zh.md", "zh")):
-                for number, (title, text) in enumerate(rows(docs / f"{source}{suffix}", heading, said)):
-                    entry = zipfile.ZipInfo(f"{language}/{folder}/{number:03}.md", (2024, 1, 1, 0, 0, 0))
-                    entry.compress_type = zipfile.ZIP_DEFLATED
-                    archive.writestr(entry, f"# {title}\n\n{text}\n".encode(), compresslevel=9)
+            for number, (language, title, text) in enumerate(row_pages(source, heading, said)):
+                entry = zipfile.ZipInfo(f"{language}/{folder}/{number // 2:03}.md", (2024, 1, 1, 0, 0, 0))
+                entry.compress_type = zipfile.ZIP_DEFLATED
+                archive.writestr(entry, f"# {title}\n\n{text}\n".encode(), compresslevel=9)
 
 
 def dialogues(corpus: Path) -> Iterator[dict[str, Any]]:

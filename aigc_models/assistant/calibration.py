@@ -134,7 +134,7 @@ def allowed(questions: int, share: float) -> int:
     """How many of so many questions may be refused, so that most likely no larger share of all questions is."""
     doubt = 1 - _CONFIDENCE[questions >= _MANY]
     most = int(binom.ppf(doubt, questions, share))
-    return max(0, most - int(binom.cdf(most, questions, share) > doubt))
+    return max(0, most - (1 if float(binom.cdf(most, questions, share)) > doubt else 0))
 
 
 def _unseen_by(answered: NDArray[np.float64], off_topic: NDArray[np.float64]) -> tuple[Doubles, Doubles]:

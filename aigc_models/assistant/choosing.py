@@ -12,7 +12,8 @@ from aigc_models.retrieval.passages import Passage, Piece
 from aigc_models.retrieval.tokens import words
 
 _WHOLE, _OPENING = 6, 0.3  # words from which a line counts in full; what the first sentence of a passage has ahead
-_NEAR, _FITTING = 0.8, 0.6  # of the best passage's and the best sentence's score, for further sources
+_NEAR, _FITTING = 0.9, 0.8  # of the best passage's and the best sentence's score, for further sources
+_CODE = 0.5  # what code counts: it has many words, and says less than the sentence that introduces it
 _ROWS = 0.6  # of the best row's score, for other rows of the table
 _MORE_ITEMS = 8  # of a list that is begun, beyond the sentences of a reply
 
@@ -65,6 +66,7 @@ def fits(saved: Saved, found: Found, passage: Passage) -> NDArray[np.float64]:
     near = saved.encoding.vectors(split) @ found.vector
     whole = np.minimum([len(one) / _WHOLE for one in split], 1.0)  # lists of links are short lines
     fitting = (share + 0.5 * np.maximum(near, 0)) * whole
+    fitting[[one.kind == "code" for one in passage.pieces]] *= _CODE
     fitting[0] += _OPENING * whole[0]
     return np.asarray(fitting, np.float64)
 

@@ -73,8 +73,9 @@ def best_passages(scores: Floats, passages: Sequence[Passage], most: int = 32) -
 
 def tied(found: Found, order: Sequence[int], passages: Sequence[Passage]) -> list[str]:
     """What a short question may mean, where the best passages fit equally well and are about different matters."""
-    if len(found.query) > _SHORT:
-        return []
+    asked = words(found.text)
+    if len(found.query) > (_SHORT if len(asked) == len(found.query) else 1):
+        return []  # who asks in a whole sentence says more than these words
     best = float(found.scores[order[0]])
     near = [one for one in order if best - float(found.scores[one]) <= _TIE * max(best, 1e-9)]
     names: dict[str, set[str]] = {}

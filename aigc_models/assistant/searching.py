@@ -45,7 +45,7 @@ class Searched:
 def in_tests(lesson: Lesson) -> Searched:
     """No heading, and no question but the training's: what is asked for must be found by what is said."""
     first = first_passages(lesson)
-    bodies = [(words(one.text), number) for number, one in enumerate(lesson.passages)]
+    bodies = [(words(one.searched), number) for number, one in enumerate(lesson.passages)]
     asked = _asked(lesson, first, lambda one: one.share == TRAIN)
     near = [] if lesson.intents else bodies + _read(asked, words)
     whole, document = _documents(lesson, [text for text, _ in bodies])
@@ -57,7 +57,7 @@ def in_use(lesson: Lesson) -> Searched:
     first = first_passages(lesson)
     exact, near = [], []
     for number, one in enumerate(lesson.passages):
-        body, above = words(one.text), words("\n".join(dict.fromkeys((one.title, *one.headings))))
+        body, above = words(one.searched), words("\n".join(dict.fromkeys((one.title, *one.headings))))
         own = words(one.headings[-1]) if one.headings else []
         exact.append((above + own + body, number))
         near.append((body, number))

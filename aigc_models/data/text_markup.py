@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 from typing import Literal
 
 from markdown_it import MarkdownIt
+from markdown_it.token import Token
 
 from aigc_models.data.text_html import Page, read_html
 from aigc_models.data.texts import Part
@@ -14,7 +15,6 @@ Markup = Literal["markdown", "html", "plain"]
 
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 _TITLE = re.compile(r"^title[ \t]*:[ \t]*[\"']?(.+?)[\"']?[ \t]*$", re.MULTILINE | re.IGNORECASE)
-_MARKS = re.compile(r"!?\[([^\]]*)\]\([^)]*\)|(`+)(.+?)\2|(\*\*|__|\*|_)(?=\S)(.+?)(?<=\S)\4")
 
 
 def markup_of(name: str) -> Markup:
@@ -48,16 +48,16 @@ def read_markdown(text: str) -> Page:
     starts: list[tuple[int, int, int, str]] = []  # first line, line after, level, heading
     for place, token in enumerate(tokens):
         if token.type == "heading_open" and token.map and token.level == 0:
-            starts.append((*token.map, int(token.tag[1]), plain_heading(tokens[place + 1].content)))  # type: ignore[arg-type]
+            starts.append((*token.map, int(token.tag[1]), spoken(tokens[place + 1])))  # type: ignore[arg-type]
     parts = list(_between(lines, starts))
     return Page(title or next((part.heading for part in parts if part.level == 1), ""), parts)
 
 
-def plain_heading(text: str) -> str:
+def spoken(token: Token) -> str:
     """A heading without the marks of links, code and stress, as one line."""
-    while (found := _MARKS.sub(lambda mark: mark[1] or mark[3] or mark[5] or "", text)) != text:
-        text = found
-    return " ".join(text.split())
+    held = token.children or ()
+    pieces = (one.content if one.content else " " if one.type in ("softbreak", "hardbreak") else "" for one in held)
+    return " ".join("".join(pieces).split())
 
 
 def _between(lines: Sequence[str], starts: Sequence[tuple[int, int, int, str]]) -> Iterator[Part]:

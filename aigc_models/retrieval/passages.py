@@ -12,6 +12,7 @@ from aigc_models.retrieval.tokens import sentences, windows, words
 
 MOST_WORDS = 160
 _MOST_CHARACTERS = 4_000  # of one sentence, as some texts have no end
+_CODE_SEARCHED = 200  # characters
 _LEADS_ON = (":", "：")
 
 
@@ -69,6 +70,11 @@ class Passage:
     def text(self) -> str:
         """What it says, a paragraph, an item, a row or code in lines of its own."""
         return "".join(between + one.text for between, one in zip(self._between(), self.pieces, strict=True))
+
+    @property
+    def searched(self) -> str:
+        """What it is found by: all it says, but of code only how it begins."""
+        return "\n".join(one.text[:_CODE_SEARCHED] if one.kind == "code" else one.text for one in self.pieces)
 
     def places(self) -> list[tuple[int, int]]:
         """The characters of :attr:`text` that each piece is."""
