@@ -149,7 +149,7 @@ def test_a_trained_text_model_words_answers_through_the_job(helper: Saved, tmp_p
     texts = TextSet("dialogues", tuple(documents[4:]), tuple(documents[:4]))
     learning = RecordingRun(speaker_home, {"dataset": write_texts(speaker_home / "set", texts)})
     settings = {"steps": 4, "width": 16, "num_layers": 1, "num_heads": 2, "context": 64, "batch_size": 2}
-    chosen = {"dataset": DATASET, "vocabulary": 300, **settings}
+    chosen = {"dataset": DATASET, "vocabulary": 400, **settings}
     perform(
         "text_transformer", "train", task("text_transformer.train").model_validate_json(json.dumps(chosen)), learning
     )
