@@ -13,6 +13,7 @@ from web.pages import (
     names,
     ranking,
     recommendations,
+    sounds,
     table_preview,
     table_quality,
     texts,
@@ -52,6 +53,7 @@ BUILDERS: Sequence[tuple[str, Callable[[Results], Any]]] = (
     ("views/reply.html", lambda made: chat.result(made.job_id)),
     ("views/dialogues.html", lambda made: dialogues.of(made.job_id, made.files)),
     ("views/texts.html", lambda made: texts.of(made.files)),
+    ("views/sounds.html", lambda made: sounds.of(made.files)),
 )
 
 
