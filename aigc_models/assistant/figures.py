@@ -50,5 +50,6 @@ ASSISTANT_METRICS: Mapping[str, MetricInfo] = MappingProxyType(
         ),
         "test_questions": MetricInfo("Test questions", "higher", "Questions that tested the model."),
         "passages": MetricInfo("Passages", "higher", "Passages that can be cited."),
+        "dialogues": MetricInfo("Dialogues", "higher", "Dialogues that were made of documents, each once."),
     }
 )
