@@ -25,7 +25,8 @@ SOURCE = Source(
 ANSWER = Reply(
     "How do I print on both sides?", "How do I print on both sides?", "answer",
     "Choose File - Print. [1] Tick <i>Duplex</i>. [1]",
-    (Sentence("Choose File - Print.", 1, end=20), Sentence("Tick <i>Duplex</i>.", 1, start=21, end=40)), (SOURCE,), (), 0.9, 0.5, "en",
+    (Sentence("Choose File - Print.", 1, end=20), Sentence("Tick <i>Duplex</i>.", 1, start=21, end=40)), (SOURCE,), (),
+    0.9, 0.5, "en",
 )  # fmt: skip
 REFUSAL = Reply("Who won?", "Who won?", "refusal", "I found nothing.", (), (SOURCE,), (), 0.1, 0.5, "en")
 BACK = Reply("print", "print", "clarification", "Which?", (), (), ("Print a page", "Print a sheet"), 0.8, 0.5, "en")
