@@ -8,7 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from aigc_models.data.replies import Sentence, spelled
+from aigc_models.data.replies import PieceKind, Sentence, spelled
 from jobs.engine import Engine
 from jobs.tables import Artifact
 from tests.web.acting import ActingWorker
@@ -170,7 +170,12 @@ def test_other_pages_lead_to_it(client: FlaskClient, worker: ActingWorker, model
 
 def test_code_items_and_rows_are_shown_as_what_they_are(client: FlaskClient, worker: ActingWorker, model: str) -> None:
     text = "Do this:\n1. Open it.\naigc <print>\nsides: two\npaper: A4"
-    said = [("Do this:", "text"), ("1. Open it.", "item"), ("aigc <print>", "code"), ("sides: two\npaper: A4", "table")]
+    said: list[tuple[str, PieceKind]] = [
+        ("Do this:", "text"),
+        ("1. Open it.", "item"),
+        ("aigc <print>", "code"),
+        ("sides: two\npaper: A4", "table"),
+    ]
     sentences = tuple(Sentence(one, 1, kind, text.index(one), text.index(one) + len(one), True) for one, kind in said)
     source = replace(SOURCE, text=text)
     address = asked(client, model, "How?")

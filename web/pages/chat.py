@@ -199,6 +199,7 @@ def _turn(job_id: str) -> Turn:
 def _of(job: Job, said: ReplyFeedback | None) -> Turn:
     found = reply_files.of_job(job)
     part = reply_files.part_of_job(job)
+    shown = found or part
     now = situation(job, context.repository())
     return Turn(
         job=job.id,
@@ -208,7 +209,7 @@ def _of(job: Job, said: ReplyFeedback | None) -> Turn:
         failure=_failure(job) if now.final and found is None else "",
         verdict=said.verdict if said else "",
         better=said.better if said else "",
-        cited={one.number: one for one in (found or part).sources} if found or part else {},
+        cited={one.number: one for one in shown.sources} if shown else {},
         part=part,
         seen=job.last_seq,
     )
@@ -253,8 +254,8 @@ def _writer() -> str:
 
 
 def _address(row: ModelVersion, ids: Sequence[str], anchor: str) -> str:
-    chosen = {"writer": _writer()} if _writer() else {}
-    return url_for("pages.chat.show", model_id=row.id, turn=list(ids)[-MOST_TURNS:], **chosen, _anchor=anchor)
+    writer = _writer() or None  # None is left out of the address
+    return url_for("pages.chat.show", model_id=row.id, turn=list(ids)[-MOST_TURNS:], writer=writer, _anchor=anchor)
 
 
 def _refused(row: ModelVersion, ids: Sequence[str], typed: str, sentence: str) -> Response:
