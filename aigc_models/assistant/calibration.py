@@ -20,7 +20,9 @@ _STRICT, _LAX = 3.0, 0.2  # how many times as many false refusals as asked for
 _FALLBACK = ((6.0, 4.0, -2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0), -3.0)
 _LEAST, _FOLDS = 20, 5
 _MANY = 200  # questions from which a promise is kept with the higher confidence; of few it would refuse nothing
-_CONFIDENCE = {True: 0.9, False: 0.5}
+_CONFIDENCE = {True: 0.95, False: 0.5}
+_FARTHEST = 4.0  # spreads from the mean that a sign counts at most, as products grow fast
+_STRENGTH = {True: 0.3, False: 1.0}  # of the weights, the smaller the more alike; there are many products
 
 
 def signs(index: Index, queries: Sequence[Sequence[str]], scores: Scores) -> NDArray[np.float64]:
@@ -81,20 +83,25 @@ class Calibration:
     """From signs to a probability, and the probabilities below which the assistant refuses.
 
     Attributes:
-        weights: Of each sign.
+        weights: Of each sign, and of each product of two where there was enough to learn them from.
         bias: Beside them.
         thresholds: By strictness.
         questions: How many answerable questions it was learnt from.
+        mean, spread: What each sign is moved and divided by; none where they are taken as they are.
     """
 
     weights: Sequence[float]
     bias: float
     thresholds: Mapping[str, float]
     questions: int = 0
+    mean: Sequence[float] = ()
+    spread: Sequence[float] = ()
 
     def sureness(self, signs: NDArray[np.float64]) -> NDArray[np.float64]:
         """How likely what was found is an answer, from 0 to 1; (Q, signs) to (Q,)."""
-        known = signs[:, : len(self.weights)]  # one that was stored when there were fewer signs
+        known = signs[:, : len(self.mean) or len(self.weights)]  # of those that were stored there may be fewer
+        if self.mean:
+            known = _products(_scaled(known, np.array(self.mean), np.array(self.spread)))[:, : len(self.weights)]
         return np.asarray(1 / (1 + np.exp(-(known @ np.array(self.weights) + self.bias))), np.float64)
 
     def to_json(self) -> dict[str, Any]:
@@ -104,14 +111,15 @@ class Calibration:
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "Calibration":
         """From what is stored."""
-        return cls(tuple(stored["weights"]), stored["bias"], stored["thresholds"], stored["questions"])
+        scale = (tuple(stored.get(name, ())) for name in ("mean", "spread"))
+        return cls(tuple(stored["weights"]), stored["bias"], stored["thresholds"], stored["questions"], *scale)
 
 
 def calibrate(answered: NDArray[np.float64], off_topic: NDArray[np.float64], false_refusals: float) -> Calibration:
     """Learn from the signs of answerable and of off-topic questions.
 
     The threshold is set by questions which the weights they are judged by were not learnt from (in five folds), and so
-    low that with 90 % confidence no larger share of all answerable questions is refused (Clopper and Pearson 1934); of
+    low that with 95 % confidence no larger share of all answerable questions is refused (Clopper and Pearson 1934); of
     fewer than 200 questions, that it is as likely larger as smaller.
 
     Args:
@@ -147,10 +155,24 @@ def _unseen_by(answered: NDArray[np.float64], off_topic: NDArray[np.float64]) ->
     return sure, unsure
 
 
-def _fitted(answered: NDArray[np.float64], off_topic: NDArray[np.float64]) -> Calibration:
+def _fitted(answered: Doubles, off_topic: Doubles) -> Calibration:
+    """Weights of the signs, and of their products where there are questions enough."""
     both = np.concatenate([answered, off_topic])
     mean, spread = both.mean(0), both.std(0) + 1e-6
     right = np.concatenate([np.ones(len(answered)), np.zeros(len(off_topic))])
-    fitted = LogisticRegression(class_weight="balanced").fit((both - mean) / spread, right)
-    weights = fitted.coef_[0] / spread
-    return Calibration(weights.tolist(), float(fitted.intercept_[0] - mean @ weights), {}, len(answered))
+    many = len(answered) >= _MANY * (_FOLDS - 1) // _FOLDS  # a fold is learnt as the whole is
+    scaled = _scaled(both, mean, spread)
+    model = LogisticRegression(C=_STRENGTH[many], class_weight="balanced", max_iter=1_000)
+    fitted = model.fit(_products(scaled) if many else scaled, right)
+    learnt = (fitted.coef_[0].tolist(), float(fitted.intercept_[0]))
+    return Calibration(*learnt, {}, len(answered), mean.tolist(), spread.tolist())
+
+
+def _scaled(signs: Doubles, mean: Doubles, spread: Doubles) -> Doubles:
+    return np.clip((signs - mean) / spread, -_FARTHEST, _FARTHEST)
+
+
+def _products(scaled: Doubles) -> Doubles:
+    """The signs, then the product of each two of them; (Q, S) to (Q, S + S (S + 1) / 2)."""
+    first, second = np.triu_indices(scaled.shape[1])
+    return np.concatenate([scaled, scaled[:, first] * scaled[:, second]], 1)
