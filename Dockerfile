@@ -23,6 +23,8 @@ CMD ["python", "-m", "web"]
 
 FROM base AS worker
 ARG TORCH_INDEX=""
-RUN pip install --constraint constraints.txt ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} '.[worker,postgres]'
+# Pretrained language models: docker build --build-arg EXTRAS=,llm
+ARG EXTRAS=""
+RUN pip install --constraint constraints.txt ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} ".[worker,postgres${EXTRAS}]"
 USER aigc
 CMD ["python", "-m", "worker.launch", "--lane", "training", "--lane", "generation"]

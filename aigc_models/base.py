@@ -20,6 +20,9 @@ NAMED = r"[^@/_\s\x00-\x1f\x7f]{1,120}"  # no name has an underscore, every id h
 DATASET_REFERENCE = rf"^(ds_[0-9a-z]{{26}}|{NAMED})$"
 MODEL_REFERENCE = rf"^((mdl|job)_[0-9a-z]{{26}}|{NAMED}(@(production|staging))?)$"
 
+# Jobs with more items than this compute long enough by themselves.
+FEW_ITEMS = 64
+
 T = TypeVar("T")
 
 
@@ -82,6 +85,21 @@ class Params(BaseModel):
         numbers = [name for name, info in cls.model_fields.items() if {0, 1} & {*get_args(info.annotation)}]
         return {name: str(data[name]) for name in numbers if isinstance(data.get(name), bool)}
 
+    @classmethod
+    def items(cls, params: Mapping[str, Any]) -> int | None:  # noqa: ARG003 - for those who have some
+        """How many items a job of these settings computes, where several such jobs can share a call of their model.
+
+        A family that gives a number here has ``<operation>_many`` beside ``<operation>`` in its ``model.py``
+        (:class:`aigc_models.sharing.Shared`).
+
+        Args:
+            params: The job's settings as they are stored.
+
+        Returns:
+            The number, or None for a job that is carried out by itself.
+        """
+        return None
+
     def estimate(self, dataset: Mapping[str, Any], cpu_threads: int) -> Estimate | None:
         """Say what this job will cost, from the dataset's report, or None where nobody can tell."""
         return None
@@ -131,6 +149,12 @@ def model_input(family: str, *, title: str = "Model", description: str, optional
 
     That is ``mdl_...``, or in a submission ``job_...`` of the training that makes it, a name for its newest version,
     or ``name@production``; these no operation ever sees.
+
+    Args:
+        family: The family, or several with commas between them (:func:`families_of`).
+        title: The label.
+        description: A full sentence.
+        optional: Whether it may be left out.
     """
     return Field(
         None if optional else ...,
@@ -139,6 +163,11 @@ def model_input(family: str, *, title: str = "Model", description: str, optional
         pattern=MODEL_REFERENCE,
         json_schema_extra={"x-input": "model", "x-kind": family},
     )
+
+
+def families_of(kind: str) -> list[str]:
+    """The families that a setting of :func:`model_input` takes, from its ``x-kind``."""
+    return [family.strip() for family in kind.split(",")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +191,11 @@ class MetricInfo:
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """One kind of model: its operations by name, and how its figures read."""
+    """One kind of model: its operations by name, and how its figures read.
+
+    Attributes:
+        needs: Name of a setting of the server without which pages do not offer it; empty for none.
+    """
 
     name: str
     title: str
@@ -170,6 +203,7 @@ class Family:
     paper: str
     operations: Mapping[str, type[Params]]
     metrics: Mapping[str, MetricInfo] = field(default_factory=dict)
+    needs: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ BUILT_IN = (
     "mult_vae",
     "text_transformer",
     "text_vae",
+    "pretrained_lm",
     "assistant",
 )
 ENTRY_POINTS = "aigc_models.families"

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from aigc_models import registry
-from aigc_models.base import Fault, Params
+from aigc_models.base import Fault, Params, families_of
 from jobs import aliases, graph, snapshot
 from jobs.errors import DatasetNotReady, InvalidParams, NeededJobFailed, WrongInput
 from jobs.naming import slug
@@ -153,7 +153,7 @@ def _model(asked: _Asked, field: str, id_: str, family: str) -> _Input | Fault:
     row = asked.session.scalar(wanted)
     if row is None:
         return Fault(MISSING, {"kind": "model version", "id": id_}, f"/{field}", code="not-found")
-    if row.family != family:
+    if row.family not in families_of(family):
         return _of_another_family(row.name, row.family, field, family)
     return _Input(JobInput(field=field, model_id=row.id), row.name, snapshot.of_model(asked.session, row))
 
@@ -166,7 +166,7 @@ def _training(asked: _Asked, field: str, id_: str, family: str) -> _Input | Faul
     kind = registry.tasks().get(f"{job.family}.{job.operation}")
     if kind is None or kind.makes != "model":
         return Fault(NO_MODEL, {"name": job.name}, f"/{field}", code="wrong-input")
-    if job.family != family:
+    if job.family not in families_of(family):
         return _of_another_family(job.name, job.family, field, family)
     if (fault := graph.refusal(job, f"/{field}")) is not None:
         return fault
@@ -178,7 +178,7 @@ def _training(asked: _Asked, field: str, id_: str, family: str) -> _Input | Faul
 
 
 def _of_another_family(name: str, found: str, field: str, wanted: str) -> Fault:
-    values = {"name": name, "found": f"model of {found}", "wanted": f"model of {wanted}"}
+    values = {"name": name, "found": f"model of {found}", "wanted": f"model of {' or '.join(families_of(wanted))}"}
     return Fault(WRONG, values, f"/{field}", code="wrong-input")
 
 

@@ -70,8 +70,14 @@ class Settings(BaseSettings):
         "", description="Of these, those (host:port) that may lie inside, comma separated."
     )
 
+    pretrained: Path | None = Field(
+        None, description="Directory of pretrained language models that workers read; none is used without it."
+    )
     warm_models: int = Field(2048 * MIB, ge=0, description="Bytes of models that a generation slot keeps loaded.")
     runner_jobs: int = Field(500, ge=1, description="Generations after which a warm runner is replaced.")
+    shared_jobs: int = Field(
+        64, ge=1, description="Items of small generations on one model that one call may hold; 1 runs each by itself."
+    )
     cpu_threads: int = Field(
         default_factory=lambda: len(os.sched_getaffinity(0)), ge=1, description="Threads a runner computes with."
     )

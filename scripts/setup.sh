@@ -34,6 +34,7 @@ pip install --quiet 'pip>=25.1'
 pip install --quiet --constraint constraints.txt torch
 pip install --quiet --constraint constraints.txt --editable '.[worker,postgres]'
 if [ "$kind" = dev ]; then
+    pip install --quiet --constraint constraints.txt --editable '.[llm]'
     pip install --quiet --constraint constraints.txt --group dev
 fi
 echo "$want" > "$venv/.installed-$kind"

@@ -12,9 +12,12 @@ from collections.abc import Sequence
 
 from jobs import disk, workers
 from jobs.claiming import Claim, WorkerIdentity, claim_several
+from jobs.company import claim_company, items_of_claim
 from jobs.engine import Engine
 from jobs.errors import NotFound
+from jobs.settings import Settings
 from worker import devices
+from worker.batching import Sizes, shares
 from worker.bell import Bell
 from worker.burst import MOST, Burst, Pace
 from worker.devices import Device, DeviceLock
@@ -26,6 +29,11 @@ from worker.supervisor import Post
 IDLE_SECONDS = 2.0
 
 log = logging.getLogger(__name__)
+
+
+def _readable(settings: Settings) -> dict[str, str]:
+    """What runners may read besides their inputs."""
+    return {"AIGC_PRETRAINED": str(settings.pretrained.resolve())} if settings.pretrained else {}
 
 
 class Slot:
@@ -52,12 +60,13 @@ class Slot:
         spec = RunnerSpec(
             threads=settings.cpu_threads,
             cache=settings.warm_models if keep else 0,
-            environment=device.environment,
+            environment={**device.environment, **_readable(settings)},
             preload=keep,
             inherited=(self._lock.fd,) if self._lock else (),
         )
         self._runners = RunnerPool(spec, keep, settings.runner_jobs)
         self._pace = Pace(MOST if keep else 1)
+        self._sizes = Sizes(settings.shared_jobs if keep else 1)
         inputs = InputCache(settings.cache, engine.store)
         self._post = Post(engine, device, inputs, self._bell, lambda: self.draining)
         self._identity = WorkerIdentity("", lane, device.kind)
@@ -106,7 +115,7 @@ class Slot:
         try:
             claimed = self._claim() if self._fit() else []
             if claimed:
-                self._supervise(claimed)
+                self._supervise(claimed, self._take_along(claimed))
         except DATABASE_AWAY as error:
             log.warning("The database cannot be reached: %s", error)
             return False
@@ -143,13 +152,35 @@ class Slot:
     def _claim(self) -> list[Claim]:
         return claim_several(self.engine, self._identity, self._runners.warm, self._pace.most)
 
-    def _supervise(self, claimed: Sequence[Claim]) -> None:
+    def _take_along(self, claimed: list[Claim]) -> list[Claim]:
+        """The jobs that share a call with the first: of those claimed, and of those that wait."""
+        head = claimed[0]
+        if self._sizes.limit == 1 or items_of_claim(head) is None:
+            return []
+        room = self._sizes.room(head)
+        shared, left = list[Claim](), room.items - (items_of_claim(head) or 0)
+        for claim in claimed[1:]:
+            if shares(head, claim) and (items_of_claim(claim) or 0) <= left:
+                claimed.remove(claim)
+                shared.append(claim)
+                left -= items_of_claim(claim) or 0
+        taken = room.items - left
+        try:
+            return shared + claim_company(self.engine, self._identity, head, room, taken)
+        except DATABASE_AWAY as error:  # what is claimed is run all the same
+            log.warning("The database cannot be reached: %s", error)
+            return shared
+
+    def _supervise(self, claimed: Sequence[Claim], shared: Sequence[Claim]) -> None:
         runner = self._runners.take()
-        healthy, burst = False, Burst(self._post, claimed, runner)
+        healthy, burst = False, Burst(self._post, claimed, runner, shared)
         try:
             healthy = burst.run()
         finally:
-            self._pace.note(burst.typical)
+            if burst.typical is not None:
+                self._pace.note(burst.typical)
+            if burst.learned is not None:
+                self._sizes.learn([claimed[0], *shared], burst.learned)
             self._runners.give_back(runner, healthy)
             if not healthy:
                 self._settles(runner.pid)

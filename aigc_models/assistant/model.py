@@ -1,7 +1,7 @@
 """The operations of an assistant."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -23,6 +23,7 @@ from aigc_models.base import Fault, InputError, Metrics, Params, Run
 from aigc_models.data.replies import save_reply
 from aigc_models.data.texts import TextSet, load_report, load_texts, require_shape
 from aigc_models.recommending.saved import code_version
+from aigc_models.sharing import Ended, Request, one_by_one
 from aigc_models.writing.speaking import load_speaker
 
 
@@ -84,6 +85,11 @@ def reply(params: AssistantReply, run: Run) -> Metrics:
         "sentences": float(len(made.sentences)),
         "sources": float(len(made.sources) if made.kind == "answer" else 0),
     }
+
+
+def reply_many(requests: Sequence[Request[AssistantReply]]) -> Generator[Ended, None, int]:
+    """The same for several jobs."""
+    return one_by_one(reply).many(requests)
 
 
 def simulate(params: AssistantSimulate, run: Run) -> Metrics:

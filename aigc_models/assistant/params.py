@@ -11,6 +11,7 @@ from aigc_models.base import Estimate, Family, Lane, Makes, Params, dataset_inpu
 from aigc_models.recommending.settings import Names, names_setting
 
 MOST_QUESTION = 4_000
+WRITERS = "text_transformer, pretrained_lm"
 # Characters of text that one CPU thread learns from in a second, in a pass at a width of 128.
 _RATE = 400_000
 
@@ -151,7 +152,7 @@ class AssistantReply(Params):
         5, title="Sentences", unit="sentences", description="Most sentences of a reply.", ge=1, le=40
     )
     writer: str | None = model_input(
-        "text_transformer",
+        WRITERS,
         title="Writer",
         description="Trained text model that words the answer from the passages that were found; none quotes them.",
         optional=True,
@@ -219,12 +220,17 @@ class AssistantSimulate(Params):
         "it.",
     )
     writer: str | None = model_input(
-        "text_transformer",
+        WRITERS,
         title="Writer",
         description="Text model trained on dialogues with passages, which words some of the questions; none uses "
         "patterns alone.",
         optional=True,
     )
+
+    @classmethod
+    def items(cls, params: Mapping[str, Any]) -> int | None:
+        """One question; what a model is to word takes its time, and is carried out by itself."""
+        return None if params.get("writer") else 1
 
 
 class AssistantEvaluate(Params):

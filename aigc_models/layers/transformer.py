@@ -4,16 +4,21 @@ B rows, T tokens, S tokens that can be seen, D width, H heads of queries, K head
 """
 
 import math
+from collections.abc import Callable
+from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from aigc_models.layers.block_plan import BlockPlan
+from aigc_models.layers.branches import Around, attend_normed, forward_normed
 from aigc_models.layers.dropout import drop
 from aigc_models.layers.rotary import rotate
 
 EPSILON = 1e-5
+
+Attend = Callable[[Tensor, Tensor, Tensor, Tensor | None], Tensor]
 
 
 class LayerCache:
@@ -42,6 +47,10 @@ class LayerCache:
         """Keep some of the rows."""
         self.keys, self.values = self.keys[rows], self.values[rows]
 
+    def mix(self, query: Tensor, key: Tensor, value: Tensor, seen: Tensor | None, attend: Attend) -> Tensor:
+        """Add what was read now, and let it attend to all there is, (B, H, T, E)."""
+        return attend(query, *self.extend(key, value), seen)
+
 
 class SelfAttention(nn.Module):
     """Attention with rotary positions; causal, among all tokens, or over what a cache holds."""
@@ -68,9 +77,8 @@ class SelfAttention(nn.Module):
         turned_heads = rotate(heads[:, :, : plan.heads + plan.key_heads], turned).transpose(1, 2)
         query, key = turned_heads[:, : plan.heads], turned_heads[:, plan.heads :]  # (B, H, T, E), (B, K, T, E)
         value = heads[:, :, plan.heads + plan.key_heads :].transpose(1, 2)
-        if cache is not None:
-            key, value = cache.extend(key, value)
-        mixed = self._attend(query, key, value, seen)
+        attend = self._attend if cache is None else partial(cache.mix, attend=self._attend)
+        mixed = attend(query, key, value, seen)
         return torch.as_tensor(self.out(mixed.transpose(1, 2).reshape(B, T, D)))
 
     def _attend(self, query: Tensor, key: Tensor, value: Tensor, seen: Tensor | None) -> Tensor:
@@ -100,9 +108,25 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, turned: Tensor, seen: Tensor | None, cache: LayerCache | None = None) -> Tensor:
         """Shape: (B, T, D) to the same."""
+        if cache is None and self._written_out(x):
+            return self._learn(x, turned, seen)
         x = x + self._drop(self.attention(self.norm(x), turned, seen, cache))
         gate, up = self.wide(self.norm_forward(x)).chunk(2, -1)
         return x + self._drop(self.narrow(F.silu(gate) * up))
+
+    def _written_out(self, x: Tensor) -> bool:
+        """Whether the branches with gradients of their own are faster: in training, on CPUs."""
+        plan = self.attention.plan
+        return torch.is_grad_enabled() and x.device.type == "cpu" and plan.heads == plan.key_heads
+
+    def _learn(self, x: Tensor, turned: Tensor, seen: Tensor | None) -> Tensor:
+        """The same with gradients written out."""
+        dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else x.dtype
+        around = Around(turned, seen, self.attention.plan.heads, EPSILON, dtype)
+        inner = self.attention
+        mixed = attend_normed(x, self.norm.weight, inner.query_key_value.weight, inner.out.weight, around)
+        x = x + self._drop(mixed)
+        return x + self._drop(forward_normed(x, self.norm_forward.weight, self.wide.weight, self.narrow.weight, around))
 
     def _drop(self, x: Tensor) -> Tensor:
         return drop(x, self.dropout) if self.training else x

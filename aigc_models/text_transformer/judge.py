@@ -10,7 +10,6 @@ from aigc_models.base import Run
 from aigc_models.data.text_results import WrittenText
 from aigc_models.data.texts import Document
 from aigc_models.metrics.attribute_reader import AttributeReader
-from aigc_models.text_transformer.networks import TextTransformer
 from aigc_models.text_transformer.ranker import Ranker, area_under_curve, look
 from aigc_models.text_transformer.saved import Saved
 from aigc_models.text_transformer.trainer import token_losses
@@ -18,6 +17,7 @@ from aigc_models.text_transformer.writer import Progress, Wish, compose, told
 from aigc_models.writing.conditions import body_of, known_of
 from aigc_models.writing.corpus import assemble, start_of
 from aigc_models.writing.judging import beside_counts, copies, cut_alike, tested, variety
+from aigc_models.writing.language_model import LanguageModel
 from aigc_models.writing.sampling import Choice
 from aigc_models.writing.tokenizers import Tokenizer
 
@@ -53,7 +53,7 @@ def judge(saved: Saved, train: Sequence[Document], test: Sequence[Document], run
 
 
 def likelihood(
-    network: TextTransformer, tokenizer: Tokenizer, documents: Sequence[Document], run: Run
+    network: LanguageModel, tokenizer: Tokenizer, documents: Sequence[Document], run: Run
 ) -> dict[str, float]:
     """How surprised a network is by documents, what stands in front of them not counted."""
     corpus = assemble(tokenizer, documents)
@@ -99,7 +99,7 @@ def train_ranker(saved: Saved, validation: Sequence[Document], run: Run, at: At)
         saved.ranker.fit(seen, made)
         return {"ranker_auc": 0.5}
     held = torch.arange(len(chosen)) % 2 == 0
-    tested_one = Ranker(saved.network.plan.width)
+    tested_one = Ranker(saved.network.width)
     tested_one.fit(seen[held], made[held])
     with torch.inference_mode():
         found = area_under_curve(tested_one(seen[~held]), tested_one(made[~held]))

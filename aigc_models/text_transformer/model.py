@@ -1,7 +1,7 @@
 """The operations of the text transformer."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import asdict
 from functools import partial
 
@@ -10,10 +10,11 @@ import numpy as np
 from aigc_models import training
 from aigc_models.accumulation import with_room
 from aigc_models.base import Metrics, Params, Run
-from aigc_models.data.text_results import WrittenText, save_texts
 from aigc_models.data.texts import Document, TextSet, load_report, load_texts
 from aigc_models.recommending.saved import code_version
+from aigc_models.sharing import Ended, Request, Shared
 from aigc_models.text_transformer import saved as saved_files
+from aigc_models.text_transformer.asking import Wanted, save_written, wanted_texts, write_together
 from aigc_models.text_transformer.judge import judge, reader_of, train_ranker
 from aigc_models.text_transformer.params import (
     FAMILY,
@@ -24,15 +25,11 @@ from aigc_models.text_transformer.params import (
 from aigc_models.text_transformer.ranker import Ranker
 from aigc_models.text_transformer.saved import Saved
 from aigc_models.text_transformer.trainer import Lesson, TextTrainer
-from aigc_models.text_transformer.writer import Progress, Wish, best_of, compose, told
-from aigc_models.writing.conditions import body_of, known_of, read_wish
+from aigc_models.writing.conditions import body_of, known_of
 from aigc_models.writing.corpus import assemble, part, start_of
 from aigc_models.writing.loop import preview, run_steps
-from aigc_models.writing.sampling import Choice
 from aigc_models.writing.settings import tokenizer_kind
-from aigc_models.writing.tokenizers import learn_tokenizer
-
-_APART = 1_000_003  # between the seeds of candidates, so that they are no other text's
+from aigc_models.writing.tokenizers import Tokenizer, learn_tokenizer
 
 
 def train(params: TextTransformerTrain, run: Run) -> Metrics:
@@ -78,12 +75,19 @@ def lesson_of(params: TextTransformerTrain, learnt: Sequence[Document], aside: S
     """Cut texts into tokens, with a tokenizer learnt from those to learn from."""
     bodies = [body_of(one) for one in learnt]
     kind = tokenizer_kind(params.tokenizer, sum(map(len, bodies)))
-    tokenizer = learn_tokenizer(kind, bodies, params.vocabulary)
-    forget = np.random.default_rng([params.seed, 6])
+    return lesson_from(learn_tokenizer(kind, bodies, params.vocabulary), (learnt, aside), params.seed, run)
+
+
+def lesson_from(
+    tokenizer: Tokenizer, documents: tuple[Sequence[Document], Sequence[Document]], seed: int, run: Run
+) -> Lesson:
+    """Cut the texts to learn from, and those set aside, into tokens."""
+    learnt, aside = documents
+    forget = np.random.default_rng([seed, 6])
     train_corpus, aside_corpus = assemble(tokenizer, learnt, forget), assemble(tokenizer, aside)
     run.log(
         f"{len(learnt):,} texts to learn from, {len(aside):,} set aside; {len(train_corpus):,} tokens of "
-        f"{tokenizer.vocabulary:,} kinds ({kind})"
+        f"{tokenizer.vocabulary:,} kinds ({tokenizer.kind})"
     )
     starts = [start_of(tokenizer, known_of(one)) for one in aside[:2]]
     return Lesson(train_corpus, aside_corpus, tokenizer, starts, run.device, run.adjustments)
@@ -96,44 +100,19 @@ def names_of(texts: TextSet) -> list[str]:
 
 def generate(params: TextTransformerGenerate, run: Run) -> Metrics:
     """Write texts, keep the best of the candidates for each, and say what they were made with."""
-    saved = opened(run)
-    wanted = wishes_of(params, saved)
-    if len(saved.tokenizer.encode(params.prompt)) >= saved.network.context:
-        run.log(f"The prompt is longer than the {saved.network.context} tokens the model looks back; its end counts.")
-    choice = Choice(params.temperature, params.top_k, params.top_p, params.repetition_penalty)
-    run.phase("generating")
-    progress = Progress(run, sum(wish.most for group in wanted for wish in group))
-    flat = [wish for group in wanted for wish in group]
-    texts = with_room(lambda: compose(saved, flat, choice, run, progress))
-    kept: list[WrittenText] = []
-    for place, group in enumerate(wanted):
-        own = texts[place * len(group) : (place + 1) * len(group)]
-        kept.append(best_of(saved, group[0], own) if len(own) > 1 else told(saved, group[0], own[0]))
-    run.phase("saving")
-    manifest = {
-        "family": FAMILY.name,
-        "params": params.model_dump(mode="json"),
-        "code_version": code_version(),
-        "weights_sha256": saved.weights_sha256,
-        "texts": len(kept),
-    }
-    save_texts(kept, manifest, run.out_dir)
-    run.report(progress.total, progress.total)
-    tokens = float(sum(one.tokens for one in kept))
-    return {"texts": float(len(kept)), "tokens": tokens, "tokens_per_text": tokens / len(kept)}
+    return _SHARED.alone(params, run)
 
 
-def wishes_of(params: TextTransformerGenerate, saved: Saved) -> list[list[Wish]]:
-    """Candidates for each text; the first one's seed is the text's own, whatever the number of candidates."""
-    attributes = read_wish(params.attributes, saved.attributes)
-    stops = tuple(line for line in params.stop.splitlines() if line)
-    return [
-        [
-            Wish((params.seed + n + _APART * c) % 2**31, params.max_tokens, params.prompt, attributes, stops)
-            for c in range(params.candidates)
-        ]
-        for n in range(params.count)
-    ]
+def generate_many(requests: Sequence[Request[TextTransformerGenerate]]) -> Generator[Ended, None, int]:
+    """The same for several jobs, all texts written together."""
+    return _SHARED.many(requests)
+
+
+def _wanted(params: TextTransformerGenerate, run: Run) -> Wanted:
+    return wanted_texts(params, opened(run), run)
+
+
+_SHARED = Shared(_wanted, write_together, partial(save_written, {"family": FAMILY.name}))
 
 
 def evaluate(params: TextTransformerEvaluate, run: Run) -> Metrics:

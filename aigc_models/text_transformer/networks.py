@@ -3,6 +3,9 @@
 B rows, T tokens, D width, V vocabulary.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -10,16 +13,19 @@ from torch import Tensor, nn
 from aigc_models.layers import transformer
 from aigc_models.layers.block_plan import BlockPlan
 from aigc_models.layers.rotary import turns
+from aigc_models.layers.row_caches import UNIT, Places, RowCache, agrees
 from aigc_models.layers.transformer import Block, LayerCache
 from aigc_models.text_transformer.plan import Plan
+from aigc_models.writing.language_model import LanguageModel
 
 
-class TextTransformer(nn.Module):
+class TextTransformer(LanguageModel):
     """Scores of the next token after each token; a token is read and written by the same numbers (Press 2017)."""
 
     def __init__(self, plan: Plan, dropout: float = 0.0) -> None:
         super().__init__()
         self.plan, self.dropout = plan, dropout
+        self._rows_agree: bool | None = None
         block = self.block_plan
         self.embedding = nn.Embedding(plan.vocabulary, plan.width)
         self.blocks = nn.ModuleList(Block(block) for _ in range(plan.num_layers))
@@ -36,6 +42,11 @@ class TextTransformer(nn.Module):
     def device(self) -> torch.device:
         """Where its weights lie."""
         return self.embedding.weight.device
+
+    @property
+    def width(self) -> int:
+        """Numbers that describe a token."""
+        return self.plan.width
 
     @property
     def block_plan(self) -> BlockPlan:
@@ -66,7 +77,17 @@ class TextTransformer(nn.Module):
         """Shape: (..., D) to (..., V)."""
         return F.linear(expected, self.embedding.weight)
 
-    def read(self, tokens: Tensor, positions: Tensor, seen: Tensor | None, caches: list[LayerCache]) -> Tensor:
+    def losses(self, inputs: Tensor, targets: Tensor) -> Tensor:
+        """Nats of each target, in 32 bits, (B, T)."""
+        scores = self.scores(self(inputs)).float()
+        return F.cross_entropy(scores.flatten(0, 1), targets.flatten(), reduction="none").view(targets.shape)
+
+    def see(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        """What is expected after each token, and scores of the next, (B, T) to (B, T, D) and (B, T, V)."""
+        states = self(tokens)
+        return states, self.scores(states)
+
+    def read(self, tokens: Tensor, positions: Tensor, seen: Tensor | None, caches: Sequence[Any]) -> Tensor:
         """Read more tokens after those the caches hold; what is expected after the last one, (B, D).
 
         Args:
@@ -80,8 +101,23 @@ class TextTransformer(nn.Module):
             x = block(x, turned, seen, cache)
         return torch.as_tensor(self.norm(x[:, -1]))
 
-    def caches(self, rows: int) -> list[LayerCache]:
+    def caches(self, rows: int) -> list[Any]:
         """Empty caches for so many rows."""
-        plan, weight = self.plan, self.embedding.weight
-        shape = (rows, plan.key_heads, plan.context, plan.width // plan.num_heads)
-        return [LayerCache.empty(shape, weight) for _ in range(plan.num_layers)]
+        shape = self._cache_shape(rows)
+        return [LayerCache.empty(shape, self.embedding.weight) for _ in range(self.plan.num_layers)]
+
+    def row_caches(self, places: Places, rows: int) -> list[Any]:
+        """Empty caches for so many rows that stand at places of their own."""
+        shape = self._cache_shape(rows)
+        return [RowCache(places, shape, self.embedding.weight) for _ in range(self.plan.num_layers)]
+
+    def rows_at_once(self, wanted: int) -> int:
+        """So many, or fewer where a row of more would not be the same bit for bit as a row by itself."""
+        if self._rows_agree is None:
+            layers = [module for module in self.blocks[0].modules() if isinstance(module, nn.Linear)]
+            self._rows_agree = agrees([self.embedding.weight, *(layer.weight for layer in layers)])
+        return wanted if self._rows_agree else min(wanted, UNIT)
+
+    def _cache_shape(self, rows: int) -> tuple[int, int, int, int]:
+        plan = self.plan
+        return (rows, plan.key_heads, plan.context, plan.width // plan.num_heads)

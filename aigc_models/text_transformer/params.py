@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 from aigc_models.base import Estimate, Family, Lane, Makes, Params, dataset_input, model_input, setting
 from aigc_models.text_transformer.plan import Plan
 from aigc_models.writing.figures import GUIDED, JUDGED
-from aigc_models.writing.settings import JudgeTexts, Prompted, TokenizerKind, WriteTexts, tokenizer_kind
+from aigc_models.writing.settings import JudgeTexts, TokenizerKind, WriteWanted, tokenizer_kind
 
 # Multiplications a second of one CPU thread in training.
 _RATE = 22e9
@@ -152,10 +152,15 @@ def plan_for(params: TextTransformerTrain, vocabulary: int) -> Plan:
     return Plan(vocabulary, params.width, params.num_layers, params.num_heads, key_heads, params.context)
 
 
-class TextTransformerGenerate(WriteTexts, Prompted):
+class TextTransformerGenerate(WriteWanted):
     """Write texts: after a prompt, with attributes, or freely."""
 
     model: str = model_input("text_transformer", description="Trained model to use.")
+
+    @classmethod
+    def items(cls, params: Mapping[str, Any]) -> int | None:
+        """As many as texts, candidates included."""
+        return int(params.get("count", 8)) * int(params.get("candidates", 1))
 
 
 class TextTransformerEvaluate(JudgeTexts):

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from aigc_models.text_transformer.networks import TextTransformer
+from aigc_models.writing.language_model import LanguageModel
 
 _FIGURES = 3
 _ROUNDS, _DECAY = 60, 1e-2
@@ -57,7 +57,7 @@ class Ranker(nn.Module):
 
 
 @torch.inference_mode()
-def look(network: TextTransformer, texts: Sequence[Sequence[int]], given: Sequence[int]) -> Tensor:
+def look(network: LanguageModel, texts: Sequence[Sequence[int]], given: Sequence[int]) -> Tensor:
     """What a network sees in texts, from the token after what was given on.
 
     Args:
@@ -68,15 +68,15 @@ def look(network: TextTransformer, texts: Sequence[Sequence[int]], given: Sequen
     Shape: (N, D + 3) on the CPU: mean state, mean and deviation of the tokens' log-shares, and the share of different
     tokens.
     """
-    found = torch.zeros(len(texts), network.plan.width + _FIGURES)
+    found = torch.zeros(len(texts), network.width + _FIGURES)
     order = sorted(range(len(texts)), key=lambda place: len(texts[place]))
     for start in range(0, len(order), _READ):
         some = order[start : start + _READ]
         rows = [list(texts[place][: network.context + 1]) for place in some]
         longest = max(2, *map(len, rows))
         tokens = torch.tensor([row + [0] * (longest - len(row)) for row in rows], device=network.device)
-        states = network(tokens[:, :-1])
-        shares = torch.log_softmax(network.scores(states).float(), -1)
+        states, scores = network.see(tokens[:, :-1])
+        shares = torch.log_softmax(scores.float(), -1)
         likely = shares.gather(-1, tokens[:, 1:, None]).squeeze(-1).cpu()  # (B, T)
         for place, row, state, one in zip(some, rows, states.float().cpu(), likely, strict=True):
             begin = min(max(given[place] - 1, 0), max(len(row) - 2, 0))

@@ -13,6 +13,7 @@ from aigc_models.recommending.saved import CONFIG, WEIGHTS, code_version, read_p
 from aigc_models.text_transformer.networks import TextTransformer
 from aigc_models.text_transformer.params import TextTransformerTrain, plan_for
 from aigc_models.text_transformer.ranker import Ranker
+from aigc_models.writing.language_model import LanguageModel
 from aigc_models.writing.tokenizers import Tokenizer, load_tokenizer
 
 READER, RANKER = "attributes.json", "ranker.safetensors"
@@ -30,15 +31,17 @@ class Saved:
         ranker: Tells real texts from written ones.
         params: The settings it was trained with.
         weights_sha256: Hash of the weights' file.
+        begins_freely: Whether it has learnt to say for itself what a text is about.
     """
 
-    network: TextTransformer
+    network: LanguageModel
     tokenizer: Tokenizer
     attributes: Sequence[str]
     reader: AttributeReader
     ranker: Ranker
-    params: TextTransformerTrain
+    params: Params
     weights_sha256: str
+    begins_freely: bool = True
 
 
 def save(directory: Path, made: Saved, data: dict[str, object]) -> None:

@@ -36,7 +36,10 @@ class TransformerSpeaker:
             return without_stop(tokenizer.decode_bytes(text.written), stops).decode("utf-8", "replace")
 
         choice = Choice(manner.temperature, 0, manner.top_p)
-        write(self.saved.network, tokenizer, choice, texts, lambda _alive: heard(said(texts[0])))
+        at_once = self.saved.network.rows_at_once(len(texts))
+        for first in range(0, len(texts), at_once):
+            some = texts[first : first + at_once]
+            write(self.saved.network, tokenizer, choice, some, lambda _alive: heard(said(texts[0])))
         return [said(text) for text in texts]
 
 

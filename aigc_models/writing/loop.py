@@ -13,8 +13,6 @@ from aigc_models.accumulation import Parts
 from aigc_models.base import Adjustments, Run
 from aigc_models.writing.optimiser import Optimiser
 
-_PREVIEWS = 10
-
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -36,6 +34,8 @@ class Learner:
         device: Where it is trained.
         adjustments: How to go gentler about it.
     """
+
+    previews = 10  # in a whole training
 
     def __init__(
         self,
@@ -106,7 +106,7 @@ class Learner:
 
 def run_steps(learner: Learner, run: Run, done: int) -> None:
     """Train until nothing gets better, or to the last step."""
-    shown_every = max(1, learner.total // _PREVIEWS)
+    shown_every = max(1, learner.total // learner.previews)
     losses: dict[str, Tensor] = {}
     step = done
     while not learner.is_done(step):

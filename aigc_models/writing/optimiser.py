@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from aigc_models.writing.muon import Muon
+
 _LARGEST_GRADIENT = 1.0
 _WARM_UP_SHARE, _LEAST_WARM_UP, _LAST_SHARE = 0.02, 10, 0.05
 
@@ -39,10 +41,7 @@ class Optimiser:
         )
         self._parts: list[torch.optim.Optimizer] = [adam]
         if matrices:
-            muon = torch.optim.Muon(
-                matrices, lr=learning_rate, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw"
-            )
-            self._parts.append(muon)
+            self._parts.append(Muon(matrices, learning_rate, weight_decay))
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget all gradients."""

@@ -94,6 +94,10 @@ class WriteTexts(Params):
     )
 
 
+class WriteWanted(WriteTexts, Prompted):
+    """Write texts: after a prompt, with attributes, or freely."""
+
+
 class JudgeTexts(Params):
     """Measure a trained model on the test texts of a dataset, beside baselines."""
 

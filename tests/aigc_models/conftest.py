@@ -17,6 +17,7 @@ from tests.aigc_models.tiny_help import tiny_help
 from tests.aigc_models.tiny_help import write_texts as write_help
 from tests.aigc_models.tiny_images import tiny_set, write_set
 from tests.aigc_models.tiny_interactions import tiny_events, write_events
+from tests.aigc_models.tiny_llm import write_base
 from tests.aigc_models.tiny_tables import tiny_tables, write_tables
 from tests.aigc_models.tiny_texts import write_texts
 
@@ -62,6 +63,29 @@ def _no_figures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
     """Draw no figures of tiny tables: they take most of a training of a second. Tests of the measures draw them."""
     if not request.path.stem.startswith("test_metrics"):
         monkeypatch.setattr(table_report, "save_figures", lambda _details, path: zipfile.ZipFile(path, "w").close())
+
+
+@pytest.fixture(scope="session")
+def pretrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory of pretrained models that holds one; tests do not write in it."""
+    home = tmp_path_factory.mktemp("pretrained")
+    write_base(home / "tiny")
+    return home
+
+
+@pytest.fixture(autouse=True)
+def _pretrained_models(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let those families find one that need one."""
+    if _family(request) == "pretrained_lm":
+        monkeypatch.setenv("AIGC_PRETRAINED", str(request.getfixturevalue("pretrained")))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run what loads the packages of pretrained models in one process, as that takes seconds."""
+    for item in items:
+        if "pretrained_lm" in item.nodeid:
+            item.add_marker(pytest.mark.xdist_group("pretrained_lm"))
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from aigc_models.data.planted_interactions import plant, write_zip
 from aigc_models.data.starters import STARTERS
 from tests.acceptance.site import photos, png
 from tests.acceptance.test_stack import QUICK, Up, start, stop
+from tests.aigc_models.tiny_llm import write_base
 from tests.aigc_models.tiny_texts import tiny_texts
 from tests.docs import stand_ins
 from tests.docs.reading import ENGLISH, README, ROOT, blocks, name
@@ -80,6 +81,8 @@ TINY = {
     "-p width=16 -p num_layers=1 -p context=32 -p batch_size=4",
     "text_vae.train --data products --preset quick": "text_vae.train --data products -p steps=8 -p width=16 "
     "-p num_layers=1 -p longest=200",
+    "pretrained_lm.train -p base=my-model --data products --preset quick": "pretrained_lm.train -p base=my-model "
+    "--data products -p steps=6 -p context=32 -p batch_size=4 -p rank=2",
     "--data loans --preset quick": "--data loans -p epochs=1 -p least_steps=20 -p width=8",
     'target="Status", preset="quick"': 'target="Status", epochs=1, least_steps=20',
 }
@@ -192,6 +195,9 @@ def write_pictures(path: Path) -> None:
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AIGC_WEBHOOK_HOSTS", "hooks.example.org")
+        models = tmp_path_factory.mktemp("models")
+        write_base(models / "my-model")
+        patch.setenv("AIGC_PRETRAINED", str(models))
         started = start(tmp_path_factory.mktemp("docs") / "home")
     yield started
     stop(started)

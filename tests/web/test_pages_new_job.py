@@ -16,6 +16,7 @@ from jobs.settings import Settings
 from jobs.tables import Job
 from tests.web.acting import ActingWorker, ready_dataset, submit_training
 from tests.web.reading import Page, read, token
+from web import create_app
 
 QUICK = ImageGanTrain.presets["quick"]
 FORM = "/jobs/new/image_gan.train"
@@ -36,6 +37,14 @@ def test_every_task_can_be_picked_but_imports(client: FlaskClient) -> None:
     for task in ("image_gan.train", "image_gan.generate", "image_gan.evaluate", "image_vae.traverse"):
         assert f"/jobs/new/{task}" in links
     assert not any("dataset." in link for link in links)
+
+
+def test_what_needs_a_setting_is_offered_where_it_is_made(
+    client: FlaskClient, settings: Settings, engine: Engine
+) -> None:
+    assert "/jobs/new/pretrained_lm.train" not in read(client, "/jobs/new").links
+    made = create_app(settings.model_copy(update={"pretrained": settings.home}), engine)
+    assert "/jobs/new/pretrained_lm.train" in read(made.test_client(), "/jobs/new").links
 
 
 def test_a_fresh_form(client: FlaskClient, dataset: str) -> None:

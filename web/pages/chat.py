@@ -13,6 +13,7 @@ from flask import Blueprint, Response, abort, redirect, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from aigc_models import registry
+from aigc_models.base import families_of
 from aigc_models.data.replies import Reply, Source
 from jobs import feedback, lifecycle
 from jobs.errors import InvalidParams, JobNotFound
@@ -284,5 +285,8 @@ def _writers(row: ModelVersion) -> list[tuple[str, str]]:
     own = params.model_json_schema()["properties"].get("writer")
     if own is None:
         return []
-    rows = context.repository().models(None, MOST_WRITERS, family=own["x-kind"]).items
+    reads = context.repository()
+    rows = [
+        one for family in families_of(own["x-kind"]) for one in reads.models(None, MOST_WRITERS, family=family).items
+    ]
     return [(one.id, f"{one.name} v{one.number}") for one in rows]

@@ -12,7 +12,7 @@ from flask import Blueprint, Response, abort, jsonify, redirect, render_template
 from werkzeug.wrappers import Response as BaseResponse
 
 from aigc_models import registry
-from aigc_models.base import Fault, Params
+from aigc_models.base import Fault, Params, families_of
 from aigc_models.faults import decode_text
 from jobs import durations, webhooks
 from jobs.errors import AigcError, InvalidParams
@@ -57,7 +57,8 @@ class Page:
 
 @blueprint.get("/jobs/new")
 def pick() -> str:
-    """Pick a task."""
+    """Pick a task; what needs a setting that nobody made is not offered."""
+    settings = context.settings()
     groups = [
         (
             family,
@@ -68,6 +69,7 @@ def pick() -> str:
             ],
         )
         for family in registry.families().values()
+        if not family.needs or getattr(settings, family.needs)
     ]
     return render_template("new_pick.html", groups=[group for group in groups if group[1]], summary=names.summary)
 
@@ -319,9 +321,14 @@ def options(params: type[Params], reads: Repository) -> Mapping[str, Sequence[fo
             rows = reads.datasets(None, MOST_OPTIONS, kind=own["x-kind"], ready_only=True).items
             found[name] = [forms.Choice(row.id, f"{row.name} v{row.number}") for row in rows]
         elif own.get("x-input") == "model":
-            versions = reads.models(None, MOST_OPTIONS, family=own["x-kind"]).items
+            families = families_of(own["x-kind"])
+            versions = [row for one in families for row in reads.models(None, MOST_OPTIONS, family=one).items]
             ids = [forms.Choice(row.id, f"{row.name} v{row.number}") for row in versions]
-            found[name] = [*_aliases(versions, reads), *ids, *_trainings(own["x-kind"], reads)]
+            found[name] = [
+                *_aliases(versions, reads),
+                *ids,
+                *(each for one in families for each in _trainings(one, reads)),
+            ]
     return found
 
 

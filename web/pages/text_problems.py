@@ -69,4 +69,28 @@ TEXTS: Mapping[str, Topic] = {
         "The model was trained on sentences of fewer tokens.",
         ("Make the sentence shorter, or split it.", "Train a model that takes longer sentences."),
     ),
+    "extra-missing": Topic(
+        "Packages for pretrained models are missing",
+        "Pretrained language models need packages of the extra llm, which the workers were installed without.",
+        ("Install them where the workers run, then start the workers again.",),
+    ),
+    "base-missing": Topic(
+        "The pretrained model is not there",
+        "The setting names a folder that the worker does not have, or no directory of pretrained models is set.",
+        (
+            "Put the model's folder into one directory, and name that directory by AIGC_PRETRAINED on every worker.",
+            "Choose one of the folders that the message lists.",
+        ),
+    ),
+    "base-unusable": Topic(
+        "The pretrained model cannot be used",
+        "The folder holds no causal language model, no weights in safetensors, or no tokenizer. Weights in other "
+        "formats can run code when they are read, so they are not.",
+        ("Download the model anew with its tokenizer and safetensors.", "Choose another model."),
+    ),
+    "base-changed": Topic(
+        "The pretrained model is another one now",
+        "What was learnt goes with the files of one pretrained model, and these have changed since.",
+        ("Put the earlier files there again; their hash is in the message.", "Train again from the new ones."),
+    ),
 }

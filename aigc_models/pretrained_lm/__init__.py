@@ -1,0 +1,1 @@
+"""Language models that were trained elsewhere, made to write your kind of texts by LoRA."""
