@@ -119,6 +119,12 @@ class AsyncDatasets:
         """
         return await self._add(flows.DatasetAddress(url, name, **about))
 
+    async def of_dialogues(self, job: str | AsyncJob, name: str = "") -> AsyncDataset:
+        """Make a dataset of the dialogues that a job simulated, and wait until it has been checked."""
+        job_id = job if isinstance(job, str) else job.id
+        raw = await self._api.run(flows.dialogues_dataset(self._api.wire, job_id, name, 600))
+        return AsyncDataset(raw, self._api)
+
     async def starter(self, name: str) -> AsyncDataset:
         """Register a data set that comes with the product; the same one again is the same dataset."""
         return await self._add(name)

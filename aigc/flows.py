@@ -353,6 +353,12 @@ def revise_dataset(wire: Wire, dataset_id: str, params: Mapping[str, Any], timeo
     return (yield from _checked(wire, Call("POST", path, json=body, headers=headers, wait=20), timeout))
 
 
+def dialogues_dataset(wire: Wire, job_id: str, name: str, timeout: float) -> Flow[dict[str, Any]]:
+    """Have a dataset made of the dialogues that a job simulated, and wait for its check."""
+    call = Call("POST", f"jobs/{job_id}/dataset", json={"name": name}, headers={"Prefer": "wait=20"}, wait=20)
+    return (yield from _checked(wire, call, timeout))
+
+
 def _checked(wire: Wire, call: Call, timeout: float) -> Flow[dict[str, Any]]:
     dataset: dict[str, Any] = yield from wire.json(call)
     if dataset["state"] == "checking" and dataset.get("job"):

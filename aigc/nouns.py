@@ -116,6 +116,12 @@ class Datasets:
         """
         return self._add(flows.DatasetAddress(url, name, **about))
 
+    def of_dialogues(self, job: str | Job, name: str = "") -> Dataset:
+        """Make a dataset of the dialogues that a job simulated, and wait until it has been checked."""
+        job_id = job if isinstance(job, str) else job.id
+        raw = self._api.run(flows.dialogues_dataset(self._api.wire, job_id, name, 600))
+        return Dataset(raw, self._api)
+
     def starter(self, name: str) -> Dataset:
         """Register a data set that comes with the product; the same one again is the same dataset."""
         return self._add(name)

@@ -23,7 +23,7 @@ class Reply:
 
     @property
     def sentences(self) -> Sequence[Mapping[str, Any]]:
-        """The sentences of an answer, each with ``text`` and the number of its ``source``."""
+        """The sentences of an answer, each with ``text``, the number of its ``source``, ``kind`` and ``support``."""
         return self.raw.get("sentences") or []
 
     @property
@@ -40,6 +40,21 @@ class Reply:
     def sureness(self) -> float:
         """How likely it is that what was found is an answer, from 0 to 1."""
         return float(self.raw["sureness"])
+
+    @property
+    def finished(self) -> bool:
+        """Whether that is all of it; while a model words an answer, it is what was written so far."""
+        return bool(self.raw.get("finished", True))
+
+    @property
+    def written(self) -> bool:
+        """Whether a model worded it; else it is quoted."""
+        return self.raw.get("manner") == "written"
+
+    @property
+    def dropped(self) -> Sequence[str]:
+        """Sentences that the model wrote and no source supports; they are no part of the answer."""
+        return self.raw.get("dropped") or []
 
     def cited(self) -> list[str]:
         """The sources of an answer, one line each."""

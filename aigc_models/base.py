@@ -170,6 +170,12 @@ def model_input(family: str, *, title: str = "Model", description: str, optional
 
     That is ``mdl_...``, or in a submission ``job_...`` of the training that makes it, a name for its newest version,
     or ``name@production``; these no operation ever sees.
+
+    Args:
+        family: The family, or several with commas between them (:func:`families_of`).
+        title: The label.
+        description: A full sentence.
+        optional: Whether it may be left out.
     """
     return Field(
         None if optional else ...,
@@ -178,6 +184,11 @@ def model_input(family: str, *, title: str = "Model", description: str, optional
         pattern=MODEL_REFERENCE,
         json_schema_extra={"x-input": "model", "x-kind": family},
     )
+
+
+def families_of(kind: str) -> list[str]:
+    """The families that a setting of :func:`model_input` takes, from its ``x-kind``."""
+    return [family.strip() for family in kind.split(",")]
 
 
 @dataclass(frozen=True, slots=True)

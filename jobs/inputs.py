@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from aigc_models import registry
-from aigc_models.base import Fault, Params
+from aigc_models.base import Fault, Params, families_of
 from jobs import aliases, graph, snapshot
 from jobs.errors import DatasetNotReady, InvalidParams, NeededJobFailed, WrongInput
 from jobs.naming import slug
@@ -173,7 +173,7 @@ def _model(asked: _Asked, field: str, id_: str, family: str) -> _Input | Fault:
     row = asked.session.scalar(wanted)
     if row is None:
         return Fault(MISSING, {"kind": "model version", "id": id_}, f"/{field}", code="not-found")
-    if row.family != family:
+    if row.family not in families_of(family):
         return _of_another_family(row.name, row.family, field, family)
     return _version(asked, field, row)
 
@@ -191,7 +191,7 @@ def _training(asked: _Asked, field: str, id_: str, family: str) -> _Input | Faul
     kind = registry.tasks().get(f"{job.family}.{job.operation}")
     if kind is None or kind.makes != "model":
         return Fault(NO_MODEL, {"name": job.name}, f"/{field}", code="wrong-input")
-    if job.family != family:
+    if job.family not in families_of(family):
         return _of_another_family(job.name, job.family, field, family)
     if (fault := graph.refusal(job, f"/{field}")) is not None:
         return fault
@@ -203,11 +203,10 @@ def _training(asked: _Asked, field: str, id_: str, family: str) -> _Input | Faul
 
 def _of_another_family(name: str, found: str, field: str, wanted: str) -> Fault:
     families = registry.families()
-    told = (families[one].title if one in families else one for one in (found, wanted))
+    titles = [families[one].title if one in families else one for one in (found, *families_of(wanted))]
+    values = {"name": name, "found": titles[0], "wanted": " / ".join(titles[1:])}
     sentence = "{name} is a model of the family {found}, but this task needs one of the family {wanted}."
-    return Fault(
-        sentence, {"name": name, **dict(zip(("found", "wanted"), told, strict=True))}, f"/{field}", code="wrong-input"
-    )
+    return Fault(sentence, values, f"/{field}", code="wrong-input")
 
 
 _LookUp = Callable[[_Asked, str, str, str], _Input | Fault]

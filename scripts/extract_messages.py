@@ -58,6 +58,7 @@ LOCALES = ("zh_Hans",)
 KEYWORDS: dict[str, Any] = {"t": None, "tn": (1, 2), "say": None, "plural": (1, 2)}
 SPEAKING = ("aigc_models", "jobs", "web", "worker")
 SILENT = (  # what operators read in a terminal or a log, and what is collected otherwise
+    "asking.py",  # questions of simulated dialogues
     "__main__.py",
     "problem_texts.py",
     "data_problems.py",

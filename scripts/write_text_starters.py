@@ -6,16 +6,18 @@
 
 import gzip
 import json
+import re
 import sys
 import zipfile
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 FILES = ROOT / "aigc_models" / "data" / "starter_files"
 SECTIONS = ("tutorials", "how-to", "explanation")
-PAGES = ("reference/states", "reference/error-codes", "reference/settings")
+PAGES = ("reference/states",)
 LANGUAGES = {"english": "en", "chinese": "zh"}
 # Others hold insults, stale politics, questions about one chatbot, or code; tech_support repeats itself.
 TOPICS = (
@@ -23,6 +25,45 @@ TOPICS = (
     "movies", "science", "sports", "trivia",
 )  # fmt: skip
 TURNS = frozenset({"conversations", "greetings", "health"})  # the others list several answers to one question
+
+
+# Tables of the reference whose rows are pages of their own: the file, its folder, and the columns of the heading and
+# of the text.
+ROWS = (
+    ("reference/error-codes", "problems", 2, 3),
+    ("reference/tasks", "settings", 1, 4),
+    ("reference/settings", "variables", 0, 2),
+)
+LEAST_WORDS = 8  # of a text in English; what says less in "Trained model to use." is left out in both languages
+
+
+def cells(line: str) -> list[str]:
+    """The cells of a row of a Markdown table."""
+    return [cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", line.strip())[1:-1]]
+
+
+def rows(page: Path, heading: int, said: int) -> list[tuple[str, str]]:
+    """The rows of a page's tables as a heading and a text each."""
+    found: list[tuple[str, str]] = []
+    head: list[str] = []
+    lines = page.read_text(encoding="utf-8").splitlines()
+    for line, after in pairwise([*lines, ""]):
+        if after.startswith("|--"):
+            head = cells(line)
+        elif line.startswith("| ") and head and len(row := cells(line)) == len(head) > max(heading, said):
+            found.append((row[heading].strip("`"), row[said]))
+    return found
+
+
+def row_pages(source: str, heading: int, said: int) -> Iterator[tuple[str, str, str]]:
+    """Rows as pages, each with its language; of rows with the same heading in English the first."""
+    both = [rows(ROOT / "docs" / f"{source}{suffix}", heading, said) for suffix in (".md", ".zh.md")]
+    seen: set[str] = set()
+    for (title, text), other in zip(*both, strict=True):
+        if title not in seen and len(text.split()) >= LEAST_WORDS:
+            seen.add(title)
+            yield "en", title, text
+            yield "zh", *other
 
 
 def write_help(path: Path) -> None:
@@ -38,6 +79,11 @@ def write_help(path: Path) -> None:
             entry = zipfile.ZipInfo(name, (2024, 1, 1, 0, 0, 0))
             entry.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(entry, page.read_bytes(), compresslevel=9)
+        for source, folder, heading, said in ROWS:
+            for number, (language, title, text) in enumerate(row_pages(source, heading, said)):
+                entry = zipfile.ZipInfo(f"{language}/{folder}/{number // 2:03}.md", (2024, 1, 1, 0, 0, 0))
+                entry.compress_type = zipfile.ZIP_DEFLATED
+                archive.writestr(entry, f"# {title}\n\n{text}\n".encode(), compresslevel=9)
 
 
 def dialogues(corpus: Path) -> Iterator[dict[str, Any]]:

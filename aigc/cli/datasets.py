@@ -162,6 +162,16 @@ def revise(dataset_id: str, pairs: tuple[str, ...]) -> None:
 
 
 @datasets.command()
+@click.argument("job_id", metavar="JOB", shell_complete=completing.jobs)
+@click.option("--name", default="", help="Its name; that of the documents and -simulated if left out.")
+def simulated(job_id: str, name: str) -> None:
+    """Make a dataset of the dialogues that a job simulated. Prints its id."""
+    job = naming.job(session().client, job_id, fits=("succeeded",), operation="simulate")
+    made = session().client.datasets.of_dialogues(job, name)
+    session().show(made.raw, made.id)
+
+
+@datasets.command()
 @click.argument("dataset_ids", metavar="ID...", nargs=-1, required=True, shell_complete=completing.datasets)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 def delete(dataset_ids: tuple[str, ...], yes: bool) -> int:

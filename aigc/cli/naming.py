@@ -122,7 +122,7 @@ def model(client: Client, text: str, *, operation: str = "", family: str = "") -
         client: Where.
         text: What they typed.
         operation: Where ``@last`` may stand for only some: what it must be able to do.
-        family: Likewise, of which family it must be.
+        family: Likewise, of which family it must be, or of which ones, with commas between them.
     """
     if _ID.fullmatch(text) or _NAME.fullmatch(text):
         try:
@@ -133,8 +133,10 @@ def model(client: Client, text: str, *, operation: str = "", family: str = "") -
     if text != LAST:
         found = client.models.list(limit=LOOK_BACK)
         return found[_choose(client, "model", text, [item.raw for item in found])]
-    able = _able(client, operation) if operation else None
-    for item in client.models.list(limit=LOOK_BACK if operation else 1, **({"family": family} if family else {})):
+    several = frozenset(one.strip() for one in family.split(",")) if "," in family else None
+    able = _able(client, operation) if operation else several
+    own = {"family": family} if family and several is None else {}
+    for item in client.models.list(limit=LOOK_BACK if able else 1, **own):
         if able is None or item.family in able:
             return _taken(item, f"{item.name} v{item.version} ({item.family})")
     raise _none(client, "model", text, [item.raw for item in client.models.list(limit=1)])

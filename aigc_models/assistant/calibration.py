@@ -1,21 +1,28 @@
 """When to refuse: how likely it is that what was found answers a question, learnt from held-out and off-topic ones."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import binom
 from sklearn.linear_model import LogisticRegression
 
 from aigc_models.retrieval.bm25 import K1, UNSEEN
-from aigc_models.retrieval.index import Index, Scores
+from aigc_models.retrieval.index import Floats, Index, Scores
 
-SIGNS = ("share", "cosine", "unseen", "lead", "length", "page", "rarity")
+Doubles = NDArray[np.float64]
+
+SIGNS = ("share", "cosine", "unseen", "lead", "length", "page", "rarity", "agreement", "margin")
 _STRICT, _LAX = 3.0, 0.2  # how many times as many false refusals as asked for
 # Where there is too little to calibrate with: half of a question's weight is found, or its meaning nearly.
-_FALLBACK = ((6.0, 4.0, -2.0, 0.0, 0.0, 0.0, 0.0), -3.0)
-_LEAST = 20
+_FALLBACK = ((6.0, 4.0, -2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0), -3.0)
+_LEAST, _FOLDS = 20, 5
+_MANY = 200  # questions from which a promise is kept with the higher confidence; of few it would refuse nothing
+_CONFIDENCE = {True: 0.95, False: 0.5}
+_FARTHEST = 4.0  # spreads from the mean that a sign counts at most, as products grow fast
+_STRENGTH = {True: 0.3, False: 1.0}  # of the weights, the smaller the more alike; there are many products
 
 
 def signs(index: Index, queries: Sequence[Sequence[str]], scores: Scores) -> NDArray[np.float64]:
@@ -28,26 +35,35 @@ def signs(index: Index, queries: Sequence[Sequence[str]], scores: Scores) -> NDA
 
     Shape: (Q, signs): the best BM25 score as a share of what a fitting passage would get; the best passage's cosine;
     the share of the words, weighted by rarity, that no passage has; how far the best cosine leads the tenth; the
-    logarithm of the number of words; the score of the best passage's page as a share, like the first; and how rare the
-    words are on average, from 0 to 1.
+    logarithm of the number of words; the score of the best passage's page as a share, like the first; how rare the
+    words are on average, from 0 to 1; the logarithm of the place at which the encoder finds the best passage by BM25;
+    and how far the best BM25 score leads the tenth, as a share like the first.
     """
     exact, near = scores.exact, scores.near
     best = index.fuse(scores).argmax(-1)
     rows = np.arange(len(queries))
     highest = np.array([max(index.lexical.highest(one), 1e-6) for one in queries])
-    tenth = np.partition(near, -min(10, near.shape[1]), axis=-1)[:, -min(10, near.shape[1])]
+    first = exact.argmax(-1)
     return np.stack(
         [
             exact[rows, best] / highest,
             near[rows, best],
             [_unseen(index, one) for one in queries],
-            near.max(-1) - tenth,
+            near.max(-1) - _tenth(near),
             np.log1p([len(one) for one in queries]),
             scores.around[rows, best] / [max(index.context.highest(one), 1e-6) for one in queries],
             [_rarity(index, one) for one in queries],
+            np.log1p((near > near[rows, first][:, None]).sum(-1)),
+            (exact[rows, first] - _tenth(exact)) / highest,
         ],
         1,
     ).astype(np.float64)
+
+
+def _tenth(scores: Floats) -> Floats:
+    """The tenth best score of each question, or the worst where there are fewer."""
+    place = min(10, scores.shape[1])
+    return np.partition(scores, -place, axis=-1)[:, -place]
 
 
 def _unseen(index: Index, query: Sequence[str]) -> float:
@@ -67,20 +83,26 @@ class Calibration:
     """From signs to a probability, and the probabilities below which the assistant refuses.
 
     Attributes:
-        weights: Of each sign.
+        weights: Of each sign, and of each product of two where there was enough to learn them from.
         bias: Beside them.
         thresholds: By strictness.
         questions: How many answerable questions it was learnt from.
+        mean, spread: What each sign is moved and divided by; none where they are taken as they are.
     """
 
     weights: Sequence[float]
     bias: float
     thresholds: Mapping[str, float]
     questions: int = 0
+    mean: Sequence[float] = ()
+    spread: Sequence[float] = ()
 
     def sureness(self, signs: NDArray[np.float64]) -> NDArray[np.float64]:
         """How likely what was found is an answer, from 0 to 1; (Q, signs) to (Q,)."""
-        return np.asarray(1 / (1 + np.exp(-(signs @ np.array(self.weights) + self.bias))), np.float64)
+        known = signs[:, : len(self.mean) or len(self.weights)]  # of those that were stored there may be fewer
+        if self.mean:
+            known = _products(_scaled(known, np.array(self.mean), np.array(self.spread)))[:, : len(self.weights)]
+        return np.asarray(1 / (1 + np.exp(-(known @ np.array(self.weights) + self.bias))), np.float64)
 
     def to_json(self) -> dict[str, Any]:
         """As it is stored."""
@@ -89,11 +111,16 @@ class Calibration:
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "Calibration":
         """From what is stored."""
-        return cls(tuple(stored["weights"]), stored["bias"], stored["thresholds"], stored["questions"])
+        scale = (tuple(stored.get(name, ())) for name in ("mean", "spread"))
+        return cls(tuple(stored["weights"]), stored["bias"], stored["thresholds"], stored["questions"], *scale)
 
 
 def calibrate(answered: NDArray[np.float64], off_topic: NDArray[np.float64], false_refusals: float) -> Calibration:
     """Learn from the signs of answerable and of off-topic questions.
+
+    The threshold is set by questions which the weights they are judged by were not learnt from (in five folds), and so
+    low that with 95 % confidence no larger share of all answerable questions is refused (Clopper and Pearson 1934); of
+    fewer than 200 questions, that it is as likely larger as smaller.
 
     Args:
         answered: Signs of questions with an answer, (Q, signs).
@@ -102,19 +129,50 @@ def calibrate(answered: NDArray[np.float64], off_topic: NDArray[np.float64], fal
     """
     if len(answered) < _LEAST:
         return Calibration(*_FALLBACK, {"low": 0.2, "calibrated": 0.35, "high": 0.6}, len(answered))
+    made = _fitted(answered, off_topic)
+    sure, unsure = _unseen_by(answered, off_topic)
+    enough = float(np.nextafter(unsure.max(), 1)) if len(unsure) else 1.0
+    usual = min(float(np.sort(sure)[allowed(len(sure), false_refusals)]), enough)
+    low = min(float(np.quantile(sure, _LAX * false_refusals)), usual)
+    high = max(usual, float(np.quantile(sure, min(_STRICT * false_refusals, 0.5))))
+    return replace(made, thresholds={"low": low, "calibrated": usual, "high": high})
+
+
+def allowed(questions: int, share: float) -> int:
+    """How many of so many questions may be refused, so that most likely no larger share of all questions is."""
+    doubt = 1 - _CONFIDENCE[questions >= _MANY]
+    most = int(binom.ppf(doubt, questions, share))
+    return max(0, most - (1 if float(binom.cdf(most, questions, share)) > doubt else 0))
+
+
+def _unseen_by(answered: NDArray[np.float64], off_topic: NDArray[np.float64]) -> tuple[Doubles, Doubles]:
+    """The sureness of each question by weights that were learnt from the others."""
+    sure, unsure = np.empty(len(answered)), np.empty(len(off_topic))
+    for fold in range(_FOLDS):
+        own, other = (np.arange(len(one)) % _FOLDS == fold for one in (answered, off_topic))
+        fitted = _fitted(answered[~own], off_topic[~other])
+        sure[own], unsure[other] = fitted.sureness(answered[own]), fitted.sureness(off_topic[other])
+    return sure, unsure
+
+
+def _fitted(answered: Doubles, off_topic: Doubles) -> Calibration:
+    """Weights of the signs, and of their products where there are questions enough."""
     both = np.concatenate([answered, off_topic])
     mean, spread = both.mean(0), both.std(0) + 1e-6
     right = np.concatenate([np.ones(len(answered)), np.zeros(len(off_topic))])
-    fitted = LogisticRegression(class_weight="balanced").fit((both - mean) / spread, right)
-    weights = fitted.coef_[0] / spread
-    made = Calibration(weights.tolist(), float(fitted.intercept_[0] - mean @ weights), {}, len(answered))
-    sure, unsure = made.sureness(answered), made.sureness(off_topic)
+    many = len(answered) >= _MANY * (_FOLDS - 1) // _FOLDS  # a fold is learnt as the whole is
+    scaled = _scaled(both, mean, spread)
+    model = LogisticRegression(C=_STRENGTH[many], class_weight="balanced", max_iter=1_000)
+    fitted = model.fit(_products(scaled) if many else scaled, right)
+    learnt = (fitted.coef_[0].tolist(), float(fitted.intercept_[0]))
+    return Calibration(*learnt, {}, len(answered), mean.tolist(), spread.tolist())
 
-    def threshold(share: float) -> float:
-        enough = float(np.nextafter(unsure.max(), 1)) if len(unsure) else 1.0
-        return min(float(np.quantile(sure, min(share, 0.5))), enough)
 
-    shares = {"low": _LAX * false_refusals, "calibrated": false_refusals, "high": _STRICT * false_refusals}
-    thresholds = {name: threshold(share) for name, share in shares.items()}
-    thresholds["high"] = max(thresholds["high"], float(np.quantile(sure, min(shares["high"], 0.5))))
-    return Calibration(made.weights, made.bias, thresholds, len(answered))
+def _scaled(signs: Doubles, mean: Doubles, spread: Doubles) -> Doubles:
+    return np.clip((signs - mean) / spread, -_FARTHEST, _FARTHEST)
+
+
+def _products(scaled: Doubles) -> Doubles:
+    """The signs, then the product of each two of them; (Q, S) to (Q, S + S (S + 1) / 2)."""
+    first, second = np.triu_indices(scaled.shape[1])
+    return np.concatenate([scaled, scaled[:, first] * scaled[:, second]], 1)

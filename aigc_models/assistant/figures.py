@@ -53,5 +53,6 @@ ASSISTANT_METRICS: Mapping[str, MetricInfo] = MappingProxyType(
         ),
         "test_questions": MetricInfo("Test questions", "none", "Questions that tested the model."),
         "passages": MetricInfo("Passages", "none", "Passages that can be cited."),
+        "dialogues": MetricInfo("Dialogues", "none", "Dialogues that were made of documents, each once."),
     }
 )

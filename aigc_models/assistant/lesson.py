@@ -2,6 +2,8 @@
 
 In documents a heading is a question, and the section below it the answer; headings are then left out of what is
 searched, or nothing would be left to learn. In dialogues whatever the user said up to an answer is the question.
+Questions of simulated dialogues ask for the section that they were made of; they are learnt, but neither cited nor
+searched nor tested with.
 """
 
 from collections import Counter
@@ -21,6 +23,8 @@ _VALIDATED = 0.1
 _LEAST_WORDS = 2  # of a heading that tests
 _LEAST_BODY = 5
 MOST_INTENTS, _REPEATS = 2_000, 4
+_OPENING = 200  # characters of an answer by which its section is found again
+ORIGIN, SIMULATED = "origin", "simulated"  # the attribute of dialogues that were made of documents
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +78,12 @@ def lesson_from(texts: Sequence[TextSet], seed: int) -> Lesson:
     Raises:
         InputError: They hold no section and no answer to cite, or no question to learn from.
     """
-    made = _Making([], [], [], {}, {})
+    made = _Making([], [], [], {}, {}, {})
     for number, each in enumerate(texts):
         for share, document in _shared(each, seed + number):
-            if each.shape == "dialogues":
+            if SIMULATED in document.attributes.get(ORIGIN, ()):
+                made.take_simulated(document)
+            elif each.shape == "dialogues":
                 made.take_dialogue(document, share)
             else:
                 made.take_page(document, share)
@@ -109,11 +115,22 @@ class _Making:
     shares: list[int]
     answers: dict[str, int]
     titles: dict[int, str]
+    said: dict[str, int]
+
+    def take_simulated(self, document: Document) -> None:
+        """Questions to sections of pages; those whose section is not there any more, or tests, are left out."""
+        for turns, answer in document.exchanges():
+            section = self.said.get(_opening(answer[:_OPENING]))
+            if section is not None and self.shares[section] == TRAIN:
+                self.questions.append(Question(asked_in(turns), section, TRAIN, fair=False))
 
     def take_page(self, document: Document, share: int) -> None:
         """Sections, and their headings as questions."""
         first = len(self.shares)
-        self.passages += of_sections(document, first)
+        passages = list(of_sections(document, first))
+        self.passages += passages
+        for one in passages:
+            self.said |= {_opening(one.text[start : start + _OPENING]): one.section for start, _ in one.places()}
         for place, (headings, part) in enumerate(document.headings()):
             self.shares.append(share)
             if len(words(part.text)) < _LEAST_BODY:
@@ -132,7 +149,7 @@ class _Making:
             key = " ".join(answer.split())
             if key not in self.answers:
                 self.answers[key] = len(self.shares)
-                self.passages += of_answer(document, len(self.shares), asked, answer)
+                self.passages += of_answer(document, len(self.shares), asked, answer, len(turns))
                 self.shares.append(share)
             self.questions.append(Question(asked, self.answers[key], share))
 
@@ -153,6 +170,11 @@ class _Making:
         few = len(dialogues) == len(self.shares) and len(dialogues) <= MOST_INTENTS
         intents = few and len(questions) >= _REPEATS * len(dialogues)
         return Lesson(self.passages, questions, self.shares, intents, dialogues)
+
+
+def _opening(text: str) -> str:
+    """The words a text begins with, by which it is known again however it is laid out."""
+    return " ".join(words(text)[:12])
 
 
 def asked_in(turns: Iterable[Part]) -> str:

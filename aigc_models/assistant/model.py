@@ -13,15 +13,18 @@ from aigc_models.assistant import saved as saved_files
 from aigc_models.assistant.evaluation import Bench
 from aigc_models.assistant.lesson import TEST, TRAIN, VALIDATION, Lesson, lesson_from
 from aigc_models.assistant.loop import Keeper, preview, run_steps
-from aigc_models.assistant.params import AssistantEvaluate, AssistantReply, AssistantTrain
-from aigc_models.assistant.replying import reply_to
+from aigc_models.assistant.params import AssistantEvaluate, AssistantReply, AssistantSimulate, AssistantTrain
+from aigc_models.assistant.replying import begun, reply_to
 from aigc_models.assistant.saved import Saved, load
+from aigc_models.assistant.simulating import simulate_into
 from aigc_models.assistant.trainer import AssistantTrainer
+from aigc_models.assistant.wording import Material, worded
 from aigc_models.base import Fault, InputError, Metrics, Params, Run
 from aigc_models.data.replies import save_reply
 from aigc_models.data.texts import TextSet, load_report, load_texts, require_shape
 from aigc_models.recommending.saved import code_version
 from aigc_models.sharing import Ended, Request, one_by_one
+from aigc_models.writing.speaking import load_speaker
 
 
 def train(params: AssistantTrain, run: Run) -> Metrics:
@@ -64,11 +67,19 @@ def reply(params: AssistantReply, run: Run) -> Metrics:
     saved = _opened(run)
     if not params.question.strip():
         raise InputError(Fault("Ask something: the question is blank.", pointer="/question", code="blank-question"))
+    speaker = run.warm(run.inputs["writer"], partial(load_speaker, device=run.device)) if params.writer else None
     run.phase("generating")
-    with training.one_thread():
-        made = reply_to(saved, params)
+    if speaker is None:
+        with training.one_thread():
+            made = reply_to(saved, params)
+        total = 1
+    else:
+        begin, found, order = begun(saved, params)
+        made, total = begin, params.max_tokens
+        if begin.kind == "answer":
+            made = worded(Material(saved, begin, found, order, params), speaker, run)
     save_reply(made, run.out_dir)
-    run.report(1, 1)
+    run.report(total, total)
     return {
         "sureness": made.sureness,
         "sentences": float(len(made.sentences)),
@@ -79,6 +90,25 @@ def reply(params: AssistantReply, run: Run) -> Metrics:
 def reply_many(requests: Sequence[Request[AssistantReply]]) -> Generator[Ended, None, int]:
     """The same for several jobs."""
     return one_by_one(reply).many(requests)
+
+
+def simulate(params: AssistantSimulate, run: Run) -> Metrics:
+    """Make dialogues of documents; ``dialogues.jsonl`` can be imported as a dataset, and says that they are simulated.
+
+    Raises:
+        InputError: There is nothing to ask about.
+    """
+    run.phase("preparing")
+    texts = load_texts(run.inputs["dataset"])
+    require_shape(texts, "documents")
+    speaker = run.warm(run.inputs["writer"], partial(load_speaker, device=run.device)) if params.writer else None
+    run.phase("generating")
+    with training.one_thread():
+        made = simulate_into(run.out_dir, texts, params, speaker, run)
+    _write_report(
+        {"dialogues": float(made)}, params, run, {"dataset_hash": str(load_report(run.inputs["dataset"])["hash"])}
+    )
+    return {"dialogues": float(made)}
 
 
 def evaluate(params: AssistantEvaluate, run: Run) -> Metrics:

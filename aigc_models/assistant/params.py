@@ -11,6 +11,7 @@ from aigc_models.base import Estimate, Family, Lane, Makes, Params, dataset_inpu
 from aigc_models.recommending.settings import Names, names_setting
 
 MOST_QUESTION = 4_000
+WRITERS = "text_transformer, pretrained_lm"
 # Characters of text that one CPU thread learns from in a second, in a pass at a width of 128.
 _RATE = 400_000
 
@@ -94,11 +95,11 @@ class AssistantTrain(Params):
         advanced=True,
     )
     false_refusals: int = setting(
-        8,
+        10,
         title="False refusals",
         unit="%",
-        description="Percent of the validation questions with an answer that may be refused, so that more off-topic "
-        "ones are.",
+        description="Percent of the questions with an answer that may be refused, so that more off-topic ones are; the "
+        "validation questions say how strict that allows to be.",
         ge=0,
         le=50,
         advanced=True,
@@ -150,6 +151,12 @@ class AssistantReply(Params):
     sentences: int = setting(
         5, title="Sentences", unit="sentences", description="Most sentences of a reply.", ge=1, le=40
     )
+    writer: str | None = model_input(
+        WRITERS,
+        title="Writer",
+        description="Trained text model that words the answer from the passages that were found; none quotes them.",
+        optional=True,
+    )
     clarify: bool = setting(
         True,
         title="Ask back",
@@ -163,11 +170,67 @@ class AssistantReply(Params):
         "was told to, low refuses less, high more.",
         advanced=True,
     )
+    drafts: int = setting(
+        4,
+        title="Drafts",
+        unit="answers",
+        description="Answers that the writer words; the one that the passages support best is taken.",
+        ge=1,
+        le=32,
+        advanced=True,
+    )
+    max_tokens: int = setting(
+        160,
+        title="Longest answer",
+        unit="tokens",
+        description="Most tokens of an answer that a writer words; at most half of what it looks back at.",
+        ge=1,
+        le=4096,
+        advanced=True,
+    )
+
+
+class AssistantSimulate(Params):
+    """Make dialogues of documents, to train an assistant or a text model with; they are marked as simulated."""
+
+    lane: ClassVar[Lane] = "generation"
+    makes: ClassVar[Makes] = "files"
+
+    dataset: str = dataset_input("text", description="Documents with headings to make dialogues of.")
+    count: int = setting(
+        1_000,
+        title="Dialogues",
+        unit="dialogues",
+        description="Dialogues to make at most; those that say the same are kept once.",
+        ge=1,
+        le=100_000,
+    )
+    turns: int = setting(
+        3,
+        title="Turns",
+        unit="questions",
+        description="Most questions of a dialogue, each on another section of the same page.",
+        ge=1,
+        le=20,
+    )
+    grounded: bool = setting(
+        False,
+        title="With passages",
+        description="Whether the passage stands before each question, as a text model that is to word answers needs "
+        "it.",
+    )
+    writer: str | None = model_input(
+        WRITERS,
+        title="Writer",
+        description="Text model trained on dialogues with passages, which words some of the questions; none uses "
+        "patterns alone.",
+        optional=True,
+    )
 
     @classmethod
-    def items(cls, params: Mapping[str, Any]) -> int | None:  # noqa: ARG003 - each is one
-        """One question."""
-        return 1
+    def items(cls, params: Mapping[str, Any]) -> int | None:
+        """One question; what a model is to word takes its time, and is carried out by itself."""
+        return None if params.get("writer") else 1
 
 
 class AssistantEvaluate(Params):
@@ -185,6 +248,11 @@ FAMILY = Family(
     title="Assistant",
     summary="Answers questions from your documents and past dialogues, and cites where each sentence is from.",
     paper="https://arxiv.org/abs/2004.04906",
-    operations={"train": AssistantTrain, "reply": AssistantReply, "evaluate": AssistantEvaluate},
+    operations={
+        "train": AssistantTrain,
+        "reply": AssistantReply,
+        "simulate": AssistantSimulate,
+        "evaluate": AssistantEvaluate,
+    },
     metrics=ASSISTANT_METRICS,
 )

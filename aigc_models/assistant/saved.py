@@ -16,7 +16,7 @@ from aigc_models import training
 from aigc_models.assistant.calibration import Calibration
 from aigc_models.assistant.networks import Encoder, Plan
 from aigc_models.assistant.params import AssistantTrain
-from aigc_models.assistant.searching import Encoding
+from aigc_models.assistant.searching import Encoding, spoken, tongues_of
 from aigc_models.recommending.saved import code_version
 from aigc_models.retrieval import passages as stored_passages
 from aigc_models.retrieval.bm25 import Bm25
@@ -105,7 +105,15 @@ def load(directory: Path, device: str) -> Saved:
         for kind in ("text", "dense")
     }
     near = (arrays["vectors"], groups["dense"])
-    index = Index(exact["lexical"], groups["text"], *near, exact["context"], arrays["document"], Mix(**config["mix"]))
+    index = Index(
+        exact["lexical"],
+        groups["text"],
+        *near,
+        exact["context"],
+        arrays["document"],
+        Mix(**config["mix"]),
+        tongues_of(spoken(found)),
+    )
     encoding = Encoding(network, Reader(config["plan"]["buckets"]))
     encoding.vectors([["warm"]])  # the first pass prepares kernels
     digest = hashlib.sha256((directory / WEIGHTS).read_bytes()).hexdigest()

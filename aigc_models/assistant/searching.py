@@ -5,15 +5,18 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from aigc_models.assistant.lesson import TRAIN, Lesson, Question
 from aigc_models.assistant.networks import Encoder
 from aigc_models.retrieval.bm25 import Bm25
 from aigc_models.retrieval.features import Reader
 from aigc_models.retrieval.index import Floats, Groups, Index, Mix
-from aigc_models.retrieval.tokens import question_words, words
+from aigc_models.retrieval.passages import Passage
+from aigc_models.retrieval.tokens import language, question_words, words
 
 _CHUNK = 512
+_BOTH = 0.1  # share of passages in the rarer language from which on languages are told apart
 
 Told = tuple[list[str], int]  # the words of a text, and the passage it stands for
 
@@ -28,6 +31,7 @@ class Searched:
         whole: The words of each document.
         document: Whose each passage is.
         first: The first passage of each section with one.
+        spoken: What tells the language of each passage.
     """
 
     exact: Sequence[Told]
@@ -35,17 +39,17 @@ class Searched:
     whole: Sequence[Sequence[str]]
     document: Sequence[int]
     first: dict[int, int]
+    spoken: Sequence[str]
 
 
 def in_tests(lesson: Lesson) -> Searched:
     """No heading, and no question but the training's: what is asked for must be found by what is said."""
     first = first_passages(lesson)
-    bodies = [(words(one.text), number) for number, one in enumerate(lesson.passages)]
+    bodies = [(words(one.searched), number) for number, one in enumerate(lesson.passages)]
     asked = _asked(lesson, first, lambda one: one.share == TRAIN)
     near = [] if lesson.intents else bodies + _read(asked, words)
-    return Searched(
-        bodies + _read(asked, question_words), near, *_documents(lesson, [text for text, _ in bodies]), first
-    )
+    whole, document = _documents(lesson, [text for text, _ in bodies])
+    return Searched(bodies + _read(asked, question_words), near, whole, document, first, spoken(lesson.passages))
 
 
 def in_use(lesson: Lesson) -> Searched:
@@ -53,7 +57,7 @@ def in_use(lesson: Lesson) -> Searched:
     first = first_passages(lesson)
     exact, near = [], []
     for number, one in enumerate(lesson.passages):
-        body, above = words(one.text), words("\n".join(dict.fromkeys((one.title, *one.headings))))
+        body, above = words(one.searched), words("\n".join(dict.fromkeys((one.title, *one.headings))))
         own = words(one.headings[-1]) if one.headings else []
         exact.append((above + own + body, number))
         near.append((body, number))
@@ -62,7 +66,12 @@ def in_use(lesson: Lesson) -> Searched:
     asked = _asked(lesson, first, lambda _: True)
     near = [] if lesson.intents else near + _read(asked, words)
     whole, document = _documents(lesson, [text for text, _ in exact])
-    return Searched(exact + _read(asked, question_words), near, whole, document, first)
+    return Searched(exact + _read(asked, question_words), near, whole, document, first, spoken(lesson.passages))
+
+
+def spoken(passages: Sequence[Passage]) -> list[str]:
+    """What tells the language of each passage: its sentences, as code is in none; else what stands above it."""
+    return ["".join(one.text for one in each.pieces if one.kind != "code") or each.above for each in passages]
 
 
 def first_passages(lesson: Lesson) -> dict[int, int]:
@@ -132,4 +141,11 @@ def build(searched: Searched, encoding: Encoding, passages: int, mix: Mix | None
     lexical, texts = Bm25.over([text for text, _ in searched.exact]), Groups.of(owner, passages)
     vectors, dense = encoding.dense(searched, passages)
     context, document = Bm25.over(searched.whole), np.array(searched.document, np.int64)
-    return Index(lexical, texts, vectors, dense, context, document, mix or Mix())
+    return Index(lexical, texts, vectors, dense, context, document, mix or Mix(), tongues_of(searched.spoken))
+
+
+def tongues_of(texts: Sequence[str]) -> NDArray[np.str_] | None:
+    """The language of each passage, or None where nearly all have the same."""
+    found = np.array([language(one) for one in texts], dtype="<U2")
+    share = float((found == "zh").mean()) if len(found) else 0.0
+    return found if _BOTH <= share <= 1 - _BOTH else None

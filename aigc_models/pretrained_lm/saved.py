@@ -66,5 +66,5 @@ def load(directory: Path, device: str) -> Saved:
     reader = AttributeReader.from_json(json.loads((directory / READER).read_text(encoding="utf-8")))
     sha256 = hashlib.sha256((directory / ADAPTER).read_bytes()).hexdigest()
     ranker.eval().requires_grad_(False)
-    values = Vocabulary.load(directory)
-    return Saved(network, tokens.tokenizer, attributes, reader, ranker, params, sha256, values, begins_freely=False)
+    known = Vocabulary.load(directory)
+    return Saved(network, tokens.tokenizer, attributes, reader, ranker, params, sha256, known, begins_freely=False)

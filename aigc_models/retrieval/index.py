@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from aigc_models.retrieval.bm25 import Bm25
 
+_FOREIGN = 0.5  # what a passage in another language than the question counts
+
 Floats = NDArray[np.float32]
 Numbers = NDArray[np.int64]
 
@@ -81,6 +83,8 @@ class Index:
         context: BM25 over whole documents: what a passage does not say itself may stand beside it.
         document: Whose each passage is, int64 (passages,).
         mix: How much each score counts.
+        tongues: The language of each passage, where they have several; those in another one than the question count
+            less.
     """
 
     lexical: Bm25
@@ -90,17 +94,25 @@ class Index:
     context: Bm25
     document: Numbers
     mix: Mix = Mix()
+    tongues: NDArray[np.str_] | None = None
 
-    def scores(self, queries: Sequence[Sequence[str]], vectors: Floats) -> Scores:
+    def scores(self, queries: Sequence[Sequence[str]], vectors: Floats, tongues: Sequence[str] = ()) -> Scores:
         """Scores of every passage.
 
         Args:
             queries: Questions as words.
             vectors: The same as vectors, float32 (Q, D).
+            tongues: The language of each question, empty where it cannot be told.
         """
         exact = self.texts.best(self.lexical.score_all(queries), 0.0)
         around = self.context.score_all(queries)[:, self.document]
-        return Scores(exact, self.dense.best(vectors @ self.vectors.T, -1.0), around)
+        near = self.dense.best(vectors @ self.vectors.T, -1.0)
+        if self.tongues is not None and any(tongues):
+            asked = np.array(tongues)[:, None]
+            foreign = (asked != "") & (asked != self.tongues[None])  # (Q, P)
+            exact, around = (np.where(foreign, _FOREIGN * one, one) for one in (exact, around))
+            near = np.where(foreign, near - (1 - _FOREIGN), near)
+        return Scores(exact, near, around)
 
     def fuse(self, scores: Scores) -> Floats:
         """One score; (Q, passages)."""

@@ -9,7 +9,13 @@ _WIDE = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U000
 _RUN = re.compile(rf"[{_WIDE}]+|[^\W_{_WIDE}]+(?:['’][^\W\d_{_WIDE}]+)?")
 _IS_WIDE = re.compile(rf"[{_WIDE}]")
 # A full stop ends a sentence before a blank and no small letter, the Chinese ones always; so does a line's end.
-_END = re.compile(r"(?<=[.!?])[\"'”’)\]]*\s+(?=[^a-z\s])|(?<=[。！？；])[”’」』）]*|\s*\n\s*")
+_END = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+(?=[^a-z\s])|(?<=[。！？])[。！？]*[”’」』）]*|\s*\n\s*")
+# After these a full stop ends no sentence, nor after a single capital ("J. Smith") or between two ("U.S.").
+_SHORTENED = re.compile(
+    r"(?:^|[\s(\[\"“])(?:e\.g|i\.e|etc|vs|cf|ca|approx|resp|incl|no|nos|fig|figs|eq|sec|ch|vol|pp?|st|mr|mrs|ms|dr|prof|jr|sr|"
+    r"inc|ltd|co|corp|dept|est|min|max|(?-i:[A-Z]|(?:[A-Z]\.)+[A-Z]))\.$",
+    re.IGNORECASE,
+)
 
 _FUNCTION_WORDS = frozenset({
     "a", "about", "am", "an", "and", "any", "anybody", "are", "as", "at", "be", "been", "but", "by", "can", "could",
@@ -57,6 +63,8 @@ def sentences(text: str) -> list[str]:
     found: list[str] = []
     start = 0
     for end in _END.finditer(text):
+        if "\n" not in end[0] and _SHORTENED.search(text, start, end.start()):
+            continue
         found.append(text[start : end.end()].strip())
         start = end.end()
     found.append(text[start:].strip())
@@ -69,16 +77,41 @@ def language(text: str) -> str:
     return "zh" if wide * 4 >= max(1, len("".join(text.split()))) else "en"
 
 
-def windows(lengths: Sequence[int], most: int) -> list[slice]:
-    """Cut a row of sentences into pieces of about the same length, at most ``most`` words each but long ones."""
+def tongue(question: str) -> str:
+    """The language a question is asked in: ``zh``, ``en``, or empty where a few words do not tell, as of names."""
+    if language(question) == "zh":
+        return "zh"
+    said = words(question)
+    return "en" if len(said) > 2 and sum(word in _FUNCTION_WORDS for word in said) >= 2 else ""
+
+
+def windows(lengths: Sequence[int], most: int, held: Sequence[bool] = ()) -> list[slice]:
+    """Cut a row of sentences into pieces of about the same length, at most ``most`` words each but long ones.
+
+    Args:
+        lengths: Words of each sentence.
+        most: Words of a piece.
+        held: Which sentences stay with the one before them, unless both together are too long; none if left out.
+    """
     total = sum(lengths)
     pieces = max(1, -(-total // most))
-    aim, found, start, held = total / pieces, [], 0, 0
+    aim, found, start, filled = total / pieces, [], 0, 0
     for place, length in enumerate(lengths):
-        if held and (held + length > most or held >= aim):
+        stays = bool(held) and held[place] and filled + length <= most
+        if filled and not stays and (filled + _group(lengths, held, place, most) > most or filled >= aim):
             found.append(slice(start, place))
-            start, held = place, 0
-        held += length
+            start, filled = place, 0
+        filled += length
     if lengths:
         found.append(slice(start, len(lengths)))
     return found
+
+
+def _group(lengths: Sequence[int], held: Sequence[bool], place: int, most: int) -> int:
+    """Words of a sentence together with those that stay with it."""
+    total = lengths[place]
+    for after in range(place + 1, len(lengths)):
+        if not held or not held[after] or total + lengths[after] > most:
+            break
+        total += lengths[after]
+    return total

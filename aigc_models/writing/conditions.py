@@ -11,7 +11,7 @@ from aigc_models.data.texts import Document
 Attributes = Mapping[str, tuple[str, ...]]
 
 TITLE = "title"
-_SPOKEN = {"user": "User", "assistant": "Assistant", "system": "System"}
+SPOKEN = {"user": "User", "assistant": "Assistant", "system": "System"}
 
 
 def known_of(document: Document) -> Attributes:
@@ -26,7 +26,7 @@ def known_of(document: Document) -> Attributes:
 def body_of(document: Document) -> str:
     """What a document says; turns of a dialogue begin with who speaks."""
     if any(part.role for part in document.parts):
-        return "\n".join(f"{_SPOKEN.get(part.role, part.role)}: {part.text}" for part in document.parts)
+        return "\n".join(f"{SPOKEN.get(part.role, part.role)}: {part.text}" for part in document.parts)
     return document.text
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from jobs.engine import Engine
+from jobs.filtering import ModelFilter
 from jobs.repository import Repository
 from jobs.submit import Submission, submit
 from jobs.uploads import Upload, receive
@@ -22,7 +23,7 @@ def add_pages(engine: Engine, worker: ActingWorker) -> Mapping[str, str]:
         worker.finish("generation", log_files(folder))
     training = submit(engine, SOMEBODY, Submission("next_event.train", {"dataset": dataset.id}, "quick", "desk")).job.id
     worker.finish("training", {"model/config.json": b"{}"}, **FIGURES)
-    model = Repository(engine, SOMEBODY).models(family="next_event").items[0].id
+    model = Repository(engine, SOMEBODY).models(wanted=ModelFilter(family="next_event")).items[0].id
     wish = Submission("next_event.draft_how_to", {"model": model}, None, "desk-guides")
     drafts = submit(engine, SOMEBODY, wish).job.id
     worker.finish("generation", draft_files())

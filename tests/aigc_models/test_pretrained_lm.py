@@ -17,6 +17,7 @@ from aigc_models.pretrained_lm.networks import PretrainedNetwork, Taught, build
 from aigc_models.pretrained_lm.saved import load
 from aigc_models.registry import task
 from aigc_models.standalone import perform
+from aigc_models.writing.speaking import Manner, load_speaker
 from aigc_models.writing.tokenizers import END, MARKS
 from tests.aigc_models.conftest import RecordingRun
 from tests.aigc_models.tiny_texts import write_texts
@@ -177,3 +178,13 @@ def test_without_the_packages_it_is_said_what_to_install(monkeypatch: pytest.Mon
     finally:
         open_hub.cache_clear()
     assert refused.value.faults[0].code == "extra-missing"
+
+
+def test_a_taught_model_words_answers_for_an_assistant(taught: tuple[RecordingRun, Mapping[str, float]]) -> None:
+    run, _ = taught
+    speaker = load_speaker(run.out_dir / "model", "cpu")
+    heard: list[str] = []
+    drafts = speaker.speak("User: How?\nAssistant:", Manner([1, 2, 3], 6), heard.append)
+    assert len(drafts) == 3
+    assert heard[-1] == drafts[0]
+    assert (speaker.room, speaker.count("")) == (32, 0)

@@ -74,6 +74,10 @@ TINY = {
     "--data fashion-mnist --preset quick": "--data shoes -p epochs=1 -p width=4",
     "next_event.train --data operations --preset quick": "next_event.train --data operations -p epochs=2 -p width=8",
     "--data shop --preset quick": "--data shop -p epochs=1 -p width=8",
+    "count=5000": "count=60",
+    "count=2000": "count=60",
+    "text_transformer.train --data handbook-talk": "text_transformer.train --data handbook-talk -p steps=8 -p width=16 "
+    "-p num_layers=1 -p context=64 -p batch_size=4",
     "assistant.train --data handbook": "assistant.train --data handbook -p epochs=1 -p width=16",
     "text_transformer.train --data products --preset quick": "text_transformer.train --data products -p steps=8 "
     "-p width=16 -p num_layers=1 -p context=32 -p batch_size=4",

@@ -6,7 +6,8 @@ from tempfile import TemporaryDirectory
 
 from flask.testing import FlaskClient
 
-from aigc_models.data.replies import REPLY, TEXT, Reply, Sentence, Source, save_reply
+from aigc_models.data.replies import PART, REPLY, TEXT, Reply, Sentence, Source, save_reply, to_json
+from jobs.lifecycle import Lease
 from tests.web.acting import ActingWorker, upload
 
 REPORT = {
@@ -24,7 +25,8 @@ SOURCE = Source(
 ANSWER = Reply(
     "How do I print on both sides?", "How do I print on both sides?", "answer",
     "Choose File - Print. [1] Tick <i>Duplex</i>. [1]",
-    (Sentence("Choose File - Print.", 1), Sentence("Tick <i>Duplex</i>.", 1)), (SOURCE,), (), 0.9, 0.5, "en",
+    (Sentence("Choose File - Print.", 1, end=20), Sentence("Tick <i>Duplex</i>.", 1, start=21, end=40)), (SOURCE,), (),
+    0.9, 0.5, "en",
 )  # fmt: skip
 REFUSAL = Reply("Who won?", "Who won?", "refusal", "I found nothing.", (), (SOURCE,), (), 0.1, 0.5, "en")
 BACK = Reply("print", "print", "clarification", "Which?", (), (), ("Print a page", "Print a sheet"), 0.8, 0.5, "en")
@@ -48,3 +50,11 @@ def finish_reply(worker: ActingWorker, reply: Reply = ANSWER) -> str:
         save_reply(reply, Path(name))
         files = {file: (Path(name) / file).read_bytes() for file in (REPLY, TEXT)}
         return worker.finish("generation", files, sureness=reply.sureness)
+
+
+def show_part(worker: ActingWorker, part: Reply) -> Lease:
+    """Take the next reply and show how far it is; gives its lease."""
+    lease = worker.take()
+    (file,) = worker.keep({f"{PART}.json": to_json(part).encode()})
+    lease.sample(3, file)
+    return lease

@@ -2,15 +2,17 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
+from aigc_models.data.replies import PieceKind, Sentence, spelled
 from jobs.engine import Engine
 from jobs.tables import Artifact
 from tests.web.acting import ActingWorker
-from tests.web.asking import ANSWER, BACK, REFUSAL, assistant, finish_reply
+from tests.web.asking import ANSWER, BACK, REFUSAL, SOURCE, assistant, finish_reply, show_part
 from tests.web.reading import read, send, token
 from web.pages import chat
 
@@ -143,7 +145,9 @@ def test_the_api_gives_replies_and_refuses_verdicts_on_others(
     assert client.get(f"/api/v1/jobs/{made.get_json()['id']}/reply").status_code == 404
     job = finish_reply(worker)
     found = client.get(f"/api/v1/jobs/{job}/reply").get_json()
-    assert found["sentences"][1] == {"text": "Tick <i>Duplex</i>.", "source": 1}
+    second = {"text": "Tick <i>Duplex</i>.", "source": 1, "kind": "text", "start": 21, "end": 40}
+    assert found["sentences"][1] == {**second, "begins": False, "support": 1.0}
+    assert (found["finished"], found["manner"], found["dropped"]) == (True, "quoted", [])
     assert found["sources"][0]["headings"] == ["Print", "Duplex <b>printing</b>"]
     training = client.get("/api/v1/jobs?task=assistant.train").get_json()["data"][0]["id"]
     refused = client.put(f"/api/v1/jobs/{training}/feedback", json={"verdict": "up"})
@@ -162,3 +166,79 @@ def test_other_pages_lead_to_it(client: FlaskClient, worker: ActingWorker, model
     assert f"/models/{model}/chat?turn={job}" in " ".join(result.links)
     chinese = read(client, f"/models/{model}/chat?turn={job}&lang=zh-CN")
     assert "你的问题" in chinese.text
+
+
+def test_code_items_and_rows_are_shown_as_what_they_are(client: FlaskClient, worker: ActingWorker, model: str) -> None:
+    text = "Do this:\n1. Open it.\naigc <print>\nsides: two\npaper: A4"
+    said: list[tuple[str, PieceKind]] = [
+        ("Do this:", "text"),
+        ("1. Open it.", "item"),
+        ("aigc <print>", "code"),
+        ("sides: two\npaper: A4", "table"),
+    ]
+    sentences = tuple(Sentence(one, 1, kind, text.index(one), text.index(one) + len(one), True) for one, kind in said)
+    source = replace(SOURCE, text=text)
+    address = asked(client, model, "How?")
+    finish_reply(worker, replace(ANSWER, sentences=sentences, sources=(source,), text=spelled(sentences)))
+    html = client.get(address).text
+    assert '<pre tabindex="0"><code>aigc &lt;print&gt;</code></pre>' in html
+    assert re.search(r"<li class=\"sentence\">1. Open it.", html)
+    assert re.search(r"<p class=\"sentence cells\">sides: two\npaper: A4", html)
+
+
+def test_a_worded_answer_is_shown_as_it_comes_and_can_be_stopped(
+    client: FlaskClient, worker: ActingWorker, engine: Engine, model: str
+) -> None:
+    page = f"/models/{model}/chat"
+    assert "Worded by" not in client.get(page).text  # there is no model that could
+    address = asked(client, model, "How?")
+    (job,) = jobs_in(address)
+    part = replace(ANSWER, sentences=ANSWER.sentences[:1], text="Tick the", dropped=())
+    lease = show_part(worker, part)
+    html = client.get(address).text
+    assert 'http-equiv="refresh"' in html
+    assert "Choose File - Print." in html
+    assert '<p class="coming-now">Tick the</p>' in html
+    seen = re.search(rf"{job}\?seen=(\d+)", html)
+    assert seen is not None
+    so_far = client.get(f"/api/v1/jobs/{job}/reply").get_json()
+    assert (so_far["finished"], so_far["text"], len(so_far["sentences"])) == (False, "Tick the", 1)
+    stopped = send(client, f"{page}/{job}/stop", {"turn": job}, form=address)
+    assert stopped.status_code == 303
+    assert client.get(f"/api/v1/jobs/{job}").get_json()["state"] == "cancelling"
+    del lease
+
+
+def test_what_a_model_wrote_says_so_and_what_was_left_out(
+    client: FlaskClient, worker: ActingWorker, model: str
+) -> None:
+    address = asked(client, model, "How?")
+    finish_reply(worker, replace(ANSWER, manner="written", dropped=("It costs <b>nothing</b>.",)))
+    html = client.get(address).text
+    assert "Written by a model; every sentence was compared" in html
+    assert "It costs &lt;b&gt;nothing&lt;/b&gt;." in html
+    then = asked(client, model, "And now?")
+    finish_reply(worker, replace(ANSWER, instead="nothing-supported"))
+    assert "The model wrote nothing that the passages support" in client.get(then).text
+    chinese = client.get(f"{then}&lang=zh-CN").text
+    assert "模型写的内容都没有得到段落的支持" in chinese
+
+
+def test_simulated_dialogues_become_a_dataset_that_says_so(
+    client: FlaskClient, worker: ActingWorker, engine: Engine, model: str
+) -> None:
+    dataset = client.get("/api/v1/datasets").get_json()["data"][0]["id"]
+    body = {"task": "assistant.simulate", "params": {"dataset": dataset, "count": 2}}
+    made = client.post("/api/v1/jobs", json=body).get_json()["id"]
+    assert client.post(f"/api/v1/jobs/{made}/dataset", json={}).status_code == 404
+    turns = [{"role": "user", "content": "How <i>do</i> I print?"}, {"role": "assistant", "content": "Choose Print."}]
+    line = json.dumps({"messages": turns, "attributes": {"origin": "simulated"}}) + "\n"
+    job = worker.finish("generation", {"dialogues.jsonl": line.encode()}, dialogues=1.0)
+    assert "How &lt;i&gt;do&lt;/i&gt; I print?" in client.get(f"/jobs/{job}").text
+    reply = send(client, f"/jobs/{job}/dataset", form=f"/jobs/{job}")
+    assert reply.status_code == 303
+    found = client.get(f"/api/v1{reply.location}").get_json()
+    assert (found["name"], found["kind"]) == ("help-simulated", "text")
+    assert found["notes"] == f"Simulated from help v1 by the job {job}."
+    named = client.post(f"/api/v1/jobs/{job}/dataset", json={"name": "talk"}, headers={"Prefer": "wait=0"})
+    assert (named.status_code, named.get_json()["name"]) == (202, "talk")

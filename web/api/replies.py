@@ -1,5 +1,6 @@
 """What an assistant replied as JSON, asking it, and what people think of its replies."""
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Literal
 
@@ -24,10 +25,15 @@ class ReplyNew(jobs.Work):
 
 
 class CitedSentence(Answer):
-    """A sentence, character by character as it stands in its source."""
+    """A sentence, an item of a list, code, or a row of a table."""
 
-    text: str
-    source: int = Field(description="Number of the source it is from.")
+    text: str = Field(description="What it says; what is quoted stands so in its source, character by character.")
+    source: int = Field(description="Number of the source it is from, or by which it is supported.")
+    kind: Literal["text", "item", "code", "table"]
+    start: int = Field(description="Where in the source's text it, or what supports it, begins, in characters.")
+    end: int = Field(description="Where it ends there.")
+    begins: bool = Field(description="Whether a paragraph begins with it.")
+    support: float = Field(description="How far the source supports it, from 0 to 1; of what is quoted 1.")
 
 
 class CitedSource(Answer):
@@ -38,7 +44,10 @@ class CitedSource(Answer):
     title: str = Field(description="What the document is called; empty where nothing says so.")
     headings: list[str] = Field(description="What the passage stands under, the outermost first.")
     question: str = Field(description="What it answered, where it comes from a dialogue.")
-    text: str = Field(description="All that it says.")
+    text: str = Field(description="All that it says, without marks of Markdown or HTML.")
+    part: int = Field(description="Which part of the document it is from, from 0.")
+    start: int = Field(description="Where in that part's text, as the dataset has it, it begins, in characters.")
+    end: int = Field(description="Where it ends there.")
 
 
 class AssistantAnswer(Answer):
@@ -54,6 +63,12 @@ class AssistantAnswer(Answer):
     sureness: float = Field(description="How likely it is that what was found is an answer, from 0 to 1.")
     threshold: float = Field(description="Below which it refuses.")
     language: Literal["en", "zh"]
+    manner: Literal["quoted", "written"] = Field(description="Whether sentences are quoted, or written by a model.")
+    instead: Literal["", "nothing-supported", "nothing-written"] = Field(
+        description="Why it is quoted although a model was to write it; empty where it was not to."
+    )
+    dropped: list[str] = Field(description="Sentences a model wrote that no source supports; no part of the answer.")
+    finished: bool = Field(description="Whether that is all of it, or what was written so far.")
 
 
 class FeedbackNew(BaseModel):
@@ -99,11 +114,18 @@ class NotAReply(errors.AigcError):
     errors=(errors.JobNotFound, errors.NotFound),
 )
 def get_reply(job_id: str) -> Response:
-    """Read what an assistant replied, each sentence with its source; 404 where the job made no reply."""
-    found = reply_files.of_job(context.repository().job(job_id))
+    """Read what an assistant replied, each sentence with its source; 404 where the job made no reply.
+
+    While a model words the answer, it is what was written of it so far: `finished` is false then, `sentences` were
+    checked, and `text` is the sentence that is being written. Each step is an event `sample` of the job, too.
+    """
+    job = context.repository().job(job_id)
+    found, finished = reply_files.of_job(job), True
+    if found is None:
+        found, finished = reply_files.part_of_job(job), False
     if found is None:
         raise not_found("reply", job_id)
-    return tagged(answer(_shown(found)))
+    return tagged(answer(_shown(found, finished)))
 
 
 @operation(
@@ -207,28 +229,22 @@ def keep(job: Job, verdict: str, better: str) -> None:
     feedback.give(context.engine(), context.principal(), job, model_id, said)
 
 
-def _shown(found: replies.Reply) -> AssistantAnswer:
+def _shown(found: replies.Reply, finished: bool) -> AssistantAnswer:
     return AssistantAnswer(
         question=found.question,
         searched=found.searched,
         kind=found.kind,
         text=found.text,
-        sentences=[CitedSentence(text=one.text, source=one.source) for one in found.sentences],
-        sources=[
-            CitedSource(
-                number=one.number,
-                document=one.document,
-                title=one.title,
-                headings=list(one.headings),
-                question=one.question,
-                text=one.text,
-            )
-            for one in found.sources
-        ],
+        sentences=[CitedSentence(**asdict(one)) for one in found.sentences],
+        sources=[CitedSource(**{**asdict(one), "headings": list(one.headings)}) for one in found.sources],
         options=list(found.options),
         sureness=found.sureness,
         threshold=found.threshold,
         language="zh" if found.language == "zh" else "en",
+        manner=found.manner,
+        instead=found.instead,
+        dropped=list(found.dropped),
+        finished=finished,
     )
 
 

@@ -7,6 +7,7 @@ from web.pages import (
     chat,
     compare,
     datasets,
+    dialogues,
     documents,
     downloads,
     frame,
@@ -32,6 +33,7 @@ blueprint = Blueprint("pages", __name__)
 frame.init(blueprint)
 for part in (
     home, job_list, job_selection, compare, new_job, job, job_actions, job_details, downloads, report, webhook,
-    datasets, models, recommend, chat, how_to, model_library, workers, tokens, help_pages, api_docs, documents,
+    datasets, models, recommend, chat, dialogues, how_to, model_library, workers, tokens, help_pages, api_docs,
+    documents,
 ):  # fmt: skip
     blueprint.register_blueprint(part.blueprint)

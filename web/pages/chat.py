@@ -13,21 +13,24 @@ from flask import Blueprint, Response, abort, redirect, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from aigc_models import registry
+from aigc_models.base import families_of
 from aigc_models.data.replies import Reply, Source
-from jobs import feedback
+from jobs import feedback, lifecycle
 from jobs.errors import InvalidParams, JobNotFound
+from jobs.filtering import ModelFilter
 from jobs.submit import Submission, submit
-from jobs.tables import Job, ModelVersion
+from jobs.tables import FINAL, Job, ModelVersion
 from jobs.verdicts import ReplyFeedback
 from web import context, failures, reply_files
 from web.api.replies import keep
 from web.auth import audit, scoped
 from web.pages.states import Situation, hint, situation
 from web.translate import say
-from web.waiting import watch
+from web.waiting import Seen, watch
 
 OPERATION = "reply"
 MOST_TURNS, MOST_QUESTION, PATIENCE = 40, 4_000, 4.0
+MOST_WRITERS = 50
 PART = "X-Part"  # sent by the script, which wants one turn and not the page
 
 blueprint = Blueprint("chat", __name__)
@@ -41,6 +44,8 @@ class Turn:
         job: Id of the job.
         question: What was asked.
         reply: What was said; None while it is not known, and where it failed.
+        part: What is written of it so far.
+        seen: The number of the job's last event, to ask for what comes after it.
         waiting: What is to be said while it is not known; empty when the job has ended.
         failure: Why there is no reply; empty where there is one.
         verdict: What the reader thinks of it: ``up``, ``down`` or nothing.
@@ -56,6 +61,8 @@ class Turn:
     verdict: str = ""
     better: str = ""
     cited: Mapping[int, Source] = field(default_factory=dict)
+    part: Reply | None = None
+    seen: int = 0
 
 
 @blueprint.get("/models/<model_id>/chat")
@@ -82,7 +89,8 @@ def ask(model_id: str) -> Response | BaseResponse | str:
         made = submit(context.engine(), context.principal(), _submission(row, question, earlier)).job
     except InvalidParams as error:
         return _refused(row, ids, question, " ".join(say(one.message, one.values) for one in error.faults))
-    _wait(made.id)
+    if not _writer():  # what is written comes bit by bit, and is waited for there
+        _wait(made.id)
     if PART in request.headers:
         return render_template("chat_turn.html", model=row, turn=_turn(made.id))
     return redirect(_address(row, [*ids, made.id], "ask"), 303)
@@ -90,10 +98,23 @@ def ask(model_id: str) -> Response | BaseResponse | str:
 
 @blueprint.get("/models/<model_id>/chat/<job_id>")
 def turn(model_id: str, job_id: str) -> str:
-    """One turn, once it is known."""
+    """One turn, once it is known, or once more of it is than after the event ``seen``."""
     row = _assistant(model_id)
-    _wait(_job(row, job_id).id)
+    seen = request.args.get("seen", "")
+    _wait(_job(row, job_id).id, int(seen) if seen.isdecimal() else None)
     return render_template("chat_turn.html", model=row, turn=_turn(job_id))
+
+
+@blueprint.post("/models/<model_id>/chat/<job_id>/stop")
+@scoped("submit")
+def stop(model_id: str, job_id: str) -> BaseResponse:
+    """Cancel an answer that is being looked for or written."""
+    row = _assistant(model_id)
+    job = _job(row, job_id)
+    if job.status not in FINAL:
+        lifecycle.request_cancel(context.engine(), context.principal(), job.id)
+        audit.info("cancel %s by %s, request %s", job.id, context.principal().owner, context.request_id())
+    return redirect(_address(row, request.form.getlist("turn"), f"turn-{job.id}"), 303)
 
 
 @blueprint.post("/models/<model_id>/chat/<job_id>/feedback")
@@ -179,6 +200,8 @@ def _turn(job_id: str) -> Turn:
 
 def _of(job: Job, said: ReplyFeedback | None) -> Turn:
     found = reply_files.of_job(job)
+    part = reply_files.part_of_job(job)
+    shown = found or part
     now = situation(job, context.repository())
     return Turn(
         job=job.id,
@@ -188,7 +211,9 @@ def _of(job: Job, said: ReplyFeedback | None) -> Turn:
         failure=_failure(job) if now.final and found is None else "",
         verdict=said.verdict if said else "",
         better=said.better if said else "",
-        cited={one.number: one for one in found.sources} if found else {},
+        cited={one.number: one for one in shown.sources} if shown else {},
+        part=part,
+        seen=job.last_seq,
     )
 
 
@@ -207,19 +232,32 @@ def _submission(row: ModelVersion, question: str, earlier: Sequence[Job]) -> Sub
     params: dict[str, Any] = {"model": row.id, "question": question}
     if earlier:
         params["history"] = [str(job.params.get("question", "")) for job in earlier]
+    if _writer():
+        params["writer"] = _writer()
     key = request.form.get("_key", "")[:64] or None
     return Submission(task=f"{row.family}.{OPERATION}", params=params, idempotency_key=key)
 
 
-def _wait(job_id: str) -> None:
+def _wait(job_id: str, after: int | None = None) -> None:
+    """Wait for a job's end, or for an event after one that is known."""
     shared = context.process()
+
+    def enough(seen: Seen) -> bool:
+        return seen.final or shared.stopping() or (after is not None and seen.last_seq > after)
+
     with shared.waits.hold() as taken:
         if taken:
-            watch(shared.engine, job_id, lambda seen: seen.final or shared.stopping(), PATIENCE)
+            watch(shared.engine, job_id, enough, PATIENCE)
+
+
+def _writer() -> str:
+    """The model that was chosen to word the answers; empty where they are quoted."""
+    return request.values.get("writer", "")[:128].strip()
 
 
 def _address(row: ModelVersion, ids: Sequence[str], anchor: str) -> str:
-    return url_for("pages.chat.show", model_id=row.id, turn=list(ids)[-MOST_TURNS:], _anchor=anchor)
+    writer = _writer() or None  # None is left out of the address
+    return url_for("pages.chat.show", model_id=row.id, turn=list(ids)[-MOST_TURNS:], writer=writer, _anchor=anchor)
 
 
 def _refused(row: ModelVersion, ids: Sequence[str], typed: str, sentence: str) -> Response:
@@ -230,5 +268,25 @@ def _refused(row: ModelVersion, ids: Sequence[str], typed: str, sentence: str) -
 def _page(row: ModelVersion, turns: Sequence[Turn], typed: str = "", error: str = "") -> str:
     pending = any(one.waiting for one in turns)
     return render_template(
-        "chat.html", model=row, turns=turns, typed=typed, error=error, pending=pending, key=uuid4().hex
+        "chat.html",
+        model=row,
+        turns=turns,
+        typed=typed,
+        error=error,
+        pending=pending,
+        key=uuid4().hex,
+        writers=_writers(row),
+        writer=_writer(),
     )
+
+
+def _writers(row: ModelVersion) -> list[tuple[str, str]]:
+    """Model versions that can word answers: their ids and what they are called."""
+    params = registry.task(f"{row.family}.{OPERATION}")
+    own = params.model_json_schema()["properties"].get("writer")
+    if own is None:
+        return []
+    reads = context.repository()
+    wanted = [ModelFilter(family=family) for family in families_of(own["x-kind"])]
+    rows = [row for one in wanted for row in reads.models(None, MOST_WRITERS, one).items]
+    return [(one.id, f"{one.name} v{one.number}") for one in rows]

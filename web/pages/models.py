@@ -9,6 +9,7 @@ from flask import Blueprint, Response, redirect, render_template, request, url_f
 from werkzeug.wrappers import Response as BaseResponse
 
 from aigc_models import registry
+from aigc_models.base import families_of
 from jobs import catalogue, removal
 from jobs.filtering import ModelFilter
 from jobs.repository import JobFilter, Repository
@@ -163,7 +164,7 @@ def _uses(family: str) -> list[str]:
     found = []
     for task, params in registry.tasks().items():
         fields = params.model_json_schema()["properties"].values()
-        if any(own.get("x-input") == "model" and own.get("x-kind") == family for own in fields):
+        if any(own.get("x-input") == "model" and family in families_of(own["x-kind"]) for own in fields):
             found.append(task)
     return sorted(found, key=lambda task: names.split(task)[1] not in MAKING)
 

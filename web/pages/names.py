@@ -74,7 +74,6 @@ CURVES: Mapping[str, str] = {
     "lists": "Lists",
     "recommendations": "Recommendations",
     "distinct_items": "Different items",
-    "events_per_second": "Events per second",
     "ending_loss": "Loss of endings",
     "how_tos": "How-tos",
     "steps": "Steps",

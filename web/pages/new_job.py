@@ -12,7 +12,7 @@ from flask import Blueprint, Response, abort, jsonify, redirect, render_template
 from werkzeug.wrappers import Response as BaseResponse
 
 from aigc_models import registry
-from aigc_models.base import Fault, Params
+from aigc_models.base import Fault, Params, families_of
 from aigc_models.faults import decode_text
 from jobs import durations, webhooks
 from jobs.errors import AigcError, InvalidParams
@@ -321,9 +321,15 @@ def options(params: type[Params], reads: Repository) -> Mapping[str, Sequence[fo
             rows = reads.datasets(None, MOST_OPTIONS, kind=own["x-kind"], ready_only=True).items
             found[name] = [forms.Choice(row.id, f"{row.name} v{row.number}") for row in rows]
         elif own.get("x-input") == "model":
-            versions = reads.models(None, MOST_OPTIONS, ModelFilter(family=own["x-kind"])).items
+            families = families_of(own["x-kind"])
+            wanted = [ModelFilter(family=one) for one in families]
+            versions = [row for one in wanted for row in reads.models(None, MOST_OPTIONS, one).items]
             ids = [forms.Choice(row.id, f"{row.name} v{row.number}") for row in versions]
-            found[name] = [*_aliases(versions, reads), *ids, *_trainings(own["x-kind"], reads)]
+            found[name] = [
+                *_aliases(versions, reads),
+                *ids,
+                *(each for one in families for each in _trainings(one, reads)),
+            ]
     return found
 
 

@@ -9,6 +9,7 @@ from jobs.tables import Artifact
 from web.pages import (
     augmentation,
     chat,
+    dialogues,
     how_to,
     names,
     next_events,
@@ -55,6 +56,7 @@ BUILDERS: Sequence[tuple[str, Callable[[Results], Any]]] = (
     ("views/how_to.html", lambda made: how_to.of(made.files)),
     ("views/next_events.html", lambda made: next_events.of(made.files)),
     ("views/reply.html", lambda made: chat.result(made.job_id)),
+    ("views/dialogues.html", lambda made: dialogues.of(made.job_id, made.files)),
     ("views/texts.html", lambda made: texts.of(made.files)),
     ("views/sounds.html", lambda made: sounds.of(made.files)),
 )

@@ -4,6 +4,7 @@
   'use strict';
   const PAUSE = 120;
   const AGAIN = 500;
+  const SOON = 150;
   const dialogue = document.querySelector('[data-dialogue]');
   const form = document.querySelector('form#ask');
   const said = document.querySelector('[data-said]');
@@ -31,15 +32,18 @@
       });
     });
     const query = new URLSearchParams(turns.map((turn) => ['turn', turn]));
-    history.replaceState(null, '', turns.length ? `${dialogue.dataset.dialogue}?${query}` : dialogue.dataset.dialogue);
+    const writer = form.elements.writer?.value;
+    if (writer) query.set('writer', writer);
+    history.replaceState(null, '', turns.length || writer ? `${dialogue.dataset.dialogue}?${query}` : dialogue.dataset.dialogue);
   }
 
-  async function reveal(turn) {
+  async function reveal(turn, shown) {
     const sentences = [...turn.querySelectorAll('.sentence')];
     said.textContent = sentences.map((one) => one.textContent).join(' ');
     if (calm.matches) return;
-    sentences.forEach((one) => one.classList.add('coming'));
-    for (const one of sentences) {
+    const fresh = sentences.slice(shown);
+    fresh.forEach((one) => one.classList.add('coming'));
+    for (const one of fresh) {
       await pause(PAUSE);
       one.classList.remove('coming');
     }
@@ -54,8 +58,10 @@
 
   async function settle(turn) {
     let current = turn;
+    let shown = 0;
     while (current.dataset.waiting) {
-      await pause(AGAIN);
+      shown = current.querySelectorAll('.sentence').length;
+      await pause(shown || current.querySelector('.coming-now') ? SOON : AGAIN);
       try {
         const fresh = await part(current.dataset.waiting);
         current.replaceWith(fresh);
@@ -65,12 +71,13 @@
       }
     }
     remember();
-    await reveal(current);
+    await reveal(current, shown);
   }
 
   async function ask(source, question) {
     const body = new FormData(source);
     body.set('question', question);
+    if (form.elements.writer) body.set('writer', form.elements.writer.value);
     const button = form.querySelector('button');
     button.disabled = true;
     said.textContent = form.dataset.asking;
