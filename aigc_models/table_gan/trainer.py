@@ -143,7 +143,8 @@ class GanTrainer:
         if not dropout:
             return None
         kept: Tensor = self.critic.keep(4 * packs, dropout, self._draws)
-        return kept.unflatten(0, (4, packs)).to(self.lesson.device)
+        parts: Tensor = kept.unflatten(0, (4, packs)).to(self.lesson.device)
+        return parts
 
     def _rows(self, part: slice) -> slice:
         return slice(part.start * self.pac, part.stop * self.pac)
