@@ -18,16 +18,26 @@ class Engine:
     dispatcher: Dispatcher
 
 
-def open_engine(settings: Settings, patient: bool = False) -> Engine:
+def open_engine(settings: Settings, patient: bool = False, store_patience: float | None = None) -> Engine:
     """Build the parts; nothing connects before it is used.
 
     Args:
         settings: What the operator set.
         patient: Whether writes that nobody waits for may wait for company, as they do where many submit.
+        store_patience: Seconds for which a store that does not answer is tried; a few if not given.
     """
     return Engine(
         settings=settings,
         db=Database(settings.sql_url, patient=patient),
-        store=LocalStore(settings.artifacts, settings.min_free_disk),
+        store=open_store(settings, store_patience),
         dispatcher=CeleryDispatcher(settings),
     )
+
+
+def open_store(settings: Settings, patience: float | None = None) -> ArtifactStore:
+    """Where files are kept: a bucket if the operator named one, else a directory."""
+    if not settings.store_url:
+        return LocalStore(settings.artifacts, settings.min_free_disk)
+    from jobs.object_store import PATIENCE, ObjectStore  # with what an embedded installation can do without
+
+    return ObjectStore(settings, PATIENCE if patience is None else patience)

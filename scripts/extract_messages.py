@@ -67,6 +67,7 @@ SILENT = (  # what operators read in a terminal or a log, and what is collected 
     "schemas.py",
     "doctor.py",
     "health.py",
+    "metrics.py",
     "migrate.py",
     "collector.py",
     "operating.py",

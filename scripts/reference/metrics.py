@@ -13,7 +13,7 @@ from jobs.settings import Settings
 from jobs.tables import Base, Job
 from jobs.workers import register
 from scripts.reference.words import Words, code, table
-from web import health
+from web.metrics import lines
 
 ABOUT = (
     "What `GET /metrics` answers, in the text format of Prometheus. Figures are read from SQL when asked, so one "
@@ -55,6 +55,6 @@ def _scrape() -> str:
                         not_before=now,
                     )
                 )  # fmt: skip
-            return "".join(health._lines(engine))
+            return "".join(lines(engine))
         finally:
             database.dispose()
