@@ -124,7 +124,7 @@ class ObjectStore:
         with self._told():
             import obstore
 
-            for batch in obstore.list(self._store, prefix=self._key("")):
+            for batch in obstore.list(self._store, prefix=self._prefix):
                 for entry in batch:
                     name = PurePosixPath(entry["path"]).name
                     if SHA256.fullmatch(name):
@@ -140,7 +140,7 @@ class ObjectStore:
         with self._told():
             import obstore
 
-            next(iter(obstore.list(self._store, prefix=self._key(""), chunk_size=1)), None)
+            next(iter(obstore.list(self._store, prefix=self._prefix, chunk_size=1)), None)
         self._sure_until = monotonic() + SURE_SECONDS
 
     def link(self, sha256: str, name: str, media_type: str) -> str | None:
@@ -184,12 +184,14 @@ class ObjectStore:
         retry = {"max_retries": 100, "retry_timeout": timedelta(seconds=self._patience), "backoff": BACKOFF}
         return S3Store(self.bucket, config=given, client_options={"allow_http": plain, **times}, retry_config=retry)
 
+    @property
+    def _prefix(self) -> str:
+        return f"{self._folder}/sha256".lstrip("/")
+
     def _key(self, sha256: str) -> str:
-        if not sha256:
-            return f"{self._folder}/sha256".lstrip("/")
         if not SHA256.fullmatch(sha256):
             raise ValueError("not a SHA-256")  # whatever comes in, no other object can be named
-        return f"{self._folder}/sha256/{sha256[:2]}/{sha256[2:4]}/{sha256}".lstrip("/")
+        return f"{self._prefix}/{sha256[:2]}/{sha256[2:4]}/{sha256}"
 
     def _is_fresh(self, sha256: str, size: int) -> bool:
         found = self._head(sha256)

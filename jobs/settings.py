@@ -14,7 +14,7 @@ LEAST_SECRET = 16
 RATE_OFF = "off"
 RATE = re.compile(r"[1-9][0-9]{0,8}/(second|minute|hour|day)")
 
-BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9._-]+)*/?")
+BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9_-][A-Za-z0-9._-]*)*/?")
 
 
 class Settings(BaseSettings):

@@ -2,16 +2,17 @@
 
 import re
 import tempfile
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from jobs import tallies
 from jobs.artifacts import LocalStore
 from jobs.db import Database
 from jobs.dispatch import CeleryDispatcher
 from jobs.engine import Engine
 from jobs.settings import Settings
-from jobs.tables import Base, Job
-from jobs.workers import register
+from jobs.tables import FINAL, Base, Job
+from jobs.workers import DeviceState, beat, register
 from scripts.reference.words import Words, code, table
 from web.metrics import lines
 
@@ -26,7 +27,7 @@ def page(t: Words) -> str:
     """A row for every metric."""
     text = _scrape()
     labels: dict[str, list[str]] = {}
-    for name, inner in re.findall(r"^(\w+)\{(.*?)\} ", text, re.MULTILINE):
+    for name, inner in re.findall(r"^(\w+?)(?:_bucket|_count|_sum)?\{(.*?)\} ", text, re.MULTILINE):
         known = labels.setdefault(name, [])
         known += [label for label in re.findall(r"(\w+)=", inner) if label not in known]
     types = dict(re.findall(r"^# TYPE (\w+) (\w+)$", text, re.MULTILINE))
@@ -45,16 +46,21 @@ def _scrape() -> str:
         try:
             Base.metadata.create_all(database.engine)
             engine = Engine(settings, database, LocalStore(settings.artifacts), CeleryDispatcher(settings))
-            register(engine, "worker", "training", "CPU", "cpu")
-            now = datetime.now(UTC)
+            node = register(engine, "worker", "training", "CPU", "cpu")
+            beat(engine, node, device=DeviceState("CPU", 2, 1))
+            tallies.fold(engine)
+            now = datetime.now(UTC) + timedelta(seconds=1)
             with database.begin() as session:
-                session.add(
-                    Job(
-                        id="job_", tenant_id="default", owner="operator", name="one", family="image_gan",
-                        operation="train", params={}, lane="training", status="queued", created_at=now, updated_at=now,
-                        not_before=now,
-                    )
-                )  # fmt: skip
+                for status in ("queued", "succeeded", "failed"):
+                    ended = now if status in FINAL else None
+                    session.add(
+                        Job(
+                            id=f"job_{status}", tenant_id="default", owner="operator", name="one", family="image_gan",
+                            operation="train", params={}, lane="training", status=status, created_at=now,
+                            updated_at=now, not_before=now, started_at=ended, finished_at=ended, attempt=1,
+                            failure={"code": "diverged"} if status == "failed" else None,
+                        )
+                    )  # fmt: skip
             return "".join(lines(engine))
         finally:
             database.dispose()
