@@ -71,6 +71,9 @@ class Settings(BaseSettings):
     )
 
     warm_models: int = Field(2048 * MIB, ge=0, description="Bytes of models that a generation slot keeps loaded.")
+    gpu_memory_share: float = Field(
+        1.0, gt=0, le=1, description="Share of a GPU's memory that one slot may take, where others use the card, too."
+    )
     runner_jobs: int = Field(500, ge=1, description="Generations after which a warm runner is replaced.")
     cpu_threads: int = Field(
         default_factory=lambda: len(os.sched_getaffinity(0)), ge=1, description="Threads a runner computes with."

@@ -44,12 +44,14 @@ class Runner:
         self._jobs: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._requests = Requests()
 
-    def serve(self, threads: int, preload: bool) -> None:
+    def serve(self, threads: int, preload: bool, memory_share: float = 1.0) -> None:
         """Import torch, then run what is asked until the supervisor closes the pipe."""
         threading.Thread(target=self._listen, name="commands", daemon=True).start()
         import torch
 
         torch.set_num_threads(threads)
+        if memory_share < 1 and torch.cuda.is_available():
+            torch.cuda.set_per_process_memory_fraction(memory_share)
         if preload:
             _import_models(until=lambda: not self._jobs.empty())
         self._events.send("ready", pid=os.getpid())
@@ -149,6 +151,7 @@ def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--parent", type=int, required=True)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--cache", type=int, default=0, help="bytes of models that stay loaded")
+    parser.add_argument("--memory-share", type=float, default=1.0, help="share of a GPU's memory it may take")
     parser.add_argument("--preload", action="store_true", help="import all networks ahead of the first job")
     return parser.parse_args(arguments)
 
@@ -164,7 +167,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     runner = Runner(Reader(options.commands), Writer(options.events), ModelCache(options.cache))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, runner.ask_pause)
-    runner.serve(options.threads, options.preload)
+    runner.serve(options.threads, options.preload, options.memory_share)
 
 
 if __name__ == "__main__":

@@ -14,12 +14,13 @@ from jobs import disk, workers
 from jobs.claiming import Claim, WorkerIdentity, claim_several
 from jobs.engine import Engine
 from jobs.errors import NotFound
-from worker import devices
+from worker import devices, readings
 from worker.bell import Bell
 from worker.burst import MOST, Burst, Pace
 from worker.devices import Device, DeviceLock
 from worker.heart import DATABASE_AWAY
 from worker.materialise import InputCache
+from worker.nvml import open_nvml
 from worker.runner_pool import RunnerPool, RunnerSpec
 from worker.supervisor import Post
 
@@ -54,6 +55,7 @@ class Slot:
             cache=settings.warm_models if keep else 0,
             environment=device.environment,
             preload=keep,
+            memory_share=settings.gpu_memory_share if device.kind == "gpu" else 1.0,
             inherited=(self._lock.fd,) if self._lock else (),
         )
         self._runners = RunnerPool(spec, keep, settings.runner_jobs)
@@ -123,8 +125,9 @@ class Slot:
         self._beat()
 
     def _beat(self) -> None:
-        total, free = devices.memory(self.device) or (None, None)
-        device = workers.DeviceState(self.device.name, total, free)
+        with open_nvml() as nvml:
+            seen = readings.read(self.device, nvml)
+        device = workers.DeviceState(self.device.name, seen.memory_total, seen.memory_free)
         workers.beat(self.engine, self._identity.id, self.draining, disk.free(self.engine.settings.home), device)
 
     def _fit(self) -> bool:
@@ -157,7 +160,7 @@ class Slot:
     def _settles(self, pid: int) -> bool:
         """Whether a dead runner has let go of the GPU; if not, no more work until it has."""
         if self.device.kind == "gpu":
-            with devices.open_nvml() as nvml:
+            with open_nvml() as nvml:
                 self._suspect = not devices.settles(self.device, pid, nvml)
             if self._suspect:
                 log.error("%s is still held by process %d: taking no jobs", self.device.title, pid)
