@@ -20,7 +20,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from aigc_models import registry
-from aigc_models.base import Adjustments, Cancelled, InputError, Metrics, Params, Paused
+from aigc_models.base import Adjustments, Cancelled, InputError, Metrics, Params, Paused, Run
 from aigc_models.faults import explain
 from worker import failures, linux
 from worker.model_cache import ModelCache
@@ -79,9 +79,14 @@ class Runner:
             self._jobs.put({**message, "requests": self._requests})
 
     def _run(self, job: Message) -> dict[str, Any]:
-        run = PipeRun(_workplace(job), self._events, job["requests"], self._models)
+        run = PipeRun(workplace_of(job), self._events, job["requests"], self._models)
         try:
-            metrics = _operation(job["family"], job["operation"])(_params(job), run)
+            if crew := job.get("crew"):
+                from worker.together import Crew, train_together
+
+                plain = {name: value for name, value in job.items() if name != "requests"}
+                return train_together(plain, Crew(**crew), self._events, job["requests"])
+            metrics = operation_of(job["family"], job["operation"])(params_of(job), run)
             run.flush()
         except Cancelled:
             return {"outcome": "cancelled"}
@@ -101,7 +106,8 @@ class Runner:
         return found.as_message()
 
 
-def _workplace(job: Message) -> Workplace:
+def workplace_of(job: Message) -> Workplace:
+    """Where and with what a job runs."""
     return Workplace(
         device=job["device"],
         inputs={name: Path(path) for name, path in job["inputs"].items()},
@@ -113,7 +119,7 @@ def _workplace(job: Message) -> Workplace:
     )
 
 
-def _params(job: Message) -> Params:
+def params_of(job: Message) -> Params:
     """The settings, validated once more: the row may be older than the code that reads it."""
     declared = registry.task(f"{job['family']}.{job['operation']}")
     try:
@@ -122,8 +128,9 @@ def _params(job: Message) -> Params:
         raise InputError(explain(error, declared)) from error
 
 
-def _operation(family: str, name: str) -> Callable[[Params, PipeRun], Metrics]:
-    operation: Callable[[Params, PipeRun], Metrics] = getattr(_model_module(family), name)
+def operation_of(family: str, name: str) -> Callable[[Params, Run], Metrics]:
+    """The function that carries out an operation."""
+    operation: Callable[[Params, Run], Metrics] = getattr(_model_module(family), name)
     return operation
 
 

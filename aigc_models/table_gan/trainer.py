@@ -151,7 +151,7 @@ class GanTrainer:
 
     def _criticise(self, batch: _Batch, part: slice) -> tuple[Tensor, Figures]:
         """The critic's turn: Wasserstein loss, and the penalty of Gulrajani et al. 2017."""
-        whole, rows, batch.fake = part.stop - part.start == self.packs, self._rows(part), None
+        whole, rows, batch.fake = self._parts.single(self.packs), self._rows(part), None
         with torch.set_grad_enabled(whole):  # the graph of a whole batch serves the generator's turn, too
             made = self._make(batch, rows)
         batch.fake = made if whole else None

@@ -152,7 +152,7 @@ def _figures(name: str, device: Device, options: argparse.Namespace) -> dict[str
     if kind == "together":
         from benchmarks.gpu import together
 
-        return together.check(device.torch_name, options.work)
+        return together.check(device, options.work, options.brief)
     if kind == "memory":
         from benchmarks.gpu import memory
 
@@ -174,7 +174,10 @@ def _figures(name: str, device: Device, options: argparse.Namespace) -> dict[str
 
 def table(found: Mapping[str, Any]) -> list[str]:
     """Families line by line."""
-    lines = ["", f"{'family':<18}{'CPU/s':>9}{'GPU/s':>9}{'times':>7}{'warm ms':>9}{'16-bit':>9}{'resumed':>9}{'MiB':>7}"]
+    lines = [
+        "",
+        f"{'family':<18}{'CPU/s':>9}{'GPU/s':>9}{'times':>7}{'warm ms':>9}{'16-bit':>9}{'resumed':>9}{'MiB':>7}",
+    ]
     for name in LESSONS:
         checked, fast = found.get(f"family {name}", {}), found.get(f"speed {name}", {})
         cells = [

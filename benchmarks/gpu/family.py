@@ -34,7 +34,7 @@ def check(name: str, device: str, work: Path, brief: bool = False) -> dict[str, 
         exact = Watched(work / name / "exact", inputs, device, seconds=float("inf"))
         train(name, exact, settings)
     found["losses"], found["losses_float32"] = whole.loss(), exact.loss()
-    found["loss_gap"] = _gap(whole.loss(), exact.loss())
+    found["loss_gap"] = gap(whole.loss(), exact.loss())
     if device != "cpu":
         found["peak_mib"] = torch.cuda.max_memory_reserved() >> 20
     return found
@@ -65,8 +65,8 @@ def resumed(
     assert again is not None
     return {
         "paused_at": at,
-        "resumed_metric_gap": _gap(again, metrics),
-        "resumed_weight_gap": _weight_gap(after.out_dir / "model", whole.out_dir / "model"),
+        "resumed_metric_gap": gap(again, metrics),
+        "resumed_weight_gap": weight_gap(after.out_dir / "model", whole.out_dir / "model"),
     }
 
 
@@ -85,13 +85,13 @@ def _smaller(settings: Mapping[str, Any]) -> dict[str, int]:
     return {name: max(1, settings[name] // 10) for name in ("epochs", "least_steps", "steps") if name in settings}
 
 
-def _gap(one: Mapping[str, float], other: Mapping[str, float]) -> float:
+def gap(one: Mapping[str, float], other: Mapping[str, float]) -> float:
     """The largest relative difference of what both have."""
     gaps = [abs(one[name] - other[name]) / max(abs(other[name]), 1e-3) for name in one if name in other]
     return round(max(gaps, default=0.0), 5)
 
 
-def _weight_gap(one: Path, other: Path) -> float:
+def weight_gap(one: Path, other: Path) -> float:
     """Length of the weights' difference, as a share of their own length."""
     mine, theirs = (load_file(path / "weights.safetensors") for path in (one, other))
     apart = sum(float((mine[name].double() - theirs[name].double()).square().sum()) for name in mine)

@@ -1,26 +1,22 @@
 """Memory of the device: what a killed runner gives back, and what a batch does for which there is no room."""
 
-import select
 import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from benchmarks.gpu.driving import runner_on
 from benchmarks.gpu.runs import Watched, dataset, train
 from jobs.recovery import MOST_PARTS
 from worker import devices, readings
 from worker.devices import Device
 from worker.nvml import open_nvml
-from worker.protocol import Message
-from worker.runner_pool import Runner, RunnerSpec, start_runner
 
 FAMILY = "image_gan"
 LARGE = {"epochs": 40, "batch_size": 1024, "width": 64}  # of pictures that come in 32 x 32 pixels
-_BEGUN, _SECONDS = 30, 120.0
+_BEGUN = 30
 
 
 def check(device: Device, work: Path) -> dict[str, Any]:
@@ -45,12 +41,12 @@ def check(device: Device, work: Path) -> dict[str, Any]:
 def killed(device: Device, work: Path) -> dict[str, Any]:
     """Memory before, during and after a runner that is killed at work, and how long the driver takes."""
     before = _used(device)
-    with _runner(device) as runner:
-        _give(runner, device, work, {**LARGE, "batch_size": 256})
-        _hear(runner, "progress")
-        during, pid = _used(device), runner.pid
-        runner.process.send_signal(signal.SIGKILL)
-        runner.process.wait()
+    with runner_on(device, work) as driven:
+        driven.train(FAMILY, {**LARGE, "batch_size": 256} if device.kind == "gpu" else {"epochs": 4, "width": 4})
+        driven.hear("progress", after=_BEGUN)
+        during, pid = _used(device), driven.runner.pid
+        driven.runner.process.send_signal(signal.SIGKILL)
+        driven.runner.process.wait()
         began = time.perf_counter()
         with open_nvml() as nvml:
             settled = devices.settles(device, pid, nvml)
@@ -74,52 +70,10 @@ def peak(device: Device, work: Path, parts: int) -> int:
 
 
 def _outcome(device: Device, work: Path, share: float, parts: int) -> str:
-    with _runner(device, share) as runner:
-        settings = {**LARGE, "epochs": 8}
-        _give(runner, device, work, settings, micro_batches=parts)
-        end = _hear(runner, "end")
+    with runner_on(device, work, share) as driven:
+        driven.train(FAMILY, {**LARGE, "epochs": 8}, adjustments={"micro_batches": parts})
+        end = driven.hear("end")
         return str(end.get("code") or end["outcome"])
-
-
-@contextmanager
-def _runner(device: Device, share: float = 1.0) -> Iterator[Runner]:
-    runner = start_runner(RunnerSpec(threads=4, environment=device.environment, memory_share=share))
-    try:
-        yield runner
-    finally:
-        print(runner.tail.text()[-2000:])
-        runner.close()
-
-
-def _give(runner: Runner, device: Device, work: Path, settings: dict[str, Any], **adjustments: Any) -> None:
-    place = work / f"runner-{runner.pid}"
-    for name in ("out", "scratch"):
-        (place / name).mkdir(parents=True)
-    runner.send(
-        "run",
-        family=FAMILY,
-        operation="train",
-        params={"dataset": "ds_" + "0" * 26, **settings},
-        inputs={"dataset": str(dataset(FAMILY, work))},
-        out_dir=str(place / "out"),
-        scratch=str(place / "scratch"),
-        resume_from=None,
-        device=device.torch_name,
-        checkpoint_seconds=3600.0,
-        adjustments=adjustments,
-    )
-
-
-def _hear(runner: Runner, kind: str) -> Message:
-    """The first message of a kind; of progress, one with figures."""
-    end = time.monotonic() + _SECONDS
-    while True:
-        assert select.select([runner.events.fd], [], [], max(0.0, end - time.monotonic()))[0], "the runner is silent"
-        for message in runner.read():
-            if message["kind"] == kind and (kind != "progress" or message["step"] > _BEGUN):
-                return message
-            assert message["kind"] != "end", message
-        assert not runner.events.ended, runner.tail.text()
 
 
 def _used(device: Device) -> int:

@@ -1,32 +1,65 @@
-"""One training by ``torch.distributed.run`` with NCCL, as a runner starts it."""
+"""One training through ``torch.distributed.run``, with NCCL where there is a GPU, as a worker starts it.
 
-import json
+One card is enough for one rank only; what two exchange is tested with Gloo on CPUs.
+"""
+
 import os
-import subprocess
-import sys
+import signal
+import time
 from pathlib import Path
 from typing import Any
 
-_RANK = """
-import json, os, torch, torch.distributed as dist
-device = os.environ["BENCH_DEVICE"]
-dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
-x = torch.ones(1 << 20, device=device)
-dist.all_reduce(x)
-print(json.dumps({"backend": dist.get_backend(), "world": dist.get_world_size(), "sum": float(x.sum())}))
-dist.destroy_process_group()
-"""
+import psutil
+
+from benchmarks.gpu.driving import runner_on
+from benchmarks.gpu.family import gap, weight_gap
+from benchmarks.gpu.runs import LESSONS
+from worker.devices import Device
+
+FAMILIES = ("image_vae", "image_gan", "text_transformer")
 
 
-def check(device: str, work: Path) -> dict[str, Any]:
-    """World size 1: the library, the launcher and the collective calls work on this card."""
-    script = work / "rank.py"
-    script.write_text(_RANK)
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=1", str(script)]
-    environment = {**os.environ, "BENCH_DEVICE": device, "OMP_NUM_THREADS": "1"}
-    ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
-    print(ran.stderr[-2000:])
-    assert ran.returncode == 0, ran.stderr[-1500:]
-    told: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
-    assert told["sum"] == 1 << 20, told
-    return told
+def check(device: Device, work: Path, brief: bool = False) -> dict[str, Any]:
+    """Each family by a rank and without one; one of them also with its rank killed in mid-training."""
+    found: dict[str, Any] = {}
+    for family in FAMILIES[: 1 if brief else None]:
+        settings = {**LESSONS[family].brief, **({"epochs": 1, "width": 8} if brief else {})}
+        ranked, out = _train(device, work, family, settings, {"ranks": 1, "environment": device.environment})
+        plain, beside = _train(device, work, family, settings, None)
+        found[family] = {
+            "metric_gap": gap(ranked["metrics"], plain["metrics"]),
+            "weight_gap": weight_gap(out / "model", beside / "model"),
+            "seconds": [ranked["seconds"], plain["seconds"]],
+        }
+    found["killed"] = _killed(device, work, {**LESSONS["image_vae"].brief, **({"width": 4} if brief else {})})
+    return found
+
+
+def _train(device: Device, work: Path, family: str, settings: Any, crew: Any) -> tuple[dict[str, Any], Path]:
+    began = time.perf_counter()
+    with runner_on(device, work) as driven:
+        out = driven.train(family, settings, crew=crew)
+        end = dict(driven.hear("end"))
+    assert end["outcome"] == "succeeded", end
+    return end | {"seconds": round(time.perf_counter() - began, 2)}, out
+
+
+def _killed(device: Device, work: Path, settings: Any) -> dict[str, Any]:
+    """Kill the rank after a checkpoint: it must start anew from there and come to the end."""
+    crew = {"ranks": 1, "environment": device.environment}
+    with runner_on(device, work) as driven:
+        driven.train("image_vae", {**settings, "epochs": 8}, crew=crew, checkpoint_seconds=0.5)
+        saved = driven.hear("checkpoint")
+        ranks = [each for each in psutil.Process(driven.runner.pid).children(recursive=True) if _is_rank(each)]
+        os.kill(ranks[0].pid, signal.SIGKILL)
+        said = driven.hear("log")
+        while "ended by itself" not in said["line"]:
+            said = driven.hear("log")
+        end = driven.hear("end")
+    assert end["outcome"] == "succeeded", end
+    return {"saved_at": saved["step"], "said": said["line"]}
+
+
+def _is_rank(process: psutil.Process) -> bool:
+    line = process.cmdline()
+    return "worker.rank" in line and "worker.together" not in line
