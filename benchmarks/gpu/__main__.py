@@ -160,10 +160,11 @@ def _figures(name: str, device: Device, options: argparse.Namespace) -> dict[str
     if kind == "stack":
         from benchmarks.gpu import stack
 
-        return stack.check(device, options.work, options.share)
+        return stack.check(device, options.work, options.share, epochs=2 if options.brief else 40)
     from benchmarks.gpu import family as checks
 
     if kind == "family":
+        checks.torch.set_num_threads(4)  # several are checked side by side
         return checks.check(family, device.torch_name, options.work, options.brief)
     found = {"cpu": checks.speed(family, "cpu", options.work, options.seconds), "cpus": os.cpu_count()}
     if device.kind == "gpu":
@@ -189,7 +190,7 @@ def table(found: Mapping[str, Any]) -> list[str]:
             checked.get("resumed_metric_gap", ""),
             checked.get("peak_mib", ""),
         ]
-        shown = (f"{cell!s:>{width}}" for cell, width in zip(cells, (9, 9, 7, 9, 9, 9, 7), strict=True))
+        shown = (f"{cell!s:>{width}}" for cell, width in zip(cells, widths, strict=True))
         lines.append(f"{name:<18}" + "".join(shown))
     return [*lines, ""]
 

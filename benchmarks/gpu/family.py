@@ -31,7 +31,7 @@ def check(name: str, device: str, work: Path, brief: bool = False) -> dict[str, 
     found |= use(name, device, work, whole.out_dir / "model")
     found |= resumed(name, device, work, settings, whole, metrics)
     with full_precision():
-        exact = Watched(work / name / "exact", inputs, device, seconds=float("inf"))
+        exact = Watched(work / name / "exact", inputs, device, steps_only=True)
         train(name, exact, settings)
     found["losses"], found["losses_float32"] = whole.loss(), exact.loss()
     found["loss_gap"] = gap(whole.loss(), exact.loss())

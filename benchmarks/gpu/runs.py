@@ -53,9 +53,9 @@ LESSONS: Mapping[str, Lesson] = {
 def params(task: str, settings: Mapping[str, Any]) -> Params:
     """Settings of a task, with ids where inputs are needed."""
     declared = registry.tasks()[task]
-    fields = {name: each for name, each in declared.model_json_schema()["properties"].items()}
-    needed = [name for name in declared.model_json_schema().get("required", ()) if "x-input" in fields[name]]
-    inputs = {name: _IDS[fields[name]["x-input"]] for name in needed}
+    schema = declared.model_json_schema()
+    fields: Mapping[str, Any] = schema["properties"]
+    inputs = {name: _IDS[fields[name]["x-input"]] for name in schema.get("required", ()) if "x-input" in fields[name]}
     return declared.model_validate_json(json.dumps(inputs | dict(settings)))
 
 
@@ -70,9 +70,10 @@ def dataset(family: str, work: Path) -> Path:
 
 @dataclass(slots=True)
 class Watched(LocalRun):
-    """A run that keeps its curve, and is stopped after some seconds or at a step."""
+    """A run that keeps its curve, and is stopped after some seconds, at a step, or when the steps are done."""
 
     seconds: float = float("inf")
+    steps_only: bool = False
     pause_at: int = -1
     began: float = 0.0
     first: int = 0
@@ -85,6 +86,8 @@ class Watched(LocalRun):
     def phase(self, name: str) -> None:
         """Only the steps of a training count."""
         self.training = name == "training"
+        if self.steps_only and name == "evaluating":
+            raise Cancelled
 
     def report(self, step: int, total: int, **metrics: float) -> None:
         """Note the time, and stop when it is over."""
