@@ -20,6 +20,9 @@ NAMED = r"[^@/_\s\x00-\x1f\x7f]{1,120}"  # no name has an underscore, every id h
 DATASET_REFERENCE = rf"^(ds_[0-9a-z]{{26}}|{NAMED})$"
 MODEL_REFERENCE = rf"^((mdl|job)_[0-9a-z]{{26}}|{NAMED}(@(production|staging))?)$"
 
+# Jobs with more items than this compute long enough by themselves.
+FEW_ITEMS = 64
+
 T = TypeVar("T")
 
 
@@ -75,6 +78,21 @@ class Params(BaseModel):
             and cls.model_fields[name].annotation is not float
         }
         return {**data, **whole}
+
+    @classmethod
+    def items(cls, params: Mapping[str, Any]) -> int | None:  # noqa: ARG003 - for those who have some
+        """How many items a job of these settings computes, where several such jobs can share a call of their model.
+
+        A family that gives a number here has ``<operation>_many`` beside ``<operation>`` in its ``model.py``
+        (:class:`aigc_models.sharing.Shared`).
+
+        Args:
+            params: The job's settings as they are stored.
+
+        Returns:
+            The number, or None for a job that is carried out by itself.
+        """
+        return None
 
     def estimate(self, dataset: Mapping[str, Any], cpu_threads: int) -> Estimate | None:
         """Say what this job will cost, from the dataset's report, or None where nobody can tell."""

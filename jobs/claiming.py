@@ -62,6 +62,7 @@ class Claim:
         adjustments: What recovery changed for this attempt.
         time_limit: Seconds that all attempts may run together, or None.
         time_left: What the attempts before have left of it.
+        troubled: Whether an attempt before failed, or was lost with its worker.
     """
 
     job_id: str
@@ -79,6 +80,7 @@ class Claim:
     adjustments: Mapping[str, Any] = field(default_factory=dict)
     time_limit: int | None = None
     time_left: float | None = None
+    troubled: bool = False
 
 
 def wish(engine: Engine, worker: WorkerIdentity, warm: frozenset[str]) -> Wish:
@@ -115,7 +117,7 @@ def claim_several(engine: Engine, worker: WorkerIdentity, warm: frozenset[str], 
         # A claim that a power cut undoes was never made: the job waits, and its lease fences whoever held it.
         with engine.db.begin(durable=False) as session:
             if most > 1:
-                _one_at_a_time(engine, session, worker.lane)
+                hold_lane(engine, session, worker.lane)
             now, jobs = engine.db.now(session), list[Row[Any]]()
             while run.jobs:
                 taken = take(engine, session, run.jobs, worker, now)
@@ -131,7 +133,7 @@ def claim_several(engine: Engine, worker: WorkerIdentity, warm: frozenset[str], 
                 return claimed(session, jobs, now)
 
 
-def _one_at_a_time(engine: Engine, session: Session, lane: str) -> None:
+def hold_lane(engine: Engine, session: Session, lane: str) -> None:
     """Two workers that take several hold several turns; on PostgreSQL they could wait for each other for ever."""
     if not engine.db.is_sqlite:
         session.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"aigc claims {lane}"))))
@@ -291,6 +293,7 @@ def _claim(session: Session, job: Row[Any], inputs: Mapping[str, FileSet]) -> Cl
         adjustments=dict(job.adjustments),
         time_limit=job.time_limit_seconds,
         time_left=_time_left(session, job) if job.time_limit_seconds is not None else None,
+        troubled=bool(job.app_failures or job.worker_losses),
     )
 
 

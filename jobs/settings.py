@@ -75,6 +75,9 @@ class Settings(BaseSettings):
         1.0, gt=0, le=1, description="Share of a GPU's memory that one slot may take, where others use the card, too."
     )
     runner_jobs: int = Field(500, ge=1, description="Generations after which a warm runner is replaced.")
+    shared_jobs: int = Field(
+        64, ge=1, description="Items of small generations on one model that one call may hold; 1 runs each by itself."
+    )
     cpu_threads: int = Field(
         default_factory=lambda: len(os.sched_getaffinity(0)), ge=1, description="Threads a runner computes with."
     )

@@ -22,10 +22,11 @@ from aigc_models import ranks
 from aigc_models.base import Cancelled, Paused
 from aigc_models.ranks import Follower, Parted
 from worker import failures, linux
+from worker.calls import read_params, workplace
 from worker.model_cache import ModelCache
 from worker.pipe_run import PipeRun, Requests, Workplace, finite
 from worker.protocol import Message, Reader, Writer
-from worker.runner import operation_of, params_of, workplace_of
+from worker.runner import operation_of
 from worker.shared_place import JOB, SOCKET, STORE, keep, newest
 
 
@@ -86,9 +87,9 @@ def work(job: Message, shared: Path) -> int:
 
 def _train(job: Message, line: Line | None, shared: Path) -> None:
     act = operation_of(job["family"], job["operation"])
-    place = workplace_of(job)
+    place = workplace(job)
     try:
-        params = params_of(job)
+        params = read_params(job)
         if line is None:
             with tempfile.TemporaryDirectory(prefix="rank", dir=shared) as unread:
                 run = Follower(place.device, place.inputs, Path(unread), place.resume_from, place.adjustments)

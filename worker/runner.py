@@ -5,8 +5,6 @@ what it makes lies in the directories it is given. It dies with its supervisor.
 """
 
 import argparse
-import importlib
-import json
 import os
 import queue
 import signal
@@ -14,18 +12,17 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from aigc_models import registry
-from aigc_models.base import Adjustments, Cancelled, InputError, Metrics, Params, Paused, Run
-from aigc_models.faults import explain
-from worker import failures, linux
+from aigc_models.base import Cancelled, Metrics, Params, Paused, Run
+from worker import calls, failures, linux
+from worker.calls import model_module, read_params, workplace
 from worker.model_cache import ModelCache
-from worker.pipe_run import PipeRun, Requests, Workplace, finite
+from worker.pipe_run import PipeRun, Requests, finite
 from worker.protocol import Message, Reader, Writer
+
+_ALONE = ""  # the part of a job that runs by itself
 
 
 class Runner:
@@ -42,7 +39,7 @@ class Runner:
         self._events = events
         self._models = models
         self._jobs: queue.SimpleQueue[Message] = queue.SimpleQueue()
-        self._requests = Requests()
+        self._requests: dict[str, Requests] = {}
 
     def serve(self, threads: int, preload: bool, memory_share: float = 1.0) -> None:
         """Import torch, then run what is asked until the supervisor closes the pipe."""
@@ -57,11 +54,15 @@ class Runner:
         self._events.send("ready", pid=os.getpid())
         while True:
             job = self._jobs.get()
-            self._events.send("end", **self._run(job), warm=self._models.keys)
+            if job["kind"] == "run_many":
+                self._events.send("over", **self._run_many(job), warm=self._models.keys)
+            else:
+                self._events.send("end", **self._run(job), warm=self._models.keys)
 
     def ask_pause(self, *_signal: Any) -> None:
         """Stop at the next checkpoint: what SIGTERM means here."""
-        self._requests.pause = True
+        for asked in self._requests.values():
+            asked.pause = True
 
     def _listen(self) -> None:
         while not self._commands.ended:
@@ -70,33 +71,50 @@ class Runner:
         os._exit(0)  # the supervisor is gone: nobody may write in its name any more
 
     def _take(self, message: Message) -> None:
-        if message["kind"] == "cancel":
-            self._requests.cancel = True
-        elif message["kind"] == "pause":
-            self._requests.pause = True
-        elif message["kind"] == "run":
-            self._requests = Requests()  # of the job that was before: too late for that one
+        if message["kind"] in ("cancel", "pause"):
+            asked = self._requests.get(message.get("part", _ALONE))
+            if asked is not None:  # else of a job that was before: too late for that one
+                setattr(asked, message["kind"], True)
+        elif message["kind"] in ("run", "run_many"):
+            parts = [part["part"] for part in message.get("parts", [{"part": _ALONE}])]
+            self._requests = {part: Requests() for part in parts}
             self._jobs.put({**message, "requests": self._requests})
 
     def _run(self, job: Message) -> dict[str, Any]:
-        run = PipeRun(workplace_of(job), self._events, job["requests"], self._models)
+        run = PipeRun(workplace(job), self._events, job["requests"][_ALONE], self._models)
         try:
-            if crew := job.get("crew"):
-                from worker.together import Crew, train_together
-
-                plain = {name: value for name, value in job.items() if name != "requests"}
-                return train_together(plain, Crew(**crew), self._events, job["requests"])
-            metrics = operation_of(job["family"], job["operation"])(params_of(job), run)
+            if job.get("crew"):
+                return self._train_together(job)
+            metrics = operation_of(job["family"], job["operation"])(read_params(job), run)
             run.flush()
-        except Cancelled:
-            return {"outcome": "cancelled"}
-        except Paused:
-            return {"outcome": "paused"}
+        except Exception as error:  # noqa: BLE001 - whatever model code raises is an outcome, not our end
+            return self._told(error)
+        return self._told(metrics)
+
+    def _train_together(self, job: Message) -> dict[str, Any]:
+        from worker.together import Crew, train_together  # most runners never need it
+
+        asked = job["requests"][_ALONE]
+        plain = {name: value for name, value in job.items() if name not in ("kind", "requests", "crew")}
+        return train_together(plain, Crew(**job["crew"]), self._events, asked)
+
+    def _run_many(self, call: Message) -> dict[str, Any]:
+        try:
+            return calls.run_together(call, self._events, call["requests"], self._models, self._told)
         except BrokenPipeError:
             os._exit(0)
-        except Exception as error:  # noqa: BLE001 - whatever model code raises is an outcome, not our end
-            return self._failed(error)
-        return {"outcome": "succeeded", "metrics": finite(metrics)}
+
+    def _told(self, outcome: Metrics | Exception) -> dict[str, Any]:
+        """The fields of an ``end`` message."""
+        if isinstance(outcome, Cancelled):
+            return {"outcome": "cancelled"}
+        if isinstance(outcome, Paused):
+            return {"outcome": "paused"}
+        if isinstance(outcome, BrokenPipeError):
+            os._exit(0)
+        if isinstance(outcome, Exception):
+            return self._failed(outcome)
+        return {"outcome": "succeeded", "metrics": finite(outcome)}
 
     def _failed(self, error: Exception) -> dict[str, Any]:
         found = failures.from_exception(error)
@@ -106,38 +124,10 @@ class Runner:
         return found.as_message()
 
 
-def workplace_of(job: Message) -> Workplace:
-    """Where and with what a job runs."""
-    return Workplace(
-        device=job["device"],
-        inputs={name: Path(path) for name, path in job["inputs"].items()},
-        out_dir=Path(job["out_dir"]),
-        scratch=Path(job["scratch"]),
-        resume_from=Path(job["resume_from"]) if job["resume_from"] else None,
-        checkpoint_seconds=job["checkpoint_seconds"],
-        adjustments=Adjustments.read(job["adjustments"]),
-    )
-
-
-def params_of(job: Message) -> Params:
-    """The settings, validated once more: the row may be older than the code that reads it."""
-    declared = registry.task(f"{job['family']}.{job['operation']}")
-    try:
-        return declared.model_validate_json(json.dumps(job["params"]))
-    except ValidationError as error:
-        raise InputError(explain(error, declared)) from error
-
-
 def operation_of(family: str, name: str) -> Callable[[Params, Run], Metrics]:
     """The function that carries out an operation."""
-    operation: Callable[[Params, Run], Metrics] = getattr(_model_module(family), name)
+    operation: Callable[[Params, Run], Metrics] = getattr(model_module(family), name)
     return operation
-
-
-def _model_module(family: str) -> Any:
-    """The module with the networks: beside the module that declares the first operation's settings."""
-    declared = next(iter(registry.families()[family].operations.values()))
-    return importlib.import_module(f"{declared.__module__.rpartition('.')[0]}.model")
 
 
 def _import_models(until: Callable[[], bool]) -> None:
@@ -146,7 +136,7 @@ def _import_models(until: Callable[[], bool]) -> None:
         if until():
             return
         try:
-            _model_module(family)
+            model_module(family)
         except Exception:  # noqa: BLE001 - it is said again, to the job that needs it
             traceback.print_exc()
 

@@ -12,9 +12,11 @@ from collections.abc import Sequence
 
 from jobs import disk, workers
 from jobs.claiming import Claim, WorkerIdentity, claim_several
+from jobs.company import claim_company, items_of_claim
 from jobs.engine import Engine
 from jobs.errors import NotFound
 from worker import devices, readings
+from worker.batching import Sizes, shares
 from worker.bell import Bell
 from worker.burst import MOST, Burst, Pace
 from worker.devices import Device, DeviceLock
@@ -60,6 +62,7 @@ class Slot:
         )
         self._runners = RunnerPool(spec, keep, settings.runner_jobs)
         self._pace = Pace(MOST if keep else 1)
+        self._sizes = Sizes(settings.shared_jobs if keep else 1)
         inputs = InputCache(settings.cache, engine.store)
         self._post = Post(engine, device, inputs, self._bell, lambda: self.draining)
         self._identity = WorkerIdentity("", lane, device.kind)
@@ -108,7 +111,7 @@ class Slot:
         try:
             claimed = self._claim() if self._fit() else []
             if claimed:
-                self._supervise(claimed)
+                self._supervise(claimed, self._take_along(claimed))
         except DATABASE_AWAY as error:
             log.warning("The database cannot be reached: %s", error)
             return False
@@ -146,13 +149,35 @@ class Slot:
     def _claim(self) -> list[Claim]:
         return claim_several(self.engine, self._identity, self._runners.warm, self._pace.most)
 
-    def _supervise(self, claimed: Sequence[Claim]) -> None:
+    def _take_along(self, claimed: list[Claim]) -> list[Claim]:
+        """The jobs that share a call with the first: of those claimed, and of those that wait."""
+        head = claimed[0]
+        if self._sizes.limit == 1 or items_of_claim(head) is None:
+            return []
+        room = self._sizes.room(head)
+        shared, left = list[Claim](), room.items - (items_of_claim(head) or 0)
+        for claim in claimed[1:]:
+            if shares(head, claim) and (items_of_claim(claim) or 0) <= left:
+                claimed.remove(claim)
+                shared.append(claim)
+                left -= items_of_claim(claim) or 0
+        taken = room.items - left
+        try:
+            return shared + claim_company(self.engine, self._identity, head, room, taken)
+        except DATABASE_AWAY as error:  # what is claimed is run all the same
+            log.warning("The database cannot be reached: %s", error)
+            return shared
+
+    def _supervise(self, claimed: Sequence[Claim], shared: Sequence[Claim]) -> None:
         runner = self._runners.take()
-        healthy, burst = False, Burst(self._post, claimed, runner)
+        healthy, burst = False, Burst(self._post, claimed, runner, shared)
         try:
             healthy = burst.run()
         finally:
-            self._pace.note(burst.typical)
+            if burst.typical is not None:
+                self._pace.note(burst.typical)
+            if burst.learned is not None:
+                self._sizes.learn([claimed[0], *shared], burst.learned)
             self._runners.give_back(runner, healthy)
             if not healthy:
                 self._settles(runner.pid)
