@@ -10,6 +10,7 @@ from sqlalchemy import Select, cast, exists, func, literal, literal_column, sele
 from sqlalchemy.orm import Session
 
 from jobs.db import Database, UtcDateTime
+from jobs.name_search import ids_like
 from jobs.paging import Order, moment, newest
 from jobs.tables import FINAL, FINISHED_OR_LATEST, FINISHED_OR_SOONEST, UNFINISHED, Dataset, Job, JobInput
 
@@ -27,7 +28,7 @@ class JobFilter:
     Attributes:
         states: Statuses, or ``cancelling``.
         task: ``<family>.<operation>``.
-        q: Text in the name or id.
+        q: Text in the name, or the beginning of an id, with ``job_`` or without.
         dataset: Id of a dataset they read or made.
         tags: Tags that they all have.
         created_after: Only jobs created after this time.
@@ -55,7 +56,7 @@ def filtered(rows: Select[Any], wanted: JobFilter, db: Database) -> Select[Any]:
         family, _, operation = wanted.task.partition(".")
         rows = rows.where(Job.family == family, Job.operation == operation)
     if wanted.q:
-        rows = rows.where(_has_text(wanted.q, db))
+        rows = rows.where(has_text(wanted.q, db))
     if wanted.dataset is not None:
         reads = select(JobInput.job_id).where(JobInput.dataset_id == wanted.dataset)
         makes = select(Dataset.job_id).where(Dataset.id == wanted.dataset)
@@ -69,12 +70,13 @@ def filtered(rows: Select[Any], wanted: JobFilter, db: Database) -> Select[Any]:
     return rows
 
 
-def _has_text(text: str, db: Database) -> Any:
-    """Whether the name holds it, in small or capital letters, or the id does."""
+def has_text(text: str, db: Database) -> Any:
+    """Whether the name holds it, in small or capital letters, or the id begins with it."""
     pattern = "%" + re.sub(r"([/%_])", r"/\1", text) + "%"
     # SQLite's LIKE is blind to the case of ASCII by itself; lower() on every row costs more than the rest.
     name = Job.name.like(pattern, escape="/") if db.is_sqlite else Job.name.ilike(pattern, escape="/")
-    return name | Job.id.like(pattern, escape="/")
+    bounds = ids_like(text)
+    return name | ((Job.id >= bounds[0]) & (Job.id < bounds[1])) if bounds else name
 
 
 def _in_states(states: Sequence[str]) -> Any:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Row, Select, exists, func, select, union_all
 
-from jobs import aliases, curves, disk, graph, pausing, positions, states, workforce
+from jobs import aliases, curves, disk, graph, name_search, pausing, positions, states, workforce
 from jobs.curves import Point
 from jobs.engine import Engine
 from jobs.errors import JobNotFound, NotFound
@@ -63,9 +63,15 @@ class Repository:
         self, wanted: JobFilter | None = None, cursor: str | None = None, limit: int = LIMIT, sort: Sort = NEWEST
     ) -> Page[Job]:
         """Jobs, the newest first or sorted otherwise."""
-        rows = filtered(self._mine(Job), wanted or JobFilter(), self.engine.db)
         with self.engine.db.read() as session:
-            return page(session, rows, ORDERS[sort], cursor, limit)
+            rows = filtered(self._mine(Job), wanted or JobFilter(), self.engine.db)
+            if wanted is None or not wanted.q:
+                return page(session, rows, ORDERS[sort], cursor, limit)
+            within = name_search.stretches(session, self.principal.tenant_id, wanted.q)
+            if sort.endswith("created_at"):
+                within = within if sort == NEWEST or within is None else within[::-1]
+                return page(session, rows, ORDERS[sort], cursor, limit, within)
+            return page(session, name_search.narrowed(session, rows, within), ORDERS[sort], cursor, limit)
 
     def tags(self, limit: int = 100) -> Sequence[tuple[str, int]]:
         """The caller's tags, the most used first, with the number of jobs of each."""

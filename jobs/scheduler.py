@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.exc import OperationalError
 
-from jobs import collector, disk, graph, maintenance, migrate, retention, workers
+from jobs import collector, disk, graph, maintenance, migrate, name_search, retention, workers
 from jobs.engine import Engine, open_engine
 from jobs.errors import NotFound
 from jobs.program import here
@@ -71,6 +71,7 @@ class Scheduler:
         # What may take long must not keep an expired lease waiting.
         self._slow_chores = (
             Chore("prune", lambda: collector.prune(engine), PRUNE_SECONDS, now + PRUNE_SECONDS / 2),
+            Chore("names", lambda: name_search.extend(engine), PRUNE_SECONDS),
             Chore("retention", lambda: retention.apply(engine), SWEEP_SECONDS, now + PRUNE_SECONDS),
             Chore("sweep", lambda: collector.sweep(engine), SWEEP_SECONDS, now + SWEEP_SECONDS / 2),
         )

@@ -7,6 +7,10 @@ from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Index, Str
 from sqlalchemy.orm import Mapped, mapped_column
 
 from jobs.base import Base as Base
+from jobs.records import NameBlock as NameBlock
+from jobs.records import NameGram as NameGram
+from jobs.records import Tally as Tally
+from jobs.records import TallyMark as TallyMark
 from jobs.switches import LanePause as LanePause
 from jobs.switches import ModelAlias as ModelAlias
 from jobs.verdicts import ReplyFeedback as ReplyFeedback
@@ -21,6 +25,7 @@ FAILURE_CODES = (
 _UNTOLD = "webhook IS NOT NULL AND webhook_seq < last_seq"
 _TAGGED = "tags IS NOT NULL"
 _RETRIED = "retried_from IS NOT NULL"
+_TRIED = "attempt > 0 AND status IN ('blocked', 'queued', 'running', 'paused')"
 UNFINISHED = "status IN ('blocked', 'queued', 'running', 'paused')"  # in constants, so that its index can be used
 # What has not finished comes last, whichever way a list is sorted. Constants, as an index on them asks for.
 FINISHED_OR_SOONEST = "coalesce(finished_at, '1970-01-01 00:00:00.000000')"
@@ -114,6 +119,7 @@ class Job(Base):
         Index("ix_job_finished_latest", "tenant_id", text(FINISHED_OR_LATEST), "id"),
         Index("ix_job_retried_from", "retried_from", sqlite_where=text(_RETRIED)),
         Index("ix_job_unfinished", "tenant_id", "created_at", "id", sqlite_where=text(UNFINISHED)),
+        Index("ix_job_tried", "lane", "device_kind", sqlite_where=text(_TRIED)),
         Index("ix_job_tenant_status", "tenant_id", "status", "created_at", "id"),
         Index("ix_job_lease", "status", "lease_until"),
         Index("ix_job_history", "family", "operation", "status", "finished_at"),

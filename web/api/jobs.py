@@ -140,7 +140,9 @@ class JobQuery(parsing.Page):
     )
     state: list[Filterable] = Field([], description="Only jobs with one of these statuses; may be repeated.")
     task: parsing.Text | None = Field(None, max_length=128, description="Only jobs of this task.")
-    q: parsing.Text | None = Field(None, max_length=200, description="Only jobs whose name or id contains this text.")
+    q: parsing.Text | None = Field(
+        None, max_length=200, description="Only jobs whose name contains this text, or whose id begins with it."
+    )
     dataset: parsing.Text | None = Field(None, max_length=64, description="Only jobs that read this dataset.")
     tag: list[parsing.Text] = Field([], description="Only jobs with this tag; may be repeated for several.")
     created_after: parsing.Moment | None = Field(None, description="Only jobs created after this time.")
