@@ -12,7 +12,7 @@ Several processes may share a batch (:mod:`aigc_models.ranks`): each then comput
 """
 
 import gc
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Protocol, TypeVar
@@ -81,18 +81,24 @@ class Parts:
         """Whether this process computes its rows of a batch at once, so that their graph may serve twice."""
         return len(self.mine(rows)) == 1
 
-    def descend(self, optimiser: Optimiser, rows: int, loss: PartLoss) -> dict[str, Tensor]:
+    def descend(self, optimiser: Optimiser, rows: int, loss: PartLoss, last: bool = True) -> dict[str, Tensor]:
         """Take one step down the loss of a batch; gives the batch's figures.
 
         When the device has no room, what is cached is given back and the loss computed once more. It must
         draw the same random numbers then. Only running statistics may take in some rows twice.
+
+        Args:
+            optimiser: What steps.
+            rows: Rows of the batch.
+            loss: Of some of its rows.
+            last: Whether no graph that was made here is used again: only then norms may be changed.
 
         Raises:
             torch.OutOfMemoryError: There was no room the second time either; no weight has changed.
         """
         figures = with_room(lambda: self._add_up(optimiser, rows, loss))
         if self.ranks.joined:
-            figures = self._exchange(optimiser, rows, figures)
+            self._exchange(optimiser, rows, figures, self.norms if last else ())
         optimiser.step()
         return figures
 
@@ -125,7 +131,13 @@ class Parts:
                 sums[name] = sums[name] + weighted if name in sums else weighted
         return sums
 
-    def _exchange(self, optimiser: Optimiser, rows: int, figures: dict[str, Tensor]) -> dict[str, Tensor]:
+    def _exchange(
+        self,
+        optimiser: Optimiser,
+        rows: int,
+        figures: dict[str, Tensor],
+        norms: Sequence[nn.modules.batchnorm._BatchNorm],
+    ) -> None:
         """Add up gradients and figures over all ranks, and average what norms remember."""
         weights = [weight for group in optimiser.param_groups for weight in group["params"]]
         sums = [weight.grad for weight in weights if weight.grad is not None]
@@ -133,9 +145,8 @@ class Parts:
         if len(self.mine(rows)) == len(self.slices(rows)):  # everybody has done all of it
             for each in sums:
                 each /= self.ranks.count
-        kept = [kept for norm in self.norms for kept in (norm.running_mean, norm.running_var) if kept is not None]
+        kept = [kept for norm in norms for kept in (norm.running_mean, norm.running_var) if kept is not None]
         self.ranks.add_up(sums, kept)
-        return figures
 
 
 def with_room(work: Callable[[], T]) -> T:

@@ -8,7 +8,8 @@ import fcntl
 import os
 import re
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -32,12 +33,14 @@ class Device:
         name: ``"cpu"`` (``"cpu2"`` and so on for further slots of it), or the UUID of a GPU or of an instance of one.
         title: For people.
         memory_mib: Memory of a GPU.
+        place: What people call it on this machine: ``gpu:1``, ``gpu:1:0`` for an instance, ``cpu``, ``cpu:2``.
     """
 
     kind: Kind
     name: str
     title: str
     memory_mib: int = 0
+    place: str = field(default="cpu", compare=False)
 
     @property
     def is_instance(self) -> bool:
@@ -65,12 +68,26 @@ CPU = Device("cpu", "cpu", "CPU")
 _CPUS, _CPU_SLOT = re.compile(r"cpu(?::([1-9][0-9]{0,3}))?"), re.compile(r"cpu([1-9][0-9]{0,3})")
 
 
+def together_on(names: Sequence[str]) -> dict[str, str]:
+    """Variables of processes that work together, each on one of some GPUs; on the CPU where there is none."""
+    if not names:
+        return CPU.environment
+    return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": ",".join(names)}
+
+
 def gpus(nvml: Nvml | None) -> list[list[Device]]:
     """The GPUs of this machine in the driver's order; one that is divided (MIG) counts as its instances."""
     if nvml is None:
         return []
-    handles = [nvml.nvmlDeviceGetHandleByIndex(index) for index in range(nvml.nvmlDeviceGetCount())]
-    return [[_device(part, nvml) for part in _instances(handle, nvml) or [handle]] for handle in handles]
+    return [_card(index, nvml) for index in range(nvml.nvmlDeviceGetCount())]
+
+
+def _card(index: int, nvml: Nvml) -> list[Device]:
+    handle = nvml.nvmlDeviceGetHandleByIndex(index)
+    instances = _instances(handle, nvml)
+    if not instances:
+        return [_device(handle, f"gpu:{index}", nvml)]
+    return [_device(each, f"gpu:{index}:{number}", nvml) for number, each in enumerate(instances)]
 
 
 def _instances(handle: Any, nvml: Nvml) -> list[Any]:
@@ -83,9 +100,9 @@ def _instances(handle: Any, nvml: Nvml) -> list[Any]:
     return [instance for instance in found if instance is not None]
 
 
-def _device(handle: Any, nvml: Nvml) -> Device:
+def _device(handle: Any, place: str, nvml: Nvml) -> Device:
     memory = nvml.nvmlDeviceGetMemoryInfo(handle).total // _MIB
-    return Device("gpu", nvml.nvmlDeviceGetUUID(handle), nvml.nvmlDeviceGetName(handle), memory)
+    return Device("gpu", nvml.nvmlDeviceGetUUID(handle), nvml.nvmlDeviceGetName(handle), memory, place)
 
 
 def choose(wanted: str, nvml: Nvml | None) -> list[Device]:
@@ -94,7 +111,7 @@ def choose(wanted: str, nvml: Nvml | None) -> list[Device]:
     Args:
         wanted: ``auto`` (all GPUs, or the CPU where there is none), ``all`` or ``gpu`` (all GPUs), ``cpu``, ``cpu:3``
             (three slots that share the CPU), a GPU's number, one instance of a divided GPU (``0:1``), a UUID, or
-            several of them, separated by commas.
+            several of them, separated by commas. ``gpu:1`` is the same as ``1``.
         nvml: NVIDIA's library.
 
     Raises:
@@ -112,7 +129,7 @@ def choose(wanted: str, nvml: Nvml | None) -> list[Device]:
         return found or [CPU]
     if wanted in ("gpu", "all") and found:
         return found
-    number, _, instance = wanted.partition(":")
+    number, _, instance = wanted.removeprefix("gpu:").partition(":")
     if number.isdecimal() and int(number) < len(cards):
         card = cards[int(number)]
         chosen = card if not instance else card[int(instance) :][:1] if instance.isdecimal() else []
@@ -125,7 +142,7 @@ def choose(wanted: str, nvml: Nvml | None) -> list[Device]:
 
 
 def _cpu_slot(number: int) -> Device:
-    return Device("cpu", f"cpu{number}", f"CPU {number}")
+    return Device("cpu", f"cpu{number}", f"CPU {number}", place=f"cpu:{number}")
 
 
 class DeviceLock:

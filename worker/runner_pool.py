@@ -134,6 +134,7 @@ class Runner:
         jobs: How many it was given.
         warm: Keys of the models it has loaded.
         oom_kills: What the kernel had killed for memory before the last of them.
+        ended_itself: Whether it died at work, killed by nobody here.
     """
 
     def __init__(self, process: "subprocess.Popen[bytes]", commands: Writer, events: Reader, tail: Tail) -> None:
@@ -141,6 +142,7 @@ class Runner:
         self.events = events
         self.tail = tail
         self.jobs = self.oom_kills = 0
+        self.ended_itself = False
         self.warm: frozenset[str] = frozenset()
         self._ready = False
         self._commands = commands

@@ -147,7 +147,7 @@ class Trainer:
         """
         self._set_rates()
         batch, rows = self._draw(from_bytes(pictures), labels), len(pictures)
-        figures = self._parts.descend(self._adam_d, rows, lambda part: self._discriminate(batch, part))
+        figures = self._parts.descend(self._adam_d, rows, lambda part: self._discriminate(batch, part), last=False)
         figures |= self._parts.descend(self._adam_g, rows, lambda part: self._fool(batch, part))
         self.ema.update(self.done)
         self._adapt(figures["sure"])

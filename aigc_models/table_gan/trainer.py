@@ -104,7 +104,7 @@ class GanTrainer:
     def step(self, step: int) -> dict[str, Tensor]:
         """Train both networks on one batch."""
         batch = self._draw()
-        figures = self._parts.descend(self._adam_d, self.packs, lambda part: self._criticise(batch, part))
+        figures = self._parts.descend(self._adam_d, self.packs, lambda part: self._criticise(batch, part), last=False)
         figures |= self._parts.descend(self._adam_g, self.packs, lambda part: self._convince(batch, part))
         self._ema.update(step)
         return figures

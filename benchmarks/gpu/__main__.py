@@ -175,10 +175,9 @@ def _figures(name: str, device: Device, options: argparse.Namespace) -> dict[str
 
 def table(found: Mapping[str, Any]) -> list[str]:
     """Families line by line."""
-    lines = [
-        "",
-        f"{'family':<18}{'CPU/s':>9}{'GPU/s':>9}{'times':>7}{'warm ms':>9}{'16-bit':>9}{'resumed':>9}{'MiB':>7}",
-    ]
+    widths = (9, 9, 7, 9, 9, 9, 7)
+    heads = ("CPU/s", "GPU/s", "times", "warm ms", "16-bit", "resumed", "MiB")
+    lines = ["", f"{'family':<18}" + "".join(f"{head:>{width}}" for head, width in zip(heads, widths, strict=True))]
     for name in LESSONS:
         checked, fast = found.get(f"family {name}", {}), found.get(f"speed {name}", {})
         cells = [
