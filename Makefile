@@ -55,6 +55,9 @@ lighthouse: setup-dev ## Lighthouse on the list with 10,000 jobs and the home pa
 fuzz-api: setup-dev ## Send at least 5,000 requests made up from the API's description, with all checks (CASES=5000 SEED=1)
 	@$(PYTHON) -m tests.web.fuzz_api --cases $(CASES) --seed $(SEED)
 
+check-gpu: setup-dev ## What works, and how fast, on the GPU of this machine, in about five minutes (LOG=build/gpu)
+	@$(PYTHON) -m benchmarks.gpu --log $(or $(LOG),build/gpu)
+
 bench-images: setup-dev ## Quality and speed of the image families beside public examples
 	@$(PYTHON) -m benchmarks.images
 
@@ -94,4 +97,4 @@ screenshots: setup-dev ## Make the pictures of the documentation from a running 
 clean: ## Remove caches and build output, keep .venv and data
 	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis test-results
 
-.PHONY: help setup setup-dev demo up down test lint format chaos mutations histories check-ux lighthouse fuzz-api bench-images bench-tables bench-recommend bench-text bench-assistant bench-engine bench-import bench-scale bench-web docs reference screenshots clean
+.PHONY: help setup setup-dev demo up down test lint format chaos mutations histories check-ux lighthouse fuzz-api check-gpu bench-images bench-tables bench-recommend bench-text bench-assistant bench-engine bench-import bench-scale bench-web docs reference screenshots clean

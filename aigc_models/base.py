@@ -20,6 +20,9 @@ NAMED = r"[^@/_\s\x00-\x1f\x7f]{1,120}"  # no name has an underscore, every id h
 DATASET_REFERENCE = rf"^(ds_[0-9a-z]{{26}}|{NAMED})$"
 MODEL_REFERENCE = rf"^((mdl|job)_[0-9a-z]{{26}}|{NAMED}(@(production|staging))?)$"
 
+# Jobs with more items than this compute long enough by themselves.
+FEW_ITEMS = 64
+
 T = TypeVar("T")
 
 
@@ -76,6 +79,21 @@ class Params(BaseModel):
         }
         return {**data, **whole}
 
+    @classmethod
+    def items(cls, params: Mapping[str, Any]) -> int | None:  # noqa: ARG003 - for those who have some
+        """How many items a job of these settings computes, where several such jobs can share a call of their model.
+
+        A family that gives a number here has ``<operation>_many`` beside ``<operation>`` in its ``model.py``
+        (:class:`aigc_models.sharing.Shared`).
+
+        Args:
+            params: The job's settings as they are stored.
+
+        Returns:
+            The number, or None for a job that is carried out by itself.
+        """
+        return None
+
     def estimate(self, dataset: Mapping[str, Any], cpu_threads: int) -> Estimate | None:
         """Say what this job will cost, from the dataset's report, or None where nobody can tell."""
         return None
@@ -104,6 +122,19 @@ def setting(
     if advanced:
         extra["x-advanced"] = True
     return Field(default, title=title, description=description, json_schema_extra=extra, **limits)
+
+
+def devices_setting() -> Any:
+    """Declare how many devices of one host train together; the engine starts a process on each."""
+    return setting(
+        1,
+        title="Devices",
+        unit="devices",
+        description="GPUs of one host, or processes on its CPU, that train together, each on its share of every batch.",
+        advanced=True,
+        ge=1,
+        le=64,
+    )
 
 
 def dataset_input(kind: str, *, title: str = "Dataset", description: str, optional: bool = False) -> Any:

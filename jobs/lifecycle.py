@@ -18,6 +18,7 @@ from jobs import beats, budget, curves, graph, recovery, results
 from jobs.artifacts import NewFile
 from jobs.beats import NOTHING, Beat
 from jobs.claiming import Claim
+from jobs.company import ALONE
 from jobs.engine import Engine
 from jobs.errors import LeaseLost
 from jobs.moves import Move, NewEvent, apply, state_event
@@ -45,6 +46,14 @@ class Signals:
 
     cancel: bool
     pause: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a heartbeat has written, and what it found."""
+
+    signals: Signals
+    metrics: Mapping[str, float | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +98,26 @@ class Lease:
             row: Any = session.execute(flags).one_or_none()
         if row is None:
             raise LeaseLost
-        return _signals(row)
+        return signals_in(row)
 
     def beat(self, beat: Beat = NOTHING) -> Signals:
         """Renew the lease and write down what happened since the last time."""
         with self._engine.db.begin() as session:
-            row, metrics = self._tell(session, self._engine.db.now(session), beat)
-        self._metrics = metrics
-        return _signals(row)
+            told = self.tell(session, self._engine.db.now(session), beat)
+        return self.remember(told)
+
+    def tell(self, session: Session, now: datetime, beat: Beat) -> Told:
+        """What :meth:`beat` writes, to be written along with others; give it to :meth:`remember` after the commit."""
+        points = curves.merge(beat.points)
+        metrics = self.seen(points)
+        row = self._write(session, beats.renewal(self._engine.settings, beat, metrics, now), now)
+        curves.write(self._engine.db, session, self.claim.job_id, points)
+        return Told(signals_in(row), metrics)
+
+    def remember(self, told: Told) -> Signals:
+        """Keep what was told, and give what was asked."""
+        self._metrics = dict(told.metrics)
+        return told.signals
 
     def checkpoint(self, step: int, files: Sequence[NewFile]) -> None:
         """Record a checkpoint, in the place of the one before. An older step than the last one's is ignored.
@@ -161,9 +182,19 @@ class Lease:
         # The row is announced again by the scheduler as well, should this message be lost.
         self._engine.dispatcher.announce(self.claim.lane, self.claim.device_kind)
 
-    def giving_back(self, reason: str) -> Callable[[Session, datetime], None]:
-        """What :meth:`release` writes, to be written along with others."""
-        return lambda session, now: self._release(session, now, reason)
+    def leave_company(self, reason: str) -> None:
+        """Give the job back unharmed, to be run by itself: a call that it shared broke, and nobody knows why."""
+        self._end(self.giving_back(reason, alone=True), "released", "cancelled")
+        self._engine.dispatcher.announce(self.claim.lane, self.claim.device_kind)
+
+    def giving_back(self, reason: str, alone: bool = False) -> Callable[[Session, datetime], None]:
+        """What :meth:`release` writes, to be written along with others.
+
+        Args:
+            reason: One or two words.
+            alone: Whether it must not share a call of its model any more (:mod:`jobs.company`).
+        """
+        return lambda session, now: self._release(session, now, reason, alone)
 
     def cancelled(self) -> None:
         """End the job because a user asked for it; call it when the runner is gone."""
@@ -175,13 +206,6 @@ class Lease:
         A request to cancel that came meanwhile goes before it.
         """
         self._end(self._paused, "paused", "cancelled")
-
-    def _tell(self, session: Session, now: datetime, beat: Beat) -> tuple[Row[Any], dict[str, float | None]]:
-        points = curves.merge(beat.points)
-        metrics = self.seen(points)
-        row = self._write(session, beats.renewal(self._engine.settings, beat, metrics, now), now)
-        curves.write(self._engine.db, session, self.claim.job_id, points)
-        return row, metrics
 
     def seen(self, points: Mapping[int, Mapping[str, float | None]]) -> dict[str, float | None]:
         """The last value of each figure, those of an earlier beat included."""
@@ -247,12 +271,14 @@ class Lease:
         task, adjustments = f"{claim.family}.{claim.operation}", Adjustments.read(claim.adjustments)
         return recovery.Case(task, claim.params, adjustments, row.checkpoint_step)
 
-    def _release(self, session: Session, now: datetime, reason: str) -> None:
+    def _release(self, session: Session, now: datetime, reason: str, alone: bool) -> None:
         if self._require(session).cancel_requested_at is not None:
             self._cancelled(session, now)
             return
         event = state_event("queued", attempt=self.claim.attempt, reason=reason)
-        values = {"releases": Job.releases + 1, "not_before": now}
+        values: dict[str, Any] = {"releases": Job.releases + 1, "not_before": now}
+        if alone:
+            values["adjustments"] = {**self.claim.adjustments, ALONE: True}
         self._write(session, Move("running", "queued", values, [event]), now)
         self._end_attempt(session, now, "released")
 
@@ -315,7 +341,8 @@ END_ATTEMPT = (
 )
 
 
-def _signals(row: Any) -> Signals:
+def signals_in(row: Any) -> Signals:
+    """What a job's row asks for."""
     return Signals(cancel=row.cancel_requested_at is not None, pause=row.pause_requested_at is not None)
 
 

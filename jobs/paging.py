@@ -110,9 +110,7 @@ def page(
     return Page(list(found[:size]), _encode(found[size - 1], order) if more else None)
 
 
-def _parts(
-    rows: Select[Any], order: Order, last: Any, within: Sequence[Stretch] | None
-) -> Iterator[Select[Any]]:
+def _parts(rows: Select[Any], order: Order, last: Any, within: Sequence[Stretch] | None) -> Iterator[Select[Any]]:
     """The queries that give a list one after the other, without the parts that lie before the page."""
     if within is None:
         yield rows

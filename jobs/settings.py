@@ -86,7 +86,13 @@ class Settings(BaseSettings):
     )
 
     warm_models: int = Field(2048 * MIB, ge=0, description="Bytes of models that a generation slot keeps loaded.")
+    gpu_memory_share: float = Field(
+        1.0, gt=0, le=1, description="Share of a GPU's memory that one slot may take, where others use the card, too."
+    )
     runner_jobs: int = Field(500, ge=1, description="Generations after which a warm runner is replaced.")
+    shared_jobs: int = Field(
+        64, ge=1, description="Items of small generations on one model that one call may hold; 1 runs each by itself."
+    )
     cpu_threads: int = Field(
         default_factory=lambda: len(os.sched_getaffinity(0)), ge=1, description="Threads a runner computes with."
     )

@@ -217,6 +217,7 @@ def insert_job(session: Session, engine: Engine, principal: Principal, draft: Dr
         tags=details.unique(draft.said.tags or ()),
         notes=(draft.said.notes or "").strip(),
         snapshot={"code_version": code_version(), **draft.snapshot},
+        devices=getattr(draft.params, "devices", 1),
     )
     rows.add(session, job)
     session.add_all(JobDependency(job_id=job.id, needs_id=id_, field=name) for id_, name in draft.waits.items())

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, literal_column, select, update
+from sqlalchemy import Select, func, literal_column, select, update
 from sqlalchemy.orm import Session
 
 from aigc_models import registry
 from jobs.engine import Engine
-from jobs.tables import FINAL, TRIED, Blob, Job, Tally, TallyMark
+from jobs.tables import FINAL, TRIED, Attempt, Blob, Job, Tally, TallyMark
 
 # No transaction lasts that long: whatever ended before has been committed.
 SETTLED = timedelta(seconds=15)
@@ -131,7 +131,18 @@ def _ended(session: Session, since: datetime, to: datetime | None) -> Sums:
             _observe(sums, SECONDS, where, job.finished_at - job.started_at)
         if job.started_at is not None and job.attempt == 1:
             _observe(sums, WAIT, where, job.started_at - job.not_before)
+    _add_energy(session, sums, rows if to is None else rows.where(Job.finished_at < to))
     return sums
+
+
+def _add_energy(session: Session, sums: Sums, ended: Select[Any]) -> None:
+    """What the attempts of ended jobs took, and what of it went into work that was kept."""
+    jobs = ended.with_only_columns(Job.id)
+    spent = select(Job.lane, Job.device_kind, func.sum(Attempt.joules), func.sum(Attempt.joules_kept))
+    spent = spent.join(Attempt, Attempt.job_id == Job.id).where(Job.id.in_(jobs), Attempt.joules.is_not(None))
+    for lane, device, taken, kept in session.execute(spent.group_by(Job.lane, Job.device_kind)):
+        sums["energy_joules", (("lane", lane), ("device", device))] += taken or 0
+        sums["energy_kept_joules", (("lane", lane), ("device", device))] += kept or 0
 
 
 def _add_tries(sums: Sums, rows: Iterable[Any]) -> None:

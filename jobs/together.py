@@ -17,7 +17,7 @@ from jobs.artifacts import NewFile
 from jobs.beats import NOTHING, Beat
 from jobs.engine import Engine
 from jobs.errors import LeaseLost
-from jobs.lifecycle import END_ATTEMPT, Lease
+from jobs.lifecycle import END_ATTEMPT, Lease, Signals, Told, signals_in
 from jobs.moves import Move, apply_each
 from jobs.tables import Job
 
@@ -62,6 +62,43 @@ def end_together(engine: Engine, ends: Sequence[tuple[Lease, Write]]) -> list[bo
     """End several attempts in one transaction, each with its own statements; as :func:`succeed_together`."""
     leases = [lease for lease, _ in ends]
     return _transact(engine, leases, lambda session, now: [_holds(write, session, now) for _, write in ends])
+
+
+def beat_together(engine: Engine, told: Sequence[tuple[Lease, Beat]]) -> list[Signals | None]:
+    """Renew several leases in one transaction, as :meth:`jobs.lifecycle.Lease.beat`; None for one that is lost."""
+    with engine.db.begin() as session:
+        now = engine.db.now(session)
+        found = [_beat(lease, session, now, beat) for lease, beat in told]
+    return [None if each is None else lease.remember(each) for (lease, _), each in zip(told, found, strict=True)]
+
+
+def _beat(lease: Lease, session: Session, now: datetime, beat: Beat) -> Told | None:
+    try:
+        return lease.tell(session, now, beat)
+    except LeaseLost:  # by its first statement, as below
+        return None
+
+
+def signals_together(engine: Engine, leases: Sequence[Lease]) -> list[Signals | None]:
+    """Look what users ask of several jobs, as :meth:`jobs.lifecycle.Lease.signals`; None for a lease that is lost."""
+    with engine.db.read() as session:
+        rows = session.connection().execute(_ASKED, _named(leases))
+        found = {row.lease_id: signals_in(row) for row in rows}
+    return [found.get(lease.claim.lease_id) for lease in leases]
+
+
+def _named(leases: Sequence[Lease]) -> dict[str, list[str]]:
+    return {
+        "jobs": [lease.claim.job_id for lease in leases],
+        "leases": [lease.claim.lease_id for lease in leases],
+    }
+
+
+_ASKED = select(Job.lease_id, Job.cancel_requested_at, Job.pause_requested_at).where(
+    Job.id.in_(bindparam("jobs", expanding=True)),
+    Job.lease_id.in_(bindparam("leases", expanding=True)),
+    Job.status == "running",
+)
 
 
 def _transact(engine: Engine, leases: Sequence[Lease], write: Callable[[Session, datetime], list[bool]]) -> list[bool]:

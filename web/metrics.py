@@ -1,7 +1,7 @@
 """``/metrics``: figures in Prometheus' text format, read from SQL when asked, so that one place answers for all."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from jobs import tallies, workers
 from jobs.engine import Engine
@@ -17,11 +17,21 @@ COUNTERS = {
     "claims": "Attempts that workers have begun.",
     "worker_losses": "Attempts that ended because their worker was lost.",
     "job_retries": "Attempts that ended by a fault of the program.",
+    "energy_joules": "Energy that the attempts of ended jobs took, measured or estimated.",
+    "energy_kept_joules": "What of it went into work that was kept.",
 }
 HISTOGRAMS = {
     tallies.SECONDS: "Time from the start to the end of jobs that succeeded.",
     tallies.WAIT: "Time that jobs waited until their first attempt began.",
 }
+DEVICE: tuple[tuple[str, str, Callable[[WorkerNode], float | None]], ...] = (
+    ("memory_bytes", "Memory of a device that slots compute on.", lambda node: node.memory_total),
+    ("memory_free_bytes", "What of it is free.", lambda node: node.memory_free),
+    ("utilisation_percent", "How busy it is.", lambda node: node.utilisation),
+    ("temperature_celsius", "How hot it is.", lambda node: node.temperature),
+    ("watts", "Power that it draws.", lambda node: node.watts),
+    ("unfit", "1 where it takes no jobs, as something is wrong with it.", lambda node: node.unfit is not None),
+)
 
 
 def lines(engine: Engine) -> Iterable[str]:
@@ -75,13 +85,14 @@ def _machines(live: Iterable[WorkerNode]) -> Iterable[str]:
     nodes = list(live)
     alive = [((("role", node.role), ("lane", node.lane or ""), ("host", node.host)), 1) for node in nodes]
     yield from _gauge("aigc_worker_up", "Live workers and schedulers.", _summed(alive))
-    total, free = dict[Labels, float](), dict[Labels, float]()
-    for node in nodes:  # the slots of several lanes on one device tell the same
-        if node.device_name and node.memory_total is not None:
-            device = (("host", node.host), ("device", node.device_name), ("kind", node.device_kind or ""))
-            total[device], free[device] = node.memory_total, node.memory_free or 0
-    yield from _gauge("aigc_device_memory_bytes", "Memory of a device that slots compute on.", total.items())
-    yield from _gauge("aigc_device_memory_free_bytes", "What of it is free.", free.items())
+    devices = {_device(node): node for node in nodes if node.device_name}  # slots of several lanes tell the same
+    for name, said, read in DEVICE:
+        values = [(labels, read(node)) for labels, node in devices.items()]
+        yield from _gauge(f"aigc_device_{name}", said, [(labels, value) for labels, value in values if value is not None])
+
+
+def _device(node: WorkerNode) -> Labels:
+    return (("host", node.host), ("device", node.device_name or ""), ("kind", node.device_kind or ""))
 
 
 def _where(lane: str, device: str) -> Labels:
@@ -108,7 +119,7 @@ def _metric(kind: str, name: str, said: str, samples: Samples) -> Iterable[str]:
 
 def _line(name: str, labels: Labels | Mapping[str, str], value: float) -> str:
     inner = ",".join(f'{key}="{_escaped(label)}"' for key, label in dict(labels).items())
-    shown = repr(value) if isinstance(value, int) else f"{value:.6f}".rstrip("0").rstrip(".")
+    shown = str(int(value)) if isinstance(value, int) else f"{value:.6f}".rstrip("0").rstrip(".")
     return f"{name}{{{inner}}} {shown}\n" if inner else f"{name} {shown}\n"
 
 

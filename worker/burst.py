@@ -19,6 +19,7 @@ from jobs.lifecycle import Lease
 from jobs.staging import OUT
 from jobs.together import Success, end_together, succeed_together
 from worker import failures
+from worker.ensemble import Ensemble, Learned
 from worker.harvest import Harvest
 from worker.heart import Heart
 from worker.recorder import End, record
@@ -67,18 +68,23 @@ class Burst:
         post: What the slot provides.
         claims: The jobs, claimed; one or more.
         runner: Who does the work.
+        shared: Further jobs that share a call of the model with the first.
 
     Attributes:
-        typical: Seconds a job took on average, without what it took to record it; infinite after a fault.
+        typical: Seconds a job took on average, without what it took to record it; infinite after a fault, and None
+            where all of them shared a call.
+        learned: What the call that was shared has shown.
     """
 
-    def __init__(self, post: Post, claims: Sequence[Claim], runner: Runner) -> None:
+    def __init__(self, post: Post, claims: Sequence[Claim], runner: Runner, shared: Sequence[Claim] = ()) -> None:
         self._post, self._runner = post, runner
         self._waiting = deque(claims)
+        self._shared = shared
         self._done: list[_Done] = []
-        self._jobs = len(claims)
+        self._jobs = len(claims) - bool(shared)
         self._began = self._worked = 0.0
-        self.typical = float("inf")
+        self.typical: float | None = float("inf")
+        self.learned: Learned | None = None
 
     def run(self) -> bool:
         """Do it all; whether the runner may be used again."""
@@ -91,7 +97,8 @@ class Burst:
             self._runner.tail.clear()
             healthy = self._one()
         if healthy:
-            self.typical = self._worked / (self._jobs - len(self._waiting))
+            jobs = self._jobs - len(self._waiting)
+            self.typical = self._worked / jobs if jobs else None
         self.dissolve()
         return healthy
 
@@ -119,7 +126,14 @@ class Burst:
 
     def _one(self) -> bool:
         self._began = time.monotonic()
-        return Supervisor(self._post, self._waiting.popleft(), self._runner, self).run()
+        first, shared, self._shared = self._waiting.popleft(), self._shared, ()
+        if not shared:
+            return Supervisor(self._post, first, self._runner, self).run()
+        self._runner.jobs += len(shared)
+        ensemble = Ensemble(self._post, [first, *shared], self._runner, self)
+        healthy = ensemble.run()
+        self.learned = ensemble.learned
+        return healthy
 
     def _record(self) -> None:
         done, self._done = self._done, []

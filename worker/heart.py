@@ -101,6 +101,47 @@ class Heart:
         if self._thread.is_alive():
             self._thread.join()
 
+    @property
+    def stopped(self) -> bool:
+        """Whether it beats no more."""
+        return self._stop.is_set()
+
+    @property
+    def due(self) -> bool:
+        """Whether there is something to tell, or the lease wants to be renewed."""
+        return self._notes.fresh or time.monotonic() - self._beat_at >= self._seconds
+
+    def beaten(self, signals: Signals | None, beat: Beat | None) -> None:
+        """Take in what came of a beat (or, without one, of a look) that somebody else did for it."""
+        if signals is None:
+            self.give_up()
+            return
+        self._alive_at = time.monotonic()
+        if beat is not None:
+            self._beat_at = self._alive_at
+        if signals.cancel or signals.pause:
+            self._on_news(signals)
+
+    def not_beaten(self, error: Exception, beat: Beat | None) -> None:
+        """Take in that a beat, or a look, could not be done; what it was to tell is kept."""
+        self.put_back(beat)
+        try:
+            self._endure(error)
+        except LeaseLost:
+            self.give_up()
+
+    def put_back(self, beat: Beat | None) -> None:
+        """Keep what was cut and could not be delivered."""
+        if beat is not None:
+            with self._noting:
+                self._notes.put_back(beat)
+
+    def give_up(self) -> None:
+        """The lease is lost."""
+        self.lost = True
+        self._stop.set()
+        self._on_news(Signals(cancel=False, pause=False))
+
     def phase(self, name: str) -> None:
         """Note that a part of the work begins."""
         with self._notes_changed() as notes:
@@ -189,7 +230,7 @@ class Heart:
 
     def _look(self) -> Signals:
         """Beat when there is something to tell or the time has come; else only read what was asked."""
-        if self._notes.fresh or time.monotonic() - self._beat_at >= self._seconds:
+        if self.due:
             return self._beat()
         signals = self._lease.signals()
         self._alive_at = time.monotonic()

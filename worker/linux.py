@@ -68,6 +68,57 @@ def oom_kills() -> int:
         return 0
 
 
+class PeakMemory:
+    """Learns, while it is open, how much memory a call takes beyond what is held anyway, and what is free.
+
+    Args:
+        device: A torch device string. On the CPU it is this process's memory and the machine's, where Linux tells.
+    """
+
+    def __init__(self, device: str) -> None:
+        self._device = device
+        self._before = self._taken = self._free = 0
+
+    def __enter__(self) -> "PeakMemory":
+        self._before, self._free = self._reset()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._taken = max(0, self._peak() - self._before)
+
+    def room(self, items: int) -> int | None:
+        """How many items there is room for, where so many took what was measured; four fifths of what is free."""
+        each = self._taken / max(items, 1)
+        return int(0.8 * self._free / each) if each >= 1 and self._free else None
+
+    def _reset(self) -> tuple[int, int]:
+        if self._device.startswith("cuda"):
+            torch = sys.modules["torch"]
+            torch.cuda.reset_peak_memory_stats(self._device)
+            free = torch.cuda.mem_get_info(self._device)[0]
+            held = torch.cuda.memory_allocated(self._device)
+            return held, free + torch.cuda.memory_reserved(self._device) - held
+        try:
+            Path("/proc/self/clear_refs").write_text("5")  # sets the peak back to what is held now
+        except OSError:
+            return 0, 0
+        return _kibibytes("/proc/self/status", "VmRSS"), _kibibytes("/proc/meminfo", "MemAvailable")
+
+    def _peak(self) -> int:
+        if self._device.startswith("cuda"):
+            return int(sys.modules["torch"].cuda.max_memory_allocated(self._device))
+        return _kibibytes("/proc/self/status", "VmHWM")
+
+
+def _kibibytes(file: str, name: str) -> int:
+    """A line such as ``VmRSS: 5 kB`` in bytes; 0 where there is none."""
+    try:
+        lines = dict(line.split(":", 1) for line in Path(file).read_text().splitlines() if ":" in line)
+        return 1024 * int(lines[name].split()[0])
+    except (OSError, KeyError, ValueError):
+        return 0
+
+
 def has_exited(pid: int) -> bool:
     """Whether a child is gone, without reaping it: until it is reaped its process group's number stays its own."""
     try:

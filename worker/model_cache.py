@@ -3,6 +3,7 @@
 import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -20,6 +21,16 @@ class ModelCache:
     def __init__(self, budget: int) -> None:
         self._budget = budget
         self._loaded: OrderedDict[tuple[str, str], tuple[Any, int]] = OrderedDict()
+        self._passing: dict[tuple[str, str], Any] | None = None
+
+    @contextmanager
+    def keeping_all(self) -> Iterator[None]:
+        """Load nothing twice inside, also what is too large to stay: the jobs of one call share it."""
+        self._passing = {}
+        try:
+            yield
+        finally:
+            self._passing = None
 
     @property
     def keys(self) -> list[str]:
@@ -37,12 +48,26 @@ class ModelCache:
         if key in self._loaded:
             self._loaded.move_to_end(key)
             return cast(T, self._loaded[key][0])
-        model = load(source)
+        if self._passing is not None and key in self._passing:
+            return cast(T, self._passing[key])
+        model = self._load(source, load)
         size = _size(model) or _size_on_disk(source)
         if size <= self._budget:
             self._make_room(size)
             self._loaded[key] = (model, size)
+        elif self._passing is not None:
+            self._passing[key] = model
         return model
+
+    def _load(self, source: Path, load: Callable[[Path], T]) -> T:
+        """Load, and once more without what else is held where there was no room beside it."""
+        try:
+            return load(source)
+        except (MemoryError, RuntimeError) as error:
+            if not self._loaded or not _is_memory(error):
+                raise
+        self.clear()
+        return load(source)
 
     def clear(self) -> None:
         """Forget everything."""
@@ -51,6 +76,11 @@ class ModelCache:
     def _make_room(self, size: int) -> None:
         while self._loaded and self.held + size > self._budget:
             self._loaded.popitem(last=False)
+
+
+def _is_memory(error: Exception) -> bool:
+    torch = sys.modules.get("torch")
+    return isinstance(error, MemoryError) or (torch is not None and isinstance(error, torch.OutOfMemoryError))
 
 
 def _name(load: object) -> str:

@@ -7,11 +7,10 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
 from aigc_models.base import UNADJUSTED, Adjustments, Cancelled, Paused, Phase
 from worker.model_cache import ModelCache
-from worker.protocol import Writer
 
 T = TypeVar("T")
 
@@ -20,6 +19,13 @@ POINT_SECONDS = 1.0
 _EARLY_SHARE = 0.05  # young runs keep points closer together, so that a run of seconds has a curve, too
 _RATE_WEIGHT = 0.3
 _LINE_LIMIT = 4000
+
+
+class Sender(Protocol):
+    """Sends messages to the supervisor: a pipe, or one job's part of it."""
+
+    def send(self, kind: str, /, **fields: Any) -> None:
+        """Write one message."""
 
 
 @dataclass(slots=True)
@@ -87,7 +93,7 @@ class PipeRun:
         models: Models that stay loaded between runs.
     """
 
-    def __init__(self, place: Workplace, writer: Writer, requests: Requests, models: ModelCache) -> None:
+    def __init__(self, place: Workplace, writer: Sender, requests: Requests, models: ModelCache) -> None:
         self.device = place.device
         self.inputs = place.inputs
         self.out_dir = place.out_dir

@@ -2,8 +2,10 @@
 
 Standard output and error of the runner are not part of it: model code may print what it likes.
 
-To the runner: ``run`` (everything an operation needs), ``cancel``, ``pause``. From it: ``ready``,
-``phase``, ``progress``, ``log``, ``preview``, ``saving``, ``checkpoint`` and, once per run, ``end``.
+To the runner: ``run`` (everything an operation needs), ``run_many`` (the same for several jobs, its ``parts``, in
+one call), ``cancel``, ``pause``. From it: ``ready``, ``phase``, ``progress``, ``log``, ``preview``, ``saving``,
+``checkpoint`` and, once per run, ``end``. Of several jobs every message names its ``part``; when all have ended,
+``over`` says so.
 """
 
 import json

@@ -5,8 +5,6 @@ what it makes lies in the directories it is given. It dies with its supervisor.
 """
 
 import argparse
-import importlib
-import json
 import os
 import queue
 import signal
@@ -14,18 +12,17 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from aigc_models import registry
-from aigc_models.base import Adjustments, Cancelled, InputError, Metrics, Params, Paused
-from aigc_models.faults import explain
-from worker import failures, linux
+from aigc_models.base import Cancelled, Metrics, Params, Paused, Run
+from worker import calls, failures, linux
+from worker.calls import model_module, read_params, workplace
 from worker.model_cache import ModelCache
-from worker.pipe_run import PipeRun, Requests, Workplace, finite
+from worker.pipe_run import PipeRun, Requests, finite
 from worker.protocol import Message, Reader, Writer
+
+_ALONE = ""  # the part of a job that runs by itself
 
 
 class Runner:
@@ -42,24 +39,30 @@ class Runner:
         self._events = events
         self._models = models
         self._jobs: queue.SimpleQueue[Message] = queue.SimpleQueue()
-        self._requests = Requests()
+        self._requests: dict[str, Requests] = {}
 
-    def serve(self, threads: int, preload: bool) -> None:
+    def serve(self, threads: int, preload: bool, memory_share: float = 1.0) -> None:
         """Import torch, then run what is asked until the supervisor closes the pipe."""
         threading.Thread(target=self._listen, name="commands", daemon=True).start()
         import torch
 
         torch.set_num_threads(threads)
+        if memory_share < 1 and torch.cuda.is_available():
+            torch.cuda.set_per_process_memory_fraction(memory_share)
         if preload:
             _import_models(until=lambda: not self._jobs.empty())
         self._events.send("ready", pid=os.getpid())
         while True:
             job = self._jobs.get()
-            self._events.send("end", **self._run(job), warm=self._models.keys)
+            if job["kind"] == "run_many":
+                self._events.send("over", **self._run_many(job), warm=self._models.keys)
+            else:
+                self._events.send("end", **self._run(job), warm=self._models.keys)
 
     def ask_pause(self, *_signal: Any) -> None:
         """Stop at the next checkpoint: what SIGTERM means here."""
-        self._requests.pause = True
+        for asked in self._requests.values():
+            asked.pause = True
 
     def _listen(self) -> None:
         while not self._commands.ended:
@@ -68,28 +71,50 @@ class Runner:
         os._exit(0)  # the supervisor is gone: nobody may write in its name any more
 
     def _take(self, message: Message) -> None:
-        if message["kind"] == "cancel":
-            self._requests.cancel = True
-        elif message["kind"] == "pause":
-            self._requests.pause = True
-        elif message["kind"] == "run":
-            self._requests = Requests()  # of the job that was before: too late for that one
+        if message["kind"] in ("cancel", "pause"):
+            asked = self._requests.get(message.get("part", _ALONE))
+            if asked is not None:  # else of a job that was before: too late for that one
+                setattr(asked, message["kind"], True)
+        elif message["kind"] in ("run", "run_many"):
+            parts = [part["part"] for part in message.get("parts", [{"part": _ALONE}])]
+            self._requests = {part: Requests() for part in parts}
             self._jobs.put({**message, "requests": self._requests})
 
     def _run(self, job: Message) -> dict[str, Any]:
-        run = PipeRun(_workplace(job), self._events, job["requests"], self._models)
+        run = PipeRun(workplace(job), self._events, job["requests"][_ALONE], self._models)
         try:
-            metrics = _operation(job["family"], job["operation"])(_params(job), run)
+            if job.get("crew"):
+                return self._train_together(job)
+            metrics = operation_of(job["family"], job["operation"])(read_params(job), run)
             run.flush()
-        except Cancelled:
-            return {"outcome": "cancelled"}
-        except Paused:
-            return {"outcome": "paused"}
+        except Exception as error:  # noqa: BLE001 - whatever model code raises is an outcome, not our end
+            return self._told(error)
+        return self._told(metrics)
+
+    def _train_together(self, job: Message) -> dict[str, Any]:
+        from worker.together import Crew, train_together  # most runners never need it
+
+        asked = job["requests"][_ALONE]
+        plain = {name: value for name, value in job.items() if name not in ("kind", "requests", "crew")}
+        return train_together(plain, Crew(**job["crew"]), self._events, asked)
+
+    def _run_many(self, call: Message) -> dict[str, Any]:
+        try:
+            return calls.run_together(call, self._events, call["requests"], self._models, self._told)
         except BrokenPipeError:
             os._exit(0)
-        except Exception as error:  # noqa: BLE001 - whatever model code raises is an outcome, not our end
-            return self._failed(error)
-        return {"outcome": "succeeded", "metrics": finite(metrics)}
+
+    def _told(self, outcome: Metrics | Exception) -> dict[str, Any]:
+        """The fields of an ``end`` message."""
+        if isinstance(outcome, Cancelled):
+            return {"outcome": "cancelled"}
+        if isinstance(outcome, Paused):
+            return {"outcome": "paused"}
+        if isinstance(outcome, BrokenPipeError):
+            os._exit(0)
+        if isinstance(outcome, Exception):
+            return self._failed(outcome)
+        return {"outcome": "succeeded", "metrics": finite(outcome)}
 
     def _failed(self, error: Exception) -> dict[str, Any]:
         found = failures.from_exception(error)
@@ -99,36 +124,10 @@ class Runner:
         return found.as_message()
 
 
-def _workplace(job: Message) -> Workplace:
-    return Workplace(
-        device=job["device"],
-        inputs={name: Path(path) for name, path in job["inputs"].items()},
-        out_dir=Path(job["out_dir"]),
-        scratch=Path(job["scratch"]),
-        resume_from=Path(job["resume_from"]) if job["resume_from"] else None,
-        checkpoint_seconds=job["checkpoint_seconds"],
-        adjustments=Adjustments.read(job["adjustments"]),
-    )
-
-
-def _params(job: Message) -> Params:
-    """The settings, validated once more: the row may be older than the code that reads it."""
-    declared = registry.task(f"{job['family']}.{job['operation']}")
-    try:
-        return declared.model_validate_json(json.dumps(job["params"]))
-    except ValidationError as error:
-        raise InputError(explain(error, declared)) from error
-
-
-def _operation(family: str, name: str) -> Callable[[Params, PipeRun], Metrics]:
-    operation: Callable[[Params, PipeRun], Metrics] = getattr(_model_module(family), name)
+def operation_of(family: str, name: str) -> Callable[[Params, Run], Metrics]:
+    """The function that carries out an operation."""
+    operation: Callable[[Params, Run], Metrics] = getattr(model_module(family), name)
     return operation
-
-
-def _model_module(family: str) -> Any:
-    """The module with the networks: beside the module that declares the first operation's settings."""
-    declared = next(iter(registry.families()[family].operations.values()))
-    return importlib.import_module(f"{declared.__module__.rpartition('.')[0]}.model")
 
 
 def _import_models(until: Callable[[], bool]) -> None:
@@ -137,7 +136,7 @@ def _import_models(until: Callable[[], bool]) -> None:
         if until():
             return
         try:
-            _model_module(family)
+            model_module(family)
         except Exception:  # noqa: BLE001 - it is said again, to the job that needs it
             traceback.print_exc()
 
@@ -149,6 +148,7 @@ def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--parent", type=int, required=True)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--cache", type=int, default=0, help="bytes of models that stay loaded")
+    parser.add_argument("--memory-share", type=float, default=1.0, help="share of a GPU's memory it may take")
     parser.add_argument("--preload", action="store_true", help="import all networks ahead of the first job")
     return parser.parse_args(arguments)
 
@@ -164,7 +164,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     runner = Runner(Reader(options.commands), Writer(options.events), ModelCache(options.cache))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, runner.ask_pause)
-    runner.serve(options.threads, options.preload)
+    runner.serve(options.threads, options.preload, options.memory_share)
 
 
 if __name__ == "__main__":

@@ -8,10 +8,10 @@ import logging
 import selectors
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from jobs import durations, staging
 from jobs.claiming import Claim
@@ -35,6 +35,11 @@ _TAIL_SECONDS = 1.0
 log = logging.getLogger(__name__)
 
 
+def _alone(_claim: Claim) -> Mapping[str, Any] | None:
+    """One device does it."""
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Post:
     """What a slot gives to each attempt it supervises.
@@ -44,7 +49,8 @@ class Post:
         device: What the runner computes on.
         inputs: Local copies of inputs.
         bell: Rung when something outside the pipe has changed.
-        draining: Whether the slot is to stop.
+        draining: Whether the slot is to stop, or its device is unwell.
+        crew: Who does a job that several devices work on.
     """
 
     engine: Engine
@@ -52,6 +58,7 @@ class Post:
     inputs: InputCache
     bell: Bell
     draining: Callable[[], bool]
+    crew: Callable[[Claim], Mapping[str, Any] | None] = _alone
 
 
 class Company(Protocol):
@@ -156,6 +163,7 @@ class Supervisor:
             device=self._post.device.torch_name,
             checkpoint_seconds=self._settings.checkpoint_seconds,
             adjustments=dict(claim.adjustments),
+            crew=self._post.crew(claim),
         )
 
     def _follow(self) -> End:
@@ -254,7 +262,7 @@ class Supervisor:
         return None
 
     def _died(self) -> End:
-        status = self._runner.kill()
+        status, self._runner.ended_itself = self._runner.kill(), True
         return End("failed", failure=failures.from_exit(status, linux.oom_kills() > self._runner.oom_kills))
 
     def _completed(self, end: End) -> End:

@@ -2,11 +2,14 @@
 
 import contextlib
 import json
-from dataclasses import asdict
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from aigc_models import training
 from aigc_models.accumulation import with_room
@@ -18,6 +21,7 @@ from aigc_models.image_gan.session import Session, fitted, prepare, run_steps
 from aigc_models.image_gan.trainer import BATCH, draw
 from aigc_models.metrics.image_quality import Generated, picture_metrics, verdict, wanted
 from aigc_models.pictures import save_curves, save_sheet, save_zip, to_bytes
+from aigc_models.sharing import Ended, Request, Shared
 
 _FEW = 64
 
@@ -73,23 +77,51 @@ def _save(session: Session, trained: TrainedGan, metrics: dict[str, float]) -> N
     _write_json(run.out_dir / "report.json", report)
 
 
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """The pictures of one job."""
+
+    trained: TrainedGan
+    seeds: Sequence[int]
+    labels: Tensor | None
+    truncation: float
+    chunk: int
+
+
 def generate(params: ImageGanGenerate, run: Run) -> Metrics:
     """Make images with a trained generator: a labelled sheet and a ZIP of single pictures."""
-    with training.one_thread() if params.count <= _FEW else contextlib.nullcontext():
-        return _generate(params, run)
+    return _SHARED.alone(params, run)
 
 
-def _generate(params: ImageGanGenerate, run: Run) -> Metrics:
+def generate_many(requests: Sequence[Request[ImageGanGenerate]]) -> Generator[Ended, None, int]:
+    """The same for several jobs, all pictures drawn together."""
+    return _SHARED.many(requests)
+
+
+def _wanted(params: ImageGanGenerate, run: Run) -> _Wanted:
     run.phase("preparing")
-    trained = run.warm(run.inputs["model"], lambda directory: load_gan(directory, run.device))
+    trained = run.warm(run.inputs["model"], partial(load_gan, device=run.device))
     labels = trained.labels_in_turn(params.count, _chosen(params, trained))
-    run.phase("generating")
     seeds = [(params.seed + index) % 2**31 for index in range(params.count)]
-    chunk = run.adjustments.chunk(CHUNK)
-    pictures = with_room(lambda: trained.draw(seeds, labels, params.truncation, chunk))
+    run.phase("generating")
+    return _Wanted(trained, seeds, labels, params.truncation, run.adjustments.chunk(CHUNK))
+
+
+def _draw(asked: Sequence[_Wanted]) -> Iterator[tuple[int, Tensor]]:
+    """The pictures of each, drawn in chunks of one size, so that no picture depends on what it was drawn with."""
+    first, counts = asked[0], [len(each.seeds) for each in asked]
+    noise = torch.cat([each.trained.noise(each.seeds, each.truncation) for each in asked])
+    labels = None if first.labels is None else torch.cat([each.labels for each in asked if each.labels is not None])
+    with training.one_thread() if sum(counts) <= _FEW else contextlib.nullcontext():
+        pictures = with_room(lambda: first.trained.draw_noise(noise, labels, min(each.chunk for each in asked)))
+    yield from enumerate(pictures.split(counts))
+
+
+def _save_drawn(params: ImageGanGenerate, run: Run, asked: _Wanted, pictures: Tensor) -> Metrics:
     run.report(params.count, params.count)
     run.phase("saving")
-    items = [{"file": f"{index:05d}.png", "seed": seed} for index, seed in enumerate(seeds)]
+    trained, labels = asked.trained, asked.labels
+    items = [{"file": f"{index:05d}.png", "seed": seed} for index, seed in enumerate(asked.seeds)]
     if labels is not None:
         for item, label in zip(items, labels.tolist(), strict=True):
             item["class"] = trained.classes[label]
@@ -102,6 +134,9 @@ def _generate(params: ImageGanGenerate, run: Run) -> Metrics:
     save_sheet(pictures, labels, trained.classes, run.out_dir / "samples.png")
     save_zip(pictures, [str(item["file"]) for item in items], run.out_dir / "samples.zip", manifest)
     return {"images": float(params.count)}
+
+
+_SHARED = Shared(_wanted, _draw, _save_drawn)
 
 
 def _chosen(params: ImageGanGenerate, trained: TrainedGan) -> list[int]:

@@ -38,7 +38,14 @@ class TrainedGan:
 
         Shape: returns bytes (N, C, side, side) on the CPU.
         """
-        noise = training.item_noise(seeds, self.plan.latent_dim) * truncation
+        return self.draw_noise(self.noise(seeds, truncation), labels, chunk)
+
+    def noise(self, seeds: Sequence[int], truncation: float = 1.0) -> Tensor:
+        """The numbers that pictures are drawn from, a row for each seed; (N, Z)."""
+        return training.item_noise(seeds, self.plan.latent_dim) * truncation
+
+    def draw_noise(self, noise: Tensor, labels: Tensor | None, chunk: int = CHUNK) -> Tensor:
+        """As :meth:`draw`, from the rows of :meth:`noise`."""
         asked = labels.to(self.device) if self.plan.classes and labels is not None else None
         return to_bytes(draw(self.generator, noise.to(self.device), asked, chunk)).cpu()
 

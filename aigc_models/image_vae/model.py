@@ -3,8 +3,8 @@
 import contextlib
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from aigc_models.image_vae.trainer import Lesson, Trainer, make_trainer
 from aigc_models.image_vae.using import BATCH, CHUNK, ImageModel, PlainModel, seeds_from, squared_error
 from aigc_models.metrics.image_quality import verdict
 from aigc_models.pictures import save_grid, save_zip
+from aigc_models.sharing import Ended, Request, Shared
 
 _PREVIEWS = 10
 _FEW = 64  # images up to which one thread is as fast as several
@@ -111,17 +112,51 @@ def _save_sheet(trainer: Trainer, images: ImageSet, path: Path, step: int) -> No
     save_grid(torch.cat(rows), path, len(real), names)
 
 
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """The pictures of one job."""
+
+    model: Saved
+    seeds: Sequence[int]
+    temperature: float
+    chunk: int
+
+
 def generate(params: ImageVaeGenerate, run: Run) -> Metrics:
     """Draw pictures; each depends on its own seed (``seed``, ``seed + 1``, ...) alone."""
+    return _SHARED.alone(params, run)
+
+
+def generate_many(requests: Sequence[Request[ImageVaeGenerate]]) -> Generator[Ended, None, int]:
+    """The same for several jobs, all pictures drawn together."""
+    return _SHARED.many(requests)
+
+
+def _wanted(params: ImageVaeGenerate, run: Run) -> _Wanted:
     model = _model(run)
     run.phase("generating")
     seeds = seeds_from(params.seed, params.count)
-    with training.one_thread() if params.count <= _FEW else contextlib.nullcontext():
-        chunk = run.adjustments.chunk(CHUNK)
-        drawn = with_room(lambda: model.model.draw(seeds, params.temperature, chunk))
+    return _Wanted(model, seeds, params.temperature, run.adjustments.chunk(CHUNK))
+
+
+def _draw(asked: Sequence[_Wanted]) -> Iterator[tuple[int, Tensor]]:
+    """The pictures of each, those of one temperature together, in chunks of one size."""
+    for temperature in dict.fromkeys(each.temperature for each in asked):
+        own = {place: each for place, each in enumerate(asked) if each.temperature == temperature}
+        seeds = [seed for each in own.values() for seed in each.seeds]
+        chunk, model = min(each.chunk for each in own.values()), asked[0].model.model
+        with training.one_thread() if len(seeds) <= _FEW else contextlib.nullcontext():
+            drawn = with_room(partial(model.draw, seeds, temperature, chunk))
+        yield from zip(own, drawn.split([len(each.seeds) for each in own.values()]), strict=True)
+
+
+def _save_drawn(params: ImageVaeGenerate, run: Run, asked: _Wanted, drawn: Tensor) -> Metrics:
     files = [f"{index:05d}.png" for index in range(params.count)]
-    _save(drawn, _manifest(params, model, files, seed=seeds), run, min(_COLUMNS, params.count))
+    _save(drawn, _manifest(params, asked.model, files, seed=asked.seeds), run, min(_COLUMNS, params.count))
     return {"images": float(params.count)}
+
+
+_SHARED = Shared(_wanted, _draw, _save_drawn)
 
 
 def evaluate(params: ImageVaeEvaluate, run: Run) -> Metrics:

@@ -4,6 +4,8 @@ B rows, T tokens, S tokens that can be seen, D width, H heads of queries, K head
 """
 
 import math
+from collections.abc import Callable
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -14,6 +16,8 @@ from aigc_models.layers.dropout import drop
 from aigc_models.layers.rotary import rotate
 
 EPSILON = 1e-5
+
+Attend = Callable[[Tensor, Tensor, Tensor, Tensor | None], Tensor]
 
 
 class LayerCache:
@@ -42,6 +46,10 @@ class LayerCache:
         """Keep some of the rows."""
         self.keys, self.values = self.keys[rows], self.values[rows]
 
+    def mix(self, query: Tensor, key: Tensor, value: Tensor, seen: Tensor | None, attend: Attend) -> Tensor:
+        """Add what was read now, and let it attend to all there is, (B, H, T, E)."""
+        return attend(query, *self.extend(key, value), seen)
+
 
 class SelfAttention(nn.Module):
     """Attention with rotary positions; causal, among all tokens, or over what a cache holds."""
@@ -68,9 +76,8 @@ class SelfAttention(nn.Module):
         turned_heads = rotate(heads[:, :, : plan.heads + plan.key_heads], turned).transpose(1, 2)
         query, key = turned_heads[:, : plan.heads], turned_heads[:, plan.heads :]  # (B, H, T, E), (B, K, T, E)
         value = heads[:, :, plan.heads + plan.key_heads :].transpose(1, 2)
-        if cache is not None:
-            key, value = cache.extend(key, value)
-        mixed = self._attend(query, key, value, seen)
+        attend = self._attend if cache is None else partial(cache.mix, attend=self._attend)
+        mixed = attend(query, key, value, seen)
         return torch.as_tensor(self.out(mixed.transpose(1, 2).reshape(B, T, D)))
 
     def _attend(self, query: Tensor, key: Tensor, value: Tensor, seen: Tensor | None) -> Tensor:

@@ -1,8 +1,8 @@
 """The operations of the text transformer."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from functools import partial
 
 import numpy as np
@@ -13,6 +13,7 @@ from aigc_models.base import Metrics, Params, Run
 from aigc_models.data.text_results import WrittenText, save_texts
 from aigc_models.data.texts import Document, TextSet, load_report, load_texts
 from aigc_models.recommending.saved import code_version
+from aigc_models.sharing import Ended, Request, Shared
 from aigc_models.text_transformer import saved as saved_files
 from aigc_models.text_transformer.judge import judge, reader_of, train_ranker
 from aigc_models.text_transformer.params import (
@@ -24,9 +25,10 @@ from aigc_models.text_transformer.params import (
 from aigc_models.text_transformer.ranker import Ranker
 from aigc_models.text_transformer.saved import Saved
 from aigc_models.text_transformer.trainer import Lesson, TextTrainer
-from aigc_models.text_transformer.writer import Progress, Wish, best_of, compose, told
+from aigc_models.text_transformer.writer import Order, Progress, Wish, best_of, compose_all, told
 from aigc_models.writing.conditions import body_of, known_of, read_wish
 from aigc_models.writing.corpus import assemble, part, start_of
+from aigc_models.writing.generating import Text
 from aigc_models.writing.loop import preview, run_steps
 from aigc_models.writing.sampling import Choice
 from aigc_models.writing.settings import tokenizer_kind
@@ -94,19 +96,43 @@ def names_of(texts: TextSet) -> list[str]:
     return list(dict.fromkeys(name for document in texts.train for name in known_of(document)))
 
 
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """The texts of one job: candidates for each, and what is to be written for them all."""
+
+    groups: Sequence[Sequence[Wish]]
+    order: Order
+
+
 def generate(params: TextTransformerGenerate, run: Run) -> Metrics:
     """Write texts, keep the best of the candidates for each, and say what they were made with."""
+    return _SHARED.alone(params, run)
+
+
+def generate_many(requests: Sequence[Request[TextTransformerGenerate]]) -> Generator[Ended, None, int]:
+    """The same for several jobs, all texts written together."""
+    return _SHARED.many(requests)
+
+
+def _wanted(params: TextTransformerGenerate, run: Run) -> _Wanted:
     saved = opened(run)
-    wanted = wishes_of(params, saved)
+    groups = wishes_of(params, saved)
     if len(saved.tokenizer.encode(params.prompt)) >= saved.network.context:
         run.log(f"The prompt is longer than the {saved.network.context} tokens the model looks back; its end counts.")
     choice = Choice(params.temperature, params.top_k, params.top_p, params.repetition_penalty)
     run.phase("generating")
-    progress = Progress(run, sum(wish.most for group in wanted for wish in group))
-    flat = [wish for group in wanted for wish in group]
-    texts = with_room(lambda: compose(saved, flat, choice, run, progress))
+    flat = [wish for group in groups for wish in group]
+    return _Wanted(groups, Order(saved, flat, choice, run, Progress(run, sum(wish.most for wish in flat))))
+
+
+def _write(asked: Sequence[_Wanted]) -> Iterator[tuple[int, list[Text] | Exception]]:
+    yield from compose_all([each.order for each in asked])
+
+
+def _save_written(params: TextTransformerGenerate, run: Run, asked: _Wanted, texts: list[Text]) -> Metrics:
+    saved, total = asked.order.saved, asked.order.progress.total
     kept: list[WrittenText] = []
-    for place, group in enumerate(wanted):
+    for place, group in enumerate(asked.groups):
         own = texts[place * len(group) : (place + 1) * len(group)]
         kept.append(best_of(saved, group[0], own) if len(own) > 1 else told(saved, group[0], own[0]))
     run.phase("saving")
@@ -118,9 +144,12 @@ def generate(params: TextTransformerGenerate, run: Run) -> Metrics:
         "texts": len(kept),
     }
     save_texts(kept, manifest, run.out_dir)
-    run.report(progress.total, progress.total)
+    run.report(total, total)
     tokens = float(sum(one.tokens for one in kept))
     return {"texts": float(len(kept)), "tokens": tokens, "tokens_per_text": tokens / len(kept)}
+
+
+_SHARED = Shared(_wanted, _write, _save_written)
 
 
 def wishes_of(params: TextTransformerGenerate, saved: Saved) -> list[list[Wish]]:

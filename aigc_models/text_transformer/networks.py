@@ -3,6 +3,8 @@
 B rows, T tokens, D width, V vocabulary.
 """
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -10,6 +12,7 @@ from torch import Tensor, nn
 from aigc_models.layers import transformer
 from aigc_models.layers.block_plan import BlockPlan
 from aigc_models.layers.rotary import turns
+from aigc_models.layers.row_caches import UNIT, Places, RowCache, agrees
 from aigc_models.layers.transformer import Block, LayerCache
 from aigc_models.text_transformer.plan import Plan
 
@@ -20,6 +23,7 @@ class TextTransformer(nn.Module):
     def __init__(self, plan: Plan, dropout: float = 0.0) -> None:
         super().__init__()
         self.plan, self.dropout = plan, dropout
+        self._rows_agree: bool | None = None
         block = self.block_plan
         self.embedding = nn.Embedding(plan.vocabulary, plan.width)
         self.blocks = nn.ModuleList(Block(block) for _ in range(plan.num_layers))
@@ -66,7 +70,7 @@ class TextTransformer(nn.Module):
         """Shape: (..., D) to (..., V)."""
         return F.linear(expected, self.embedding.weight)
 
-    def read(self, tokens: Tensor, positions: Tensor, seen: Tensor | None, caches: list[LayerCache]) -> Tensor:
+    def read(self, tokens: Tensor, positions: Tensor, seen: Tensor | None, caches: Sequence[LayerCache]) -> Tensor:
         """Read more tokens after those the caches hold; what is expected after the last one, (B, D).
 
         Args:
@@ -82,6 +86,21 @@ class TextTransformer(nn.Module):
 
     def caches(self, rows: int) -> list[LayerCache]:
         """Empty caches for so many rows."""
-        plan, weight = self.plan, self.embedding.weight
-        shape = (rows, plan.key_heads, plan.context, plan.width // plan.num_heads)
-        return [LayerCache.empty(shape, weight) for _ in range(plan.num_layers)]
+        shape = self._cache_shape(rows)
+        return [LayerCache.empty(shape, self.embedding.weight) for _ in range(self.plan.num_layers)]
+
+    def row_caches(self, places: Places, rows: int) -> list[RowCache]:
+        """Empty caches for so many rows that stand at places of their own."""
+        shape = self._cache_shape(rows)
+        return [RowCache(places, shape, self.embedding.weight) for _ in range(self.plan.num_layers)]
+
+    def rows_at_once(self, wanted: int) -> int:
+        """So many, or fewer where a row of more would not be the same bit for bit as a row by itself."""
+        if self._rows_agree is None:
+            layers = [module for module in self.blocks[0].modules() if isinstance(module, nn.Linear)]
+            self._rows_agree = agrees([self.embedding.weight, *(layer.weight for layer in layers)])
+        return wanted if self._rows_agree else min(wanted, UNIT)
+
+    def _cache_shape(self, rows: int) -> tuple[int, int, int, int]:
+        plan = self.plan
+        return (rows, plan.key_heads, plan.context, plan.width // plan.num_heads)

@@ -2,7 +2,8 @@
 
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from aigc_models.text_transformer.ranker import look
 from aigc_models.text_transformer.saved import Saved
 from aigc_models.writing.conditions import Attributes, read_header
 from aigc_models.writing.corpus import start_of
-from aigc_models.writing.generating import Text, without_stop, write
+from aigc_models.writing.generating import Batch, Text, without_stop
 from aigc_models.writing.sampling import Choice
 from aigc_models.writing.tokenizers import BODY, END
 
@@ -63,12 +64,12 @@ class Progress:
             self._run.report(*self._at)
             return
         now = time.monotonic()
-        written = self.done + sum(len(text.tokens) - text.given for text in texts)
+        written = self.done + _count(texts)
         speed = written / max(now - self._started, 1e-9)
         self._run.report(min(written, self.total - 1), self.total, tokens_per_second=speed)
         if now - self._shown_at >= _SHOWN_EVERY:
             self._shown_at = now
-            self._show(texts[0], saved, written)
+            self._show(next((text for text in texts if not text.ended), texts[0]), saved, written)
 
     def _show(self, text: Text, saved: Saved, step: int) -> None:
         with tempfile.TemporaryDirectory() as name:
@@ -84,20 +85,89 @@ def begin(saved: Saved, wish: Wish) -> list[int]:
     return [*start_of(saved.tokenizer, wish.attributes), *saved.tokenizer.encode(wish.prompt)]
 
 
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What one job wants to be written.
+
+    Attributes:
+        saved: Who writes.
+        wishes: One for each text.
+        choice: How tokens are chosen.
+        run: Of the job.
+        progress: Is told after each token.
+    """
+
+    saved: Saved
+    wishes: Sequence[Wish]
+    choice: Choice
+    run: Run
+    progress: Progress
+
+
 def compose(saved: Saved, wishes: Sequence[Wish], choice: Choice, run: Run, progress: Progress) -> list[Text]:
     """Write a text for each wish, many at once; those of about the same length together."""
-    starts = [begin(saved, wish) for wish in wishes]
-    texts = [
-        Text(start, wish.seed, wish.most, [stop.encode() for stop in wish.stops])
-        for start, wish in zip(starts, wishes, strict=True)
-    ]
-    order = sorted(range(len(texts)), key=lambda place: (len(texts[place].tokens), place))
-    at_once = run.adjustments.chunk(MOST_AT_ONCE)
-    for first in range(0, len(order), at_once):
-        some = [texts[place] for place in order[first : first + at_once]]
-        write(saved.network, saved.tokenizer, choice, some, lambda _alive, some=some: progress.step(some, saved))  # type: ignore[misc]
-        progress.done += sum(len(text.tokens) - text.given for text in some)
+    ((_, texts),) = compose_all([Order(saved, wishes, choice, run, progress)])
+    if isinstance(texts, Exception):
+        raise texts
     return texts
+
+
+def compose_all(orders: Sequence[Order]) -> Iterator[tuple[int, list[Text] | Exception]]:
+    """Write what several jobs want, together; gives each job's texts as soon as they are finished.
+
+    A job whose run raises something after a token ends with that, and the others go on.
+    """
+    saved, run = orders[0].saved, orders[0].run
+    written = [[_blank(saved, order, wish) for wish in order.wishes] for order in orders]
+    flat = [(place, text) for place, texts in enumerate(written) for text in texts]
+    flat.sort(key=lambda pair: len(pair[1].tokens))
+    at_once = saved.network.rows_at_once(run.adjustments.chunk(MOST_AT_ONCE))
+    waiting = Counter(place for place, _ in flat)
+    for first in range(0, len(flat), at_once):
+        own: dict[int, list[Text]] = {}
+        for place, text in flat[first : first + at_once]:
+            own.setdefault(place, []).append(text)
+        waiting.subtract({place: len(texts) for place, texts in own.items()})
+        batch = Batch(
+            saved.network, saved.tokenizer, orders[0].choice, [text for some in own.values() for text in some]
+        )
+        going = {place for place in own if not all(text.ended for text in own[place])}
+        while going:
+            batch.step()
+            for place in sorted(going):
+                error = _told_after_token(orders[place], own[place])
+                if error is not None:
+                    _stop(written[place])
+                if error is not None or all(text.ended for text in own[place]):
+                    going.remove(place)
+                    orders[place].progress.done += _count(own[place])
+                    if error is not None or not waiting[place]:
+                        yield place, error or written[place]
+
+
+def _count(texts: Sequence[Text]) -> int:
+    return sum(len(text.tokens) - text.given for text in texts)
+
+
+def _stop(texts: Sequence[Text]) -> None:
+    for text in texts:
+        text.ended = text.ended or "stopped"
+
+
+def _blank(saved: Saved, order: Order, wish: Wish) -> Text:
+    stops = [stop.encode() for stop in wish.stops]
+    return Text(begin(saved, wish), wish.seed, wish.most, stops, choice=order.choice)
+
+
+def _told_after_token(order: Order, texts: Sequence[Text]) -> Exception | None:
+    """Tell a job's run how far it is; what that raises ends the job."""
+    try:
+        order.progress.step(texts, order.saved)
+    except BrokenPipeError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the job's own, most often that it was cancelled
+        return error
+    return None
 
 
 def told(saved: Saved, wish: Wish, text: Text) -> WrittenText:

@@ -1,4 +1,8 @@
-"""Texts written token by token, many at once, from what each begins with."""
+"""Texts written token by token, many at once, from what each begins with.
+
+Each is read by itself and then written along with others, in rows that do not touch each other, so that it is the same
+alone and in any company (:mod:`aigc_models.layers.row_caches` says where that holds bit for bit).
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -7,6 +11,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from aigc_models.layers.row_caches import Places, RowCache, filled_up
 from aigc_models.layers.transformer import LayerCache
 from aigc_models.writing.sampling import Choice, pick, uniforms
 from aigc_models.writing.tokenizers import BODY, END, Tokenizer
@@ -26,7 +31,10 @@ class Decoder(Protocol):
     def caches(self, rows: int) -> list[LayerCache]:
         """Empty caches for so many rows."""
 
-    def read(self, tokens: Tensor, positions: Tensor, seen: Tensor | None, caches: list[LayerCache]) -> Tensor:
+    def row_caches(self, places: Places, rows: int) -> list[RowCache]:
+        """Empty caches for so many rows that stand at places of their own."""
+
+    def read(self, tokens: Tensor, positions: Tensor, seen: Tensor | None, caches: Sequence[LayerCache]) -> Tensor:
         """Read more tokens; what is expected after the last one, (B, D)."""
 
     def scores(self, expected: Tensor) -> Tensor:
@@ -44,7 +52,8 @@ class Text:
         most: How many tokens may be written.
         stops: Texts before which it ends.
         ended: Why it has ended; empty while it has not.
-        likelihood: Sum of the logarithms of its written tokens' shares, by the network itself.
+        in_body: Whether what is said of the text is over, and the text itself has begun.
+        choice: How its tokens are chosen; None as those of its batch are.
     """
 
     tokens: list[int]
@@ -53,11 +62,19 @@ class Text:
     stops: Sequence[bytes] = ()
     given: int = 0
     ended: str = ""
+    choice: Choice | None = None
     draws: Tensor = field(default_factory=lambda: torch.empty(0))
+    in_body: bool = False
 
     def __post_init__(self) -> None:
         self.given = len(self.tokens)
         self.draws = uniforms(self.seed, self.most)
+        self.in_body = BODY in self.tokens
+
+    @property
+    def next_draw(self) -> Tensor:
+        """The draw of the next token."""
+        return self.draws[len(self.tokens) - self.given]
 
     @property
     def written(self) -> list[int]:
@@ -68,6 +85,7 @@ class Text:
     def add(self, token: int, tokenizer: Tokenizer) -> None:
         """Take in the next token; ends the text where it is the last."""
         self.tokens.append(token)
+        self.in_body |= token == BODY
         if token == END:
             self.ended = "end"
         elif self._stopped(tokenizer):
@@ -100,19 +118,20 @@ class Batch:
     Args:
         decoder: Writes.
         tokenizer: Says what tokens stand for.
-        choice: How tokens are chosen.
-        texts: With at least one token each.
+        choice: How tokens are chosen, where a text does not say.
+        texts: With at least one token each. One that somebody else ends is left out from then on.
     """
 
     def __init__(self, decoder: Decoder, tokenizer: Tokenizer, choice: Choice, texts: Sequence[Text]) -> None:
         self._decoder, self._tokenizer, self._choice = decoder, tokenizer, choice
-        self._rows = [text for text in texts if not text.ended and text.most > 0]
-        self._expected = self._positions = self._starts = self._padded = self._in_body = torch.empty(0)
-        self._said: Tensor | None = None
-        self._caches: list[LayerCache] = []
-        self._draws = torch.stack([text.draws for text in self._rows]) if self._rows else torch.empty(0, 0)
-        self._step = 0
-        self._fill()
+        rows = [text for text in texts if not text.ended and text.most > 0]
+        self._rows = sorted(rows, key=lambda text: len(text.tokens))  # those that look at as much stand together
+        self._starts = [0] * len(rows)
+        self._places = Places([0] * len(rows), decoder.context, decoder.device)
+        self._caches = decoder.row_caches(self._places, filled_up(len(rows)))
+        self._expected = torch.empty(0)
+        if rows:
+            self._expected = self._filled(self._read(range(len(rows))))
 
     @property
     def alive(self) -> int:
@@ -122,78 +141,100 @@ class Batch:
     @torch.inference_mode()
     def step(self) -> None:
         """Write the next token of each."""
-        scores = self._decoder.scores(self._expected).float().cpu()
-        scores[:, BODY] = scores[:, BODY].masked_fill(self._in_body, -torch.inf)
-        tokens = pick(scores, self._choice, self._draws[:, self._step], self._said)
-        self._step += 1
-        self._in_body |= tokens == BODY
-        if self._said is not None:
-            self._said[torch.arange(len(tokens)), tokens] = True
-        for text, token in zip(self._rows, tokens.tolist(), strict=True):
-            text.add(token, self._tokenizer)
-        self._go_on(tokens)
-
-    def _go_on(self, tokens: Tensor) -> None:
-        """Drop what is finished, and read what was written."""
-        left = [place for place, text in enumerate(self._rows) if not text.ended]
-        if len(left) < len(self._rows):
-            rows = torch.tensor(left, dtype=torch.int64)
-            self._rows = [self._rows[place] for place in left]
-            self._draws, self._in_body, tokens = self._draws[rows], self._in_body[rows], tokens[rows]
-            self._said = None if self._said is None else self._said[rows]
-            self._positions, self._starts, self._padded = self._positions[rows], self._starts[rows], self._padded[rows]
-            for cache in self._caches:
-                cache.take(rows.to(self._decoder.device))
+        self._leave_out()
         if not self._rows:
             return
-        context = self._decoder.context
-        starts = zip(self._rows, self._starts.tolist(), strict=True)
-        moved = any(window_start(len(text.tokens), context) != start for text, start in starts)
-        if moved or self._caches[0].used >= context:  # the caches also hold what stands in for nothing
-            self._fill()
-            return
-        self._positions = self._positions + 1
-        seen = None
-        if bool(self._padded.any()):
-            seen = _hidden(self._padded, self._caches[0].used + 1)[:, None, None]  # (B, 1, 1, S)
-        device = self._decoder.device
-        seen = seen if seen is None else seen.to(device)
-        self._expected = self._decoder.read(
-            tokens[:, None].to(device), self._positions[:, None].to(device), seen, self._caches
-        )
+        scores = self._decoder.scores(self._expected).float().cpu()[: len(self._rows)]
+        for text, token in zip(self._rows, self._pick(scores).tolist(), strict=True):
+            text.add(token, self._tokenizer)
+        self._leave_out()
+        if self._rows:
+            self._go_on()
+
+    def _pick(self, scores: Tensor) -> Tensor:
+        """The next tokens, those that are chosen alike together."""
+        for row, text in enumerate(self._rows):
+            if text.in_body:
+                scores[row, BODY] = -torch.inf
+        tokens = torch.zeros(len(self._rows), dtype=torch.int64)
+        choices = [text.choice or self._choice for text in self._rows]
+        for choice in dict.fromkeys(choices):
+            own = [row for row, each in enumerate(choices) if each == choice]
+            said = self._said(own) if choice.repetition_penalty != 1.0 else None
+            draws = torch.stack([self._rows[row].next_draw for row in own])
+            tokens[own] = pick(scores[own], choice, draws, said)
+        return tokens
+
+    def _said(self, rows: Sequence[int]) -> Tensor:
+        """Which tokens each text has already, bool (rows, V)."""
+        said = torch.zeros(len(rows), self._tokenizer.vocabulary, dtype=torch.bool)
+        for place, row in enumerate(rows):
+            said[place, self._rows[row].tokens] = True
+        said[:, [END, BODY]] = False
+        return said
+
+    def _leave_out(self) -> None:
+        """Drop what is finished."""
+        left = [row for row, text in enumerate(self._rows) if not text.ended]
+        if len(left) < len(self._rows):
+            self._keep(left)
+
+    def _keep(self, rows: Sequence[int]) -> None:
+        """Keep some of the rows, in this order."""
+        self._rows = [self._rows[row] for row in rows]
+        self._starts = [self._starts[row] for row in rows]
+        self._places.lengths = [self._places.lengths[row] for row in rows]
+        if rows:
+            kept = torch.tensor(rows, device=self._decoder.device)
+            self._expected = self._filled(self._expected[kept])
+            for cache in self._caches:
+                cache.take(kept)
+
+    def _go_on(self) -> None:
+        """Read what was written; a text whose window moves on is read anew from there."""
+        context, device = self._decoder.context, self._decoder.device
+        if self._places.scattered:
+            self._keep(sorted(range(len(self._rows)), key=self._places.lengths.__getitem__))
+        starts = [window_start(len(text.tokens), context) for text in self._rows]
+        moved = [row for row, start in enumerate(starts) if start != self._starts[row]]
+        for row in moved:  # it takes the step that the others take in a place that is filled anew afterwards
+            self._places.lengths[row] = 0
+        self._places.advance()
+        tokens = self._filled(torch.tensor([text.tokens[-1] for text in self._rows])).to(device)
+        self._expected = self._decoder.read(tokens[:, None], self._places.next[:, None], None, self._caches)
+        if moved:
+            self._expected[torch.tensor(moved, device=device)] = self._read(moved)
 
     @torch.inference_mode()
-    def _fill(self) -> None:
-        """Read all texts from the start of their windows, aligned at their ends."""
-        if not self._rows:
-            return
-        context, device = self._decoder.context, self._decoder.device
-        starts = [window_start(len(text.tokens), context) for text in self._rows]
-        parts = [text.tokens[start:] for text, start in zip(self._rows, starts, strict=True)]
-        longest = max(map(len, parts))
-        tokens = torch.tensor([[END] * (longest - len(part)) + part for part in parts])
-        self._padded = torch.tensor([longest - len(part) for part in parts])
-        self._starts = torch.tensor(starts)
-        places = (torch.arange(longest)[None] - self._padded[:, None]).clamp(min=0)
-        self._positions = places[:, -1]
-        self._caches = self._decoder.caches(len(parts))
-        seen = torch.full((longest, longest), -torch.inf).triu(1)[None] + _hidden(self._padded, longest)[:, None]
-        seen.diagonal(dim1=1, dim2=2).zero_()  # what stands in for nothing sees itself, as it must see something
-        self._expected = self._decoder.read(
-            tokens.to(device), places.to(device), seen[:, None].to(device), self._caches
-        )
-        self._in_body = torch.tensor([BODY in text.tokens for text in self._rows])
-        self._said = None
-        if self._choice.repetition_penalty != 1.0:
-            self._said = torch.zeros(len(parts), self._tokenizer.vocabulary, dtype=torch.bool)
-            for row, text in enumerate(self._rows):
-                self._said[row, text.tokens] = True
-            self._said[:, [END, BODY]] = False
+    def _read(self, rows: Sequence[int]) -> Tensor:
+        """Read texts from the start of their windows, each by itself, equal ones once; what is expected, (rows, D)."""
+        known: dict[tuple[int, ...], tuple[Tensor, list[LayerCache]]] = {}
+        found = []
+        for row in rows:
+            tokens = self._rows[row].tokens
+            self._starts[row] = window_start(len(tokens), self._decoder.context)
+            window = tuple(tokens[self._starts[row] :])
+            if window not in known:
+                known[window] = self._read_one(window)
+            expected, caches = known[window]
+            found.append(expected)
+            self._places.lengths[row] = len(window)
+            for cache, read in zip(self._caches, caches, strict=True):
+                cache.put(row, read)
+        return torch.cat(found)
 
+    def _read_one(self, window: tuple[int, ...]) -> tuple[Tensor, list[LayerCache]]:
+        decoder, length = self._decoder, len(window)
+        tokens = torch.tensor([window], device=decoder.device)
+        positions = torch.arange(length, device=decoder.device)[None]
+        seen = torch.full((length, length), -torch.inf, device=decoder.device).triu(1) if length > 1 else None
+        caches = decoder.caches(1)
+        return decoder.read(tokens, positions, seen, caches), caches
 
-def _hidden(padded: Tensor, length: int) -> Tensor:
-    """Minus infinity where nothing stands, in front of each row, (B, S)."""
-    return torch.zeros(len(padded), length).masked_fill(torch.arange(length)[None] < padded[:, None], -torch.inf)
+    def _filled(self, rows: Tensor) -> Tensor:
+        """With rows of nothing, up to a number that is multiplied in the same way as any other."""
+        missing = filled_up(len(rows)) - len(rows)
+        return torch.cat([rows, rows.new_zeros(missing, *rows.shape[1:])])
 
 
 def write(

@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from aigc_models.base import Cancelled, Diverged, Fault, InputError, Metrics, Run
-from tests.worker.toy_family.params import ToyDraw, ToyRepeat, ToyTrain
+from aigc_models.sharing import Ended, Request, Shared
+from tests.worker.toy_family.params import ToyDraw, ToyRepeat, ToyShare, ToyTrain
 
 loads = 0
 
@@ -79,7 +81,79 @@ def generate(params: ToyDraw, run: Run) -> Metrics:
     return {"pid": os.getpid(), "loads": loads}
 
 
-def misbehave(params: ToyTrain | ToyDraw, run: Run) -> None:
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """What one of several jobs wants."""
+
+    params: ToyShare
+    run: Run
+    offset: torch.Tensor
+
+
+def share(params: ToyShare, run: Run) -> Metrics:
+    """Numbers, with the model's sum added."""
+    return SHARED.alone(params, run)
+
+
+def share_many(requests: Sequence[Request[ToyShare]]) -> Generator[Ended, None, int]:
+    """The same for several jobs."""
+    return SHARED.many(requests)
+
+
+def _prepare(params: ToyShare, run: Run) -> Drawing:
+    run.phase("generating")
+    run.log(f"pid {os.getpid()}")
+    if params.fault == "input":
+        misbehave(params, run)
+    return Drawing(params, run, run.warm(run.inputs["model"], _load))
+
+
+def _compute(asked: Sequence[Drawing]) -> Iterator[tuple[int, tuple[torch.Tensor, int] | Exception]]:
+    """Step by step; each job leaves when it has done its own steps."""
+    going, step = dict(enumerate(asked)), 0
+    while going:
+        step += 1
+        time.sleep(max(drawing.params.delay for drawing in going.values()))
+        for place, drawing in list(going.items()):
+            try:
+                last = step >= drawing.params.steps
+                if not (last and _waits(drawing.params)):
+                    drawing.run.report(min(step, drawing.params.steps), drawing.params.steps)
+                    if last:
+                        if drawing.params.fault == "crowd" and len(asked) > drawing.params.most:
+                            raise_(torch.OutOfMemoryError("CUDA out of memory"))
+                        if drawing.params.fault != "crowd":
+                            misbehave(drawing.params, drawing.run)
+                        del going[place]
+                        yield place, (_numbers(drawing), len(asked))
+                    continue
+                drawing.run.report(drawing.params.steps - 1, drawing.params.steps)
+                time.sleep(0.001)
+            except Cancelled as cancelled:
+                del going[place]
+                yield place, cancelled
+
+
+def _waits(params: ToyShare) -> bool:
+    return bool(params.gate) and not Path(params.gate).exists()
+
+
+def _numbers(drawing: Drawing) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(drawing.params.seed)
+    return torch.randn(drawing.params.count, generator=generator) + drawing.offset.sum()
+
+
+def _finish(params: ToyShare, run: Run, _asked: Drawing, made: tuple[torch.Tensor, int]) -> Metrics:
+    run.phase("saving")
+    numbers, together = made
+    (run.out_dir / "numbers.txt").write_text(" ".join(map(str, numbers.tolist())))
+    return {"pid": os.getpid(), "loads": loads, "together": together}
+
+
+SHARED = Shared(_prepare, _compute, _finish)
+
+
+def misbehave(params: ToyTrain | ToyDraw | ToyShare, run: Run) -> None:
     """Go wrong in the way that was asked for; where ``once`` is set, only the first time."""
     if params.once:
         if Path(params.once).exists():
