@@ -1,11 +1,12 @@
 """The handful of things every entry point needs, built once per process and after the last fork."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from jobs.artifacts import ArtifactStore, LocalStore
 from jobs.db import Database
 from jobs.dispatch import CeleryDispatcher, Dispatcher
 from jobs.settings import Settings
+from jobs.tracing import Off, Tracing, open_tracing
 
 
 @dataclass(frozen=True)
@@ -16,13 +17,17 @@ class Engine:
     db: Database
     store: ArtifactStore
     dispatcher: Dispatcher
+    tracing: Tracing = field(default_factory=Off)
 
 
-def open_engine(settings: Settings, patient: bool = False, store_patience: float | None = None) -> Engine:
+def open_engine(
+    settings: Settings, role: str = "command", *, patient: bool = False, store_patience: float | None = None
+) -> Engine:
     """Build the parts; nothing connects before it is used.
 
     Args:
         settings: What the operator set.
+        role: What this process is, for traces.
         patient: Whether writes that nobody waits for may wait for company, as they do where many submit.
         store_patience: Seconds for which a store that does not answer is tried; a few if not given.
     """
@@ -31,6 +36,7 @@ def open_engine(settings: Settings, patient: bool = False, store_patience: float
         db=Database(settings.sql_url, patient=patient),
         store=open_store(settings, store_patience),
         dispatcher=CeleryDispatcher(settings),
+        tracing=open_tracing(settings, role),
     )
 
 

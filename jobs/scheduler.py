@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.exc import OperationalError
 
-from jobs import collector, disk, graph, maintenance, migrate, name_search, retention, tallies, workers
+from jobs import collector, disk, graph, logs, maintenance, migrate, name_search, retention, tallies, workers
 from jobs.engine import Engine, open_engine
 from jobs.errors import NotFound
 from jobs.program import here
@@ -120,14 +120,15 @@ def die_with_parent() -> None:
 
 def main() -> int:
     """Command line."""
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    settings = Settings()
+    logs.set_up(settings)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     die_with_parent()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     try:
-        scheduler = prepare(open_engine(Settings()), stop)
+        scheduler = prepare(open_engine(settings, "scheduler"), stop)
     except migrate.SchemaMismatch as error:
         print(here(f"The scheduler cannot start: {error}"), file=sys.stderr)
         return 1

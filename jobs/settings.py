@@ -5,6 +5,7 @@ import os
 import re
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -56,6 +57,13 @@ class Settings(BaseSettings):
         description="How long links to files in that store can be read; 0 sends all files through the web server.",
     )  # fmt: skip
     store_link_endpoint: str = Field("", description="Address of that store as readers reach it, if it is another.")
+
+    log_format: Literal["text", "json"] = Field(
+        "text", description="How processes write their log: lines of text, or JSON with the job's id."
+    )
+    trace_endpoint: str = Field(
+        "", description="Collector that OpenTelemetry traces are sent to (http://host:4318); empty means none."
+    )
 
     heartbeat_seconds: float = Field(5.0, gt=0, description="How often a worker renews its lease.")
     lease_seconds: float = Field(30.0, gt=0, description="How long a lease holds without a heartbeat.")

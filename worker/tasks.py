@@ -57,7 +57,7 @@ class SlotStep(bootsteps.StartStopStep):
         lane, kind = _served(worker.app)
         with open_nvml() as nvml:
             device = devices.choose(self._device or kind, nvml)[0]
-        slot = self._slot = Slot(open_engine(Settings(), store_patience=STORE_PATIENCE), lane, device)
+        slot = self._slot = Slot(open_engine(Settings(), "worker", store_patience=STORE_PATIENCE), lane, device)
 
         def run() -> None:
             slot.work()
