@@ -82,8 +82,8 @@ def extend(engine: Engine, size: int = BLOCK, settled: timedelta = SETTLED) -> i
     made = 0
     _prune(engine)
     with engine.db.read() as session:
-        tenants = list(tenants(session))
-    for tenant in tenants:
+        found = list(tenants(session))
+    for tenant in found:
         while made < ROUND and _cut(engine, tenant, size, settled):
             made += 1
     return made

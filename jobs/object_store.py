@@ -9,7 +9,7 @@ import io
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -114,7 +114,7 @@ class ObjectStore:
 
     def delete(self, sha256: str) -> None:
         """See :class:`jobs.artifacts.ArtifactStore`."""
-        with self._told(), _absent_is_fine():
+        with suppress(FileNotFoundError), self._told():
             import obstore
 
             obstore.delete(self._store, self._key(sha256))
@@ -144,7 +144,7 @@ class ObjectStore:
         self._sure_until = monotonic() + SURE_SECONDS
 
     def link(self, sha256: str, name: str, media_type: str) -> str | None:
-        """See :class:`jobs.artifacts.ArtifactStore`: only where the operator allows links and gave keys to sign with."""
+        """See :class:`jobs.artifacts.ArtifactStore`: only where links are allowed and there are keys to sign with."""
         settings = self._settings
         if not settings.store_link_seconds or settings.store_secret is None:
             return None
@@ -272,11 +272,3 @@ class _Object(io.RawIOBase):
         view[: len(found)] = found
         self._at += len(found)
         return len(found)
-
-
-@contextmanager
-def _absent_is_fine() -> Iterator[None]:
-    try:
-        yield
-    except FileNotFoundError:
-        pass

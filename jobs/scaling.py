@@ -70,7 +70,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; 1 where a queue needs more slots than it has."""
     parser = argparse.ArgumentParser(prog="aigc scale", description="Say how many workers each queue needs, and why.")
     parser.add_argument("--advice", action="store_true", help="what it does anyway")
-    parser.add_argument("--wait", type=_time, help="longest wait of 95 jobs in 100 (default: 30m training, 10s generation)")
+    parser.add_argument(
+        "--wait", type=_time, help="longest wait of 95 jobs in 100 (default: 30m; 10s in the lane generation)"
+    )
     parser.add_argument("--since", type=_time, default=timedelta(hours=6), help="time that is looked at (default: 6h)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     chosen = parser.parse_args(arguments)
@@ -100,7 +102,7 @@ def advise(session: Session, now: datetime, since: timedelta, wait: timedelta | 
 
 
 def reckon(queue: str, load: Load, wait: timedelta) -> Advice:
-    """How many slots keep to a wait, and through with what waits now in about the same time, but not less than it lasts."""
+    """How many slots keep to a wait, and are through with what waits now in about that time."""
     target, reasons = wait.total_seconds(), list[str]()
     if load.jobs < FEWEST:
         reasons.append(f"Only {load.jobs} jobs have ended lately, which is too few to reckon with.")

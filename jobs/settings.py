@@ -46,7 +46,8 @@ class Settings(BaseSettings):
     min_free_disk: int = Field(256 * MIB, ge=0, description="Free bytes below which uploads and jobs wait.")
 
     store_url: str = Field(
-        "", description="Bucket of an S3-compatible store (s3://bucket/folder); empty means files in the home directory."
+        "",
+        description="Bucket of an S3-compatible store (s3://bucket/folder); empty: files lie in the home directory.",
     )
     store_endpoint: str = Field("", description="Address of that store; empty means Amazon's own.")
     store_region: str = Field("us-east-1", min_length=1, description="Region of that store.")

@@ -164,9 +164,7 @@ def _observe(sums: Sums, name: str, where: tuple[tuple[str, str], ...], time: ti
 
 # Conditions and columns as their indexes have them.
 _TRIES = (
-    select(
-        Job.lane, Job.device_kind, func.sum(Job.attempt), func.sum(Job.worker_losses), func.sum(Job.app_failures)
-    )
+    select(Job.lane, Job.device_kind, func.sum(Job.attempt), func.sum(Job.worker_losses), func.sum(Job.app_failures))
     .where(literal_column(TRIED))
     .group_by(Job.lane, Job.device_kind)
 )

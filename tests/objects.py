@@ -16,20 +16,21 @@ BUCKET = "files"
 class ObjectServer:
     """moto's S3 on a port of its own; what it holds is the process's, so that it is there after a stop, too."""
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, address: str = "127.0.0.1") -> None:
         try:
             from moto.server import ThreadedMotoServer
         except ImportError:
             raise ServerMissing("moto, which stands for an S3-compatible store, is not installed") from None
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
         self._make = ThreadedMotoServer
-        self._server = ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
+        self._address = address
+        self._server = ThreadedMotoServer(ip_address=address, port=port, verbose=False)
 
     def start(self) -> None:
         """Start, and see that the bucket is there."""
         self._server.start()
         _, self.port = self._server.get_host_and_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"http://{self._address}:{self.port}"
         httpx.put(f"{self.url}/{BUCKET}", timeout=30).raise_for_status()
 
     def stop(self) -> None:
@@ -38,7 +39,7 @@ class ObjectServer:
 
     def again(self) -> None:
         """Start once more at the same place."""
-        self._server = self._make(ip_address="127.0.0.1", port=self.port, verbose=False)
+        self._server = self._make(ip_address=self._address, port=self.port, verbose=False)
         self.start()
 
     def settings(self, home: Path, **more: object) -> Settings:

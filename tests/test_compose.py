@@ -36,7 +36,9 @@ def test_only_the_web_server_is_published_and_only_on_loopback() -> None:
     assert all(port.startswith("127.0.0.1:") for port in published["web"])
 
 
-@pytest.mark.parametrize("secret", ["POSTGRES_PASSWORD", "REDIS_PASSWORD", "STORE_KEY_ID", "STORE_SECRET", "AIGC_TOKEN"])
+@pytest.mark.parametrize(
+    "secret", ["POSTGRES_PASSWORD", "REDIS_PASSWORD", "STORE_KEY_ID", "STORE_SECRET", "AIGC_TOKEN"]
+)
 def test_secrets_have_no_default(secret: str) -> None:
     uses = TEXT.split("${" + secret)[1:]
     assert uses

@@ -77,7 +77,9 @@ class TestDockerfile:
 
     def test_the_image_of_the_web_server_has_no_torch(self) -> None:
         project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-        (web, worker) = (re.findall(r"'\.\[(.*?)\]'", step)[0].split(",") for step in self.steps("RUN") if "pip" in step)
+        (web, worker) = (
+            re.findall(r"'\.\[(.*?)\]'", step)[0].split(",") for step in self.steps("RUN") if "pip" in step
+        )
         wanted = {extra: project["optional-dependencies"][extra] for extra in {*web, *worker}}
         assert not any("torch" in one for extra in web for one in (*wanted[extra], *project["dependencies"]))
         assert any(one.startswith("torch") for extra in worker for one in wanted[extra])
@@ -134,7 +136,9 @@ class TestKubernetes:
     def test_every_command_starts_a_module_that_exists(self) -> None:
         commands = [one["command"] for kind in ("Deployment", "Job") for one in containers(kind)]
         commands += [
-            one["livenessProbe"]["exec"]["command"] for one in containers("Deployment") if "exec" in one["livenessProbe"]
+            one["livenessProbe"]["exec"]["command"]
+            for one in containers("Deployment")
+            if "exec" in one["livenessProbe"]
         ]
         assert {command[2] for command in commands} >= {"web", "jobs.scheduler", "worker.launch", "jobs.alive"}
         for command in commands:

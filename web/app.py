@@ -6,7 +6,22 @@ from flask import Flask
 
 from jobs.engine import Engine, open_engine
 from jobs.settings import Settings
-from web import api, auth, context, health, i18n, openapi, pages, problems, rates, security, sessions, traces, uploads, wakeups
+from web import (
+    api,
+    auth,
+    context,
+    health,
+    i18n,
+    openapi,
+    pages,
+    problems,
+    rates,
+    security,
+    sessions,
+    traces,
+    uploads,
+    wakeups,
+)
 from web.pages import live
 
 JSON_BODY = 2**20

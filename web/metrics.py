@@ -87,8 +87,9 @@ def _machines(live: Iterable[WorkerNode]) -> Iterable[str]:
     yield from _gauge("aigc_worker_up", "Live workers and schedulers.", _summed(alive))
     devices = {_device(node): node for node in nodes if node.device_name}  # slots of several lanes tell the same
     for name, said, read in DEVICE:
-        values = [(labels, read(node)) for labels, node in devices.items()]
-        yield from _gauge(f"aigc_device_{name}", said, [(labels, value) for labels, value in values if value is not None])
+        values = ((labels, read(node)) for labels, node in devices.items())
+        known = [(labels, value) for labels, value in values if value is not None]
+        yield from _gauge(f"aigc_device_{name}", said, known)
 
 
 def _device(node: WorkerNode) -> Labels:

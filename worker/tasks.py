@@ -16,7 +16,6 @@ from worker import devices, linux
 from worker.nvml import open_nvml
 from worker.slot import Slot
 
-
 STORE_PATIENCE = 300.0  # hours of work may wait to be stored
 
 

@@ -63,7 +63,13 @@ def _scrape() -> str:
                     )  # fmt: skip
                 session.flush()
                 spent = {"joules": 2.0, "joules_kept": 1.0, "energy_source": "estimate"}
-                made = {"job_id": "job_succeeded", "number": 1, "lease_id": "att_", "worker_id": node, "started_at": now}
+                made = {
+                    "job_id": "job_succeeded",
+                    "number": 1,
+                    "lease_id": "att_",
+                    "worker_id": node,
+                    "started_at": now,
+                }
                 session.add(Attempt(**made, **spent))
             return "".join(lines(engine))
         finally:

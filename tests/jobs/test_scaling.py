@@ -57,9 +57,7 @@ def test_what_waits_now_asks_for_more() -> None:
 def test_too_little_history_is_said(actor: Actor, clock: Clock) -> None:
     actor.train()
     with actor.engine.db.read() as session:
-        (imports, training) = sorted(
-            scaling.advise(session, clock.now, timedelta(hours=1)), key=lambda one: one.queue
-        )
+        (imports, training) = sorted(scaling.advise(session, clock.now, timedelta(hours=1)), key=lambda one: one.queue)
     assert (imports.queue, training.queue) == ("generation.cpu", "training.cpu")
     assert (training.slots, training.needed) == (0, 1)
     assert "too few" in training.reasons[0]
@@ -82,4 +80,4 @@ def test_it_is_reckoned_from_the_rows_of_lately(actor: Actor, clock: Clock) -> N
     assert told.load.seconds == pytest.approx(200)
     assert told.load.slots == 2
     assert told.needed == 2
-    assert json.dumps([reason for reason in told.reasons])
+    assert json.dumps(list(told.reasons))

@@ -138,9 +138,7 @@ def test_it_can_be_used(store: ArtifactStore) -> None:
     store.check()
 
 
-def test_garbage_goes_and_what_is_named_stays(
-    store: ArtifactStore, engine: Engine, clock: Clock, actor: Actor
-) -> None:
+def test_garbage_goes_and_what_is_named_stays(store: ArtifactStore, engine: Engine, clock: Clock, actor: Actor) -> None:
     kept = Actor(Engine(engine.settings, engine.db, store, engine.dispatcher), actor.principal)
     dataset = kept.dataset()
     orphan = kept.store("orphan", b"nobody names this")
@@ -174,7 +172,7 @@ def test_a_backup_is_restored_into_the_other_kind_of_store(
 class TestBucket:
     def test_large_files_go_in_parts(self, bucket: ObjectStore, server: ObjectServer, tmp_path: Path) -> None:
         (tmp_path / "large").write_bytes(os.urandom(PART + 11))
-        sha256, size = bucket.put(tmp_path / "large")
+        sha256, _ = bucket.put(tmp_path / "large")
         head = httpx.head(f"{server.url}/{objects.BUCKET}/{tmp_path.name}/sha256/{sha256[:2]}/{sha256[2:4]}/{sha256}")
         assert head.headers["ETag"].endswith('-2"')  # of two parts
         bucket.download(sha256, tmp_path / "copy")

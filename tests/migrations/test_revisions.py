@@ -100,7 +100,6 @@ def fill(database: Database, home: Path) -> None:
     feedback.give(engine, actor.principal, drawn, model, feedback.Verdict("up", "Where?", "Here."))
     tokens.create(engine, actor.principal, "notebook")
     name_search.extend(engine, size=1, settled=timedelta(0))
-    tallies.fold(engine, settled=timedelta(0))
     actor.finish(held.claim)
     tallies.fold(engine, settled=timedelta(0))
 

@@ -91,7 +91,9 @@ def test_a_look_at_the_figures_reads_no_ended_jobs(client: FlaskClient, engine: 
         for statement, parameters in plans:
             if " job" in statement and statement.startswith("SELECT"):
                 rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
-                assert not any(re.match(r"SCAN job(?! USING (COVERING )?INDEX ix_job_tried)", row[-1]) for row in rows), rows
+                assert not any(
+                    re.match(r"SCAN job(?! USING (COVERING )?INDEX ix_job_tried)", row[-1]) for row in rows
+                ), rows
 
 
 def test_pages_and_figures_during_an_outage(client: FlaskClient, engine: Engine) -> None:

@@ -53,9 +53,9 @@ def test_an_attempt_is_a_part_of_the_request_that_asked_for_it(traced: Engine, s
     assert f"{asked.context.trace_id:032x}" == CALLER.split("-")[1]
     assert asked.attributes["http.response.status_code"] == 202
     lease = worker.take("training")
-    with traced.tracing.span("attempt", {"job": lease.claim.job_id}, lease.claim.traceparent):
-        with traced.tracing.span("run", {}):
-            pass
+    facts = {"job": lease.claim.job_id}
+    with traced.tracing.span("attempt", facts, lease.claim.traceparent), traced.tracing.span("run", {}):
+        pass
     run, attempt = spans.get_finished_spans()[1:]
     assert attempt.context.trace_id == run.context.trace_id == asked.context.trace_id
     assert attempt.parent.span_id == asked.context.span_id
@@ -103,7 +103,7 @@ def test_a_line_says_which_job_it_is_about(told: io.StringIO) -> None:
     with logs.about(job="job_1", attempt=2):
         logger.info("Took %d steps", 3)
         try:
-            raise ValueError("broken")
+            int("broken")
         except ValueError:
             logger.exception("It failed")
     logger.info("Nothing in particular")
@@ -120,6 +120,11 @@ def test_the_scheduler_writes_json_where_that_was_chosen(settings: Settings) -> 
         "logs.set_up(Settings())\nlogging.getLogger('aigc.scheduler').warning('one %s', 'two')"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, env={"AIGC_LOG_FORMAT": "json"}
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"AIGC_LOG_FORMAT": "json"},
     )
     assert json.loads(done.stderr)["event"] == "one two"

@@ -252,8 +252,8 @@ SERVER: Mapping[str, Topic] = {
     ),
     "store-unavailable": Topic(
         "The file store does not answer",
-        "Files are kept in an S3-compatible store of their own, which cannot be reached. Nothing was changed; jobs that "
-        "run go on, and workers try for five minutes to store what they made.",
+        "Files are kept in an S3-compatible store of their own, which cannot be reached. Nothing was changed; jobs "
+        "that run go on, and workers try for five minutes to store what they made.",
         ("Send again in a moment.", "See that the store runs, and that its address is right."),
     ),
     "store-misconfigured": Topic(
