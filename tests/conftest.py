@@ -19,7 +19,7 @@ from jobs.engine import Engine
 from jobs.principal import Principal
 from jobs.settings import Settings
 from jobs.tables import Base, SchemaInfo
-from tests import servers
+from tests import objects, servers
 
 TEMPLATE = "migrated"
 
@@ -82,6 +82,18 @@ def valkey() -> Iterator[servers.Valkey]:
         yield server
     finally:
         server.stop()
+
+
+@pytest.fixture(scope="session")
+def object_server() -> Iterator[objects.ObjectServer]:
+    """A running S3-compatible store."""
+    try:
+        server = objects.ObjectServer()
+    except servers.ServerMissing as error:
+        missing(str(error))
+    server.start()
+    yield server
+    server.stop()
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -24,24 +24,17 @@ from jobs.errors import StoreMisconfigured, StoreUnavailable
 from jobs.object_store import PART, ObjectStore
 from jobs.settings import Settings
 from tests import objects
-from tests.conftest import Clock, RecordingDispatcher, missing
+from tests.conftest import Clock, RecordingDispatcher
 from tests.jobs.acting import Actor
 from tests.objects import ObjectServer
-from tests.servers import ServerMissing
 
 ROOT = Path(__file__).parents[2]
 NOTHING = "0" * 64
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[ObjectServer]:
-    try:
-        running = ObjectServer()
-    except ServerMissing as error:
-        missing(str(error))
-    running.start()
-    yield running
-    running.stop()
+@pytest.fixture
+def server(object_server: ObjectServer) -> ObjectServer:
+    return object_server
 
 
 @pytest.fixture
