@@ -142,7 +142,6 @@ def paths(known: Mapping[str, str]) -> Mapping[str, str]:
     api = [
         "/jobs", "/jobs?limit=100", "/jobs?state=failed", "/jobs?state=queued", "/jobs?state=running",
         "/jobs?sort=name", "/jobs?sort=-finished_at", "/jobs?q=gan-77", "/jobs?q=nothing-like-it", "/jobs?tag=none",
-        "/jobs?q=gan-77&sort=name",
         "/jobs?task=image_vae.train", "/jobs?dataset={dataset}",
         "/jobs?created_before={before}", "/jobs/{job}", "/jobs/{old}", "/jobs/{job}/events",
         "/jobs/{job}/metrics", "/jobs/{job}/logs", "/jobs/{job}/samples", "/jobs/{job}/artifacts",

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, func, literal_column, select, update
+from sqlalchemy import func, literal_column, select, update
 from sqlalchemy.orm import Session
 
 from aigc_models import registry
@@ -26,7 +26,10 @@ ROUND = 200  # windows at a time, where no scheduler ran for long
 BOUNDS = (0.1, 0.5, 1, 5, 15, 60, 300, 1_800, 7_200, 43_200)  # seconds
 SECONDS, WAIT = "job_seconds", "job_wait_seconds"
 
-Key = tuple[str, tuple[tuple[str, str], ...]]
+AT_ONCE = 500
+
+Labels = tuple[tuple[str, str], ...]
+Key = tuple[str, Labels]
 Sums = Counter[Key]
 
 
@@ -112,7 +115,7 @@ def _ended(session: Session, since: datetime, to: datetime | None) -> Sums:
     """What ended from one time on and before another."""
     tasks = [name.partition(".") for name in registry.tasks()]
     rows = select(
-        Job.status, Job.lane, Job.device_kind, Job.attempt, Job.worker_losses, Job.app_failures,
+        Job.id, Job.status, Job.lane, Job.device_kind, Job.attempt, Job.worker_losses, Job.app_failures,
         Job.not_before, Job.started_at, Job.finished_at, Job.failure,
     ).where(
         Job.family.in_(sorted({family for family, _, _ in tasks})),
@@ -121,8 +124,9 @@ def _ended(session: Session, since: datetime, to: datetime | None) -> Sums:
         Job.finished_at >= since,
     )  # fmt: skip
     sums: Sums = Counter()
+    places: dict[str, Labels] = {}
     for job in session.execute(rows if to is None else rows.where(Job.finished_at < to)):
-        where = (("lane", job.lane), ("device", job.device_kind))
+        where = places[job.id] = (("lane", job.lane), ("device", job.device_kind))
         sums["jobs_ended", (("status", job.status), *where)] += 1
         if job.failure is not None and job.status == "failed":
             sums["job_failures", (("code", str(job.failure.get("code"))),)] += 1
@@ -131,18 +135,19 @@ def _ended(session: Session, since: datetime, to: datetime | None) -> Sums:
             _observe(sums, SECONDS, where, job.finished_at - job.started_at)
         if job.started_at is not None and job.attempt == 1:
             _observe(sums, WAIT, where, job.started_at - job.not_before)
-    _add_energy(session, sums, rows if to is None else rows.where(Job.finished_at < to))
+    _add_energy(session, sums, places)
     return sums
 
 
-def _add_energy(session: Session, sums: Sums, ended: Select[Any]) -> None:
-    """What the attempts of ended jobs took, and what of it went into work that was kept."""
-    jobs = ended.with_only_columns(Job.id)
-    spent = select(Job.lane, Job.device_kind, func.sum(Attempt.joules), func.sum(Attempt.joules_kept))
-    spent = spent.join(Attempt, Attempt.job_id == Job.id).where(Job.id.in_(jobs), Attempt.joules.is_not(None))
-    for lane, device, taken, kept in session.execute(spent.group_by(Job.lane, Job.device_kind)):
-        sums["energy_joules", (("lane", lane), ("device", device))] += taken or 0
-        sums["energy_kept_joules", (("lane", lane), ("device", device))] += kept or 0
+def _add_energy(session: Session, sums: Sums, places: Mapping[str, Labels]) -> None:
+    """What the attempts of jobs took, and what of it went into work that was kept."""
+    ids = list(places)
+    for start in range(0, len(ids), AT_ONCE):
+        mine = (Attempt.job_id.in_(ids[start : start + AT_ONCE]), Attempt.joules.is_not(None))
+        spent = select(Attempt.job_id, func.sum(Attempt.joules), func.sum(Attempt.joules_kept)).where(*mine)
+        for job_id, taken, kept in session.execute(spent.group_by(Attempt.job_id)):
+            sums["energy_joules", places[job_id]] += taken or 0
+            sums["energy_kept_joules", places[job_id]] += kept or 0
 
 
 def _add_tries(sums: Sums, rows: Iterable[Any]) -> None:
@@ -152,7 +157,7 @@ def _add_tries(sums: Sums, rows: Iterable[Any]) -> None:
             sums[name, where] += count
 
 
-def _observe(sums: Sums, name: str, where: tuple[tuple[str, str], ...], time: timedelta) -> None:
+def _observe(sums: Sums, name: str, where: Labels, time: timedelta) -> None:
     """Put a time into a histogram: each bucket counts what took at most so long."""
     seconds = max(0.0, time.total_seconds())
     for bound in BOUNDS:

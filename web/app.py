@@ -6,6 +6,7 @@ from flask import Flask
 
 from jobs.engine import Engine, open_engine
 from jobs.settings import Settings
+from jobs.tracing import Off
 from web import (
     api,
     auth,
@@ -18,7 +19,6 @@ from web import (
     rates,
     security,
     sessions,
-    traces,
     uploads,
     wakeups,
 )
@@ -42,8 +42,12 @@ def create_app(settings: Settings, engine: Engine | None = None) -> Flask:
         MAX_FORM_PARTS=FORM_PARTS,
         SEND_FILE_MAX_AGE_DEFAULT=3600,
     )
-    context.init_app(app, settings, engine or open_web_engine(settings))
-    traces.init_app(app)
+    engine = engine or open_web_engine(settings)
+    context.init_app(app, settings, engine)
+    if not isinstance(engine.tracing, Off):
+        from web import traces
+
+        traces.init_app(app)
     problems.init_app(app)
     rates.init_app(app, settings)
     uploads.init_app(app)

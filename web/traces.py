@@ -3,18 +3,15 @@
 from flask import Flask, Response, g, request
 
 from jobs import logs
-from jobs.tracing import HEADER, Off
+from jobs.tracing import HEADER
 from web import context
 
 
 def init_app(app: Flask) -> None:
     """Open the span before anything looks at a request, and close it after the reply is made."""
-    with app.app_context():
-        off = isinstance(context.engine().tracing, Off)
-    if not off:
-        app.before_request(_open)
-        app.after_request(_note)
-        app.teardown_request(_close)
+    app.before_request(_open)
+    app.after_request(_note)
+    app.teardown_request(_close)
 
 
 def _open() -> None:
