@@ -38,6 +38,7 @@ from jobs.workforce import QueueState, count_jobs
 __all__ = ["DatasetState", "JobFilter", "Label", "Page", "Point", "QueueState", "Repository", "Sort", "Span"]
 
 DatasetState = Literal["checking", "ready", "refused"]
+MOST_COUNTED = 2_000  # a page shows ``2,000+``; every thousand more costs it a tenth of a millisecond
 ETA_SHARE, ETA_AFTER = 0.03, timedelta(seconds=10)
 
 
@@ -305,10 +306,10 @@ class Repository:
             return count_jobs(session, Job.tenant_id == self.principal.tenant_id, *disk.waits(self._now))
 
     def counts(self) -> Mapping[str, int]:
-        """The caller's jobs by status, each counted to 10,000."""
+        """The caller's jobs by status, each counted to :data:`MOST_COUNTED`."""
         with self.engine.db.read() as session:
             mine = Job.tenant_id == self.principal.tenant_id
-            return {status: count_jobs(session, mine, Job.status == status) for status in STATUSES}
+            return {status: count_jobs(session, mine, Job.status == status, most=MOST_COUNTED) for status in STATUSES}
 
     def _before(self, job: Job) -> Sequence[Waiting]:
         if job.id not in self._ahead:

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import pytest
 from sqlalchemy import select, text
 
-from jobs import graph, idempotency, maintenance, moves
+from jobs import claiming, graph, idempotency, maintenance, moves
 from jobs.claiming import WorkerIdentity, claim
 from jobs.engine import Engine
 from jobs.errors import JobAlreadyFinished, LeaseLost, NeededJobFailed
@@ -118,6 +118,27 @@ def test_threads_claim_every_job_once(actor: Actor) -> None:
     while (left := actor.try_claim()) is not None:  # who met a locked row may have left one behind
         taken.append(left.job_id)
     assert sorted(taken) == sorted(jobs)
+
+
+def test_many_that_are_free_at_once_look_only_a_few_times(actor: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All find the same job first; the others must not run after one another from job to job."""
+    owners = [actor.as_owner(f"owner-{number}") for number in range(4)]
+    actor.dataset()
+    for owner in owners * 6:
+        owner.submit("dataset.import_images", {})
+    pick, looks, same = claiming.pick, itertools.count(), threading.Barrier(24)
+
+    def looking(*arguments: Any) -> Any:
+        found = pick(*arguments)
+        if next(looks) < 24:
+            same.wait(60)  # nobody takes anything before all have looked
+        return found
+
+    monkeypatch.setattr(claiming, "pick", looking)
+    claims = together([lambda: actor.try_claim("generation")] * 24)
+    taken = [found for found in claims if isinstance(found, claiming.Claim)]
+    assert len({found.job_id for found in taken}) == len(taken) == 24
+    assert next(looks) <= 24 + 2 * 23  # a second look each; a third for who met one that had looked only once
 
 
 def test_one_key_from_twenty_clients_makes_one_job(actor: Actor, dispatcher: RecordingDispatcher) -> None:
