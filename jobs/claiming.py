@@ -137,18 +137,23 @@ def claim_several(
         most: How many it may take. A job that was tried before is the last one of them.
         room: What it has for them.
     """
-    wanted, passed = wish(engine, worker, warm, room), list[str]()
-    # Looking needs no lock: idle slots and surplus tokens never wait for the one writer of SQLite.
+    wanted, passed, run = wish(engine, worker, warm, room), list[str](), None
+    # This needs no lock: idle slots and surplus tokens wait for nobody.
     with engine.db.read() as session:
-        run = _look(session, worker, wanted, engine.db.now(session), most)
-    while run.jobs:
+        now = engine.db.now(session)
+        if engine.db.is_sqlite:
+            run = _look(session, worker, wanted, now, most)
+        if not (run.jobs if run else _anything(session, worker, now)):
+            return []
+    while True:
         # A claim that a power cut undoes was never made: the job waits, and its lease fences whoever held it.
         with engine.db.begin(durable=False) as session:
-            if most > 1 or passed:
+            if run is None:
                 hold_lane(engine, session, worker.lane)
+                run = _look(session, worker, wanted, engine.db.now(session), most, passed)
+                if not run.jobs:
+                    return []
             now, jobs = engine.db.now(session), list[Row[Any]]()
-            if passed:  # who has lost looks again in its turn: else many that are free at once outrun each other
-                run = _look(session, worker, wanted, now, most, passed)
             while run.jobs:
                 taken = take(engine, session, run.jobs, worker, now)
                 passed += set(run.jobs) - {job.id for job in taken}  # another worker was faster, or is just taking it
@@ -161,7 +166,7 @@ def claim_several(
                 run = pick(session, wanted, now, most - len(jobs), passed)
             if jobs:
                 return claimed(session, jobs, now)
-    return []
+        run = None
 
 
 def _look(
@@ -173,16 +178,24 @@ def _look(
     return pick(session, wanted, now, most, passed)
 
 
-def hold_lane(engine: Engine, session: Session, lane: str) -> None:
-    """Let no other worker that does so claim in this lane meanwhile; SQLite has one writer anyway.
+def _anything(session: Session, worker: WorkerIdentity, now: datetime) -> bool:
+    """Whether a look is worth it."""
+    about = {"lane": worker.lane, "device_kind": worker.device_kind, "now": now}
+    return session.connection().scalar(_ANYTHING, about) is not None
 
-    Two that take several hold several turns, and could wait for each other for ever. And of many that look at the same
-    time all but one find the same job gone, again and again: 64 slots that were free at once took 9 jobs a second.
+
+def hold_lane(engine: Engine, session: Session, lane: str) -> None:
+    """Let one worker at a time look and take in a lane; SQLite has one writer anyway.
+
+    Two that take several hold several turns, and could wait for each other for ever. Of many that look at the same time
+    all but one find the same job gone, again and again: 64 slots that were free at once took 9 jobs a second. And turns
+    that were looked at a moment ago may have passed, so that owners were served unevenly.
     """
     if not engine.db.is_sqlite:
         session.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"aigc claims {lane}"))))
 
 
+_ANYTHING = select(Job.id).where(*claimable(bindparam("lane"), bindparam("device_kind"), bindparam("now"))).limit(1)
 _INPUTS = (
     select(
         JobInput.job_id,
