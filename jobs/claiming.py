@@ -10,11 +10,11 @@ from uuid import uuid4
 from sqlalchemy import Row, bindparam, case, func, insert, select
 from sqlalchemy.orm import Session
 
-from jobs import curves, pausing
+from jobs import curves, pausing, picking, tracing
 from jobs.db import Database, UtcDateTime
 from jobs.engine import Engine
 from jobs.moves import Move, Rule, apply_to_all, state_event
-from jobs.picking import NEVER, Wish, below_quota, claimable, pick
+from jobs.picking import NEVER, UNKNOWN, Run, Wish, below_quota, claimable, pick
 from jobs.tables import Artifact, Attempt, Dataset, Job, JobInput, ModelVersion, OwnerTurn, SchemaInfo
 
 EPOCH_CHARACTERS = 7
@@ -29,6 +29,24 @@ class WorkerIdentity:
     id: str
     lane: str
     device_kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What a slot has for a job.
+
+    Attributes:
+        devices: Devices that it holds for one job.
+        memory: Bytes free on its device.
+        capacity: Bytes of its device in all.
+    """
+
+    devices: int = 1
+    memory: int = UNKNOWN
+    capacity: int = UNKNOWN
+
+
+ANY_ROOM = Room()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +81,8 @@ class Claim:
         time_limit: Seconds that all attempts may run together, or None.
         time_left: What the attempts before have left of it.
         troubled: Whether an attempt before failed, or was lost with its worker.
+        devices: Devices that work on it together.
+        traceparent: The trace that it belongs to, if any.
     """
 
     job_id: str
@@ -81,13 +101,22 @@ class Claim:
     time_limit: int | None = None
     time_left: float | None = None
     troubled: bool = False
+    devices: int = 1
+    traceparent: str | None = None
 
 
-def wish(engine: Engine, worker: WorkerIdentity, warm: frozenset[str]) -> Wish:
+def wish(engine: Engine, worker: WorkerIdentity, warm: frozenset[str], room: Room = ANY_ROOM) -> Wish:
     """What a worker may take."""
     settings = engine.settings
     aging = timedelta(seconds=settings.aging_seconds)
-    return Wish(worker.lane, worker.device_kind, aging, settings.max_running_per_owner, warm)
+    has = (room.devices, room.memory, room.capacity)
+    return Wish(worker.lane, worker.device_kind, aging, settings.max_running_per_owner, warm, *has)
+
+
+def devices_wanted(engine: Engine, worker: WorkerIdentity, room: Room) -> int:
+    """How many devices the job takes whose turn it is; 1 where none waits."""
+    with engine.db.read() as session:
+        return picking.devices_wanted(session, wish(engine, worker, frozenset(), room), engine.db.now(session))
 
 
 def claim(engine: Engine, worker: WorkerIdentity, warm: frozenset[str] = frozenset()) -> Claim | None:
@@ -96,7 +125,9 @@ def claim(engine: Engine, worker: WorkerIdentity, warm: frozenset[str] = frozens
     return claims[0] if claims else None
 
 
-def claim_several(engine: Engine, worker: WorkerIdentity, warm: frozenset[str], most: int) -> list[Claim]:
+def claim_several(
+    engine: Engine, worker: WorkerIdentity, warm: frozenset[str], most: int, room: Room = ANY_ROOM
+) -> list[Claim]:
     """Take the jobs whose turn it is, as :func:`claim` would take them one after the other, in one transaction.
 
     Args:
@@ -104,20 +135,24 @@ def claim_several(engine: Engine, worker: WorkerIdentity, warm: frozenset[str], 
         worker: Who asks.
         warm: Keys of the file sets whose models the worker holds in memory.
         most: How many it may take. A job that was tried before is the last one of them.
+        room: What it has for them.
     """
-    wanted, passed = wish(engine, worker, warm), list[str]()
-    while True:
-        # Looking needs no lock: idle slots and surplus tokens never wait for the one writer of SQLite.
-        with engine.db.read() as session:
-            if pausing.is_paused(session, worker.lane, worker.device_kind, worker.id):
-                return []
-            run = pick(session, wanted, engine.db.now(session), most, passed)
-        if not run.jobs:
+    wanted, passed, run = wish(engine, worker, warm, room), list[str](), None
+    # This needs no lock: idle slots and surplus tokens wait for nobody.
+    with engine.db.read() as session:
+        now = engine.db.now(session)
+        if engine.db.is_sqlite:
+            run = _look(session, worker, wanted, now, most)
+        if not (run.jobs if run else _anything(session, worker, now)):
             return []
+    while True:
         # A claim that a power cut undoes was never made: the job waits, and its lease fences whoever held it.
         with engine.db.begin(durable=False) as session:
-            if most > 1:
+            if run is None:
                 hold_lane(engine, session, worker.lane)
+                run = _look(session, worker, wanted, engine.db.now(session), most, passed)
+                if not run.jobs:
+                    return []
             now, jobs = engine.db.now(session), list[Row[Any]]()
             while run.jobs:
                 taken = take(engine, session, run.jobs, worker, now)
@@ -131,14 +166,36 @@ def claim_several(engine: Engine, worker: WorkerIdentity, warm: frozenset[str], 
                 run = pick(session, wanted, now, most - len(jobs), passed)
             if jobs:
                 return claimed(session, jobs, now)
+        run = None
+
+
+def _look(
+    session: Session, worker: WorkerIdentity, wanted: Wish, now: datetime, most: int, passed: Sequence[str] = ()
+) -> Run:
+    """The jobs whose turn it is, but none for a worker that was told to rest."""
+    if pausing.is_paused(session, worker.lane, worker.device_kind, worker.id):
+        return Run()
+    return pick(session, wanted, now, most, passed)
+
+
+def _anything(session: Session, worker: WorkerIdentity, now: datetime) -> bool:
+    """Whether a look is worth it."""
+    about = {"lane": worker.lane, "device_kind": worker.device_kind, "now": now}
+    return session.connection().scalar(_ANYTHING, about) is not None
 
 
 def hold_lane(engine: Engine, session: Session, lane: str) -> None:
-    """Two workers that take several hold several turns; on PostgreSQL they could wait for each other for ever."""
+    """Let one worker at a time look and take in a lane; SQLite has one writer anyway.
+
+    Two that take several hold several turns, and could wait for each other for ever. Of many that look at the same time
+    all but one find the same job gone, again and again: 64 slots that were free at once took 9 jobs a second. And turns
+    that were looked at a moment ago may have passed, so that owners were served unevenly.
+    """
     if not engine.db.is_sqlite:
         session.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"aigc claims {lane}"))))
 
 
+_ANYTHING = select(Job.id).where(*claimable(bindparam("lane"), bindparam("device_kind"), bindparam("now"))).limit(1)
 _INPUTS = (
     select(
         JobInput.job_id,
@@ -293,6 +350,8 @@ def _claim(session: Session, job: Row[Any], inputs: Mapping[str, FileSet]) -> Cl
         adjustments=dict(job.adjustments),
         time_limit=job.time_limit_seconds,
         time_left=_time_left(session, job) if job.time_limit_seconds is not None else None,
+        devices=job.devices,
+        traceparent=job.snapshot.get(tracing.HEADER),
         troubled=bool(job.app_failures or job.worker_losses),
     )
 

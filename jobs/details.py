@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 
 from aigc_models.base import Fault
-from jobs import marks
+from jobs import marks, name_search
 from jobs.engine import Engine
 from jobs.errors import InvalidParams, JobNotFound
 from jobs.naming import LONGEST, is_printable
@@ -95,6 +95,7 @@ def change(
         marks.check(before, seen, "job")
         if said.name is not None:
             job.name = said.name.strip()
+            name_search.renamed(session, engine.db, job)
         if said.tags is not None:
             job.tags = unique(said.tags)
         if said.notes is not None:

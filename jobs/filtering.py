@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from aigc_models import registry
 from jobs.db import Database, UtcDateTime
+from jobs.name_search import ids_like
 from jobs.paging import Order, moment, newest
 from jobs.tables import FINAL, FINISHED_OR_LATEST, FINISHED_OR_SOONEST, UNFINISHED, Dataset, Job, JobInput, ModelVersion
 
@@ -29,7 +30,7 @@ class JobFilter:
     Attributes:
         states: Statuses, or ``cancelling``.
         task: ``<family>.<operation>``.
-        q: Text in the name or id.
+        q: Text in the name, or the beginning of an id, with ``job_`` or without.
         dataset: Id of a dataset they read or made.
         tags: Tags that they all have.
         created_after: Only jobs created after this time.
@@ -61,7 +62,7 @@ def filtered(rows: Select[Any], wanted: JobFilter, db: Database) -> Select[Any]:
     elif not wanted.imports:
         rows = rows.where(Job.family != IMPORTS)
     if wanted.q:
-        rows = rows.where(_has_text(wanted.q, db))
+        rows = rows.where(has_text(wanted.q, db))
     if wanted.dataset is not None:
         reads = select(JobInput.job_id).where(JobInput.dataset_id == wanted.dataset)
         makes = select(Dataset.job_id).where(Dataset.id == wanted.dataset)
@@ -100,18 +101,19 @@ class ModelFilter:
         if self.operation is not None:
             able = [one.name for one in registry.families().values() if self.operation in one.operations]
             rows = rows.where(ModelVersion.family.in_(able))
-        return rows.where(_has_text(self.q, db, ModelVersion)) if self.q else rows
+        return rows.where(has_text(self.q, db, ModelVersion)) if self.q else rows
 
 
 ALL_MODELS = ModelFilter()
 
 
-def _has_text(text: str, db: Database, table: type[Job] | type[ModelVersion] = Job) -> Any:
-    """Whether the name holds it, in small or capital letters, or the id does."""
+def has_text(text: str, db: Database, table: type[Job] | type[ModelVersion] = Job) -> Any:
+    """Whether the name holds it, in small or capital letters, or the id begins with it."""
     pattern = "%" + re.sub(r"([/%_])", r"/\1", text) + "%"
     # SQLite's LIKE is blind to the case of ASCII by itself; lower() on every row costs more than the rest.
     name = table.name.like(pattern, escape="/") if db.is_sqlite else table.name.ilike(pattern, escape="/")
-    return name | table.id.like(pattern, escape="/")
+    bounds = ids_like(text)
+    return name | ((table.id >= bounds[0]) & (table.id < bounds[1])) if bounds else name
 
 
 def _in_states(states: Sequence[str]) -> Any:

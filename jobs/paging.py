@@ -3,7 +3,7 @@
 import base64
 import binascii
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -26,6 +26,14 @@ class Page(Generic[Row]):
 
     items: list[Row]
     next_cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A part of a list, by its key: from one point on, and before another."""
+
+    begins: Any
+    ends: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +74,24 @@ def moment(text: str) -> datetime:
     return at
 
 
-def page(session: Session, rows: Select[Any], order: Order, cursor: str | None, limit: int = LIMIT) -> Page[Any]:
+def page(
+    session: Session, rows: Select[Any], order: Order, cursor: str | None, limit: int = LIMIT,
+    within: Sequence[Stretch] | None = None,
+) -> Page[Any]:  # fmt: skip
     """Read one page.
+
+    Args:
+        session: Only read from.
+        rows: The list.
+        order: How it is sorted.
+        cursor: Where the page begins; None for the first.
+        limit: How many rows.
+        within: The only parts of the list that hold any rows, in its order and apart from one another.
 
     Raises:
         InvalidParams: The cursor is none of ours, or of a list with another order.
     """
-    key, id_ = order.key, order.id
+    key, id_, last = order.key, order.id, None
     if cursor is not None:
         last, last_id = _decode(cursor, order)
         # Written out: SQLite uses the index for this, as it does not for a row of bound values of mixed types.
@@ -82,9 +101,24 @@ def page(session: Session, rows: Select[Any], order: Order, cursor: str | None, 
             rows = rows.where(key >= last, or_(key > last, id_ > last_id))
     by = (key.desc(), id_.desc()) if order.descending else (key.asc(), id_.asc())
     size = max(1, min(limit, MOST))
-    found: Sequence[Any] = session.scalars(rows.order_by(*by).limit(size + 1)).all()
+    rows, found = rows.order_by(*by), list[Any]()
+    for part in _parts(rows, order, last, within):
+        found += session.scalars(part.limit(size + 1 - len(found))).all()
+        if len(found) > size:
+            break
     more = len(found) > size
     return Page(list(found[:size]), _encode(found[size - 1], order) if more else None)
+
+
+def _parts(rows: Select[Any], order: Order, last: Any, within: Sequence[Stretch] | None) -> Iterator[Select[Any]]:
+    """The queries that give a list one after the other, without the parts that lie before the page."""
+    if within is None:
+        yield rows
+        return
+    for part in within:
+        past = last is not None and (part.begins > last if order.descending else part.ends <= last)
+        if not past:
+            yield rows.where(order.key >= part.begins, order.key < part.ends)
 
 
 def _encode(row: Any, order: Order) -> str:

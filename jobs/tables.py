@@ -7,6 +7,10 @@ from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Index, Str
 from sqlalchemy.orm import Mapped, mapped_column
 
 from jobs.base import Base as Base
+from jobs.records import NameBlock as NameBlock
+from jobs.records import NameGram as NameGram
+from jobs.records import Tally as Tally
+from jobs.records import TallyMark as TallyMark
 from jobs.switches import LanePause as LanePause
 from jobs.switches import ModelAlias as ModelAlias
 from jobs.verdicts import ReplyFeedback as ReplyFeedback
@@ -21,6 +25,8 @@ FAILURE_CODES = (
 _UNTOLD = "webhook IS NOT NULL AND webhook_seq < last_seq"
 _TAGGED = "tags IS NOT NULL"
 _RETRIED = "retried_from IS NOT NULL"
+TRIED = "attempt > 0 AND status IN ('blocked', 'queued', 'running', 'paused')"
+WIDE = "devices > 1 AND status = 'queued'"
 UNFINISHED = "status IN ('blocked', 'queued', 'running', 'paused')"  # in constants, so that its index can be used
 # What has not finished comes last, whichever way a list is sorted. Constants, as an index on them asks for.
 FINISHED_OR_SOONEST = "coalesce(finished_at, '1970-01-01 00:00:00.000000')"
@@ -96,6 +102,8 @@ class Job(Base):
     webhook_seq: Mapped[int] = mapped_column(default=0, server_default="0")
     tags: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
     notes: Mapped[str] = mapped_column(Text, default="", server_default="")
+    devices: Mapped[int] = mapped_column(default=1, server_default="1")
+    memory_needed: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
 
     __table_args__ = (
         CheckConstraint(f"status IN {STATUSES}", name="status"),
@@ -114,6 +122,8 @@ class Job(Base):
         Index("ix_job_finished_latest", "tenant_id", text(FINISHED_OR_LATEST), "id"),
         Index("ix_job_retried_from", "retried_from", sqlite_where=text(_RETRIED)),
         Index("ix_job_unfinished", "tenant_id", "created_at", "id", sqlite_where=text(UNFINISHED)),
+        Index("ix_job_wide", "lane", "device_kind", sqlite_where=text(WIDE)),
+        Index("ix_job_tried", "lane", "device_kind", sqlite_where=text(TRIED)),
         Index("ix_job_tenant_status", "tenant_id", "status", "created_at", "id"),
         Index("ix_job_lease", "status", "lease_until"),
         Index("ix_job_history", "family", "operation", "status", "finished_at"),
@@ -154,6 +164,10 @@ class Attempt(Base):
     failure_code: Mapped[str | None] = mapped_column(String(32))
     resumed_step: Mapped[int | None]
     stderr_tail: Mapped[str | None] = mapped_column(Text)
+    joules: Mapped[float | None]
+    joules_kept: Mapped[float | None]
+    energy_source: Mapped[str | None] = mapped_column(String(8))
+    peak_memory: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class JobEvent(Base):
@@ -364,6 +378,11 @@ class WorkerNode(Base):
     free_disk: Mapped[int | None] = mapped_column(BigInteger)
     memory_total: Mapped[int | None] = mapped_column(BigInteger)
     memory_free: Mapped[int | None] = mapped_column(BigInteger)
+    utilisation: Mapped[int | None]
+    temperature: Mapped[int | None]
+    watts: Mapped[float | None]
+    unfit: Mapped[str | None] = mapped_column(String(16))
+    device_place: Mapped[str | None] = mapped_column(String(16))
 
 
 class ApiToken(Base):

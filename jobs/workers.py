@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.orm import Session
@@ -52,11 +53,27 @@ def register(engine: Engine, role: str, lane: str | None, device: str | None, de
 
 @dataclass(frozen=True, slots=True)
 class DeviceState:
-    """What a slot computes on, by the name that stays the same when it starts again, and its memory in bytes."""
+    """What a slot computes on, and how that is.
+
+    Attributes:
+        name: What stays the same when it starts again.
+        memory_total: Bytes.
+        memory_free: Bytes.
+        place: What people call it on its host.
+        utilisation: Percent.
+        temperature: Degrees Celsius.
+        watts: Power it draws.
+        unfit: Why it takes no jobs.
+    """
 
     name: str
     memory_total: int | None = None
     memory_free: int | None = None
+    place: str | None = None
+    utilisation: int | None = None
+    temperature: int | None = None
+    watts: float | None = None
+    unfit: str | None = None
 
 
 def beat(
@@ -80,9 +97,18 @@ def beat(
     """
     with engine.db.begin() as session:
         alive = update(WorkerNode).where(WorkerNode.id == worker_id)
-        said = {"heartbeat_at": engine.db.now(session), "draining": draining, "free_disk": free_disk}
+        said: dict[str, Any] = {"heartbeat_at": engine.db.now(session), "draining": draining, "free_disk": free_disk}
         if device is not None:
-            said |= {"device_name": device.name, "memory_total": device.memory_total, "memory_free": device.memory_free}
+            said |= {
+                "device_name": device.name,
+                "device_place": device.place,
+                "memory_total": device.memory_total,
+                "memory_free": device.memory_free,
+                "utilisation": device.utilisation,
+                "temperature": device.temperature,
+                "watts": device.watts,
+                "unfit": device.unfit,
+            }
         alive = alive.values(**said).returning(WorkerNode.id)
         if session.execute(alive).one_or_none() is None:
             raise NotFound(kind="worker", id=worker_id)
@@ -108,13 +134,13 @@ def served(session: Session, now: datetime, within: timedelta = LIVE) -> set[tup
 
 _NODE = WorkerNode.__table__.c
 _SERVING = select(_NODE.lane, _NODE.device_kind).where(
-    _NODE.heartbeat_at > bindparam("since"), _NODE.draining.is_(False)
+    _NODE.heartbeat_at > bindparam("since"), _NODE.draining.is_(False), _NODE.unfit.is_(None)
 )
 
 
 def lanes(nodes: Iterable[WorkerNode]) -> set[tuple[str, str]]:
     """The (lane, kind of device) pairs that some processes take jobs of."""
-    return {(n.lane, n.device_kind) for n in nodes if n.lane and n.device_kind and not n.draining}
+    return {(n.lane, n.device_kind) for n in nodes if n.lane and n.device_kind and not n.draining and not n.unfit}
 
 
 def device_kind_for(session: Session, lane: str, now: datetime) -> str:

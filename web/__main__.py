@@ -22,6 +22,7 @@ from gunicorn import util
 from gunicorn.app.base import BaseApplication
 from jinja2 import FileSystemBytecodeCache
 
+from jobs import logs
 from jobs.settings import Settings
 from web.aside import aside
 from web.bind_guard import refusal
@@ -31,6 +32,8 @@ PR_SET_PDEATHSIG = 1
 # glibc's mallopt: threads share one heap, large blocks are the system's own, and what is free goes back soon.
 MALLOC = {-8: 1, -3: 128 * 1024, -1: 64 * 1024}  # M_ARENA_MAX, M_MMAP_THRESHOLD, M_TRIM_THRESHOLD
 GRACE_SECONDS = 4
+MOMENT_SECONDS = 1.0  # for which requests share what they read of the whole
+TOLD_SECONDS = 5.0  # after which a waiting job's place in a line is looked up anew; its state is looked up each time
 
 
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
@@ -65,9 +68,12 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         """Build the application; called in the child."""
         from web import create_app
 
+        logs.set_up(self.settings, text=False)
         util.write_error = _tell_unreadable
 
         app = create_app(self.settings)
+        shared = app.extensions["aigc"]
+        shared.moment.seconds, shared.told.seconds = MOMENT_SECONDS, TOLD_SECONDS
         _settle(app)
         return app
 

@@ -4,16 +4,16 @@ A GPU is named by its UUID, never by its number: numbers change with the driver'
 runner sees of the machine is decided by its environment, before its Python starts.
 """
 
-import contextlib
 import fcntl
 import os
+import re
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
-import psutil
+from worker.nvml import Nvml, ask
 
 Kind = Literal["cpu", "gpu"]
 _MIB = 2**20
@@ -24,35 +24,28 @@ class NoSuchDevice(ValueError):
     """No device of this machine is called that."""
 
 
-class Nvml(Protocol):
-    """The part of ``pynvml`` that is used."""
-
-    def nvmlInit(self) -> None: ...  # noqa: D102, N802 - NVIDIA's names
-    def nvmlShutdown(self) -> None: ...  # noqa: D102, N802
-    def nvmlDeviceGetCount(self) -> int: ...  # noqa: D102, N802
-    def nvmlDeviceGetHandleByIndex(self, index: int, /) -> Any: ...  # noqa: D102, N802
-    def nvmlDeviceGetHandleByUUID(self, uuid: str, /) -> Any: ...  # noqa: D102, N802
-    def nvmlDeviceGetUUID(self, handle: Any, /) -> str: ...  # noqa: D102, N802
-    def nvmlDeviceGetName(self, handle: Any, /) -> str: ...  # noqa: D102, N802
-    def nvmlDeviceGetMemoryInfo(self, handle: Any, /) -> Any: ...  # noqa: D102, N802
-    def nvmlDeviceGetComputeRunningProcesses(self, handle: Any, /) -> Sequence[Any]: ...  # noqa: D102, N802
-
-
 @dataclass(frozen=True, slots=True)
 class Device:
     """What a slot computes on.
 
     Attributes:
         kind: Which queues it serves.
-        name: ``"cpu"``, or the UUID of a GPU.
+        name: ``"cpu"`` (``"cpu2"`` and so on for further slots of it), or the UUID of a GPU or of an instance of one.
         title: For people.
         memory_mib: Memory of a GPU.
+        place: What people call it on this machine: ``gpu:1``, ``gpu:1:0`` for an instance, ``cpu``, ``cpu:2``.
     """
 
     kind: Kind
     name: str
     title: str
     memory_mib: int = 0
+    place: str = field(default="cpu", compare=False)
+
+    @property
+    def is_instance(self) -> bool:
+        """Whether it is a part of a divided GPU (MIG)."""
+        return self.name.startswith("MIG-")
 
     @property
     def torch_name(self) -> str:
@@ -72,80 +65,84 @@ class Device:
 
 
 CPU = Device("cpu", "cpu", "CPU")
+_CPUS, _CPU_SLOT = re.compile(r"cpu(?::([1-9][0-9]{0,3}))?"), re.compile(r"cpu([1-9][0-9]{0,3})")
 
 
-@contextlib.contextmanager
-def open_nvml() -> Iterator[Nvml | None]:
-    """NVIDIA's library, or None where there is no driver or no package."""
-    try:
-        import pynvml
-    except ImportError:
-        yield None
-        return
-    try:
-        pynvml.nvmlInit()
-    except pynvml.NVMLError:
-        yield None
-        return
-    try:
-        yield pynvml
-    finally:
-        pynvml.nvmlShutdown()
+def together_on(names: Sequence[str]) -> dict[str, str]:
+    """Variables of processes that work together, each on one of some GPUs; on the CPU where there is none."""
+    if not names:
+        return CPU.environment
+    return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": ",".join(names)}
 
 
-def gpus(nvml: Nvml | None) -> list[Device]:
-    """The GPUs of this machine."""
+def gpus(nvml: Nvml | None) -> list[list[Device]]:
+    """The GPUs of this machine in the driver's order; one that is divided (MIG) counts as its instances."""
     if nvml is None:
         return []
-    handles = [nvml.nvmlDeviceGetHandleByIndex(index) for index in range(nvml.nvmlDeviceGetCount())]
-    return [
-        Device(
-            "gpu",
-            nvml.nvmlDeviceGetUUID(handle),
-            nvml.nvmlDeviceGetName(handle),
-            nvml.nvmlDeviceGetMemoryInfo(handle).total // _MIB,
-        )
-        for handle in handles
-    ]
+    return [_card(index, nvml) for index in range(nvml.nvmlDeviceGetCount())]
+
+
+def _card(index: int, nvml: Nvml) -> list[Device]:
+    handle = nvml.nvmlDeviceGetHandleByIndex(index)
+    instances = _instances(handle, nvml)
+    if not instances:
+        return [_device(handle, f"gpu:{index}", nvml)]
+    return [_device(each, f"gpu:{index}:{number}", nvml) for number, each in enumerate(instances)]
+
+
+def _instances(handle: Any, nvml: Nvml) -> list[Any]:
+    """What a card is divided into; nothing where it is whole."""
+    mode = ask(nvml.nvmlDeviceGetMigMode, handle)
+    if mode is None or not mode[0]:
+        return []
+    most = ask(nvml.nvmlDeviceGetMaxMigDeviceCount, handle) or 0
+    found = (ask(nvml.nvmlDeviceGetMigDeviceHandleByIndex, handle, index) for index in range(most))
+    return [instance for instance in found if instance is not None]
+
+
+def _device(handle: Any, place: str, nvml: Nvml) -> Device:
+    memory = nvml.nvmlDeviceGetMemoryInfo(handle).total // _MIB
+    return Device("gpu", nvml.nvmlDeviceGetUUID(handle), nvml.nvmlDeviceGetName(handle), memory, place)
 
 
 def choose(wanted: str, nvml: Nvml | None) -> list[Device]:
-    """The devices that a choice names: ``auto``, ``cpu``, ``gpu`` (all), a GPU's number or its UUID.
+    """The devices that a choice names.
+
+    Args:
+        wanted: ``auto`` (all GPUs, or the CPU where there is none), ``all`` or ``gpu`` (all GPUs), ``cpu``, ``cpu:3``
+            (three slots that share the CPU), a GPU's number, one instance of a divided GPU (``0:1``), a UUID, or
+            several of them, separated by commas. ``gpu:1`` is the same as ``1``.
+        nvml: NVIDIA's library.
 
     Raises:
         NoSuchDevice: There is none of that name.
     """
-    if wanted == "cpu":
-        return [CPU]
-    found = gpus(nvml)
+    if "," in wanted:
+        return list(dict.fromkeys(device for part in wanted.split(",") for device in choose(part.strip(), nvml)))
+    if counted := _CPUS.fullmatch(wanted):
+        return [CPU, *(_cpu_slot(number) for number in range(2, int(counted[1] or 1) + 1))]
+    if one := _CPU_SLOT.fullmatch(wanted):
+        return [_cpu_slot(int(one[1]))]
+    cards = gpus(nvml)
+    found = [device for card in cards for device in card]
     if wanted == "auto":
         return found or [CPU]
-    if wanted == "gpu" and found:
+    if wanted in ("gpu", "all") and found:
         return found
-    if wanted.isdecimal() and int(wanted) < len(found):
-        return [found[int(wanted)]]
-    chosen = [device for device in found if device.name == wanted]
+    number, _, instance = wanted.removeprefix("gpu:").partition(":")
+    if number.isdecimal() and int(number) < len(cards):
+        card = cards[int(number)]
+        chosen = card if not instance else card[int(instance) :][:1] if instance.isdecimal() else []
+    else:
+        chosen = [device for device in found if device.name == wanted]
     if not chosen:
         known = ", ".join(["cpu", *(device.name for device in found)])
         raise NoSuchDevice(f"There is no device called {wanted}. This machine has: {known}.")
     return chosen
 
 
-def memory(device: Device) -> tuple[int, int] | None:
-    """Bytes of the device's memory and how many are free: a GPU's own, else the machine's; None if nobody can tell."""
-    if device.kind == "cpu":
-        machine = psutil.virtual_memory()
-        return machine.total, machine.available
-    with open_nvml() as nvml:
-        return None if nvml is None else _memory_of_gpu(device, nvml)
-
-
-def _memory_of_gpu(device: Device, nvml: Nvml) -> tuple[int, int] | None:
-    try:
-        own = nvml.nvmlDeviceGetMemoryInfo(nvml.nvmlDeviceGetHandleByUUID(device.name))
-    except Exception:  # noqa: BLE001 - whatever the driver raises, the slot must go on saying that it lives
-        return None
-    return own.total, own.free
+def _cpu_slot(number: int) -> Device:
+    return Device("cpu", f"cpu{number}", f"CPU {number}", place=f"cpu:{number}")
 
 
 class DeviceLock:

@@ -16,6 +16,7 @@ from jobs.settings import Settings
 from worker import devices, linux
 from worker.bell import Bell
 from worker.devices import Device
+from worker.nvml import open_nvml
 from worker.supervisor import SAVE_SECONDS
 
 LANES = ("training", "generation")
@@ -151,13 +152,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m worker.launch", description=__doc__)
     parser.add_argument("--lane", action="append", choices=LANES, help="repeatable; both where none is given")
     parser.add_argument(
-        "--device", action="append", help="auto (default), cpu, gpu (all), a GPU's number or UUID; repeatable"
+        "--devices",
+        "--device",
+        action="append",
+        help="auto (default: all GPUs, else the CPU), all (GPUs), cpu, cpu:N (N slots that share it), "
+        "numbers or UUIDs of GPUs, 0:1 (an instance of a divided one); commas between several, and repeatable",
     )
     options = parser.parse_args(arguments)
     linux.die_with_parent_if_asked(os.environ)
-    with devices.open_nvml() as nvml:
+    with open_nvml() as nvml:
         try:
-            chosen = [device for wanted in options.device or ["auto"] for device in devices.choose(wanted, nvml)]
+            chosen = [device for wanted in options.devices or ["auto"] for device in devices.choose(wanted, nvml)]
         except devices.NoSuchDevice as error:
             parser.error(str(error))
     slots = [SlotProcess(lane, device) for device in dict.fromkeys(chosen) for lane in options.lane or LANES]

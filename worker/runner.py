@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from aigc_models import registry
-from aigc_models.base import Cancelled, Metrics, Params, Paused
+from aigc_models.base import Cancelled, Metrics, Params, Paused, Run
 from worker import calls, failures, linux
 from worker.calls import model_module, read_params, workplace
 from worker.model_cache import ModelCache
@@ -41,12 +41,14 @@ class Runner:
         self._jobs: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._requests: dict[str, Requests] = {}
 
-    def serve(self, threads: int, preload: bool) -> None:
+    def serve(self, threads: int, preload: bool, memory_share: float = 1.0) -> None:
         """Import torch, then run what is asked until the supervisor closes the pipe."""
         threading.Thread(target=self._listen, name="commands", daemon=True).start()
         import torch
 
         torch.set_num_threads(threads)
+        if memory_share < 1 and torch.cuda.is_available():
+            torch.cuda.set_per_process_memory_fraction(memory_share)
         if preload:
             _import_models(until=lambda: not self._jobs.empty())
         self._events.send("ready", pid=os.getpid())
@@ -81,11 +83,20 @@ class Runner:
     def _run(self, job: Message) -> dict[str, Any]:
         run = PipeRun(workplace(job), self._events, job["requests"][_ALONE], self._models)
         try:
-            metrics = _operation(job["family"], job["operation"])(read_params(job), run)
+            if job.get("crew"):
+                return self._train_together(job)
+            metrics = operation_of(job["family"], job["operation"])(read_params(job), run)
             run.flush()
         except Exception as error:  # noqa: BLE001 - whatever model code raises is an outcome, not our end
             return self._told(error)
         return self._told(metrics)
+
+    def _train_together(self, job: Message) -> dict[str, Any]:
+        from worker.together import Crew, train_together  # most runners never need it
+
+        asked = job["requests"][_ALONE]
+        plain = {name: value for name, value in job.items() if name not in ("kind", "requests", "crew")}
+        return train_together(plain, Crew(**job["crew"]), self._events, asked)
 
     def _run_many(self, call: Message) -> dict[str, Any]:
         try:
@@ -113,8 +124,9 @@ class Runner:
         return found.as_message()
 
 
-def _operation(family: str, name: str) -> Callable[[Params, PipeRun], Metrics]:
-    operation: Callable[[Params, PipeRun], Metrics] = getattr(model_module(family), name)
+def operation_of(family: str, name: str) -> Callable[[Params, Run], Metrics]:
+    """The function that carries out an operation."""
+    operation: Callable[[Params, Run], Metrics] = getattr(model_module(family), name)
     return operation
 
 
@@ -136,6 +148,7 @@ def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--parent", type=int, required=True)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--cache", type=int, default=0, help="bytes of models that stay loaded")
+    parser.add_argument("--memory-share", type=float, default=1.0, help="share of a GPU's memory it may take")
     parser.add_argument("--preload", action="store_true", help="import all networks ahead of the first job")
     return parser.parse_args(arguments)
 
@@ -151,7 +164,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     runner = Runner(Reader(options.commands), Writer(options.events), ModelCache(options.cache))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, runner.ask_pause)
-    runner.serve(options.threads, options.preload)
+    runner.serve(options.threads, options.preload, options.memory_share)
 
 
 if __name__ == "__main__":

@@ -37,6 +37,7 @@ class RunnerSpec:
         environment: Variables that say which device it sees.
         preload: Whether to import all networks ahead of the first job.
         inherited: Descriptors it holds open as long as it lives (the device's lock).
+        memory_share: Share of a GPU's memory it may take.
     """
 
     threads: int = 1
@@ -44,6 +45,7 @@ class RunnerSpec:
     environment: Mapping[str, str] = field(default_factory=dict)
     preload: bool = False
     inherited: Sequence[int] = ()
+    memory_share: float = 1.0
 
 
 class Tail:
@@ -132,6 +134,7 @@ class Runner:
         jobs: How many it was given.
         warm: Keys of the models it has loaded.
         oom_kills: What the kernel had killed for memory before the last of them.
+        ended_itself: Whether it died at work, killed by nobody here.
     """
 
     def __init__(self, process: "subprocess.Popen[bytes]", commands: Writer, events: Reader, tail: Tail) -> None:
@@ -139,6 +142,7 @@ class Runner:
         self.events = events
         self.tail = tail
         self.jobs = self.oom_kills = 0
+        self.ended_itself = False
         self.warm: frozenset[str] = frozenset()
         self._ready = False
         self._commands = commands
@@ -198,6 +202,7 @@ def start_runner(spec: RunnerSpec) -> Runner:
     arguments = [
         f"--commands={commands_read}", f"--events={events_write}", f"--parent={os.getpid()}",
         f"--threads={spec.threads}", f"--cache={spec.cache}", *(["--preload"] if spec.preload else []),
+        f"--memory-share={spec.memory_share}",
     ]  # fmt: skip
     try:
         process = subprocess.Popen(

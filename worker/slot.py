@@ -7,26 +7,31 @@ broker is down. Both ways share one lock, so a slot never does two things at onc
 """
 
 import logging
+import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
-from jobs import disk, workers
-from jobs.claiming import Claim, WorkerIdentity, claim_several
+from jobs import disk, pausing, workers
+from jobs.claiming import Claim, Room, WorkerIdentity, claim_several, devices_wanted
 from jobs.company import claim_company, items_of_claim
 from jobs.engine import Engine
 from jobs.errors import NotFound
 from jobs.settings import Settings
-from worker import devices
+from worker import readings
 from worker.batching import Sizes, shares
 from worker.bell import Bell
 from worker.burst import MOST, Burst, Pace
-from worker.devices import Device, DeviceLock
+from worker.devices import Device, together_on
+from worker.gpu import Gpu
 from worker.heart import DATABASE_AWAY
 from worker.materialise import InputCache
 from worker.runner_pool import RunnerPool, RunnerSpec
 from worker.supervisor import Post
 
 IDLE_SECONDS = 2.0
+MOST_RANKS = 64
 
 log = logging.getLogger(__name__)
 
@@ -52,23 +57,23 @@ class Slot:
         self._bell = Bell()
         self._busy = threading.Lock()
         self._closing = threading.Event()
-        self._suspect = False
         run = settings.home.resolve() / "run"
         run.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._lock = DeviceLock(run, device, lane) if device.kind == "gpu" else None
+        self._gpu = Gpu(run, lane, device) if device.kind == "gpu" else None
         keep = lane == "generation"
         spec = RunnerSpec(
             threads=settings.cpu_threads,
             cache=settings.warm_models if keep else 0,
             environment={**device.environment, **_readable(settings)},
             preload=keep,
-            inherited=(self._lock.fd,) if self._lock else (),
+            memory_share=settings.gpu_memory_share if device.kind == "gpu" else 1.0,
+            inherited=(self._gpu.lock.fd,) if self._gpu else (),
         )
         self._runners = RunnerPool(spec, keep, settings.runner_jobs)
         self._pace = Pace(MOST if keep else 1)
         self._sizes = Sizes(settings.shared_jobs if keep else 1)
         inputs = InputCache(settings.cache, engine.store)
-        self._post = Post(engine, device, inputs, self._bell, lambda: self.draining)
+        self._post = Post(engine, device, inputs, self._bell, self._gives_back, self._crew)
         self._identity = WorkerIdentity("", lane, device.kind)
         self._threads = [
             threading.Thread(target=loop, name=loop.__name__.strip("_"), daemon=True)
@@ -96,8 +101,8 @@ class Slot:
                 thread.join()
         with self._busy:
             self._runners.close()
-            if self._lock:
-                self._lock.close()
+            if self._gpu:
+                self._gpu.close()
         try:
             workers.leave(self.engine, self._identity.id)
         except DATABASE_AWAY as error:
@@ -123,6 +128,8 @@ class Slot:
             log.exception("The slot met an error nobody foresaw; the job's lease will expire")
             return False
         finally:
+            if self._gpu:
+                self._gpu.party.close()
             self._busy.release()
         return bool(claimed)
 
@@ -132,8 +139,20 @@ class Slot:
         self._beat()
 
     def _beat(self) -> None:
-        total, free = devices.memory(self.device) or (None, None)
-        device = workers.DeviceState(self.device.name, total, free)
+        trouble = self._gpu.look() if self._gpu else None
+        seen = self._gpu.seen if self._gpu else readings.read(self.device, None)
+        if trouble is not None:
+            self._bell.ring()  # what runs on it is given back
+        device = workers.DeviceState(
+            self.device.name,
+            seen.memory_total,
+            seen.memory_free,
+            place=self.device.place,
+            utilisation=seen.utilisation,
+            temperature=seen.temperature,
+            watts=seen.watts,
+            unfit=trouble,
+        )
         workers.beat(self.engine, self._identity.id, self.draining, disk.free(self.engine.settings.home), device)
 
     def _fit(self) -> bool:
@@ -144,13 +163,45 @@ class Slot:
         if disk.free(settings.home) < settings.min_free_disk:
             log.warning("Less than %d MiB free on the disk: taking no jobs", settings.min_free_disk >> 20)
             return False
-        if self._lock and not self._lock.acquire():
-            log.warning("Another slot's runner still holds %s: waiting", self.device.title)
-            return False
-        return not self._suspect or self._settles(0)
+        return self._gpu is None or self._gpu.ready()
+
+    def _gives_back(self) -> bool:
+        """Whether what runs is to be brought to a checkpoint and left to another slot."""
+        return self.draining or (self._gpu is not None and self._gpu.health.trouble is not None)
 
     def _claim(self) -> list[Claim]:
-        return claim_several(self.engine, self._identity, self._runners.warm, self._pace.most)
+        warm, most = self._runners.warm, self._pace.most
+        if self._gpu is None:
+            return claim_several(self.engine, self._identity, warm, most, Room(devices=MOST_RANKS))
+        room = self._gpu.room()
+        if self.lane == "training":
+            wanted = devices_wanted(self.engine, self._identity, replace(room, devices=self._gpu.party.size))
+            if not self._gpu.party.gather(wanted, self._may_borrow()):
+                return []
+            room = replace(room, devices=wanted)
+        claimed = claim_several(self.engine, self._identity, warm, most, room)
+        self._gpu.party.keep(claimed[0].devices if claimed else 0)
+        return claimed
+
+    def _may_borrow(self) -> Callable[[str], bool]:
+        """Which devices beside this one are not paused."""
+        with self.engine.db.read() as session:
+            rows = pausing.read(session).rows
+        held = {row.device_name for row in rows if (row.lane, row.host) == (self.lane, socket.gethostname())}
+        return lambda name: name not in held
+
+    def _crew(self, claim: Claim) -> Mapping[str, Any] | None:
+        """Who does a job that several devices work on; None where one does."""
+        if claim.devices == 1:
+            return None
+        settings = self.engine.settings
+        names = self._gpu.party.names if self._gpu else []
+        return {
+            "ranks": claim.devices,
+            "threads": max(1, settings.cpu_threads // claim.devices),
+            "environment": together_on(names),
+            "memory_share": settings.gpu_memory_share if names else 1.0,
+        }
 
     def _take_along(self, claimed: list[Claim]) -> list[Claim]:
         """The jobs that share a call with the first: of those claimed, and of those that wait."""
@@ -182,17 +233,8 @@ class Slot:
             if burst.learned is not None:
                 self._sizes.learn([claimed[0], *shared], burst.learned)
             self._runners.give_back(runner, healthy)
-            if not healthy:
-                self._settles(runner.pid)
-
-    def _settles(self, pid: int) -> bool:
-        """Whether a dead runner has let go of the GPU; if not, no more work until it has."""
-        if self.device.kind == "gpu":
-            with devices.open_nvml() as nvml:
-                self._suspect = not devices.settles(self.device, pid, nvml)
-            if self._suspect:
-                log.error("%s is still held by process %d: taking no jobs", self.device.title, pid)
-        return not self._suspect
+            if self._gpu:
+                self._gpu.after(runner.pid, healthy=healthy, died=runner.ended_itself)
 
     def _announce(self) -> None:
         while not self._closing.wait(self.engine.settings.heartbeat_seconds):

@@ -8,12 +8,12 @@ import logging
 import selectors
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
-from jobs import durations, staging
+from jobs import durations, logs, staging
 from jobs.claiming import Claim
 from jobs.engine import Engine
 from jobs.errors import LeaseLost
@@ -35,6 +35,11 @@ _TAIL_SECONDS = 1.0
 log = logging.getLogger(__name__)
 
 
+def _alone(_claim: Claim) -> Mapping[str, Any] | None:
+    """One device does it."""
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Post:
     """What a slot gives to each attempt it supervises.
@@ -44,7 +49,8 @@ class Post:
         device: What the runner computes on.
         inputs: Local copies of inputs.
         bell: Rung when something outside the pipe has changed.
-        draining: Whether the slot is to stop.
+        draining: Whether the slot is to stop, or its device is unwell.
+        crew: Who does a job that several devices work on.
     """
 
     engine: Engine
@@ -52,6 +58,7 @@ class Post:
     inputs: InputCache
     bell: Bell
     draining: Callable[[], bool]
+    crew: Callable[[Claim], Mapping[str, Any] | None] = _alone
 
 
 class Company(Protocol):
@@ -77,7 +84,7 @@ class Supervisor:
     def __init__(self, post: Post, claim: Claim, runner: Runner, company: Company) -> None:
         settings = post.engine.settings
         self._post, self._claim, self._runner = post, claim, runner
-        self._settings = settings
+        self._settings, self._tracing = settings, post.engine.tracing
         self._lease = Lease(post.engine, claim)
         self._heart = Heart(self._lease, settings.heartbeat_seconds, settings.lease_seconds, self._hear)
         self._staging = staging.directory(settings, claim.job_id, claim.attempt, claim.lease_id)
@@ -92,13 +99,21 @@ class Supervisor:
 
     def run(self) -> bool:
         """Do it all; whether the runner may be used again."""
+        claim = self._claim
+        about: dict[str, str | int] = {"job": claim.job_id, "attempt": claim.attempt}
+        facts = {**about, "task": f"{claim.family}.{claim.operation}", "tenant": claim.tenant_id}
+        with logs.about(**about), self._tracing.span("attempt", facts, claim.traceparent):
+            return self._run()
+
+    def _run(self) -> bool:
         try:
             if self._claim.lane == "training" or self._claim.checkpoint is not None:
                 self._last()
             end = self._work()
             if self._harvest.is_large(self._staging / staging.OUT):
                 self._last()
-            self._company.note(end, self._lease, self._heart, self._harvest, self._staging)
+            with self._tracing.span("record", {"outcome": end.outcome}):
+                self._company.note(end, self._lease, self._heart, self._harvest, self._staging)
         except LeaseLost:
             self._runner.kill()
             log.warning("Job %s attempt %s lost its lease; wrote nothing", self._claim.job_id, self._claim.attempt)
@@ -110,8 +125,10 @@ class Supervisor:
 
     def _work(self) -> End:
         try:
-            self._prepare()
-            end = self._follow()
+            with self._tracing.span("prepare", {"inputs": len(self._claim.inputs)}):
+                self._prepare()
+            with self._tracing.span("run", {"device": self._post.device.name, "runner": self._runner.pid}):
+                end = self._follow()
         except LeaseLost:
             raise
         except DamagedFile as error:
@@ -156,6 +173,7 @@ class Supervisor:
             device=self._post.device.torch_name,
             checkpoint_seconds=self._settings.checkpoint_seconds,
             adjustments=dict(claim.adjustments),
+            crew=self._post.crew(claim),
         )
 
     def _follow(self) -> End:
@@ -254,7 +272,7 @@ class Supervisor:
         return None
 
     def _died(self) -> End:
-        status = self._runner.kill()
+        status, self._runner.ended_itself = self._runner.kill(), True
         return End("failed", failure=failures.from_exit(status, linux.oom_kills() > self._runner.oom_kills))
 
     def _completed(self, end: End) -> End:

@@ -13,7 +13,10 @@ from jobs.dispatch import TASK
 from jobs.engine import open_engine
 from jobs.settings import Settings
 from worker import devices, linux
+from worker.nvml import open_nvml
 from worker.slot import Slot
+
+STORE_PATIENCE = 300.0  # hours of work may wait to be stored
 
 
 class PromptRequest(Request):
@@ -51,9 +54,9 @@ class SlotStep(bootsteps.StartStopStep):
             raise ImproperlyConfigured("A slot needs the pool `solo`: its supervisor runs in the worker's own process.")
         linux.die_with_parent_if_asked(os.environ)
         lane, kind = _served(worker.app)
-        with devices.open_nvml() as nvml:
+        with open_nvml() as nvml:
             device = devices.choose(self._device or kind, nvml)[0]
-        slot = self._slot = Slot(open_engine(Settings()), lane, device)
+        slot = self._slot = Slot(open_engine(Settings(), "worker", store_patience=STORE_PATIENCE), lane, device)
 
         def run() -> None:
             slot.work()
