@@ -322,13 +322,10 @@ class Repository:
             if imports:
                 return found
             # Imports are few, so they are counted apart: all others at once would be looked up row by row.
-            theirs = (mine, Job.family == IMPORTS)
-            return {
-                status: count - count_jobs(session, *theirs, Job.status == status)
-                if 0 < count < MOST_COUNTED
-                else count
-                for status, count in found.items()
-            }
+            for status, count in found.items():
+                if 0 < count < MOST_COUNTED:
+                    found[status] -= count_jobs(session, mine, Job.family == IMPORTS, Job.status == status)
+            return found
 
     def _before(self, job: Job) -> Sequence[Waiting]:
         if job.id not in self._ahead:
