@@ -29,7 +29,7 @@ class ImageGanTrain(Params):
                 "ema_half_life": 100.0,
             },
             "balanced": {"epochs": 32, "least_steps": 2500},
-            "best": {"epochs": 100, "least_steps": 8000, "width": 48, "augmentation": "adaptive"},
+            "best": {"epochs": 100, "least_steps": 7500, "width": 48, "augmentation": "adaptive"},
         }
     )
 

@@ -33,7 +33,7 @@ class ImageVaeTrain(Params):
     makes: ClassVar[Makes] = "model"
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
         {
-            "quick": {"epochs": 12, "least_steps": 500, "width": 24},
+            "quick": {"epochs": 12, "least_steps": 450, "width": 24},
             "balanced": {"epochs": 60, "least_steps": 2000, "width": 32},
             "best": {"epochs": 60, "least_steps": 2000, "prior": "tokens"},
         }

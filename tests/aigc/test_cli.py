@@ -260,7 +260,8 @@ def test_a_missing_dataset_names_the_option(
 
     def refuse(asked: Asked) -> Answer:
         if asked.path.startswith("/api/v1/datasets"):
-            return Answer(200, {"id": "ds_1", "name": "shoes", "version": 1, "kind": "images", "state": "ready"})
+            one = {"id": "ds_1", "name": "shoes", "version": 1, "kind": "images", "state": "ready"}
+            return Answer(200, {"data": [one], "has_more": False, "next_cursor": None})
         return problem(422, "There is a problem.", errors=[missing]) if asked.method == "POST" else play(asked)
 
     with serving(refuse) as strict:

@@ -114,7 +114,7 @@ def test_the_list_is_read_page_by_page_and_back(client: FlaskClient, dataset: st
         older.append(address)
         address = next((found["href"] for tag, found in page.tags if found.get("rel") == "next" and tag == "a"), "")
     assert seen[:45] == list(reversed(ids))
-    assert len(seen) == len(set(seen)) == 46
+    assert len(seen) == len(set(seen)) == 45, "the import of the dataset is hidden"
     for before in reversed(older[:-1]):
         newer = next(found["href"] for tag, found in page.tags if found.get("rel") == "prev")
         page = read(client, newer)

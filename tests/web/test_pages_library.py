@@ -179,7 +179,10 @@ def test_figures_stand_beside_baseline_and_real_data(client: FlaskClient, worker
     worker.finish("training", {"model/weights.safetensors": b"w"}, **figures)
     model = client.get("/api/v1/models").get_json()["data"][0]["id"]
     text = " ".join(read(client, f"/models/{model}").text.split())
-    assert "330 baseline: 310 real data: 3 Not better than the baseline" in text.replace(" ✕", "")
+    assert (
+        "330 baseline: 310 (independent pixels) real data: 3 (training images) Not better than the baseline"
+        in text.replace(" ✕", "")
+    )
     assert "Domain-FID 330 is not better than the baseline's 310." in text  # the card says so, too
 
 
