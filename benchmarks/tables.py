@@ -86,7 +86,7 @@ def _compare(family: str, files: tuple[Path, Path], python: str, arguments: argp
     out = arguments.out
     epochs = ["--epochs", str(arguments.epochs)]
     ours = [sys.executable, "-m", "benchmarks.table_side", family]
-    mine = _run([*ours, str(train), str(out / f"{family}.csv"), *epochs], arguments)
+    mine = _run([*ours, str(train), str(out / f"{family}.csv"), *epochs, "--least-steps", "1"], arguments)
     theirs = _run([python, str(PEER), family, str(train), str(out / f"{family}-peer.csv"), *epochs], arguments)
     real = read_table(train)
     score = _score(real, test, out / f"{family}.csv")

@@ -30,12 +30,12 @@ IDS = {"dataset": "ds_" + "0" * 26, "model": "mdl_" + "0" * 26}
 FAMILIES = ("table_gan", "table_vae")
 SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "table_gan": {
-        "epochs": 60,
-        "least_steps": 1,
-        "batch_size": 100,
-        "width": 32,
-        "latent_dim": 16,
-        "learning_rate": 2e-3,
+        "epochs": 1,
+        "least_steps": 1000,
+        "batch_size": 250,
+        "width": 64,
+        "latent_dim": 32,
+        "learning_rate": 1e-3,
     },
     "table_vae": {
         "epochs": 80,
@@ -98,12 +98,11 @@ def test_rows_vary_as_real_ones_do(trained: tuple[str, RecordingRun], tmp_path: 
 
 def test_columns_belong_together(trained: tuple[str, RecordingRun], tmp_path: Path) -> None:
     """Most of the correlation, and of what a status is worth: a VAE whose latent numbers fell silent has neither."""
-    if trained[0] == "table_gan":
-        return  # needs more steps than a test has; the log of experiments and the benchmark tell of it
+    share = {"table_gan": 0.6, "table_vae": 0.75}[trained[0]]  # with so few steps
     made, _ = generate(trained, tmp_path, count=2000)
     real = tiny_table(1200)
-    assert _together(made) > 0.75 * _together(real)
-    assert _worth(made) > 0.75 * _worth(real)
+    assert _together(made) > share * _together(real)
+    assert _worth(made) > share * _worth(real)
     assert _together(independent_columns(real, 2000, 0)) < 0.2 * _together(real), "the yardstick tells them apart"
 
 
