@@ -18,6 +18,7 @@ OPERATIONS: Mapping[str, str] = {
     "traverse": "Traversal",
     "recommend": "Recommendation",
     "reply": "Reply",
+    "simulate": "Simulation of dialogues",
     "augment": "Augmentation study",
     "import_images": "Import of images",
     "import_table": "Import of a table",
@@ -30,6 +31,7 @@ VERBS: Mapping[str, str] = {
     "evaluate": "Start evaluation",
     "recommend": "Recommend",
     "reply": "Ask",
+    "simulate": "Make dialogues",
 }
 PHASES: Mapping[str, str] = {
     "preparing": "Preparing data",
