@@ -10,9 +10,10 @@ from jobs.filtering import ModelFilter
 from jobs.lifecycle import Beat
 from jobs.principal import Principal
 from jobs.repository import Repository
+from jobs.simulated import DIALOGUES
 from jobs.submit import Submission, submit
 from tests.web.acting import ActingWorker
-from tests.web.asking import ANSWER, BACK, REFUSAL, finish_reply
+from tests.web.asking import ANSWER, BACK, REFUSAL, SHOWN, TALK, finish_reply
 
 SOMEBODY = Principal("default", "operator")
 MODEL = {"model/weights.safetensors": b"w" * 4_000_000, "model/config.json": b"{}"}
@@ -60,9 +61,11 @@ def _desk(engine: Engine, worker: ActingWorker, documents: str) -> Mapping[str, 
     worker.finish("training", MODEL, **figures)
     model = _newest(engine, "assistant")
     turns = []
-    for reply in (ANSWER, BACK, REFUSAL):
+    for reply in (ANSWER, SHOWN, BACK, REFUSAL):
         turns.append(_submit(engine, "assistant.reply", "", model=model, question=reply.question))
         finish_reply(worker, reply)
+    simulated = _submit(engine, "assistant.simulate", "talk", dataset=documents)
+    worker.finish("generation", {DIALOGUES: TALK.encode()}, dialogues=1.0)
     dialogue = "&".join(f"turn={turn}" for turn in turns)
     return {
         "desk": f"/jobs/{trained}",
@@ -71,6 +74,7 @@ def _desk(engine: Engine, worker: ActingWorker, documents: str) -> Mapping[str, 
         "empty chat": f"/models/{model}/chat",
         "reply": f"/jobs/{turns[0]}",
         "feedback": f"/models/{model}/feedback",
+        "simulated": f"/jobs/{simulated}",
     }
 
 

@@ -1,12 +1,13 @@
 """An assistant played by a test: a dataset of texts, a model version, jobs with replies."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from flask.testing import FlaskClient
 
-from aigc_models.data.replies import PART, REPLY, TEXT, Reply, Sentence, Source, save_reply, to_json
+from aigc_models.data.replies import PART, REPLY, TEXT, PieceKind, Reply, Sentence, Source, save_reply, to_json
 from jobs.lifecycle import Lease
 from tests.web.acting import ActingWorker, upload
 
@@ -30,6 +31,28 @@ ANSWER = Reply(
 )  # fmt: skip
 REFUSAL = Reply("Who won?", "Who won?", "refusal", "I found nothing.", (), (SOURCE,), (), 0.1, 0.5, "en")
 BACK = Reply("print", "print", "clarification", "Which?", (), (), ("Print a page", "Print a sheet"), 0.8, 0.5, "en")
+
+_PIECES: tuple[tuple[str, PieceKind], ...] = (
+    ("To print on both sides:", "text"), ("1. Open the dialogue.", "item"), ("2. Tick Duplex.", "item"),
+    ("aigc print <file> --duplex", "code"), ("setting: sides\nmeaning: one or two", "table"),
+)  # fmt: skip
+_WHOLE = "\n".join(text for text, _ in _PIECES)
+# An answer with a list, code and a row of a table, which a model worded in part.
+SHOWN = replace(
+    ANSWER,
+    sentences=tuple(
+        Sentence(text, 1, kind, _WHOLE.index(text), _WHOLE.index(text) + len(text), True) for text, kind in _PIECES
+    ),
+    sources=(replace(SOURCE, text=_WHOLE),),
+    manner="written",
+    dropped=("It costs <b>nothing</b>.",),
+)
+TALK = json.dumps({
+    "messages": [
+        {"role": "user", "content": "How <i>do</i> I print?"}, {"role": "assistant", "content": "Choose Print."},
+    ],
+    "attributes": {"origin": "simulated"},
+}) + "\n"  # fmt: skip
 
 
 def assistant(client: FlaskClient, worker: ActingWorker) -> str:

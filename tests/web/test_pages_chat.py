@@ -8,11 +8,11 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from aigc_models.data.replies import PieceKind, Sentence, spelled
 from jobs.engine import Engine
+from jobs.simulated import DIALOGUES
 from jobs.tables import Artifact
 from tests.web.acting import ActingWorker
-from tests.web.asking import ANSWER, BACK, REFUSAL, SOURCE, assistant, finish_reply, show_part
+from tests.web.asking import ANSWER, BACK, REFUSAL, SHOWN, TALK, assistant, finish_reply, show_part
 from tests.web.reading import read, send, token
 from web.pages import chat
 
@@ -169,21 +169,12 @@ def test_other_pages_lead_to_it(client: FlaskClient, worker: ActingWorker, model
 
 
 def test_code_items_and_rows_are_shown_as_what_they_are(client: FlaskClient, worker: ActingWorker, model: str) -> None:
-    text = "Do this:\n1. Open it.\naigc <print>\nsides: two\npaper: A4"
-    said: list[tuple[str, PieceKind]] = [
-        ("Do this:", "text"),
-        ("1. Open it.", "item"),
-        ("aigc <print>", "code"),
-        ("sides: two\npaper: A4", "table"),
-    ]
-    sentences = tuple(Sentence(one, 1, kind, text.index(one), text.index(one) + len(one), True) for one, kind in said)
-    source = replace(SOURCE, text=text)
     address = asked(client, model, "How?")
-    finish_reply(worker, replace(ANSWER, sentences=sentences, sources=(source,), text=spelled(sentences)))
+    finish_reply(worker, SHOWN)
     html = client.get(address).text
-    assert '<pre tabindex="0"><code>aigc &lt;print&gt;</code></pre>' in html
-    assert re.search(r"<li class=\"sentence\">1. Open it.", html)
-    assert re.search(r"<p class=\"sentence cells\">sides: two\npaper: A4", html)
+    assert '<pre tabindex="0"><code>aigc print &lt;file&gt; --duplex</code></pre>' in html
+    assert re.search(r"<li class=\"sentence\">1. Open the dialogue.", html)
+    assert re.search(r"<p class=\"sentence cells\">setting: sides\nmeaning: one or two", html)
 
 
 def test_a_worded_answer_is_shown_as_it_comes_and_can_be_stopped(
@@ -231,9 +222,7 @@ def test_simulated_dialogues_become_a_dataset_that_says_so(
     body = {"task": "assistant.simulate", "params": {"dataset": dataset, "count": 2}}
     made = client.post("/api/v1/jobs", json=body).get_json()["id"]
     assert client.post(f"/api/v1/jobs/{made}/dataset", json={}).status_code == 404
-    turns = [{"role": "user", "content": "How <i>do</i> I print?"}, {"role": "assistant", "content": "Choose Print."}]
-    line = json.dumps({"messages": turns, "attributes": {"origin": "simulated"}}) + "\n"
-    job = worker.finish("generation", {"dialogues.jsonl": line.encode()}, dialogues=1.0)
+    job = worker.finish("generation", {DIALOGUES: TALK.encode()}, dialogues=1.0)
     assert "How &lt;i&gt;do&lt;/i&gt; I print?" in client.get(f"/jobs/{job}").text
     reply = send(client, f"/jobs/{job}/dataset", form=f"/jobs/{job}")
     assert reply.status_code == 303

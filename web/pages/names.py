@@ -18,6 +18,7 @@ OPERATIONS: Mapping[str, str] = {
     "traverse": "Traversal",
     "recommend": "Recommendation",
     "reply": "Reply",
+    "simulate": "Simulation of dialogues",
     "augment": "Augmentation study",
     "import_images": "Import of images",
     "import_table": "Import of a table",
@@ -35,6 +36,7 @@ VERBS: Mapping[str, str] = {
     "reply": "Ask",
     "next_events": "Say what comes next",
     "draft_how_to": "Draft how-tos",
+    "simulate": "Make dialogues",
 }
 PHASES: Mapping[str, str] = {
     "preparing": "Preparing data",
