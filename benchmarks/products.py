@@ -37,7 +37,7 @@ FILE, CHINESE = "debian_descriptions.jsonl.gz", "libreoffice_help_zh.jsonl.gz"
 DATASET, MODEL = "ds_" + "0" * 26, "mdl_" + "0" * 26
 SETTINGS: dict[str, Any] = {"batch_size": 32, "context": 192, "width": 256, "num_layers": 4, "dropout": 0.1}
 IMPORT = {"text_column": "text", "title_column": "name", "attribute_columns": "section,tags", "repeats": "drop_similar"}
-_ORDER, _COMPARED = 5, 200
+_ORDER, _COMPARED = 5, 120
 _LESS = 0.4  # of the seconds is for sentences
 
 

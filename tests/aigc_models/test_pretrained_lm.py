@@ -51,7 +51,7 @@ def test_teaching_helps_and_only_what_was_learnt_is_kept(
     taught: tuple[RecordingRun, Mapping[str, float]], pretrained: Path
 ) -> None:
     run, figures = taught
-    assert figures["perplexity"] < 0.8 * figures["perplexity_before"]
+    assert figures["perplexity"] < 0.6 * figures["perplexity_before"]
     files = {file.name for file in (run.out_dir / "model").iterdir()}
     assert files == {
         "adapter_config.json",
