@@ -22,6 +22,7 @@ from tests.web.reading import Page, read, send
 from tests.web.serving import new_home, serve
 from web import create_app
 
+PACKED = gzip.compress(b"a,b\n1,2\n" * 90, mtime=0)  # the same in every process, as it is in tests' names
 TUS = {"Tus-Resumable": "1.0.0"}
 PIECE = {"Content-Type": "application/offset+octet-stream"}
 AT_ONCE = {"Prefer": "wait=0"}
@@ -111,7 +112,7 @@ def test_what_cannot_be_begun(client: FlaskClient, headers: dict[str, str], stat
         ("book.xlsx", "", b"PK\x03\x04" + bytes(60), "looks like an Excel file (.xlsx)"),
         ("paper.pdf", "", b"%PDF-1.7 " + b"x" * 60, "looks like a PDF document"),
         ("rows.csv", "images", b"a,b\n1,2\n3,4\n5,6\n", "cannot become a dataset of the kind Images"),
-        ("rows.csv.gz", "images", gzip.compress(b"a,b\n1,2\n" * 90, mtime=0), "cannot become a dataset of the kind Images"),
+        ("rows.csv.gz", "images", PACKED, "cannot become a dataset of the kind Images"),
         ("tool.py", "", b"import os\n\nprint(os.getcwd())\n", "looks like the source of a program"),
         ("rows.csv", "sounds", b"a,b\n1,2\n3,4\n5,6\n", "no kind of dataset called sounds"),
     ],
@@ -132,7 +133,7 @@ def test_a_beginning_that_can_be_no_dataset_is_refused_before_the_rest_is_sent(
     ("name", "kind", "head"),
     [
         ("pictures.zip", "", b"PK\x03\x04" + bytes(60)),
-        ("rows.csv.gz", "table", gzip.compress(b"a,b\n1,2\n" * 90, mtime=0)[:40]),
+        ("rows.csv.gz", "table", PACKED[:40]),
         ("tool.py", "text", b"import os\n\nprint(os.getcwd())\n"),
         ("rows.csv", "table", b"a,b"),
     ],
