@@ -8,7 +8,6 @@ from aigc_models.base import Estimate, Family, Fault, Lane, Makes, Params, datas
 from aigc_models.text_transformer.plan import Plan
 from aigc_models.writing.figures import GUIDED, JUDGED
 from aigc_models.writing.settings import JudgeTexts, Prompted, TokenizerKind, WriteTexts, tokenizer_kind
-from aigc_models.writing.vocabulary import attribute_faults
 
 # Multiplications a second of one CPU thread in training.
 _RATE = 22e9
@@ -160,7 +159,11 @@ class TextTransformerGenerate(WriteTexts, Prompted):
 
     def misfits(self, reports: Callable[[str], Mapping[str, Any]]) -> list[Fault]:
         """Attributes that are asked for and that no training text has."""
-        return attribute_faults(self.attributes, reports("model")) if self.attributes else []
+        if not self.attributes:
+            return []
+        from aigc_models.writing.vocabulary import attribute_faults  # pages that ask for none need not have it
+
+        return attribute_faults(self.attributes, reports("model"))
 
 
 class TextTransformerEvaluate(JudgeTexts):
