@@ -6,6 +6,7 @@ from tempfile import TemporaryDirectory
 
 from aigc_models.data.text_results import WrittenText, save_texts
 from jobs.engine import Engine
+from jobs.filtering import ModelFilter
 from jobs.lifecycle import Beat
 from jobs.principal import Principal
 from jobs.repository import Repository
@@ -79,7 +80,7 @@ def _submit(engine: Engine, task: str, name: str, **params: object) -> str:
 
 
 def _newest(engine: Engine, family: str) -> str:
-    return Repository(engine, SOMEBODY).models(family=family).items[0].id
+    return Repository(engine, SOMEBODY).models(wanted=ModelFilter(family=family)).items[0].id
 
 
 def _texts() -> Mapping[str, bytes]:

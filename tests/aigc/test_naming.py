@@ -117,7 +117,7 @@ def test_an_alias_that_stands_for_nothing_is_no_other_name(full: Scripted, capsy
 def test_a_use_that_a_family_does_not_know_names_its_own(full: Scripted, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["models", "generate", "@last", "--url", full.url]) == 0
     capsys.readouterr()
-    assert run(["models", "reply", MODELS[0]["id"], "Why?"]) == 2
+    assert run(["models", "reply", str(MODELS[0]["id"]), "Why?"]) == 2
     told = capsys.readouterr().err
     assert "films is a sasrec, which has no reply. Use it with:" in told
     assert "models recommend films" in told
