@@ -82,6 +82,8 @@ def test_an_attribute_nobody_knows_is_refused(models: Mapping[str, Path], tmp_pa
         write(models, tmp_path, "text_transformer", attributes="colour=red")
     assert refused.value.faults[0].code == "unknown-attribute"
     assert refused.value.faults[0].pointer == "/attributes"
+    with pytest.raises(InputError, match=r"No training text has section=gmes\. Did you mean games\?"):
+        write(models, tmp_path, "text_transformer", attributes="section=gmes")
 
 
 def test_a_text_stops_where_it_is_told_to(models: Mapping[str, Path], tmp_path: Path) -> None:
