@@ -81,9 +81,10 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     stop(started)
 
 
-def last_part(page: Page) -> str:
-    """The id in the address of a page."""
-    return page.url.rstrip("/").split("/")[-1].split("?")[0]
+def job_on(page: Page) -> str:
+    """The id of the job whose page comes next."""
+    expect(page).to_have_url(re.compile(r"/jobs/(?!new)[^/?]+$"))
+    return page.url.rsplit("/", 1)[1]
 
 
 def upload(page: Page, content: bytes) -> str:
@@ -92,7 +93,7 @@ def upload(page: Page, content: bytes) -> str:
     page.get_by_label("File").set_input_files(file)
     page.get_by_role("button", name="Upload and check").click()
     expect(page).to_have_url(re.compile(r"/datasets/ds_"))
-    return last_part(page)
+    return page.url.rsplit("/", 1)[1].partition("?")[0]
 
 
 @pytest.mark.parametrize("family", ["table_vae", "table_gan"])
@@ -101,24 +102,24 @@ def test_a_hard_table_goes_from_form_to_synthetic_csv(browser: Browser, up: Up, 
     with visit(browser, up.url, java_script_enabled=False) as window, aigc.Client(up.url) as client:
         page = window.open("/datasets/new?kind=table")
         dataset = upload(page, content)
-        assert client.datasets.wait(dataset).state == "ready"
+        client.jobs.list(limit=1)[0].wait(timeout=120)
+        assert client.datasets.get(dataset).state == "ready"
         page.goto(f"{up.url}/datasets/{dataset}")
         expect(page.get_by_text("gb18030").first).to_be_visible()
 
         page.goto(f"{up.url}/jobs/new/{family}.train?dataset={dataset}")
-        page.get_by_text("More settings").click()
-        for label, value in (("Epochs", "1"), ("Least steps", "300"), ("Batch size", "250")):
-            page.get_by_label(label).fill(value)
+        for name, value in (("epochs", "1"), ("least_steps", "300"), ("batch_size", "250")):
+            page.locator(f"[name={name}]").fill(value)
         page.get_by_label("Name of the job").fill(f"hard-{family}")
         page.get_by_role("button", name="Start training").click()
-        training = client.jobs.get(last_part(page)).wait(timeout=400)
+        training = client.jobs.get(job_on(page)).wait(timeout=400)
         assert training.state == "succeeded"
-        assert training.metrics["exact_copies"] == 0
+        assert training.last_metrics["exact_copies"] == 0
 
         page.goto(f"{up.url}/models/{training.model}")
-        page.get_by_label("Rows").fill(str(MADE))
+        page.locator("[name=count]").fill(str(MADE))
         page.get_by_role("button", name="Generate", exact=True).click()
-        made = client.jobs.get(last_part(page)).wait(timeout=120)
+        made = client.jobs.get(job_on(page)).wait(timeout=120)
         assert made.state == "succeeded"
         made.download(tmp_path)
     with next(tmp_path.rglob("synthetic.csv")).open(encoding="utf-8", newline="") as stream:
