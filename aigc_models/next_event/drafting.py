@@ -70,7 +70,9 @@ def draft(saved: Saved, topic: Topic, limits: Limits, language: Literal["auto", 
     places = _placed(way, beside.further)
     numbers = {step: places.index(step) + 1 for step in range(len(way))}
     steps = [
-        _step(saved, topic, evidence, place, limits, beside) if isinstance(place, int) else _extra(evidence, place)
+        replace(_step(saved, topic, evidence, place), optional=_is_optional(evidence, place, beside, limits.needed))
+        if isinstance(place, int)
+        else _extra(evidence, place)
         for place in places
     ]
     steps = [replace(step, number=number) for number, step in enumerate(steps, 1)]
@@ -167,10 +169,14 @@ def _chances(saved: Saved, topic: Topic, ways: Sequence[Sequence[int]]) -> list[
     return [float(np.exp(share)) for share in outcomes[:, topic.given.outcome].tolist()]
 
 
-def _step(saved: Saved, topic: Topic, evidence: Evidence, step: int, limits: Limits, beside: Beside) -> Step:
-    way, count, rows = list(evidence.way), evidence.support[step], evidence.rows(step)
+def _is_optional(evidence: Evidence, step: int, beside: Beside, needed: float) -> bool:
+    """Whether too few sessions do a step, in this or another way, for it to be needed."""
     instead = {event for one in beside.others if step in one.steps for event in one.events}
-    reached = sum(_does(one, step, instead) for one in evidence.good)
+    return evidence.share(sum(_does(one, step, instead) for one in evidence.good)) < needed
+
+
+def _step(saved: Saved, topic: Topic, evidence: Evidence, step: int) -> Step:
+    way, count, rows = list(evidence.way), evidence.support[step], evidence.rows(step)
     names = saved.log.events.names
     because = missed(saved.network, way[:step], [way[step]], topic.given)[0]
     return Step(
@@ -178,7 +184,7 @@ def _step(saved: Saved, topic: Topic, evidence: Evidence, step: int, limits: Lim
         event=names[way[step]],
         share=evidence.share(count),
         sessions=count,
-        optional=evidence.share(reached) < limits.needed,
+        optional=False,
         screen=evidence.usual("screen", rows),
         object=evidence.usual("object", rows),
         detail=evidence.usual("detail", rows),

@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 
-from aigc_models.data.how_tos import Pitfall
+from aigc_models.data.how_tos import Pitfall, PitfallKind
 from aigc_models.next_event.evidence import Aligned, Evidence
 from aigc_models.next_event.forks import Other
 
@@ -74,7 +74,7 @@ def _mistakes(evidence: Evidence, whole: Sequence[Aligned]) -> Iterator[Pitfall]
         found = _failures(evidence, sessions, whole)
         if found.is_harmful():
             step = after[event].most_common(1)[0][0]
-            yield _pitfall("mistake", evidence, event, step, found, whole)
+            yield _pitfall("mistake", _name(evidence, event), step, found, len(whole))
 
 
 def _left_out(evidence: Evidence, whole: Sequence[Aligned], others: Sequence[Other]) -> Iterator[Pitfall]:
@@ -85,7 +85,7 @@ def _left_out(evidence: Evidence, whole: Sequence[Aligned], others: Sequence[Oth
         lacking = {one.walk.session for one in past if step not in one.done and not instead & set(one.walk.events)}
         found = _failures(evidence, lacking, past)
         if found.is_harmful():
-            yield _pitfall("left_out", evidence, event, step, found, whole)
+            yield _pitfall("left_out", _name(evidence, event), step, found, len(whole))
 
 
 def _again(evidence: Evidence, whole: Sequence[Aligned]) -> Iterator[Pitfall]:
@@ -120,12 +120,8 @@ def _again(evidence: Evidence, whole: Sequence[Aligned]) -> Iterator[Pitfall]:
             yield Pitfall("twice", _name(evidence, event), number, len(sessions), len(sessions) / len(whole))
 
 
-def _pitfall(
-    kind: str, evidence: Evidence, event: int, step: int, found: _Failures, whole: Sequence[Aligned]
-) -> Pitfall:
-    share = found.sessions / len(whole)
-    name = _name(evidence, event)
-    return Pitfall(kind, name, step + 1, found.sessions, share, found.share, found.otherwise)  # type: ignore[arg-type]
+def _pitfall(kind: PitfallKind, event: str, step: int, found: _Failures, total: int) -> Pitfall:
+    return Pitfall(kind, event, step + 1, found.sessions, found.sessions / total, found.share, found.otherwise)
 
 
 def _name(evidence: Evidence, event: int) -> str:
