@@ -140,7 +140,7 @@ class Batch:
 
     def _pick(self, scores: Tensor) -> Tensor:
         """The next tokens, those that are chosen alike together."""
-        scores[[row for row, text in enumerate(self._rows) if text.in_body], BODY] = -torch.inf
+        scores[torch.tensor([text.in_body for text in self._rows]), BODY] = -torch.inf
         tokens = torch.zeros(len(self._rows), dtype=torch.int64)
         choices = [text.choice or self._choice for text in self._rows]
         for choice in dict.fromkeys(choices):
