@@ -45,16 +45,16 @@ class Text:
     given: int = 0
     ended: str = ""
     choice: Choice | None = None
-    draws: Tensor = field(default_factory=lambda: torch.empty(0))
+    draws: list[float] = field(default_factory=list)
     in_body: bool = False
 
     def __post_init__(self) -> None:
         self.given = len(self.tokens)
-        self.draws = uniforms(self.seed, self.most)
+        self.draws = uniforms(self.seed, self.most).tolist()  # taken one by one, which tensors are slow at
         self.in_body = BODY in self.tokens
 
     @property
-    def next_draw(self) -> Tensor:
+    def next_draw(self) -> float:
         """The draw of the next token."""
         return self.draws[len(self.tokens) - self.given]
 
@@ -140,15 +140,13 @@ class Batch:
 
     def _pick(self, scores: Tensor) -> Tensor:
         """The next tokens, those that are chosen alike together."""
-        for row, text in enumerate(self._rows):
-            if text.in_body:
-                scores[row, BODY] = -torch.inf
+        scores[torch.tensor([text.in_body for text in self._rows]), BODY] = -torch.inf
         tokens = torch.zeros(len(self._rows), dtype=torch.int64)
         choices = [text.choice or self._choice for text in self._rows]
         for choice in dict.fromkeys(choices):
             own = [row for row, each in enumerate(choices) if each == choice]
             said = self._said(own) if choice.repetition_penalty != 1.0 else None
-            draws = torch.stack([self._rows[row].next_draw for row in own])
+            draws = torch.tensor([self._rows[row].next_draw for row in own])
             tokens[own] = pick(scores[own], choice, draws, said)
         return tokens
 

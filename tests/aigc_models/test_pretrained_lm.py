@@ -22,8 +22,6 @@ from aigc_models.writing.tokenizers import END, MARKS
 from tests.aigc_models.conftest import RecordingRun
 from tests.aigc_models.tiny_texts import write_texts
 
-pytestmark = pytest.mark.xdist_group("pretrained_lm")
-
 
 @pytest.fixture(autouse=True)
 def _directory(pretrained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,6 +63,7 @@ def test_teaching_helps_and_only_what_was_learnt_is_kept(
     assert json.loads((run.out_dir / "report.json").read_text())["base_sha256"] == config["base"]["sha256"]
 
 
+@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning")  # peft's own
 def test_peft_reads_what_is_kept(taught: tuple[RecordingRun, Mapping[str, float]], pretrained: Path) -> None:
     model = taught[0].out_dir / "model"
     ours = load(model, "cpu").network
