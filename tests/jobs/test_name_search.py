@@ -131,7 +131,9 @@ def test_blocks_of_removed_jobs_are_dropped(actor: Actor, reads: Repository, clo
     with actor.engine.db.read() as session:
         ids = select(NameBlock.id)
         assert session.scalar(select(func.count()).where(NameGram.block_id.not_in(ids))) == 0
-    assert {job.id for job in jobs[20:] if "coat" in job.name.lower()} == set(walked(reads, JobFilter(q="coat"), "name"))
+    assert {job.id for job in jobs[20:] if "coat" in job.name.lower()} == set(
+        walked(reads, JobFilter(q="coat"), "name")
+    )
 
 
 def test_tenants_have_blocks_of_their_own(actor: Actor, clock: Clock) -> None:
