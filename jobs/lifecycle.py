@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Row, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from aigc_models.base import Adjustments, Fault
-from jobs import beats, budget, curves, energy, graph, recovery, results
+from jobs import beats, budget, curves, energy, graph, needs, recovery, results
 from jobs.artifacts import NewFile
 from jobs.beats import NOTHING, Beat
 from jobs.claiming import Claim
@@ -90,6 +90,7 @@ class Lease:
         self._engine = engine
         self.claim = claim
         self.meter: energy.Meter | None = None  # set by who supervises the attempt, where it lasts
+        self.peak_memory: int | None = None  # the same; what the runner took of its device
         self._metrics: dict[str, float | None] = {}
 
     def signals(self) -> Signals:
@@ -328,6 +329,9 @@ class Lease:
         values = {"now": now, "outcome_": outcome, "code": code, "tail": tail or None, "lease": self.claim.lease_id}
         session.connection().execute(END_ATTEMPT, values)
         self._note_energy(session, kept=energy.ends_kept(outcome))
+        if self.peak_memory is not None:
+            noted = {"lease": self.claim.lease_id, "peak": self.peak_memory}
+            session.connection().execute(needs.NOTE_PEAK, noted)
 
     def _note_energy(self, session: Session, *, kept: bool = False) -> None:
         if self.meter is not None:

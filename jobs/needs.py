@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from aigc_models.base import Params
@@ -17,6 +17,10 @@ _SPARE = 1.1
 _WEIGHTLESS = frozenset(
     {"seed", "epochs", "steps", "least_steps", "patience", "learning_rate", "weight_decay", "ema_half_life", "devices"}
 )
+
+
+_ROW = Attempt.__table__
+NOTE_PEAK = update(_ROW).where(_ROW.c.lease_id == bindparam("lease")).values(peak_memory=bindparam("peak"))  # type: ignore[arg-type]
 
 
 def memory_needed(

@@ -336,6 +336,16 @@ class Worker(Answer):
     free_disk: int | None = Field(None, description="Free bytes where it keeps its files.")
     memory_total: int | None = Field(None, description="Bytes of its device's memory.")
     memory_free: int | None = Field(None, description="How many of them are free.")
+    device_name: str | None = Field(None, description="What its device is called for good: a GPU's UUID, or cpu.")
+    place: str | None = Field(None, description="What people call its device on that host, such as gpu:1.")
+    utilisation: int | None = Field(None, description="Percent of the last moments in which its device computed.")
+    temperature: int | None = Field(None, description="Degrees Celsius of its device.")
+    watts: float | None = Field(None, description="Power that its device draws.")
+    unfit: Literal["gone", "memory", "fault", "runners", "held"] | None = Field(
+        None,
+        description="Why its device takes no jobs: it does not answer, its memory or the device had an error, "
+        "processes on it died again and again, or a dead one still holds it.",
+    )
     job: str | None = Field(None, description="Id of the job it runs.")
     started_at: datetime
     heartbeat_at: datetime

@@ -251,6 +251,7 @@ class Supervisor:
 
     def _ended(self, message: Message) -> End:
         self._runner.warm = frozenset(message["warm"])
+        self._lease.peak_memory = message.get("peak_memory")
         if message["outcome"] == "failed":
             return End("failed", failure=failures.from_message(message))
         return End(message["outcome"], metrics=message.get("metrics", {}))

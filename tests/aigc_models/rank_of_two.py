@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from aigc_models import ranks
-from aigc_models.ranks import Follower, Followed
+from aigc_models.ranks import Follower
 from aigc_models.standalone import perform
 from tests.aigc_models.conftest import RecordingRun
 from tests.aigc_models.test_contract import SMALL, params_of

@@ -318,6 +318,12 @@ def worker(row: tables.WorkerNode, job: str | None, paused: pausing.Held | None)
         free_disk=row.free_disk,
         memory_total=row.memory_total,
         memory_free=row.memory_free,
+        device_name=row.device_name,
+        place=row.device_place,
+        utilisation=row.utilisation,
+        temperature=row.temperature,
+        watts=row.watts,
+        unfit=row.unfit,  # type: ignore[arg-type]
         job=job,
         started_at=row.started_at,
         heartbeat_at=row.heartbeat_at,
