@@ -85,8 +85,11 @@ bench-import: setup-dev ## Read a table of 10 million cells: seconds, and memory
 bench-web: setup-dev ## Memory of the web process, pages with 10,000 jobs, 200 readers, a warm generation
 	@$(PYTHON) -m benchmarks.web
 
-bench-scale: setup-dev ## Every request at 10,000 and at 1,000,000 jobs, and how long a claim takes then
-	@$(PYTHON) -m benchmarks.scale
+bench-scale: setup-dev ## 1,000,000 jobs beside 10,000, 64 devices beside one, 500 watchers (DB=sqlite ONLY=history)
+	@$(PYTHON) -m benchmarks.scale --database $(DB) $(ONLY:%=--only %)
+
+test-cluster: setup-dev ## Cut hosts off in the middle of trainings: PostgreSQL, Valkey, S3, two hosts (FAULTS=0 more at random)
+	@$(PYTHON) -m tests.cluster --faults $(if $(filter command line,$(origin FAULTS)),$(FAULTS),0) --seed $(SEED)
 
 docs: setup-dev ## Build the documentation as a site in build/site; a broken link fails
 	@NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --quiet && echo "Open build/site/index.html"
@@ -100,4 +103,4 @@ screenshots: setup-dev ## Make the pictures of the documentation from a running 
 clean: ## Remove caches and build output, keep .venv and data
 	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis test-results
 
-.PHONY: help setup setup-dev demo up down test lint format chaos mutations histories check-ux lighthouse fuzz-api check-gpu bench-images bench-tables bench-recommend bench-text bench-assistant bench-engine bench-batching bench-import bench-scale bench-web docs reference screenshots clean
+.PHONY: help setup setup-dev demo up down test lint format chaos mutations histories check-ux lighthouse fuzz-api check-gpu bench-images bench-tables bench-recommend bench-text bench-assistant bench-engine bench-batching bench-import bench-scale bench-web test-cluster docs reference screenshots clean

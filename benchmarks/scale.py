@@ -1,8 +1,9 @@
-"""What a long history costs: every reply of the API and every page at 10,000 and at 1,000,000 jobs.
+"""What size costs: a long history, 64 devices, 500 watchers.
 
-``python -m benchmarks.scale``: the last line is JSON. The two installations differ only in how many ended jobs they
-hold; both have 200 that wait, run or are held. The requests go through the application itself, without a network, and
-take turns between the two, so that both meet the same machine.
+``python -m benchmarks.scale``: every reply of the API and every page at 10,000 and at 1,000,000 jobs, and after that
+:mod:`benchmarks.scale_devices` and :mod:`benchmarks.scale_soak`; the last line is JSON. The two installations differ
+only in how many ended jobs they hold; both have 200 that wait, run or are held. The requests go through the application
+itself, without a network, and take turns between the two, so that both meet the same machine.
 
 - ``growth_ratio``: the worst median of a request at the many jobs beside its median at the few; ``slowest`` names it.
 - ``claim_p95_ms``: taking a waiting job at the many.
@@ -15,6 +16,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,7 +25,8 @@ from typing import Any
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
-from jobs import migrate
+from benchmarks import scale_devices, scale_soak
+from jobs import migrate, name_search, tallies
 from jobs.artifacts import LocalStore
 from jobs.claiming import WorkerIdentity, claim
 from jobs.db import Database
@@ -31,12 +34,13 @@ from jobs.engine import Engine
 from jobs.lifecycle import Lease
 from jobs.principal import Principal
 from jobs.settings import Settings
+from tests import servers
 from tests.web.acting import ActingWorker, ready_dataset, submit_training
 from tests.web.conftest import NotedDispatcher
 from tests.web.crowd import crowd
 from web import create_app
 
-OPEN, CLAIMS = 200, 60
+OPEN, CLAIMS, PLANS = 200, 60, 3
 PRINCIPAL = Principal("default", "operator")
 SMALLEST = 0.3  # ms; below it a ratio of two medians says nothing
 
@@ -57,12 +61,31 @@ def main() -> None:
     parser.add_argument("--few", type=int, default=10_000)
     parser.add_argument("--many", type=int, default=1_000_000)
     parser.add_argument("--runs", type=int, default=40)
+    parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
+    parser.add_argument("--only", choices=("history", "devices", "soak"), action="append", help="some of the parts")
     parser.add_argument("--plans", action="store_true", help="also print how the database reads for the slowest")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="aigcscale") as directory:
-        few = installation(Path(directory) / "few", options.few)
+    parts, result = options.only or ("history", "devices", "soak"), dict[str, Any]()
+    if "history" in parts:
+        result |= history(options)
+    if "devices" in parts:
+        result |= scale_devices.measure(64, 30.0, "postgresql")
+    if "soak" in parts:
+        result |= scale_soak.measure(10_000, 500, 300.0, "postgresql")
+    print(json.dumps(result))
+
+
+def history(options: argparse.Namespace) -> dict[str, Any]:
+    """The same requests with few jobs and with many."""
+    with ExitStack() as stack:
+        directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="aigcscale"))
+        urls = ["", ""]
+        if options.database == "postgresql":
+            server = stack.enter_context(servers.postgres())
+            urls = [server.url(server.copy_of("template0")) for _ in urls]
+        few = installation(Path(directory) / "few", options.few, urls[0])
         started = time.perf_counter()
-        many = installation(Path(directory) / "many", options.many)
+        many = installation(Path(directory) / "many", options.many, urls[1])
         filled = time.perf_counter() - started
         medians = {name: in_turns((few, many), name, options.runs) for name in few.paths}
         growth = {name: large / max(small, SMALLEST) for name, (small, large) in medians.items()}
@@ -71,24 +94,26 @@ def main() -> None:
             print(f"{name:44s} {small:8.2f} ms {large:8.2f} ms  {growth[name]:5.2f}x")
         slowest = max(growth, key=lambda one: growth[one])
         if options.plans:
-            explain(many, many.paths[slowest])
+            for name in sorted(growth, key=lambda one: -growth[one])[:PLANS]:
+                explain(many, many.paths[name])
         result = {
             "growth_ratio": round(growth[slowest], 2),
             "slowest": slowest,
             "claim_p95_ms": round(claims(many), 2),
             "claim_few_p95_ms": round(claims(few), 2),
             "jobs_in_db": options.many,
+            "history_database": options.database,
             "fill_seconds": round(filled),
         }
         for side in (few, many):
             side.engine.db.dispose()
-    print(json.dumps(result))
+    return result
 
 
-def installation(home: Path, jobs: int) -> Side:
+def installation(home: Path, jobs: int, url: str = "") -> Side:
     """A home with a finished training, its model and dataset, and many jobs."""
     home.mkdir()
-    settings = Settings(home=home, min_free_disk=0, lease_seconds=3600)
+    settings = Settings(home=home, database_url=url, min_free_disk=0, lease_seconds=3600)
     database = Database(settings.sql_url)
     migrate.upgrade(database)
     engine = Engine(settings, database, LocalStore(settings.artifacts), NotedDispatcher())
@@ -99,6 +124,13 @@ def installation(home: Path, jobs: int) -> Side:
     ids = crowd(engine, PRINCIPAL, jobs, open_every=max(1, jobs // OPEN))
     with engine.db.begin() as session:
         session.execute(text("ANALYZE"))
+    while name_search.extend(engine):  # as the scheduler does in the background
+        pass
+    tallies.fold(engine)
+    tallies.count_store(engine)
+    if not database.is_sqlite:  # as autovacuum does
+        with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text("VACUUM ANALYZE"))
     model = client.get("/api/v1/models").get_json()["data"][0]["id"]
     before = (datetime.now(UTC) - timedelta(days=5)).isoformat(timespec="seconds").replace("+00:00", "Z")
     known = {"job": trained, "dataset": dataset, "model": model, "old": ids[7], "before": before}
@@ -122,7 +154,7 @@ def paths(known: Mapping[str, str]) -> Mapping[str, str]:
         "/jobs/{old}", "/jobs/new/image_gan.train", "/datasets", "/datasets/{dataset}", "/models", "/models/{model}",
         "/workers",
     ]  # fmt: skip
-    asked = [f"/api/v1{path}" for path in api] + pages
+    asked = [f"/api/v1{path}" for path in api] + pages + ["/metrics"]
     return {path: path.format(**known) for path in asked}
 
 
@@ -170,7 +202,8 @@ def explain(side: Side, path: str) -> None:
         for statement, parameters in seen:
             print(f"\n{statement}")
             if statement.lstrip().upper().startswith(("SELECT", "WITH")):
-                for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters):
+                how = "EXPLAIN QUERY PLAN" if side.engine.db.is_sqlite else "EXPLAIN"
+                for row in connection.exec_driver_sql(f"{how} {statement}", parameters):
                     print(f"    {row[-1]}")
 
 

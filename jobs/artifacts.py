@@ -6,14 +6,14 @@ import os
 import re
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Protocol
 
-from jobs.errors import StorageFull
+from jobs.errors import StorageFull, StoreUnavailable
 
 CHUNK = 2**20
 INCOMING = ".incoming"
@@ -76,6 +76,9 @@ class ArtifactStore(Protocol):
     def size(self, sha256: str) -> int | None:
         """How many bytes are there, or None if none are."""
 
+    def sizes(self, names: Iterable[str]) -> Mapping[str, int | None]:
+        """The same for several."""
+
     def delete(self, sha256: str) -> None:
         """Remove the bytes; it is no fault when they are gone already."""
 
@@ -84,6 +87,12 @@ class ArtifactStore(Protocol):
 
     def sweep(self, older_than: datetime) -> int:
         """Remove what unfinished writes left behind; gives their number."""
+
+    def check(self) -> None:
+        """See that it can be used. Raises :class:`StoreUnavailable` with what to do."""
+
+    def link(self, sha256: str, name: str, media_type: str) -> str | None:
+        """An address from which anybody can read it for some minutes, saved under a name; None where there is none."""
 
 
 def media_type(name: str) -> str:
@@ -108,7 +117,7 @@ class _ForkGuard:
         self.used = True
 
 
-_guard = _ForkGuard()
+guard = _ForkGuard()
 
 
 class LocalStore:
@@ -130,7 +139,7 @@ class LocalStore:
 
     def receive(self, stream: BinaryIO, size: int) -> tuple[str, int]:
         """See :class:`ArtifactStore`. Temporary file, fsync, rename, fsync of the directory."""
-        _guard.check()
+        guard.check()
         temporary = self._root / INCOMING / uuid.uuid4().hex
         try:
             temporary.parent.mkdir(parents=True, exist_ok=True)
@@ -147,7 +156,7 @@ class LocalStore:
 
     def open(self, sha256: str) -> BinaryIO:
         """See :class:`ArtifactStore`."""
-        _guard.check()
+        guard.check()
         return self._path(sha256).open("rb")
 
     def local_path(self, sha256: str) -> Path | None:
@@ -156,7 +165,7 @@ class LocalStore:
 
     def download(self, sha256: str, to: Path) -> None:
         """See :class:`ArtifactStore`."""
-        _guard.check()
+        guard.check()
         shutil.copyfile(self._path(sha256), to)
 
     def exists(self, sha256: str) -> bool:
@@ -170,9 +179,13 @@ class LocalStore:
         except FileNotFoundError:
             return None
 
+    def sizes(self, names: Iterable[str]) -> Mapping[str, int | None]:
+        """See :class:`ArtifactStore`."""
+        return {name: self.size(name) for name in names}
+
     def delete(self, sha256: str) -> None:
         """See :class:`ArtifactStore`."""
-        _guard.check()
+        guard.check()
         self._path(sha256).unlink(missing_ok=True)
 
     def listing(self) -> Iterator[Stored]:
@@ -180,7 +193,7 @@ class LocalStore:
         import obstore  # four megabytes that only the scheduler needs
         import obstore.store
 
-        _guard.check()
+        guard.check()
         if not self._root.is_dir():
             return
         for batch in obstore.list(obstore.store.LocalStore(self._root)):
@@ -198,6 +211,16 @@ class LocalStore:
                     left.unlink()
                     removed += 1
         return removed
+
+    def check(self) -> None:
+        """See :class:`ArtifactStore`. A directory that is to be made is as good as one."""
+        made = next(directory for directory in (self._root, *self._root.parents) if directory.exists())
+        if not os.access(made, os.W_OK | os.X_OK):
+            raise StoreUnavailable(place=str(self._root))
+
+    def link(self, sha256: str, name: str, media_type: str) -> str | None:
+        """See :class:`ArtifactStore`. No one but this program reads its directory."""
+        return None
 
     def _path(self, sha256: str) -> Path:
         if not SHA256.fullmatch(sha256):

@@ -10,7 +10,7 @@ from uuid import uuid4
 from sqlalchemy import Row, bindparam, case, func, insert, select
 from sqlalchemy.orm import Session
 
-from jobs import curves, pausing, picking
+from jobs import curves, pausing, picking, tracing
 from jobs.db import Database, UtcDateTime
 from jobs.engine import Engine
 from jobs.moves import Move, Rule, apply_to_all, state_event
@@ -82,6 +82,7 @@ class Claim:
         time_left: What the attempts before have left of it.
         troubled: Whether an attempt before failed, or was lost with its worker.
         devices: Devices that work on it together.
+        traceparent: The trace that it belongs to, if any.
     """
 
     job_id: str
@@ -101,6 +102,7 @@ class Claim:
     time_left: float | None = None
     troubled: bool = False
     devices: int = 1
+    traceparent: str | None = None
 
 
 def wish(engine: Engine, worker: WorkerIdentity, warm: frozenset[str], room: Room = ANY_ROOM) -> Wish:
@@ -324,6 +326,7 @@ def _claim(session: Session, job: Row[Any], inputs: Mapping[str, FileSet]) -> Cl
         time_limit=job.time_limit_seconds,
         time_left=_time_left(session, job) if job.time_limit_seconds is not None else None,
         devices=job.devices,
+        traceparent=job.snapshot.get(tracing.HEADER),
         troubled=bool(job.app_failures or job.worker_losses),
     )
 

@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from jobs import migrate, workers
 from jobs.artifacts import in_words
 from jobs.engine import Engine, open_engine
+from jobs.errors import StoreUnavailable
 from jobs.settings import Settings
 
 
@@ -58,6 +59,18 @@ def disk(engine: Engine) -> Finding:
     return Finding("disk", free > kept, f"{in_words(free)} free at {place}, {in_words(kept)} are kept free", fix)
 
 
+def store(engine: Engine) -> Finding:
+    """Whether files can be kept."""
+    place = engine.settings.store_url or str(engine.settings.artifacts)
+    try:
+        engine.store.check()
+    except StoreUnavailable as error:
+        fix = "See that it runs and can be reached from here, or correct AIGC_STORE_ENDPOINT."
+        named = type(error) is StoreUnavailable and engine.settings.store_url
+        return Finding("store", False, str(error), fix if named else str(error).partition(". ")[2])
+    return Finding("store", True, place)
+
+
 def live_workers(engine: Engine) -> Finding:
     """Whether anyone would take a job, and see to it when a worker is lost."""
     fix = "Start everything with: aigc up, or a worker with: aigc worker"
@@ -74,7 +87,7 @@ def live_workers(engine: Engine) -> Finding:
     return Finding("workers", bool(lanes) and schedulers > 0, detail, fix)
 
 
-CHECKS: tuple[Callable[[Engine], Finding], ...] = (database, broker, disk, live_workers)
+CHECKS: tuple[Callable[[Engine], Finding], ...] = (database, broker, store, disk, live_workers)
 
 
 def _has_no_file(engine: Engine) -> bool:

@@ -210,6 +210,18 @@ class Unavailable(AigcError):
     code, status, title = "unavailable", 503, "Not available at the moment"
 
 
+class StoreUnavailable(AigcError):
+    """The file store at {place} does not answer. Nothing was changed; send again in a moment."""
+
+    code, status, title = "store-unavailable", 503, "The file store does not answer"
+
+
+class StoreMisconfigured(StoreUnavailable):
+    """The file store at {place} cannot be used as it is set up."""
+
+    code, title = "store-misconfigured", "The file store cannot be used as it is set up"
+
+
 class LeaseLost(Exception):
     """The attempt no longer holds its job: another one may run. Write nothing, kill the runner."""
 

@@ -82,8 +82,8 @@ def extend(engine: Engine, size: int = BLOCK, settled: timedelta = SETTLED) -> i
     made = 0
     _prune(engine)
     with engine.db.read() as session:
-        tenants = list(_tenants(session))
-    for tenant in tenants:
+        found = list(tenants(session))
+    for tenant in found:
         while made < ROUND and _cut(engine, tenant, size, settled):
             made += 1
     return made
@@ -138,7 +138,7 @@ def _merged(found: Sequence[Stretch]) -> list[Stretch]:
     return merged
 
 
-def _tenants(session: Session) -> Iterator[str]:
+def tenants(session: Session) -> Iterator[str]:
     """Every tenant, by a look into the index for each."""
     tenant: str | None = ""
     while (tenant := session.scalar(select(func.min(Job.tenant_id)).where(Job.tenant_id > tenant))) is not None:

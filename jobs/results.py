@@ -58,8 +58,9 @@ def keep_files(engine: Engine, session: Session, place: Place, files: Sequence[N
         adding.on_conflict_do_update(index_elements=["sha256"], set_={"state": "live", "created_at": now}),
         [{"sha256": sha, "size": blobs[sha], "state": "live", "created_at": now} for sha in sorted(blobs)],
     )
+    held = engine.store.sizes(blobs)
     for sha256, size in blobs.items():
-        if engine.store.size(sha256) != size:
+        if held[sha256] != size:
             raise BlobMissing(sha256)
     naming = engine.db.insert(Artifact)
     fresh = naming.excluded

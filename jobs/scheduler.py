@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.exc import OperationalError
 
-from jobs import collector, disk, graph, maintenance, migrate, name_search, retention, workers
+from jobs import collector, disk, graph, logs, maintenance, migrate, name_search, retention, tallies, workers
 from jobs.engine import Engine, open_engine
 from jobs.errors import NotFound
 from jobs.program import here
@@ -24,6 +24,8 @@ log = logging.getLogger("aigc.scheduler")
 PR_SET_PDEATHSIG = 1
 PRUNE_SECONDS = 60.0
 SWEEP_SECONDS = 3600.0
+FOLD_SECONDS = 10.0
+STORED_SECONDS = 300.0
 STOP_SECONDS = 2.0
 KNOCK_SECONDS = 1.0
 
@@ -71,6 +73,8 @@ class Scheduler:
         # What may take long must not keep an expired lease waiting.
         self._slow_chores = (
             Chore("prune", lambda: collector.prune(engine), PRUNE_SECONDS, now + PRUNE_SECONDS / 2),
+            Chore("tallies", lambda: tallies.fold(engine), FOLD_SECONDS),
+            Chore("stored", lambda: tallies.count_store(engine), STORED_SECONDS),
             Chore("names", lambda: name_search.extend(engine), PRUNE_SECONDS),
             Chore("retention", lambda: retention.apply(engine), SWEEP_SECONDS, now + PRUNE_SECONDS),
             Chore("sweep", lambda: collector.sweep(engine), SWEEP_SECONDS, now + SWEEP_SECONDS / 2),
@@ -116,14 +120,15 @@ def die_with_parent() -> None:
 
 def main() -> int:
     """Command line."""
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    settings = Settings()
+    logs.set_up(settings)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     die_with_parent()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     try:
-        scheduler = prepare(open_engine(Settings()), stop)
+        scheduler = prepare(open_engine(settings, "scheduler"), stop)
     except migrate.SchemaMismatch as error:
         print(here(f"The scheduler cannot start: {error}"), file=sys.stderr)
         return 1

@@ -5,6 +5,7 @@ import os
 import re
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -13,6 +14,8 @@ MIB = 2**20
 LEAST_SECRET = 16
 RATE_OFF = "off"
 RATE = re.compile(r"[1-9][0-9]{0,8}/(second|minute|hour|day)")
+
+BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9_-][A-Za-z0-9._-]*)*/?")
 
 
 class Settings(BaseSettings):
@@ -41,6 +44,27 @@ class Settings(BaseSettings):
         "", description="Wrong tokens of one address, after which it must wait. Empty: off or 20/minute."
     )
     min_free_disk: int = Field(256 * MIB, ge=0, description="Free bytes below which uploads and jobs wait.")
+
+    store_url: str = Field(
+        "",
+        description="Bucket of an S3-compatible store (s3://bucket/folder); empty: files lie in the home directory.",
+    )
+    store_endpoint: str = Field("", description="Address of that store; empty means Amazon's own.")
+    store_region: str = Field("us-east-1", min_length=1, description="Region of that store.")
+    store_key_id: str = Field("", description="Name of the key to it; empty means the machine's own credentials.")
+    store_secret: SecretStr | None = Field(None, description="The key itself.")
+    store_link_seconds: int = Field(
+        0, ge=0, le=604_800,
+        description="How long links to files in that store can be read; 0 sends all files through the web server.",
+    )  # fmt: skip
+    store_link_endpoint: str = Field("", description="Address of that store as readers reach it, if it is another.")
+
+    log_format: Literal["text", "json"] = Field(
+        "text", description="How processes write their log: lines of text, or JSON with the job's id."
+    )
+    trace_endpoint: str = Field(
+        "", description="Collector that OpenTelemetry traces are sent to (http://host:4318); empty means none."
+    )
 
     heartbeat_seconds: float = Field(5.0, gt=0, description="How often a worker renews its lease.")
     lease_seconds: float = Field(30.0, gt=0, description="How long a lease holds without a heartbeat.")
@@ -101,6 +125,14 @@ class Settings(BaseSettings):
                 raise ValueError("what follows whsec_ is not base64") from None
             if size < LEAST_SECRET:
                 raise ValueError(f"a secret must have at least {LEAST_SECRET} bytes")
+        return given
+
+    @field_validator("store_url")
+    @classmethod
+    def _bucket(cls, given: str) -> str:
+        """Refuse at the start what names no bucket."""
+        if given and not BUCKET.fullmatch(given):
+            raise ValueError("write s3://bucket or s3://bucket/folder")
         return given
 
     @field_validator("rate_submissions", "rate_uploads", "rate_failed_logins")

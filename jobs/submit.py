@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from aigc_models import registry
 from aigc_models.base import Fault, Params
 from aigc_models.faults import explain
-from jobs import details, graph, inputs, needs, rows
+from jobs import details, graph, inputs, needs, rows, tracing
 from jobs.db import Database
 from jobs.engine import Engine
 from jobs.errors import InvalidParams, UnknownTask
@@ -217,7 +217,7 @@ def insert_job(session: Session, engine: Engine, principal: Principal, draft: Dr
         webhook=draft.webhook.stored() if draft.webhook else None,
         tags=details.unique(draft.said.tags or ()),
         notes=(draft.said.notes or "").strip(),
-        snapshot={"code_version": code_version(), **draft.snapshot},
+        snapshot={"code_version": code_version(), **draft.snapshot, **_trace(engine)},
         devices=getattr(draft.params, "devices", 1),
         memory_needed=draft.memory_needed,
     )
@@ -227,6 +227,12 @@ def insert_job(session: Session, engine: Engine, principal: Principal, draft: Dr
     turn = {"lane": lane, "tenant_id": principal.tenant_id, "owner": principal.owner, "claimed_at": NEVER}
     session.connection().execute(_turn(engine.db), turn)
     return job
+
+
+def _trace(engine: Engine) -> dict[str, str]:
+    """The trace that the job belongs to: its attempts are parts of the request that asked for it."""
+    parent = engine.tracing.current()
+    return {tracing.HEADER: parent} if parent else {}
 
 
 def _insert(session: Session, now: datetime, order: _Order) -> Job:

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Write .env for docker-compose.yml with fresh passwords and a token; never overwrites one.
+# Write .env for docker-compose.yml (and deploy/kubernetes) with fresh passwords and a token; never overwrites one.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 if [ -e .env ]; then
@@ -11,6 +11,9 @@ umask 077
 cat > .env <<END
 POSTGRES_PASSWORD=$(secret)
 REDIS_PASSWORD=$(secret)
+STORE_KEY_ID=aigc
+STORE_SECRET=$(secret)
 AIGC_TOKEN=aigc_$(secret)
+AIGC_WEBHOOK_SECRET=$(secret)
 END
 echo "Wrote .env. Sign in with the value of AIGC_TOKEN in it."

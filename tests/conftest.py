@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NoReturn
 
 import psycopg
 import pytest
@@ -18,7 +19,7 @@ from jobs.engine import Engine
 from jobs.principal import Principal
 from jobs.settings import Settings
 from jobs.tables import Base, SchemaInfo
-from tests import servers
+from tests import objects, servers
 
 TEMPLATE = "migrated"
 
@@ -61,7 +62,7 @@ def postgres() -> Iterator[servers.Postgres]:
     try:
         server = servers.Postgres()
     except servers.ServerMissing as error:
-        _missing(str(error))
+        missing(str(error))
     try:
         server.start()
         yield server
@@ -75,12 +76,24 @@ def valkey() -> Iterator[servers.Valkey]:
     try:
         server = servers.Valkey()
     except servers.ServerMissing as error:
-        _missing(str(error))
+        missing(str(error))
     try:
         server.start()
         yield server
     finally:
         server.stop()
+
+
+@pytest.fixture(scope="session")
+def object_server() -> Iterator[objects.ObjectServer]:
+    """A running S3-compatible store."""
+    try:
+        server = objects.ObjectServer()
+    except servers.ServerMissing as error:
+        missing(str(error))
+    server.start()
+    yield server
+    server.stop()
 
 
 @pytest.fixture(scope="session")
@@ -160,7 +173,8 @@ def engine(settings: Settings, clock: Clock, dispatcher: RecordingDispatcher) ->
     database.dispose()
 
 
-def _missing(what: str) -> None:
+def missing(what: str) -> NoReturn:
+    """Skip a test for want of a server; where everything must be tested, fail it."""
     if os.environ.get("CI"):
         pytest.fail(what)
     pytest.skip(what)

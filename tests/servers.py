@@ -29,7 +29,14 @@ class Postgres:
         self.directory = Path(tempfile.mkdtemp(prefix="aigcpg", dir=fast_directory()))
         self._process: subprocess.Popen[bytes] | None = None
         self._databases = 0
+        self.extra: dict[str, str] = {}
         self._bin = _reachable(postgres_binaries(), self.directory, self._user)
+
+    @property
+    def pid(self) -> int:
+        """The process id of the running server."""
+        assert self._process is not None
+        return self._process.pid
 
     def url(self, database: str = "postgres", socket: Path | None = None) -> str:
         """SQLAlchemy address of a database, perhaps through another socket's directory."""
@@ -45,7 +52,13 @@ class Postgres:
             self._run(
                 "initdb", "-D", str(data), "-U", "postgres", "-A", "trust", "--no-sync", "--locale=C", "-E", "UTF8"
             )
-        options = {"fsync": "off", "full_page_writes": "off", "max_connections": "200", "listen_addresses": ""}
+        options = {
+            "fsync": "off",
+            "full_page_writes": "off",
+            "max_connections": "200",
+            "listen_addresses": "",
+            **self.extra,
+        }
         flags = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         command = [str(self._bin / "postgres"), "-D", str(data), "-k", str(self.directory), *flags]
         with (self.directory / "log").open("ab") as log:

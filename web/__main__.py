@@ -22,6 +22,7 @@ from gunicorn import util
 from gunicorn.app.base import BaseApplication
 from jinja2 import FileSystemBytecodeCache
 
+from jobs import logs
 from jobs.settings import Settings
 from web.aside import aside
 from web.bind_guard import refusal
@@ -65,6 +66,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         """Build the application; called in the child."""
         from web import create_app
 
+        logs.set_up(self.settings, text=False)
         util.write_error = _tell_unreadable
 
         app = create_app(self.settings)

@@ -6,7 +6,22 @@ from flask import Flask
 
 from jobs.engine import Engine, open_engine
 from jobs.settings import Settings
-from web import api, auth, context, health, i18n, openapi, pages, problems, rates, security, sessions, uploads, wakeups
+from jobs.tracing import Off
+from web import (
+    api,
+    auth,
+    context,
+    health,
+    i18n,
+    openapi,
+    pages,
+    problems,
+    rates,
+    security,
+    sessions,
+    uploads,
+    wakeups,
+)
 from web.pages import live
 
 JSON_BODY = 2**20
@@ -27,7 +42,12 @@ def create_app(settings: Settings, engine: Engine | None = None) -> Flask:
         MAX_FORM_PARTS=FORM_PARTS,
         SEND_FILE_MAX_AGE_DEFAULT=3600,
     )
-    context.init_app(app, settings, engine or open_web_engine(settings))
+    engine = engine or open_web_engine(settings)
+    context.init_app(app, settings, engine)
+    if not isinstance(engine.tracing, Off):
+        from web import traces
+
+        traces.init_app(app)
     problems.init_app(app)
     rates.init_app(app, settings)
     uploads.init_app(app)
@@ -45,4 +65,4 @@ def create_app(settings: Settings, engine: Engine | None = None) -> Flask:
 
 def open_web_engine(settings: Settings) -> Engine:
     """The engine as a process wants it that many submit through: it announces lightly, and notes that with company."""
-    return replace(open_engine(settings, patient=True), dispatcher=wakeups.dispatcher(settings))
+    return replace(open_engine(settings, "web", patient=True), dispatcher=wakeups.dispatcher(settings))

@@ -1,12 +1,11 @@
 """Is it alive, can it work, how is it doing: for supervisors and for Prometheus."""
 
-import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from flask import Blueprint, Response, jsonify
-from sqlalchemy import func, select, text
+from sqlalchemy import select, text
 
 from jobs import disk, tables, workers
 from jobs.engine import Engine
@@ -44,8 +43,10 @@ def readyz() -> Response:
 @blueprint.get("/metrics")
 def metrics() -> Response:
     """Figures in Prometheus' text format, read from SQL when asked."""
+    from web.metrics import lines  # only where somebody looks
+
     auth.require("read")
-    return _uncached(Response("".join(_lines(context.engine())), content_type=PROMETHEUS))
+    return _uncached(Response("".join(lines(context.engine())), content_type=PROMETHEUS))
 
 
 def _uncached(reply: Response) -> Response:
@@ -67,7 +68,8 @@ def _database(engine: Engine) -> bool:
 
 
 def _storage(engine: Engine) -> bool:
-    """The staging directory takes a file, and enough of the disk is free."""
+    """The staging directory takes a file, enough of the disk is free, and the store answers."""
+    engine.store.check()
     staging = engine.settings.staging
     staging.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=staging) as probe:
@@ -86,53 +88,3 @@ def _disks(engine: Engine) -> bool:
         now = engine.db.now(session)
         full = disk.crowded(workers.live(session, now), engine.settings)
         return not full and session.scalar(select(tables.Job.id).where(*disk.waits(now)).limit(1)) is None
-
-
-def _lines(engine: Engine) -> Iterable[str]:
-    job = tables.Job
-    with engine.db.read() as session:
-        by_status = {row[0]: row[1] for row in session.execute(select(job.status, func.count()).group_by(job.status))}
-        waiting = session.execute(
-            select(job.lane, job.device_kind, func.count(), func.min(job.created_at))
-            .where(job.status == "queued")
-            .group_by(job.lane, job.device_kind)
-        ).all()
-        now = engine.db.now(session)
-        live = workers.live(session, now)
-        stored = session.execute(select(func.count(), func.coalesce(func.sum(tables.Blob.size), 0))).one()
-    statuses: tuple[str, ...] = tables.STATUSES
-    counted = [({"status": name}, by_status.get(name, 0)) for name in statuses]
-    yield from _gauge("aigc_jobs", "Jobs by status.", counted)
-    lanes = [({"lane": lane, "device": device}, count) for lane, device, count, _ in waiting]
-    yield from _gauge("aigc_queue_length", "Jobs that wait.", lanes)
-    ages = [({"lane": lane, "device": device}, (now - oldest).total_seconds()) for lane, device, _, oldest in waiting]
-    yield from _gauge("aigc_queue_oldest_seconds", "Age of the job that waits longest.", ages)
-    alive = [({"role": node.role, "lane": node.lane or "", "host": node.host}, 1) for node in live]
-    yield from _gauge("aigc_worker_up", "Live workers and schedulers.", _summed(alive))
-    yield from _gauge("aigc_stored_files", "Files in the store.", [({}, stored[0])])
-    yield from _gauge("aigc_stored_bytes", "Bytes in the store.", [({}, stored[1])])
-    yield from _gauge("aigc_web_resident_bytes", "Memory of this process.", [({}, _resident_bytes())])
-
-
-def _summed(samples: Iterable[tuple[dict[str, str], int]]) -> list[tuple[dict[str, str], float]]:
-    """Equal labels once, with their sum: two slots of a lane on one host are one line."""
-    sums: dict[tuple[tuple[str, str], ...], int] = {}
-    for labels, value in samples:
-        sums[tuple(labels.items())] = sums.get(tuple(labels.items()), 0) + value
-    return [(dict(labels), value) for labels, value in sums.items()]
-
-
-def _gauge(name: str, text_: str, samples: Iterable[tuple[dict[str, str], float]]) -> Iterable[str]:
-    yield f"# HELP {name} {text_}\n# TYPE {name} gauge\n"
-    for labels, value in samples:
-        inner = ",".join(f'{key}="{_escaped(label)}"' for key, label in labels.items())
-        yield f"{name}{{{inner}}} {value}\n" if inner else f"{name} {value}\n"
-
-
-def _escaped(label: str) -> str:
-    return label.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-
-
-def _resident_bytes() -> int:
-    with open("/proc/self/statm") as file:  # noqa: PTH123 - a path object would be longer
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")

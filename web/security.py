@@ -13,6 +13,7 @@ from flask import Flask, Response, g, request
 from flask_wtf import CSRFProtect
 from flask_wtf.csrf import CSRFError
 
+from jobs import logs
 from jobs.errors import Forbidden
 from jobs.settings import Settings
 from web import context, problems
@@ -97,6 +98,7 @@ def _is_address(name: str) -> bool:
 def _name_request() -> None:
     sent = request.headers.get("X-Request-Id", "")
     g.request_id = sent if SANE_REQUEST_ID.fullmatch(sent) else uuid4().hex
+    logs.begin(request=g.request_id)
 
 
 def _check_host() -> None:

@@ -6,8 +6,9 @@
 import logging
 
 import click
-from celery import Celery
+from celery import Celery, signals
 
+from jobs import logs
 from jobs.dispatch import QUEUES, queues, transport_options
 from jobs.settings import Settings
 
@@ -45,6 +46,8 @@ def create_app(settings: Settings) -> Celery:
         task_queues=queues(),
         task_default_queue=QUEUES[0],
     )
+    if settings.log_format == "json":
+        signals.setup_logging.connect(lambda **_: logs.set_up(settings), weak=False)
     app.steps["worker"].add("worker.tasks:SlotStep")
     app.user_options["worker"].add(
         click.Option(["--device"], default="", help="The GPU of this slot, by number or UUID.")

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from aigc_models.base import Diverged, Fault, InputError
-from jobs.errors import StorageFull
+from jobs.errors import StorageFull, StoreUnavailable
 
 _NO_SPACE = "No space left on device"
 _NO_MEMORY = ("not enough memory", "can't allocate memory", "Cannot allocate memory")
@@ -83,6 +83,8 @@ def _known(error: BaseException) -> Ending | None:
         return ending("diverged", DIVERGED, step=error.step)
     if is_disk_full(error):
         return ending("disk_full", DISK_FULL)
+    if isinstance(error, StoreUnavailable):
+        return Ending("internal", [Fault(error.message, error.values, code=error.code)])
     if _is_device_memory(error):
         return ending("out_of_memory", OUT_OF_MEMORY)
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and _says(error, *_NO_MEMORY)):

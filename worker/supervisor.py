@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from jobs import durations, energy, staging
+from jobs import durations, energy, logs, staging
 from jobs.claiming import Claim
 from jobs.engine import Engine
 from jobs.errors import LeaseLost
@@ -86,7 +86,7 @@ class Supervisor:
     def __init__(self, post: Post, claim: Claim, runner: Runner, company: Company) -> None:
         settings = post.engine.settings
         self._post, self._claim, self._runner = post, claim, runner
-        self._settings = settings
+        self._settings, self._tracing = settings, post.engine.tracing
         self._lease = Lease(post.engine, claim)
         self._heart = Heart(self._lease, settings.heartbeat_seconds, settings.lease_seconds, self._hear)
         self._staging = staging.directory(settings, claim.job_id, claim.attempt, claim.lease_id)
@@ -101,13 +101,21 @@ class Supervisor:
 
     def run(self) -> bool:
         """Do it all; whether the runner may be used again."""
+        claim = self._claim
+        about = {"job": claim.job_id, "attempt": claim.attempt}
+        facts = {**about, "task": f"{claim.family}.{claim.operation}", "tenant": claim.tenant_id}
+        with logs.about(**about), self._tracing.span("attempt", facts, claim.traceparent):
+            return self._run()
+
+    def _run(self) -> bool:
         try:
             if self._claim.lane == "training" or self._claim.checkpoint is not None:
                 self._last()
             end = self._work()
             if self._harvest.is_large(self._staging / staging.OUT):
                 self._last()
-            self._company.note(end, self._lease, self._heart, self._harvest, self._staging)
+            with self._tracing.span("record", {"outcome": end.outcome}):
+                self._company.note(end, self._lease, self._heart, self._harvest, self._staging)
         except LeaseLost:
             self._runner.kill()
             log.warning("Job %s attempt %s lost its lease; wrote nothing", self._claim.job_id, self._claim.attempt)
@@ -119,8 +127,10 @@ class Supervisor:
 
     def _work(self) -> End:
         try:
-            self._prepare()
-            end = self._follow()
+            with self._tracing.span("prepare", {"inputs": len(self._claim.inputs)}):
+                self._prepare()
+            with self._tracing.span("run", {"device": self._post.device.name, "runner": self._runner.pid}):
+                end = self._follow()
         except LeaseLost:
             raise
         except DamagedFile as error:

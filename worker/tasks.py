@@ -16,6 +16,8 @@ from worker import devices, linux
 from worker.nvml import open_nvml
 from worker.slot import Slot
 
+STORE_PATIENCE = 300.0  # hours of work may wait to be stored
+
 
 class PromptRequest(Request):
     """Acknowledges a token when it is accepted, and lets a failure be known.
@@ -54,7 +56,7 @@ class SlotStep(bootsteps.StartStopStep):
         lane, kind = _served(worker.app)
         with open_nvml() as nvml:
             device = devices.choose(self._device or kind, nvml)[0]
-        slot = self._slot = Slot(open_engine(Settings()), lane, device)
+        slot = self._slot = Slot(open_engine(Settings(), "worker", store_patience=STORE_PATIENCE), lane, device)
 
         def run() -> None:
             slot.work()

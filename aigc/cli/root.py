@@ -28,6 +28,7 @@ COMMANDS = {
     "restore": "aigc.cli.storage:restore",
     "verify": "aigc.cli.storage:verify",
     "gc": "aigc.cli.storage:gc",
+    "scale": "aigc.cli.storage:scale",
     "doctor": "aigc.cli.doctor:doctor",
     "completion": "aigc.cli.completion:completion",
 }

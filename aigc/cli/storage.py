@@ -1,4 +1,4 @@
-"""``aigc backup``, ``restore``, ``verify``, ``gc``: what keeps the state safe, each a process of its own."""
+"""``aigc backup``, ``restore``, ``verify``, ``gc``, ``scale``: what operators do, each a process of its own."""
 
 import os
 
@@ -40,6 +40,13 @@ def verify(arguments: tuple[str, ...]) -> None:
 def gc(arguments: tuple[str, ...]) -> None:
     """Remove now what nothing needs any more, and say what that freed."""
     become("jobs.gc_command", arguments)
+
+
+@click.command(context_settings=PASSED_ON)
+@passes_on
+def scale(arguments: tuple[str, ...]) -> None:
+    """Say how many workers each queue needs, and why."""
+    become("jobs.scaling", tuple("--json" if given == "--json=*" else given for given in arguments))
 
 
 def _uses_home() -> bool:

@@ -1,8 +1,10 @@
 """Add what the search of names and the metrics read in the place of every job; the scheduler fills it.
 
-Only additions: the version before works on this schema, too. Nothing is filled in here, so that a long history
-delays no upgrade.
+Only additions: the version before works on this schema, too. No history is filled in here, so that a long one delays
+no upgrade: counters begin with the upgrade.
 """
+
+from datetime import UTC, datetime
 
 import sqlalchemy as sa
 from alembic import op
@@ -40,10 +42,10 @@ def upgrade() -> None:
         "tally",
         sa.Column("name", sa.String(length=40), nullable=False),
         sa.Column("labels", sa.String(length=255), nullable=False),
-        sa.Column("value", sa.Float(), nullable=False),
+        sa.Column("value", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint("name", "labels", name=op.f("pk_tally")),
     )
-    op.create_table(
+    mark = op.create_table(
         "tally_mark",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("until", moment, nullable=False),
@@ -51,6 +53,7 @@ def upgrade() -> None:
         sa.Column("stored_bytes", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_tally_mark")),
     )
+    op.bulk_insert(mark, [{"id": 1, "until": datetime.now(UTC), "stored_files": 0, "stored_bytes": 0}])
     where = sa.text(TRIED)
     op.create_index("ix_job_tried", "job", ["lane", "device_kind"], sqlite_where=where, postgresql_where=where)
 

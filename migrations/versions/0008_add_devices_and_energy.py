@@ -15,13 +15,13 @@ WIDE = "devices > 1 AND status = 'queued'"
 NODE = {
     "utilisation": sa.Integer(),
     "temperature": sa.Integer(),
-    "watts": sa.Float(),
+    "watts": sa.Double(),
     "unfit": sa.String(length=16),
     "device_place": sa.String(length=16),
 }
 ATTEMPT = {
-    "joules": sa.Float(),
-    "joules_kept": sa.Float(),
+    "joules": sa.Double(),
+    "joules_kept": sa.Double(),
     "energy_source": sa.String(length=8),
     "peak_memory": sa.BigInteger(),
 }

@@ -2,18 +2,19 @@
 
 import re
 import tempfile
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from jobs import tallies
 from jobs.artifacts import LocalStore
 from jobs.db import Database
 from jobs.dispatch import CeleryDispatcher
 from jobs.engine import Engine
 from jobs.settings import Settings
-from jobs.tables import Base, Job
-from jobs.workers import register
+from jobs.tables import FINAL, Attempt, Base, Job
+from jobs.workers import DeviceState, beat, register
 from scripts.reference.words import Words, code, table
-from web import health
+from web.metrics import lines
 
 ABOUT = (
     "What `GET /metrics` answers, in the text format of Prometheus. Figures are read from SQL when asked, so one "
@@ -26,7 +27,7 @@ def page(t: Words) -> str:
     """A row for every metric."""
     text = _scrape()
     labels: dict[str, list[str]] = {}
-    for name, inner in re.findall(r"^(\w+)\{(.*?)\} ", text, re.MULTILINE):
+    for name, inner in re.findall(r"^(\w+?)(?:_bucket|_count|_sum)?\{(.*?)\} ", text, re.MULTILINE):
         known = labels.setdefault(name, [])
         known += [label for label in re.findall(r"(\w+)=", inner) if label not in known]
     types = dict(re.findall(r"^# TYPE (\w+) (\w+)$", text, re.MULTILINE))
@@ -45,16 +46,31 @@ def _scrape() -> str:
         try:
             Base.metadata.create_all(database.engine)
             engine = Engine(settings, database, LocalStore(settings.artifacts), CeleryDispatcher(settings))
-            register(engine, "worker", "training", "CPU", "cpu")
-            now = datetime.now(UTC)
+            node = register(engine, "worker", "training", "CPU", "cpu")
+            beat(engine, node, device=DeviceState("CPU", 2, 1, None, 1, 1, 1.0))
+            tallies.fold(engine)
+            now = datetime.now(UTC) + timedelta(seconds=1)
             with database.begin() as session:
-                session.add(
-                    Job(
-                        id="job_", tenant_id="default", owner="operator", name="one", family="image_gan",
-                        operation="train", params={}, lane="training", status="queued", created_at=now, updated_at=now,
-                        not_before=now,
-                    )
-                )  # fmt: skip
-            return "".join(health._lines(engine))
+                for status in ("queued", "succeeded", "failed"):
+                    ended = now if status in FINAL else None
+                    session.add(
+                        Job(
+                            id=f"job_{status}", tenant_id="default", owner="operator", name="one", family="image_gan",
+                            operation="train", params={}, lane="training", status=status, created_at=now,
+                            updated_at=now, not_before=now, started_at=ended, finished_at=ended, attempt=1,
+                            failure={"code": "diverged"} if status == "failed" else None,
+                        )
+                    )  # fmt: skip
+                session.flush()
+                spent = {"joules": 2.0, "joules_kept": 1.0, "energy_source": "estimate"}
+                made = {
+                    "job_id": "job_succeeded",
+                    "number": 1,
+                    "lease_id": "att_",
+                    "worker_id": node,
+                    "started_at": now,
+                }
+                session.add(Attempt(**made, **spent))
+            return "".join(lines(engine))
         finally:
             database.dispose()

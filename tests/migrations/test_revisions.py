@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, func, inspect, select, text
 
-from jobs import aliases, feedback, migrate, pausing, tokens, workers
+from jobs import aliases, feedback, migrate, name_search, pausing, tallies, tokens, workers
 from jobs.artifacts import LocalStore
 from jobs.db import Database
 from jobs.engine import Engine
@@ -98,6 +99,9 @@ def fill(database: Database, home: Path) -> None:
     aliases.promote(engine, actor.principal, model, "production")
     feedback.give(engine, actor.principal, drawn, model, feedback.Verdict("up", "Where?", "Here."))
     tokens.create(engine, actor.principal, "notebook")
+    name_search.extend(engine, size=1, settled=timedelta(0))
+    actor.finish(held.claim)
+    tallies.fold(engine, settled=timedelta(0))
 
 
 def test_the_newest_revision_equals_the_tables_in_the_code(empty: Database) -> None:

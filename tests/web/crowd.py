@@ -1,5 +1,6 @@
 """A database as it is after a long time: thousands of jobs in every state."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -22,10 +23,12 @@ OPEN_EVERY, OPEN = 50, ("queued", "running", "queued", "paused")
 AT_ONCE = 500
 
 
-def crowd(engine: Engine, principal: Principal, count: int, open_every: int = OPEN_EVERY) -> list[str]:
+def crowd(
+    engine: Engine, principal: Principal, count: int, open_every: int = OPEN_EVERY, states: Sequence[str] = OPEN
+) -> list[str]:
     """Write jobs that came a minute after one another, the last one now; gives their ids, the oldest first.
 
-    Of each ``open_every`` one waits, runs or is held.
+    Of each ``open_every`` one waits, runs or is held, or is otherwise as ``states`` say.
     """
     with engine.db.read() as session:
         now = engine.db.now(session)
@@ -33,7 +36,7 @@ def crowd(engine: Engine, principal: Principal, count: int, open_every: int = OP
     for start in range(0, count, AT_ONCE):
         numbers = range(start, min(count, start + AT_ONCE))
         rows = [
-            _row(number, principal, now - timedelta(minutes=count - number), _status(number, open_every))
+            _row(number, principal, now - timedelta(minutes=count - number), _status(number, open_every, states))
             for number in numbers
         ]
         with engine.db.begin() as session:
@@ -42,8 +45,8 @@ def crowd(engine: Engine, principal: Principal, count: int, open_every: int = OP
     return ids
 
 
-def _status(number: int, open_every: int) -> str:
-    return MIX[number % len(MIX)] if number % open_every else OPEN[number // open_every % len(OPEN)]
+def _status(number: int, open_every: int, states: Sequence[str]) -> str:
+    return MIX[number % len(MIX)] if number % open_every else states[number // open_every % len(states)]
 
 
 def _row(number: int, principal: Principal, created: Any, status: str) -> dict[str, Any]:

@@ -2,11 +2,12 @@
 
 import re
 from dataclasses import replace
+from typing import Any
 
 from flask.testing import FlaskClient
-from sqlalchemy import text
+from sqlalchemy import event, text
 
-from jobs import workers
+from jobs import tallies, workers
 from jobs.db import Database
 from jobs.engine import Engine
 from jobs.lifecycle import Failure
@@ -61,8 +62,38 @@ def test_figures_in_prometheus_format(client: FlaskClient, engine: Engine, worke
     lines = [line for line in reply.text.splitlines() if not line.startswith("#")]
     assert all(re.fullmatch(r'[a-z_]+(\{([a-z]+="[^"]*",?)+\})? [0-9.e+-]+', line) for line in lines)
     assert 'aigc_jobs{status="queued"} 1' in lines
+    assert 'aigc_jobs{status="succeeded"}' not in reply.text  # what has ended is counted by a counter
+    assert 'aigc_jobs_ended_total{status="succeeded",lane="generation",device="cpu"} 1' in lines
+    assert 'aigc_claims_total{lane="generation",device="cpu"} 1' in lines
+    assert 'aigc_job_seconds_bucket{lane="generation",device="cpu",le="+Inf"} 1' in lines
     assert 'aigc_queue_length{lane="training",device="cpu"} 1' in lines
     assert any(line.startswith('aigc_worker_up{role="worker",lane="training"') for line in lines)
+
+
+def test_histograms_are_in_the_order_of_their_bounds(client: FlaskClient, engine: Engine, worker: ActingWorker) -> None:
+    ready_dataset(client, worker)
+    bounds = re.findall(r'aigc_job_seconds_bucket\{.*le="(.*?)"\}', client.get("/metrics").text)
+    assert bounds == [f"{bound:g}" for bound in tallies.BOUNDS] + ["+Inf"]
+
+
+def test_a_look_at_the_figures_reads_no_ended_jobs(client: FlaskClient, engine: Engine) -> None:
+    """Whatever is read of jobs is read by an index of a few, or of what has not ended."""
+    client.get("/metrics")
+    plans: list[tuple[str, Any]] = []
+
+    def note(_connection: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
+        plans.append((statement, parameters))
+
+    event.listen(engine.db.engine, "before_cursor_execute", note)
+    assert client.get("/metrics").status_code == 200
+    event.remove(engine.db.engine, "before_cursor_execute", note)
+    with engine.db.engine.connect() as connection:
+        for statement, parameters in plans:
+            if " job" in statement and statement.startswith("SELECT"):
+                rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
+                assert not any(
+                    re.match(r"SCAN job(?! USING (COVERING )?INDEX ix_job_tried)", row[-1]) for row in rows
+                ), rows
 
 
 def test_pages_and_figures_during_an_outage(client: FlaskClient, engine: Engine) -> None:

@@ -1,5 +1,7 @@
 """Stored files: what they are, and their bytes with ranges and checksums."""
 
+from base64 import b64encode
+
 from flask import Response, request, send_file
 
 from jobs import errors, tables
@@ -43,6 +45,7 @@ def get_artifact(artifact_id: str) -> Response:
     headers=("Range", "If-None-Match"),
     replies={
         200: Reply("The bytes.", media=(ANY,), headers=CONTENT_HEADERS),
+        307: Reply("Where the bytes are, in a store of their own; the link can be read for some minutes."),
         206: Reply("A part of the bytes.", media=(ANY,), headers=CONTENT_HEADERS),
     },
     errors=(errors.NotFound, RangeNotSatisfiable),
@@ -66,6 +69,9 @@ def content(row: tables.Artifact) -> Response:
     """The bytes of a file, streamed from the store."""
     store = context.engine().store
     name = row.name.rpartition("/")[2]
+    link = store.link(row.sha256, name, row.media_type) if row.media_type not in INLINE else None
+    if link is not None:
+        return _elsewhere(row, link)
     try:
         path = store.local_path(row.sha256)
         reply = send_file(
@@ -86,6 +92,14 @@ def content(row: tables.Artifact) -> Response:
     reply.headers["Content-Security-Policy"] = SANDBOX
     reply.headers.pop("Last-Modified", None)
     return reply
+
+
+def _elsewhere(row: tables.Artifact, link: str) -> Response:
+    """Send the reader on to the store itself, for the whole file or a range; what it must be is said here already."""
+    reply = Response(status=307, headers={"Location": link, "Cache-Control": "no-store"})
+    reply.headers["Repr-Digest"] = f"sha-256=:{b64encode(bytes.fromhex(row.sha256)).decode()}:"
+    reply.set_etag(row.sha256)
+    return reply.make_conditional(request)
 
 
 VIEWS = (get_artifact, get_content)

@@ -179,5 +179,7 @@ EXAMPLES: Mapping[str, Example] = {
     "cross-origin": Example("Origin: https://elsewhere.example", "Origin: SERVER"),
     "cookie-needs-origin": Example("curl --cookie session=…", 'curl -H "Authorization: Bearer $AIGC_TOKEN"'),
     "storage-full": Example("df -h → 100 %", "aigc gc"),
+    "store-unavailable": Example("503", "aigc doctor"),
+    "store-misconfigured": Example("AIGC_STORE_URL=s3://fliesystem", "AIGC_STORE_URL=s3://files"),
     "unavailable": Example("503", "aigc doctor"),
 }

@@ -250,6 +250,18 @@ SERVER: Mapping[str, Topic] = {
         "The server keeps some room free and takes no more uploads or jobs.",
         ("Delete jobs and datasets that are not needed.",),
     ),
+    "store-unavailable": Topic(
+        "The file store does not answer",
+        "Files are kept in an S3-compatible store of their own, which cannot be reached. Nothing was changed; jobs "
+        "that run go on, and workers try for five minutes to store what they made.",
+        ("Send again in a moment.", "See that the store runs, and that its address is right."),
+    ),
+    "store-misconfigured": Topic(
+        "The file store cannot be used as it is set up",
+        "The store that files are kept in answers, but refuses: it has no such bucket, or does not take the keys. "
+        "Nothing was changed.",
+        ("Create the bucket, or correct AIGC_STORE_URL.", "Correct AIGC_STORE_KEY_ID and AIGC_STORE_SECRET."),
+    ),
     "unavailable": Topic(
         "Not available at the moment",
         "The database cannot be reached. Nothing was changed.",
