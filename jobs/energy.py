@@ -5,16 +5,15 @@ checkpoint, so that it is known how much of it a later attempt builds on. What i
 checkpoint is wasted. Jobs of a moment are not metered.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, bindparam, case, func, select, update
 from sqlalchemy.orm import Session
 
 from jobs.settings import Settings
-from jobs.tables import Attempt, Job
+from jobs.tables import Attempt
 
 Source = Literal["nvml", "rapl", "estimate"]
 JOULES_PER_WATT_HOUR = 3600.0
@@ -59,12 +58,12 @@ def ends_kept(outcome: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Energy:
-    """The energy of one job, or of all jobs of somebody.
+    """The energy of one job.
 
     Attributes:
         watt_hours: Used by all attempts.
         wasted_watt_hours: Of it, what no result and no checkpoint holds.
-        source: The meter; ``mixed`` where there were several, None where nothing was metered.
+        source: The meter; ``mixed`` where there were several.
         cost: What it cost; None where no price is set.
         wasted_cost: What of that was for nothing.
         currency: Of both.
@@ -72,7 +71,7 @@ class Energy:
 
     watt_hours: float
     wasted_watt_hours: float
-    source: str | None
+    source: Literal["nvml", "rapl", "estimate", "mixed"]
     cost: float | None
     wasted_cost: float | None
     currency: str
@@ -95,19 +94,6 @@ def of_job(session: Session, settings: Settings, job_id: str) -> Energy | None:
     """The energy of a job's attempts; None where none was metered."""
     row = session.execute(select(*_SUMS).where(Attempt.job_id == job_id, Attempt.joules.is_not(None))).one()
     return None if row.joules is None else _energy(row, settings)
-
-
-def of_owners(session: Session, settings: Settings, tenant_id: str, since: datetime) -> Mapping[str, Energy]:
-    """The energy of each owner's attempts that began since then, the largest first."""
-    found = (
-        select(Job.owner, *_SUMS)
-        .join(Attempt, Attempt.job_id == Job.id)
-        .where(Job.tenant_id == tenant_id, Job.updated_at >= since, Attempt.started_at >= since)
-        .where(Attempt.joules.is_not(None))
-        .group_by(Job.owner)
-        .order_by(func.sum(Attempt.joules).desc(), Job.owner)
-    )
-    return {row.owner: _energy(row, settings) for row in session.execute(found)}
 
 
 def _energy(row: Any, settings: Settings) -> Energy:

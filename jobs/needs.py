@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from aigc_models.base import Params
-from jobs.principal import Principal
 from jobs.tables import Attempt, Dataset, Job
 
 CONTEXT = 512 * 2**20  # bytes that CUDA itself takes for a process, whatever it computes
@@ -23,21 +22,18 @@ _ROW = Attempt.__table__
 NOTE_PEAK = update(_ROW).where(_ROW.c.lease_id == bindparam("lease")).values(peak_memory=bindparam("peak"))  # type: ignore[arg-type]
 
 
-def memory_needed(
-    session: Session, principal: Principal, task: str, params: Params, dataset_ids: Mapping[str, str | None]
-) -> int:
+def memory_needed(session: Session, task: str, params: Params, dataset_ids: Mapping[str, str | None]) -> int:
     """Bytes of a device, 0 where nobody can tell: what such a training took here, or else what is reckoned.
 
     Args:
         session: Only read from.
-        principal: Whose jobs are looked at.
         task: ``<family>.<operation>``; only trainings are reckoned.
         params: Its settings.
         dataset_ids: What it reads, by the name of the setting.
     """
     if params.lane != "training":
         return 0
-    taken = _taken(session, principal, task, params.model_dump(mode="json"))
+    taken = _taken(session, task, params.model_dump(mode="json"))
     if taken:
         return round(taken * _SPARE) + CONTEXT
     chosen = [value for value in dataset_ids.values() if value]
@@ -46,20 +42,20 @@ def memory_needed(
     return round(found.memory_mib * 2**20) + CONTEXT if found else 0
 
 
-def _taken(session: Session, principal: Principal, task: str, params: Mapping[str, Any]) -> int:
+def _taken(session: Session, task: str, params: Mapping[str, Any]) -> int:
     """The most that the last trainings took whose settings are of the same weight."""
     family, _, operation = task.partition(".")
     lately = (
-        select(Job.params, func.max(Attempt.peak_memory).label("peak"))
-        .join(Attempt, Attempt.job_id == Job.id)
+        select(Job.id, Job.params)
         .where(Job.family == family, Job.operation == operation, Job.status == "succeeded")
-        .where(Job.tenant_id == principal.tenant_id, Attempt.peak_memory.is_not(None))
-        .group_by(Job.id, Job.params, Job.finished_at)
         .order_by(Job.finished_at.desc())
         .limit(HISTORY)
+        .subquery()
     )
+    took = select(lately.c.params, Attempt.peak_memory).join(Attempt, Attempt.job_id == lately.c.id)
     wanted = _weight(params)
-    return max((row.peak for row in session.execute(lately) if _weight(row.params) == wanted), default=0)
+    rows = session.execute(took.where(Attempt.peak_memory.is_not(None)))
+    return max((row.peak_memory for row in rows if _weight(row.params) == wanted), default=0)
 
 
 def _weight(params: Mapping[str, Any]) -> dict[str, Any]:

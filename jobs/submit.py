@@ -257,7 +257,7 @@ def _insert(session: Session, now: datetime, order: _Order) -> Job:
         snapshot={"preset": submission.preset, "after": list(submission.after), "inputs": found.contents},
         said=details.Details(tags=submission.tags, notes=submission.notes),
         memory_needed=needs.memory_needed(
-            session, order.principal, submission.task, order.params, {row.field: row.dataset_id for row in found.rows}
+            session, submission.task, order.params, {row.field: row.dataset_id for row in found.rows}
         ),
     )
     job = insert_job(session, order.engine, order.principal, draft, now)

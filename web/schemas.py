@@ -5,7 +5,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import Field, RootModel
 
-from web.job_facts import Answer, Queue, Snapshot
+from web.job_facts import Answer, Energy, Queue, Snapshot
 from web.library_facts import Alias, Card, DatasetLinks, ModelFile, ModelLinks, Source, UsedBy
 
 T = TypeVar("T")
@@ -134,6 +134,9 @@ class Job(Answer):
     time_limit: int | None = Field(None, description="Seconds that its attempts may run together.")
     adjustments: dict[str, Any] = Field(
         {}, description="What later attempts do differently, such as micro_batches or learning_rate_factor."
+    )
+    energy: Energy | None = Field(
+        None, description="What its attempts have used so far; null in lists, and where nothing was metered."
     )
     worker: str | None = None
     dataset: str | None = Field(None, description="Id of the dataset it made or read.")

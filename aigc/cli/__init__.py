@@ -15,10 +15,9 @@ FIELDS = frozenset(
     {
         "adjustments", "alias", "aliases", "artifacts", "at", "attempt", "attempts", "because", "card",
         "code", "code_version", "created_at", "data", "dataset", "description", "detail", "device",
-        "device_kind", "device_name", "differs", "draining", "error", "expires_at", "family", "field", "fields",
-        "files",
-        "finished_at", "fix", "free_disk", "heartbeat_at", "hint", "history", "host", "http_status", "id",
-        "item", "items", "job", "kind", "lane", "level", "licence", "links", "makes", "media_type",
+        "device_kind", "device_name", "differs", "draining", "energy", "error", "expires_at", "family", "field",
+        "fields", "files", "finished_at", "fix", "free_disk", "heartbeat_at", "hint", "history", "host",
+        "http_status", "id", "item", "items", "job", "kind", "lane", "level", "licence", "links", "makes", "media_type",
         "memory_free", "memory_total", "message", "metrics", "model", "name", "next_at", "notes", "object",
         "operation", "params", "path", "paused", "pid", "place", "presets", "progress", "queue", "queued", "report",
         "retried_from", "role", "running", "schema", "seed", "seq", "sha256", "size", "snapshot", "source",
