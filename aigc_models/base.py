@@ -7,7 +7,7 @@ family's parameters at no cost.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol, TypeVar
+from typing import Any, ClassVar, Literal, Protocol, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -77,7 +77,13 @@ class Params(BaseModel):
             and name in cls.model_fields
             and cls.model_fields[name].annotation is not float
         }
-        return {**data, **whole}
+        return {**data, **whole, **cls._no_numbers(data)}
+
+    @classmethod
+    def _no_numbers(cls, data: Mapping[str, Any]) -> dict[str, str]:
+        """Yes and no where a number is chosen from a list: Python takes False for 0, JSON Schema does not."""
+        numbers = [name for name, info in cls.model_fields.items() if {0, 1} & {*get_args(info.annotation)}]
+        return {name: str(data[name]) for name in numbers if isinstance(data.get(name), bool)}
 
     @classmethod
     def items(cls, params: Mapping[str, Any]) -> int | None:  # noqa: ARG003 - for those who have some

@@ -129,7 +129,7 @@ class Followed(Exception):
     """The training's steps are done, and the first rank does the rest."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Follower:
     """The run of a rank that is not the first: it computes its share and says nothing.
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from itertools import chain, zip_longest
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, select, tuple_
+from sqlalchemy import and_, bindparam, select, tuple_
 from sqlalchemy.orm import Session
 
 from aigc_models import registry
@@ -113,7 +113,7 @@ def _choose(session: Session, worker: WorkerIdentity, head: Claim, room: Room, n
     return _filled(session, head, ids, room.beside if others else room.items)
 
 
-def _lines(rows: Sequence[Row[Any]]) -> dict[Owner, _Line]:
+def _lines(rows: Sequence[Any]) -> dict[Owner, _Line]:
     """What each owner has at the front of the queue; behind so many other jobs of its owner, none may pass them."""
     lines: dict[Owner, _Line] = {}
     for row in rows:

@@ -7,6 +7,7 @@ from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Index, Str
 from sqlalchemy.orm import Mapped, mapped_column
 
 from jobs.base import Base as Base
+from jobs.records import ApiToken as ApiToken
 from jobs.records import NameBlock as NameBlock
 from jobs.records import NameGram as NameGram
 from jobs.records import Tally as Tally
@@ -383,20 +384,3 @@ class WorkerNode(Base):
     watts: Mapped[float | None]
     unfit: Mapped[str | None] = mapped_column(String(16))
     device_place: Mapped[str | None] = mapped_column(String(16))
-
-
-class ApiToken(Base):
-    """Who may call: only the SHA-256 of the secret is kept."""
-
-    __tablename__ = "api_token"
-
-    id: Mapped[str] = mapped_column(String(40), primary_key=True)
-    tenant_id: Mapped[str]
-    owner: Mapped[str]
-    name: Mapped[str]
-    sha256: Mapped[str] = mapped_column(String(64), unique=True)
-    scope: Mapped[str] = mapped_column(String(8))
-    created_at: Mapped[datetime]
-    expires_at: Mapped[datetime | None]
-    last_used_at: Mapped[datetime | None]
-    revoked_at: Mapped[datetime | None]

@@ -20,7 +20,11 @@ CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--hide-scrollbars"]
 WIDTH, HEIGHT = 1200, 800
 FAMILY = "image_gan"  # what the documentation shows the pages of
-HEIGHTS = {"home": 900, "job": 1500, "compare": 1500, "dataset": 1100, "form": 1000, "model": 1200}
+HEIGHTS = {
+    "home": 1150, "job": 1500, "compare": 1500, "dataset": 1100, "form": 1000, "model": 1200,
+    "table": 1300, "texts": 1100, "chat": 1000,
+}  # fmt: skip
+TURNS = 3  # questions of the dialogue shown
 COLOURS = 256  # of a picture; screens of text need no more, and files are a third of the size
 
 
@@ -42,7 +46,7 @@ def wanted(url: str) -> list[Shot]:
         trainings = list(client.jobs.list(limit=None, state="succeeded", task=f"{FAMILY}.train"))
         datasets = [dataset for dataset in client.datasets.list(limit=20, kind="images") if dataset.state == "ready"]
         models = list(client.models.list(limit=1, family=FAMILY))
-    pages = {"home": "/"}
+        pages = {"home": "/", **results(client)}
     if trainings:
         pages["job"] = f"/jobs/{trainings[0].id}"
     if len(trainings) > 1:
@@ -58,6 +62,21 @@ def wanted(url: str) -> list[Shot]:
         replace(shot, name=f"{shot.name}-dark", scheme="dark") for shot in shots if shot.path == pages.get("job")
     ]
     return shots + in_dark
+
+
+def results(client: aigc.Client) -> dict[str, str]:
+    """Pages of what other families made: rows beside real ones, texts, a dialogue."""
+    newest = {
+        name: next(iter(client.jobs.list(limit=1, state="succeeded", task=task)), None)
+        for name, task in (("table", "table_vae.train"), ("texts", "text_transformer.generate"))
+    }
+    pages = {name: f"/jobs/{job.id}" for name, job in newest.items() if job}
+    replies = list(client.jobs.list(limit=TURNS, state="succeeded", task="assistant.reply"))
+    if replies:
+        model = replies[0].params["model"]
+        turns = [f"turn={reply.id}" for reply in reversed(replies) if reply.params["model"] == model]
+        pages["chat"] = f"/models/{model}/chat?{'&'.join(turns)}"
+    return pages
 
 
 def take(browser: Browser, url: str, shots: Sequence[Shot], out: Path) -> list[Path]:

@@ -2,11 +2,11 @@
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from jobs.beats import NOTHING
+from jobs.beats import NOTHING, Beat
 from jobs.engine import Engine
-from jobs.lifecycle import Lease
+from jobs.lifecycle import Lease, Signals
 from jobs.together import beat_together, signals_together
 from worker.heart import DATABASE_AWAY, LOOK_SECONDS, Heart
 
@@ -49,31 +49,31 @@ class Choir:
                 self._look([pair for pair in alive if not pair[1].stopped and not pair[1].due])
 
     def _beat(self, hearts: Sequence[tuple[Lease, Heart]]) -> None:
+        told = [(lease, heart.cut() or NOTHING) for lease, heart in hearts]
+        self._carry(hearts, [beat for _, beat in told], lambda: beat_together(self._engine, told))
+
+    def _look(self, hearts: Sequence[tuple[Lease, Heart]]) -> None:
+        leases = [lease for lease, _ in hearts]
+        self._carry(hearts, [None] * len(hearts), lambda: signals_together(self._engine, leases))
+
+    def _carry(
+        self,
+        hearts: Sequence[tuple[Lease, Heart]],
+        beats: Sequence[Beat | None],
+        call: Callable[[], Sequence[Signals | None]],
+    ) -> None:
+        """Make a call for several hearts, and tell each what came of it."""
         if not hearts:
             return
-        told = [(lease, heart.cut() or NOTHING) for lease, heart in hearts]
         try:
-            found = beat_together(self._engine, told)
+            found = call()
         except DATABASE_AWAY as error:
-            for (_, beat), (_, heart) in zip(told, hearts, strict=True):
+            for (_, heart), beat in zip(hearts, beats, strict=True):
                 heart.not_beaten(error, beat)
-            return
         except Exception:
             log.exception("A heartbeat failed in a way nobody foresaw; its attempts end")
             for _, heart in hearts:
                 heart.give_up()
-            return
-        for (_, heart), (_, beat), signals in zip(hearts, told, found, strict=True):
-            heart.beaten(signals, beat)
-
-    def _look(self, hearts: Sequence[tuple[Lease, Heart]]) -> None:
-        if not hearts:
-            return
-        try:
-            found = signals_together(self._engine, [lease for lease, _ in hearts])
-        except DATABASE_AWAY as error:
-            for _, heart in hearts:
-                heart.not_beaten(error, None)
-            return
-        for (_, heart), signals in zip(hearts, found, strict=True):
-            heart.beaten(signals, None)
+        else:
+            for (_, heart), beat, signals in zip(hearts, beats, found, strict=True):
+                heart.beaten(signals, beat)

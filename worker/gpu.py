@@ -29,6 +29,7 @@ class Gpu:
         party: Who works on one training together.
         health: Whether it may be trusted.
         seen: What it last said of itself.
+        nvml: NVIDIA's library.
     """
 
     def __init__(self, directory: Path, lane: str, device: Device) -> None:
@@ -39,12 +40,12 @@ class Gpu:
         self.seen = Reading()
         self._lane = lane
         self._library = ExitStack()
-        self._nvml = self._library.enter_context(open_nvml())  # stays open: errors are told to who listens
+        self.nvml = self._library.enter_context(open_nvml())  # stays open: errors are told to who listens
 
     def look(self) -> Trouble | None:
         """Ask the driver how it is."""
-        self.seen = readings.read(self.device, self._nvml)
-        self.health.look(self._nvml)
+        self.seen = readings.read(self.device, self.nvml)
+        self.health.look(self.nvml)
         return self.health.trouble
 
     def ready(self) -> bool:
@@ -58,7 +59,7 @@ class Gpu:
 
     def room(self) -> Room:
         """What it has for a job now."""
-        seen = readings.read(self.device, self._nvml)
+        seen = readings.read(self.device, self.nvml)
         if seen.memory_free is None or seen.memory_total is None:
             return Room()
         return Room(1, seen.memory_free, seen.memory_total)
@@ -75,7 +76,7 @@ class Gpu:
             self.health.died()
         elif healthy:
             self.health.worked()
-        if not healthy and not devices.settles(self.device, pid, self._nvml):
+        if not healthy and not devices.settles(self.device, pid, self.nvml):
             log.error("%s is still held by process %d: taking no jobs", self.device.title, pid)
             self.health.found("held")
 

@@ -28,7 +28,7 @@ class Party:
 
     def __init__(self, directory: Path, lane: str, device: Device, pool: Sequence[str]) -> None:
         self._directory, self._lane, self._own = directory, lane, device.name
-        self._others = [name for name in pool if name != device.name]
+        self._others = [name for name in pool if name != device.name] if device.name in pool else []
         self._held: dict[str, int] = {}
 
     @property

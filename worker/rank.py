@@ -22,7 +22,7 @@ from aigc_models import ranks
 from aigc_models.base import Cancelled, Paused
 from aigc_models.ranks import Follower, Parted
 from worker import failures, linux
-from worker.calls import read_params, workplace
+from worker.calls import read_params, taken, workplace
 from worker.model_cache import ModelCache
 from worker.pipe_run import PipeRun, Requests, Workplace, finite
 from worker.protocol import Message, Reader, Writer
@@ -100,7 +100,7 @@ def _train(job: Message, line: Line | None, shared: Path) -> None:
         own = FirstRun(place, line, shared)
         metrics = act(params, own)
         own.flush()
-        line.writer.send("end", outcome="succeeded", metrics=finite(metrics))
+        line.writer.send("end", outcome="succeeded", metrics=finite(metrics), **taken(place.device))
     except (Parted, BrokenPipeError):
         raise
     except Exception as error:  # noqa: BLE001 - whatever model code raises is an outcome

@@ -17,7 +17,7 @@ from typing import Any
 from aigc_models import registry
 from aigc_models.base import Cancelled, Metrics, Params, Paused, Run
 from worker import calls, failures, linux
-from worker.calls import model_module, read_params, workplace
+from worker.calls import model_module, read_params, taken, workplace
 from worker.model_cache import ModelCache
 from worker.pipe_run import PipeRun, Requests, finite
 from worker.protocol import Message, Reader, Writer
@@ -89,7 +89,7 @@ class Runner:
             run.flush()
         except Exception as error:  # noqa: BLE001 - whatever model code raises is an outcome, not our end
             return self._told(error)
-        return self._told(metrics)
+        return self._told(metrics) | taken(job["device"])
 
     def _train_together(self, job: Message) -> dict[str, Any]:
         from worker.together import Crew, train_together  # most runners never need it

@@ -23,6 +23,7 @@ from worker.batching import Sizes, shares
 from worker.bell import Bell
 from worker.burst import MOST, Burst, Pace
 from worker.devices import Device, together_on
+from worker.energy import Meter
 from worker.gpu import Gpu
 from worker.heart import DATABASE_AWAY
 from worker.materialise import InputCache
@@ -67,7 +68,17 @@ class Slot:
         self._pace = Pace(MOST if keep else 1)
         self._sizes = Sizes(settings.shared_jobs if keep else 1)
         inputs = InputCache(settings.cache, engine.store)
-        self._post = Post(engine, device, inputs, self._bell, self._gives_back, self._crew)
+        meter = Meter(device, self._gpu.nvml if self._gpu else None, settings.core_watts)
+        names = self._gpu.party if self._gpu else None
+        self._post = Post(
+            engine,
+            device,
+            inputs,
+            self._bell,
+            self._gives_back,
+            crew=self._crew,
+            meter=lambda pid: meter.begin(pid, names.names if names else ()),
+        )
         self._identity = WorkerIdentity("", lane, device.kind)
         self._threads = [
             threading.Thread(target=loop, name=loop.__name__.strip("_"), daemon=True)

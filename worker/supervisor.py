@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from jobs import durations, logs, staging
+from jobs import durations, energy, logs, staging
 from jobs.claiming import Claim
 from jobs.engine import Engine
 from jobs.errors import LeaseLost
@@ -51,6 +51,7 @@ class Post:
         bell: Rung when something outside the pipe has changed.
         draining: Whether the slot is to stop, or its device is unwell.
         crew: Who does a job that several devices work on.
+        meter: Begins to count the energy that a runner uses.
     """
 
     engine: Engine
@@ -59,6 +60,7 @@ class Post:
     bell: Bell
     draining: Callable[[], bool]
     crew: Callable[[Claim], Mapping[str, Any] | None] = _alone
+    meter: Callable[[int], energy.Meter] | None = None
 
 
 class Company(Protocol):
@@ -143,6 +145,8 @@ class Supervisor:
         if self._beats_from < float("inf"):
             self._beats_from = float("inf")
             self._company.dissolve()
+            if self._post.meter is not None:
+                self._lease.meter = self._post.meter(self._runner.pid)
             self._heart.start()
 
     def _prepare(self) -> None:
@@ -257,6 +261,7 @@ class Supervisor:
 
     def _ended(self, message: Message) -> End:
         self._runner.warm = frozenset(message["warm"])
+        self._lease.peak_memory = message.get("peak_memory")
         if message["outcome"] == "failed":
             return End("failed", failure=failures.from_message(message))
         return End(message["outcome"], metrics=message.get("metrics", {}))

@@ -1,7 +1,7 @@
 """The operations of an assistant."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from aigc_models.base import Fault, InputError, Metrics, Params, Run
 from aigc_models.data.replies import save_reply
 from aigc_models.data.texts import TextSet, load_report, load_texts, require_shape
 from aigc_models.recommending.saved import code_version
+from aigc_models.sharing import Ended, Request, one_by_one
 
 
 def train(params: AssistantTrain, run: Run) -> Metrics:
@@ -73,6 +74,11 @@ def reply(params: AssistantReply, run: Run) -> Metrics:
         "sentences": float(len(made.sentences)),
         "sources": float(len(made.sources) if made.kind == "answer" else 0),
     }
+
+
+def reply_many(requests: Sequence[Request[AssistantReply]]) -> Generator[Ended, None, int]:
+    """The same for several jobs."""
+    return one_by_one(reply).many(requests)
 
 
 def evaluate(params: AssistantEvaluate, run: Run) -> Metrics:

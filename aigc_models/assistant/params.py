@@ -164,6 +164,11 @@ class AssistantReply(Params):
         advanced=True,
     )
 
+    @classmethod
+    def items(cls, params: Mapping[str, Any]) -> int | None:  # noqa: ARG003 - each is one
+        """One question."""
+        return 1
+
 
 class AssistantEvaluate(Params):
     """Measure a trained assistant on the held-out questions of a dataset, beside BM25 alone."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
-from zipfile import ZIP_DEFLATED, ZipFile
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 TEXTS, PLAIN, SHOWN, ARCHIVE = "texts.jsonl", "texts.txt", "texts.json", "samples.zip"
 MOST_SHOWN = 100
@@ -55,9 +55,10 @@ def save_texts(texts: Sequence[WrittenText], manifest: Mapping[str, Any], direct
     shown = {"texts": [_told(one) for one in texts[:MOST_SHOWN]], "total": len(texts)}
     (directory / SHOWN).write_text(json.dumps(shown, ensure_ascii=False), encoding="utf-8")
     with ZipFile(directory / ARCHIVE, "w", ZIP_DEFLATED) as archive:
-        archive.writestr("manifest.json", json.dumps(dict(manifest), ensure_ascii=False, indent=1))
-        for name in (TEXTS, PLAIN):
-            archive.write(directory / name, name)
+        files = {"manifest.json": json.dumps(dict(manifest), ensure_ascii=False, indent=1).encode()}
+        files |= {name: (directory / name).read_bytes() for name in (TEXTS, PLAIN)}
+        for name, content in files.items():
+            archive.writestr(ZipInfo(name), content, ZIP_DEFLATED)  # no time in it: the same texts give the same bytes
 
 
 def parse_shown(stored: Mapping[str, Any]) -> tuple[list[WrittenText], int]:

@@ -163,6 +163,11 @@ class ImageGanGenerate(Params):
         le=2,
     )
 
+    @classmethod
+    def items(cls, params: Mapping[str, Any]) -> int | None:
+        """As many as pictures."""
+        return int(params.get("count", 16))
+
 
 class ImageGanEvaluate(Params):
     """Measure a trained generator against the held-out images of a dataset."""

@@ -167,6 +167,11 @@ class ImageVaeGenerate(_UseModel):
         le=2,
     )
 
+    @classmethod
+    def items(cls, params: Mapping[str, Any]) -> int | None:
+        """As many as pictures."""
+        return int(params.get("count", 16))
+
 
 class ImageVaeEvaluate(_UseModel):
     """Measure a trained model on the test images of a dataset."""

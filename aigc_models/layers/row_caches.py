@@ -16,8 +16,8 @@ from torch import Tensor
 
 from aigc_models.layers.transformer import Attend, LayerCache
 
-UNIT, STEP = 8, 64
-_PROBED = (8, 16, 24, 64)  # numbers of rows for which products are compared
+UNIT, STEP = 4, 64
+_PROBED = (4, 8, 12, 24, 64)  # numbers of rows for which products are compared
 
 
 def filled_up(rows: int) -> int:

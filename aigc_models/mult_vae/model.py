@@ -1,5 +1,7 @@
 """The operations of Mult-VAE."""
 
+from collections.abc import Generator, Sequence
+
 from aigc_models.base import Metrics, Run
 from aigc_models.mult_vae.networks import MultVae
 from aigc_models.mult_vae.params import FAMILY, MultVaeEvaluate, MultVaeRecommend, MultVaeTrain, plan_for
@@ -8,6 +10,7 @@ from aigc_models.mult_vae.using import MultVaeRecommender
 from aigc_models.recommending import operations
 from aigc_models.recommending.operations import Kind
 from aigc_models.recommending.recommend import recommend as make_lists
+from aigc_models.sharing import Ended, Request, one_by_one
 
 KIND = Kind(
     FAMILY.name,
@@ -26,6 +29,11 @@ def train(params: MultVaeTrain, run: Run) -> Metrics:
 def recommend(params: MultVaeRecommend, run: Run) -> Metrics:
     """Write which items go with those that users have, and for which of them."""
     return make_lists(params, run, KIND.opened(run), FAMILY.title, params.reasons)
+
+
+def recommend_many(requests: Sequence[Request[MultVaeRecommend]]) -> Generator[Ended, None, int]:
+    """The same for several jobs."""
+    return one_by_one(recommend).many(requests)
 
 
 def evaluate(params: MultVaeEvaluate, run: Run) -> Metrics:

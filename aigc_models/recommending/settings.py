@@ -1,5 +1,6 @@
 """The settings of the operations that all recommenders share; no torch, as forms are made from them."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, WithJsonSchema
@@ -64,6 +65,11 @@ class Recommend(Params):
     deny: Names = names_setting(
         title="Denied items", description="These items are never recommended, by their ids.", advanced=True
     )
+
+    @classmethod
+    def items(cls, params: Mapping[str, Any]) -> int | None:
+        """One, unless many users are named."""
+        return None if params.get("everybody") else 1 + str(params.get("users", "")).replace(",", "\n").count("\n")
 
 
 class Evaluate(Params):

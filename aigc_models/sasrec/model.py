@@ -1,5 +1,7 @@
 """The operations of SASRec."""
 
+from collections.abc import Generator, Sequence
+
 from aigc_models.base import Metrics, Run
 from aigc_models.recommending import operations
 from aigc_models.recommending.operations import Kind
@@ -8,6 +10,7 @@ from aigc_models.sasrec.networks import Sasrec
 from aigc_models.sasrec.params import FAMILY, SasrecEvaluate, SasrecRecommend, SasrecTrain, plan_for
 from aigc_models.sasrec.trainer import SasrecTrainer
 from aigc_models.sasrec.using import SasrecRecommender
+from aigc_models.sharing import Ended, Request, one_by_one
 
 KIND = Kind(
     FAMILY.name,
@@ -26,6 +29,11 @@ def train(params: SasrecTrain, run: Run) -> Metrics:
 def recommend(params: SasrecRecommend, run: Run) -> Metrics:
     """Write what users will want next, and for which of what they did."""
     return make_lists(params, run, KIND.opened(run), FAMILY.title, params.reasons)
+
+
+def recommend_many(requests: Sequence[Request[SasrecRecommend]]) -> Generator[Ended, None, int]:
+    """The same for several jobs."""
+    return one_by_one(recommend).many(requests)
 
 
 def evaluate(params: SasrecEvaluate, run: Run) -> Metrics:

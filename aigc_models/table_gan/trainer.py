@@ -11,7 +11,7 @@ from aigc_models import training
 from aigc_models.accumulation import Figures, Parts
 from aigc_models.table_gan.networks import Critic, Generator
 from aigc_models.table_gan.wishes import Places, Wishes
-from aigc_models.tables.drawing import BLOCK, RowSource, noise_source
+from aigc_models.tables.drawing import RowSource, noise_source
 from aigc_models.tables.encoding import Encoded, Encoder
 from aigc_models.tables.layout import Layout, cross_entropy
 from aigc_models.tables.lesson import Lesson
@@ -222,12 +222,12 @@ def gan_source(maker: Maker, places: Places, encoder: Encoder) -> RowSource:
     layout = maker.layout
 
     @torch.inference_mode()
-    def propose(stream: Sequence[object], wanted: Mapping[str, int]) -> Encoded:
+    def propose(stream: Sequence[object], wanted: Mapping[str, int], rows: int) -> Encoded:
         draws = noise_source(stream)
         heeded = {names.index(name): code for name, code in wanted.items() if name in names}
         with maker.precision.autocast():
-            logits = maker.network(maker.inputs(places, BLOCK, draws, heeded)).float()
-        uniform = torch.rand(BLOCK, len(layout.widths), generator=draws).to(logits.device)
+            logits = maker.network(maker.inputs(places, rows, draws, heeded)).float()
+        uniform = torch.rand(rows, len(layout.widths), generator=draws).to(logits.device)
         return Encoded(logits[:, : layout.scalars].tanh().cpu(), layout.hard(logits, uniform).cpu())
 
     return RowSource(encoder, propose)

@@ -164,13 +164,15 @@ class AccountSource:
         self.columns, self.compared = accounts.columns, accounts.compared
         self.unmeasured = frozenset({accounts.account})
 
-    def propose(self, stream: Sequence[object], _wanted: Mapping[str, int]) -> Candidates:
+    def propose(self, stream: Sequence[object], _wanted: Mapping[str, int], rows: int = _UNITS) -> Candidates:
         """Some accounts."""
         draws = generator(0, *stream, "lengths")
-        lengths = 1 + draws.choice(len(self.accounts.lengths), _UNITS, p=self.accounts.lengths).astype(np.int64)
+        lengths = 1 + draws.choice(len(self.accounts.lengths), min(rows, _UNITS), p=self.accounts.lengths).astype(
+            np.int64
+        )
         encoded = self._rows(torch.from_numpy(lengths), noise_source(stream))
-        rows = self.encoder.decode(encoded, generator(0, *stream, "rare"))
-        return self.accounts.join(rows, lengths)
+        made = self.encoder.decode(encoded, generator(0, *stream, "rare"))
+        return self.accounts.join(made, lengths)
 
     @torch.inference_mode()
     def _rows(self, lengths: Tensor, noise: torch.Generator) -> Any:

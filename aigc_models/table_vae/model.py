@@ -1,5 +1,6 @@
 """The operations of the table VAE."""
 
+from collections.abc import Generator, Sequence
 from typing import Any
 
 import torch
@@ -7,6 +8,7 @@ import torch
 from aigc_models import training
 from aigc_models.base import Fault, InputError, Metrics, Run
 from aigc_models.data.tables import TableSet
+from aigc_models.sharing import Ended, Request, one_by_one
 from aigc_models.table_vae.account_data import Accounts, joined, prepare_accounts, split_accounts
 from aigc_models.table_vae.accounts import AccountSource, AccountTrainer, AccountVae
 from aigc_models.table_vae.networks import RowVae
@@ -26,6 +28,11 @@ def train(params: TableVaeTrain, run: Run) -> Metrics:
 def generate(params: TableVaeGenerate, run: Run) -> Metrics:
     """Make rows."""
     return learning.generate(KIND, params, run)
+
+
+def generate_many(requests: Sequence[Request[TableVaeGenerate]]) -> Generator[Ended, None, int]:
+    """The same for several jobs."""
+    return one_by_one(generate).many(requests)
 
 
 def evaluate(params: TableVaeEvaluate, run: Run) -> Metrics:

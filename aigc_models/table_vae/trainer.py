@@ -126,9 +126,9 @@ def row_source(vae: RowVae, encoder: Encoder, precision: training.Precision) -> 
     vae.eval()
 
     @torch.inference_mode()
-    def propose(stream: Sequence[object], _wanted: Mapping[str, int]) -> Encoded:
+    def propose(stream: Sequence[object], _wanted: Mapping[str, int], rows: int) -> Encoded:
         noise = noise_source(stream)
-        z = vae.draw(BLOCK, noise)
+        z = vae.draw(rows, noise)
         with precision.autocast():
             said = vae.decoder(z)
         return write_rows(vae.decoder, said, noise)

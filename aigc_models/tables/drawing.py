@@ -1,7 +1,8 @@
 """Rows from a trained model: as many as asked for, under conditions and rules, none a copy of a training row.
 
-Rows come in blocks of one size. A block's rows are the first that pass among the candidates of its own stream of
-draws, so row i of a seed is the same however many rows are asked for.
+Rows come in blocks: a small one, so that few rows are made fast, and large ones after it. A block's rows are the first
+that pass among the candidates of its own stream of draws, so row i of a seed is the same however many rows are asked
+for.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +23,7 @@ from aigc_models.tables.encoding import Encoded, Encoder, generator
 from aigc_models.tables.identifiers import Seen
 
 BLOCK, _ID_BLOCK = 4096, 512
+FEW = 64  # rows of the first block
 # Blocks of candidates that one block may take before it is given up, and how many of them in a row for nothing.
 _MOST_ATTEMPTS, _MOST_VAIN_ATTEMPTS = 5_000, 50
 _HASH_KEY = 0x7AB1E
@@ -53,12 +55,13 @@ class Source(Protocol):
     compared: list[Column]
     unmeasured: frozenset[str]
 
-    def propose(self, stream: Sequence[object], wanted: Mapping[str, int]) -> Candidates:
-        """A block of rows that depends on the stream and on what is wanted alone.
+    def propose(self, stream: Sequence[object], wanted: Mapping[str, int], rows: int = BLOCK) -> Candidates:
+        """A block of rows that depends on the stream, on what is wanted and on its size alone.
 
         Args:
             stream: Names the draws: seed, block, attempt.
             wanted: Codes by header that the rows should have; a hint that a model may ignore.
+            rows: How many; a model of accounts proposes at most so many accounts.
         """
 
     def finish(self, table: Table, seed: int) -> Table:
@@ -113,11 +116,13 @@ def draw(source: Source, asked: Asked, known: Known, report: Callable[[int, int]
         InputError: A condition, a rule or all of them together let too few candidates pass.
     """
     drawing = _Drawing(source, asked, known)
-    parts = []
-    for block in range(-(-asked.count // BLOCK)):
-        wanted = min(BLOCK, asked.count - block * BLOCK)
+    parts, done = [drawing.block(0, min(FEW, asked.count))], min(FEW, asked.count)
+    report(done, asked.count)
+    for block in range(1, 1 + -(-(asked.count - done) // BLOCK)):
+        wanted = min(BLOCK, asked.count - done)
         parts.append(drawing.block(block, wanted))
-        report(block * BLOCK + wanted, asked.count)
+        done += wanted
+        report(done, asked.count)
     return source.finish(_joined(parts), asked.seed), drawing.tally
 
 
@@ -135,13 +140,14 @@ class _Drawing:
 
     def block(self, block: int, wanted: int) -> Table:
         """The first so many units of a block."""
-        parts, found, copies, seen, vain = [], 0, 0, 0, 0
+        parts, found, copies, seen, vain, size = [], 0, 0, 0, 0, BLOCK if block else FEW
         for attempt in range(10**9):
-            candidates = self._settled(self.source.propose((self.asked.seed, block, attempt), self._wanted))
+            rows = FEW if block == attempt == 0 else BLOCK  # what is rare takes many candidates
+            candidates = self._settled(self.source.propose((self.asked.seed, block, attempt), self._wanted, rows))
             starts = candidates.starts
             units = len(candidates.table) if starts is None else len(starts)
             passing = self._passing(candidates)
-            passing, copied = self._without_copies(candidates, passing, self.known.allowed(BLOCK) - copies)
+            passing, copied = self._without_copies(candidates, passing, self.known.allowed(size) - copies)
             copies += copied
             chosen = np.flatnonzero(passing)[: wanted - found]
             parts.append(_units(candidates, chosen))
@@ -329,16 +335,18 @@ class RowSource:
 
     Args:
         encoder: What turns codes into cells.
-        propose: Draws codes for a block, from a stream and the codes wanted.
+        propose: Draws codes for a block, from a stream, the codes wanted and the number of rows.
     """
 
-    def __init__(self, encoder: Encoder, propose: Callable[[Sequence[object], Mapping[str, int]], Encoded]) -> None:
+    def __init__(
+        self, encoder: Encoder, propose: Callable[[Sequence[object], Mapping[str, int], int], Encoded]
+    ) -> None:
         self.encoder, self._propose = encoder, propose
         self.columns, self.compared, self.unmeasured = encoder.columns, compared(encoder.columns), frozenset[str]()
 
-    def propose(self, stream: Sequence[object], wanted: Mapping[str, int]) -> Candidates:
+    def propose(self, stream: Sequence[object], wanted: Mapping[str, int], rows: int = BLOCK) -> Candidates:
         """A block of rows."""
-        encoded = self._propose(stream, wanted)
+        encoded = self._propose(stream, wanted, rows)
         return Candidates(self.encoder.decode(encoded, generator(0, *stream, "rare")))
 
     def finish(self, table: Table, seed: int) -> Table:

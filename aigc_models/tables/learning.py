@@ -32,6 +32,7 @@ from aigc_models.tables.writing import as_csv, write_results
 
 _PREVIEWS, _PREVIEW_ROWS, _CURVE_POINTS = 10, 20, 500
 _MOST_MEASURED = 50_000
+_DRAWN_FROM = 20  # rows that have a distribution worth a picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +253,8 @@ def generate(kind: Kind, params: Any, run: Run) -> Metrics:
         "dropped_columns": list(trained.stored.encoder.dropped),
     }
     write_results(table, run.out_dir, manifest)
-    previews.save_marginals(table, table, run.out_dir / "samples.png")
+    if len(table) >= _DRAWN_FROM:
+        previews.save_marginals(table, table, run.out_dir / "samples.png")
     return {"rows": float(len(table)), "rows_refused": float(sum(tally.refused.values()))}
 
 

@@ -101,6 +101,11 @@ class TableGenerate(Params):
         max_length=10_000,
     )
 
+    @classmethod
+    def items(cls, params: Mapping[str, Any]) -> int | None:
+        """As many as rows."""
+        return int(params.get("count", 1000))
+
 
 def encoded_width(dataset: Mapping[str, Any], most_categories: int) -> tuple[int, int, int]:
     """Entries of an encoded row, those of coded columns among them, and numbers, from a dataset's report."""

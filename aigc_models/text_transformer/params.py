@@ -158,6 +158,11 @@ class TextTransformerGenerate(WriteTexts, Prompted):
 
     model: str = model_input("text_transformer", description="Trained model to use.")
 
+    @classmethod
+    def items(cls, params: Mapping[str, Any]) -> int | None:
+        """As many as texts, candidates included."""
+        return int(params.get("count", 8)) * int(params.get("candidates", 1))
+
 
 class TextTransformerEvaluate(JudgeTexts):
     """Measure a trained model on the test texts of a dataset, beside counts of characters and real texts."""

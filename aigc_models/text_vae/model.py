@@ -1,7 +1,7 @@
 """The operations of the sentence VAE."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import asdict
 from functools import partial
 from itertools import pairwise
@@ -15,6 +15,7 @@ from aigc_models.base import Fault, InputError, Metrics, Params, Run
 from aigc_models.data.text_results import WrittenText, save_texts
 from aigc_models.data.texts import load_report, load_texts
 from aigc_models.recommending.saved import code_version
+from aigc_models.sharing import Ended, Request, one_by_one
 from aigc_models.text_vae import saved as saved_files
 from aigc_models.text_vae.judge import judge
 from aigc_models.text_vae.params import FAMILY, TextVaeEvaluate, TextVaeGenerate, TextVaeTrain
@@ -99,6 +100,11 @@ def generate(params: TextVaeGenerate, run: Run) -> Metrics:
     save_texts(texts, manifest, run.out_dir)
     run.report(total, total)
     return {"texts": float(total), "tokens": float(sum(len(row) for row in rows))}
+
+
+def generate_many(requests: Sequence[Request[TextVaeGenerate]]) -> Generator[Ended, None, int]:
+    """The same for several jobs."""
+    return one_by_one(generate).many(requests)
 
 
 def points_of(

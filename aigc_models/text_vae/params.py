@@ -198,6 +198,11 @@ class TextVaeGenerate(Params):
         advanced=True,
     )
 
+    @classmethod
+    def items(cls, params: Mapping[str, Any]) -> int | None:
+        """As many as sentences that are written."""
+        return int(params.get("count", 8)) * max(1, len(str(params.get("sentences", "")).splitlines()))
+
 
 class TextVaeEvaluate(JudgeTexts):
     """Measure a trained model on the test sentences of a dataset, beside counts of characters."""

@@ -3,6 +3,7 @@
 import io
 import json
 import threading
+import wave
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +27,7 @@ from jobs.repository import Repository
 from jobs.settings import Settings
 from jobs.submit import Submission, submit
 from jobs.uploads import Upload, receive, receive_starter
-from tests.acceptance import measured_tables, reading_texts, recommending
+from tests.acceptance import measured_tables, reading_texts, recommending, writing
 from tests.web.acting import ActingWorker, picture_zip
 from tests.web.conftest import NotedDispatcher
 from web import create_app
@@ -49,6 +50,19 @@ def png(images: np.ndarray, columns: int = 10) -> bytes:
     rows = [np.hstack(list(images[start : start + columns])) for start in range(0, len(images), columns)]
     packed = io.BytesIO()
     Image.fromarray(np.vstack(rows)).save(packed, "PNG")
+    return packed.getvalue()
+
+
+def spoken(pitch: float) -> bytes:
+    """Half a second of a tone that dies away, as a WAV file."""
+    times = np.arange(4000) / 8000
+    samples = (20_000 * np.exp(-6 * times) * np.sin(2 * np.pi * pitch * times)).astype("<i2")
+    packed = io.BytesIO()
+    with wave.open(packed, "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(8000)
+        sound.writeframes(samples.tobytes())
     return packed.getvalue()
 
 
@@ -185,9 +199,14 @@ class Site:
         model = self._models()[-1]
         made = self.submit("more-shirts", "image_gan.generate", model=model)
         self.worker.finish("generation", {"samples.png": png(photos(16), 8), "samples.zip": b"PK"})
+        self.submit("spoken", "image_gan.generate", model=model)
+        digits = {f"digit-{digit}.wav": spoken(200 + 40 * digit) for digit in range(6)}
+        sounds = self.worker.finish("generation", digits)
         advice = recommending.add_pages(self.engine, self.worker)  # while no other training waits
         tables = measured_tables.add_pages(self.engine, self.worker)
         texts = reading_texts.add_pages(self.engine, self.worker)
+        read = {name: path.rpartition("/")[2] for name, path in texts.items()}
+        wrote = writing.add_pages(self.engine, self.worker, read["passages"], read["documents"])
         failed, lease = self.training("failed-gan")
         self.go(lease, range(10, 130, 10))
         lease.checkpoint(100, self.worker.keep({"state.pt": b"state"}))
@@ -220,6 +239,7 @@ class Site:
             "report": f"/jobs/{job}/report.html",
             "log": f"/jobs/{running}?q=nothing&wrap=1",
             "made": f"/jobs/{made}",
+            "sounds": f"/jobs/{sounds}",
             "cancel": f"/jobs/{running}/cancel",
             "edit": f"/jobs/{job}/edit",
             "tagged": "/jobs?tag=baseline",
@@ -235,6 +255,7 @@ class Site:
             **advice,
             **tables,
             **texts,
+            **wrote,
             "workers": "/workers",
             "tokens": "/settings/tokens",
             "help": "/docs",

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -29,7 +30,7 @@ def main() -> None:
                 (out / "metrics.json").write_text(json.dumps(told))
             else:
                 follower = Follower("cpu", inputs, out, None, RecordingRun(out).adjustments)
-                ranks.follow(lambda run, family=family, params=params: perform(family, "train", params, run), follower)
+                ranks.follow(partial(perform, family, "train", params), follower)
     assert os.environ["WORLD_SIZE"] == "2"
 
 

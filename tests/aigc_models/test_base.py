@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from typing import Literal
 
 import pytest
 from pydantic import ValidationError
@@ -12,13 +13,17 @@ class BaseExample(Params):
 
     count: int = setting(5, title="Count", description="How many there are.", unit="pieces", ge=1, le=10)
     rate: float = setting(0.5, title="Rate", description="How fast it goes.", advanced=True, gt=0)
+    heads: Literal[0, 1, 2] = setting(0, title="Heads", description="Some numbers to choose from.")
     data: str | None = dataset_input("images", description="Where from.", optional=True)
 
 
 def test_whole_floats_are_integers_and_text_is_none() -> None:
     assert BaseExample.model_validate_json('{"count": 3.0}').count == 3
     assert BaseExample.model_validate_json('{"rate": 3}').rate == 3.0
-    for wrong in ('{"count": "3"}', '{"count": 2.5}', '{"count": true}', '{"rate": "1"}', '{"other": 1}', "[]"):
+    assert BaseExample.model_validate_json('{"heads": 1.0}').heads == 1
+    assert BaseExample.model_validate_json('{"heads": 1}').heads == 1
+    refused = ('{"heads": false}', '{"heads": true}', '{"heads": 3}', '{"count": "3"}', '{"count": 2.5}')
+    for wrong in (*refused, '{"count": true}', '{"rate": "1"}', '{"other": 1}', "[]"):
         with pytest.raises(ValidationError):
             BaseExample.model_validate_json(wrong)
 

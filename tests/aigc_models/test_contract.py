@@ -3,7 +3,7 @@
 import inspect
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,8 @@ import torch
 from safetensors.torch import load_file
 
 from aigc_models import registry
-from aigc_models.base import Adjustments, Cancelled, Estimate, Family, Metrics, Params, Paused
+from aigc_models.base import Adjustments, Cancelled, Estimate, Family, InputError, Metrics, Params, Paused
+from aigc_models.sharing import Request
 from aigc_models.standalone import newest_checkpoint, perform
 from aigc_models.training import STATE_FILE
 from tests.aigc_models.conftest import RecordingRun
@@ -308,6 +309,78 @@ def test_a_text_depends_on_its_own_seed_alone(
     assert made("again", count=70, seed=2) == many
     assert made("alone", count=1, seed=2) == {2: many[2]}
     assert made("shifted", count=3, seed=4) == {seed: many[seed] for seed in (4, 5, 6)}
+
+
+# Several jobs of each operation that can share a call; where a last one is given after None, it is refused.
+COMPANY: Mapping[str, Sequence[Mapping[str, Any] | None]] = {
+    "image_gan.generate": [{"count": 3}, {"seed": 4, "truncation": 0.5}, {"count": 17}, None, {"classes": "nothing"}],
+    "image_vae.generate": [{"count": 3}, {"seed": 4, "temperature": 0.5}, {"count": 17}],
+    "table_gan.generate": [{"seed": 1}, {"count": 5, "conditions": "Status=bad"}, None, {"conditions": "Nothing=1"}],
+    "table_vae.generate": [{"seed": 1}, {"count": 5}, {"count": 5, "seed": 9}, None, {"conditions": "Nothing=1"}],
+    "sasrec.recommend": [{"users": "u1"}, {"users": "u2,u3"}, {"history": "i1", "count": 3}, None, {}],
+    "mult_vae.recommend": [{"users": "u1"}, {"users": "u2,u3"}, {"history": "i1", "count": 3}, None, {}],
+    "text_transformer.generate": [
+        {"seed": 1, "prompt": "the"},
+        {"count": 3, "prompt": "a fast player " * 3, "temperature": 1.0, "repetition_penalty": 1.2},
+        {"seed": 3, "top_k": 5, "max_tokens": 40},
+        {"seed": 3, "candidates": 3},
+        None,
+        {"attributes": "colour=red"},
+    ],
+    "text_vae.generate": [{"count": 2}, {"seed": 4, "temperature": 1.0}, None, {"mode": "near"}],
+    "assistant.reply": [{"question": "How do I send a form?"}, {"question": "What is a worker?"}, None, {}],
+}
+ONE: Mapping[str, Mapping[str, Any]] = {"generate": {"count": 1}, "recommend": {}, "reply": {}}
+WRITES = {"text_transformer": {"max_tokens": 24}}
+
+
+def test_every_operation_that_can_share_a_call_is_here() -> None:
+    shared = {task for task, kind in TASKS.items() if kind.items(ONE.get(task.split(".")[1], {})) is not None}
+    assert shared == set(COMPANY)
+
+
+def contents(run: RecordingRun) -> dict[str, bytes]:
+    files = [path for path in run.out_dir.rglob("*") if path.is_file()]
+    return {path.relative_to(run.out_dir).as_posix(): path.read_bytes() for path in files}
+
+
+@pytest.mark.parametrize("task", COMPANY)
+def test_jobs_that_share_a_call_make_what_each_makes_alone(
+    task: str, models: dict[str, Path], tiny_dataset: Path, tmp_path: Path
+) -> None:
+    """Bit for bit, loaded anew for each; what is refused, and what is cancelled, leaves the others alone."""
+    family, operation = task.split(".")
+    model = trained_model(models, family, tiny_dataset)
+    good, bad = (list(part) for part in (COMPANY[task], [])) if None not in COMPANY[task] else split_at_none(task)
+    common = {**ONE[operation], **WRITES.get(family, {})}
+    wishes = [params_of(task, **{**common, **wish}) for wish in [*good, *bad] if wish is not None]
+
+    def run(name: str) -> RecordingRun:
+        made = RecordingRun(tmp_path / name, {"model": model})
+        made.out_dir.mkdir(parents=True)
+        return made
+
+    alone = [run(f"alone-{place}") for place in range(len(good))]
+    metrics = [perform(family, operation, wish, one) for wish, one in zip(wishes, alone, strict=False)]
+    together = [run(f"together-{place}") for place in range(len(wishes) + 1)]
+    together[-1].cancelling = True
+    requests = [Request(wish, one) for wish, one in zip([*wishes, wishes[0]], together, strict=True)]
+    many = getattr(import_module(f"{TASKS[task].__module__.rpartition('.')[0]}.model"), f"{operation}_many")
+    ended = dict(many(requests))
+    assert set(ended) == set(range(len(requests)))
+    for place, (one, found) in enumerate(zip(alone, metrics, strict=True)):
+        assert ended[place] == found
+        assert contents(together[place]) == contents(one)
+        assert together[place].steps[-1] == one.steps[-1]
+        assert together[place].phases == one.phases
+    assert all(isinstance(ended[len(good) + place], InputError) for place in range(len(bad)))
+    assert isinstance(ended[len(wishes)], Cancelled)
+    assert len({content["samples.zip"] for content in map(contents, alone) if "samples.zip" in content}) != 1
+
+
+def split_at_none(task: str) -> tuple[list[Any], list[Any]]:
+    place = COMPANY[task].index(None)
+    return list(COMPANY[task][:place]), list(COMPANY[task][place + 1 :])
 
 
 @pytest.mark.parametrize("family", TRAINED)

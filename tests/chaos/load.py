@@ -22,6 +22,7 @@ PRINCIPAL = Principal(tenant_id="default", owner="chaos")
 BACKLOG = {"generation": 6, "training": 1}  # the runners of the first lane are warm; the second is idle at times
 VAE = {"epochs": 1, "batch_size": 256, "backbone": "mlp"}
 REAL_SHARE = 0.03  # of the jobs train or use an image VAE, the others are toys of a second
+CROWD = 3  # toys that may share a call, submitted at a time
 SECONDS = 120.0
 
 
@@ -46,19 +47,24 @@ class Load:
         self.accepted: dict[str, Allowed] = {}
         self.due: dict[str, datetime] = {}  # when a job should have ended, once that is known
         self._keys = 0
-        self._dataset = self._model = ""
+        self._dataset = self._model = self._toy = ""
         self._lock = threading.Lock()
 
     def prepare(self) -> None:
         """Make the data and the model that real jobs need."""
+        toy = self.submit("toy.train", {"steps": 2})
+        self._toy = self._made_by(toy)
         if not self._real:
             return
         dataset, _ = receive_starter(self.engine, PRINCIPAL, "fashion-mnist")
         self._dataset = dataset.id
         await_(lambda: self._value(select(Dataset.ready_at).where(Dataset.id == dataset.id)), "the dataset")
         training = self.submit("image_vae.train", VAE | {"dataset": self._dataset})
+        self._model = self._made_by(training)
+
+    def _made_by(self, training: str) -> str:
         made = select(ModelVersion.id).where(ModelVersion.job_id == training)
-        self._model = str(await_(lambda: self._value(made), "the first model"))
+        return str(await_(lambda: self._value(made), "the first model"))
 
     def top_up(self) -> None:
         """Submit until enough jobs wait in each lane; now and then none waits for the training slot."""
@@ -81,9 +87,15 @@ class Load:
             return self.submit("image_vae.train", VAE | {"dataset": self._dataset, "seed": seed})
         if self._real and draw < 2 * REAL_SHARE:
             return self.submit("image_vae.generate", {"model": self._model, "count": 16, "seed": seed})
-        if draw < 0.8:
+        if draw < 0.7:
             return self.walk(seed=seed)
+        if draw < 0.85:
+            return [self.share(seed=seed + place, steps=self._rng.randint(1, 20)) for place in range(CROWD)][-1]
         return self.submit("toy.generate", {"seed": seed})
+
+    def share(self, allowed: Allowed = SUCCEEDS, **params: Any) -> str:
+        """A toy that shares a call of its model with others of its kind that wait."""
+        return self.submit("toy.share", {"model": self._toy, "delay": 0.02} | params, allowed)
 
     def walk(self, allowed: Allowed = SUCCEEDS, priority: int = 0, **params: Any) -> str:
         """A toy of about a second, in checkpointed steps, in a warm runner."""

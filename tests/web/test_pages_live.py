@@ -1,6 +1,8 @@
 """Parts that move: what many readers of the same share, and what they do not."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import pytest
 from flask import Flask, template_rendered
@@ -41,12 +43,48 @@ def test_readers_of_the_same_share_what_was_rendered(
     path, lease = running
     readers = [app.test_client() for _ in range(5)]
     tags = [reader.get(path).headers["ETag"] for reader in readers]
-    assert rendered.count("job_live.html") == 5  # each has just loaded the page
+    assert rendered.count("job_live.html") == 1
     step(lease, 10)
     replies = [reader.get(path, headers={"If-None-Match": tag}) for reader, tag in zip(readers, tags, strict=True)]
-    assert rendered.count("job_live.html") == 6
+    assert rendered.count("job_live.html") == 2
     assert all("step 10 of 100" in reply.text for reply in replies)
     assert len({reply.headers["ETag"] for reply in replies}) == 1
+
+
+def test_who_asks_while_it_is_rendered_waits_for_it(app: Flask) -> None:
+    rendered, started, go_on, times = app.extensions["aigc_rendered"], Event(), Event(), list[int]()
+
+    def render() -> str:
+        times.append(1)
+        started.set()
+        assert go_on.wait(30)
+        return "the part"
+
+    def ask(key: str) -> str:
+        with app.test_request_context():
+            return str(rendered.shared(key, render if key == "slow" else lambda: key))
+
+    with ThreadPoolExecutor(6) as pool:
+        first = pool.submit(ask, "slow")
+        assert started.wait(30)
+        others = [pool.submit(ask, "slow") for _ in range(4)]
+        assert pool.submit(ask, "another").result(30) == "another"  # nobody waits for what others look at
+        go_on.set()
+        assert {one.result(30) for one in (first, *others)} == {"the part"}
+    assert times == [1]
+    assert not rendered._turns
+
+
+def test_a_part_that_cannot_be_rendered_holds_nobody_up(app: Flask) -> None:
+    rendered = app.extensions["aigc_rendered"]
+
+    def fail() -> str:
+        raise ValueError("no template")
+
+    with app.test_request_context():
+        with pytest.raises(ValueError, match="no template"):
+            rendered.shared("part", fail)
+        assert rendered.shared("part", lambda: "made") == "made"
 
 
 def test_form_tokens_are_each_readers_own(app: Flask, rendered: list[str], running: tuple[str, Lease]) -> None:
@@ -57,7 +95,7 @@ def test_form_tokens_are_each_readers_own(app: Flask, rendered: list[str], runni
     found = [
         token(reader.get(path, headers={"If-None-Match": tag}).text) for reader, tag in zip(readers, tags, strict=True)
     ]
-    assert rendered.count("job_live.html") == 3
+    assert rendered.count("job_live.html") == 2
     pause = path.replace("/live", "/pause")
     assert readers[0].post(pause, data={"csrf_token": found[1]}).status_code == 400
     assert readers[1].post(pause, data={"csrf_token": found[1]}).status_code in (302, 303)

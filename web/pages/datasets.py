@@ -1,6 +1,6 @@
 """Datasets: the list, uploading one, and one dataset's page from its check to what used it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
@@ -34,6 +34,8 @@ from web.translate import say
 
 ROWS = 20
 USED_BY = 20
+ANSWERED = ("documents", "dialogues")  # shapes of texts for an assistant
+ANSWERED_BY = "assistant.train"
 CHECKS: Mapping[str, tuple[str, str, str]] = {
     "checking": ("Checking", "◷", "wait"),
     "ready": ("Ready", "✓", "ok"),
@@ -238,7 +240,7 @@ def _view(dataset_id: str) -> dict[str, Any]:
         "files": files,
         "used": used,
         "users": [situation(job, reads) for job in used.jobs[:USED_BY]],
-        "trainings": _trainings(dataset.kind),
+        "trainings": _trainings(dataset.kind, str(report.get("shape", ""))),
         "then": request.args.get("then", ""),
         "live_url": _live_url(dataset) if state == "checking" else "",
     }
@@ -273,8 +275,8 @@ def _failure(job: Job) -> Mapping[str, Any]:
     return {"title": title, "detail": detail, "faults": faults, "code": failures.slug(str(stored.get("code")))}
 
 
-def _trainings(kind: str) -> list[tuple[str, str, str]]:
-    """Tasks that learn from datasets of a kind: task, title, summary."""
+def _trainings(kind: str, shape: str) -> list[tuple[str, str, str]]:
+    """Tasks that learn from datasets of a kind: task, title, summary; what fits its shape best comes first."""
 
     def learns(params: type[Params]) -> bool:
         inputs = params.model_json_schema()["properties"].values()
@@ -282,8 +284,11 @@ def _trainings(kind: str) -> list[tuple[str, str, str]]:
             own.get("x-input") == "dataset" and own.get("x-kind") == kind for own in inputs
         )
 
-    return [
-        (task, names.family_title(names.split(task)[0]), names.summary(task))
-        for task, params in registry.tasks().items()
-        if learns(params)
-    ]
+    tasks = sorted((task for task, params in registry.tasks().items() if learns(params)), key=_fitting(shape))
+    return [(task, names.family_title(names.split(task)[0]), names.summary(task)) for task in tasks]
+
+
+def _fitting(shape: str) -> Callable[[str], bool]:
+    """Help pages and dialogues are to be answered from before they are to be imitated."""
+    first = ANSWERED_BY if shape in ANSWERED else ""
+    return lambda task: task != first

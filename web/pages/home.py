@@ -97,6 +97,15 @@ USES: Sequence[Use] = (
         picture="img/text_vae.svg",
         about="Two sentences and the steps between them",
     ),
+    Use(
+        task="assistant.train",
+        title="Help desk",
+        sentence="Answer questions from your help pages and past dialogues, with the source of each sentence, or say "
+        "that no answer is there.",
+        starter="foundry-help",
+        picture="img/assistant.svg",
+        about="A question, and below it an answer with numbered sources",
+    ),
 )
 
 

@@ -14,6 +14,7 @@ from web import context, failures
 from web.pages import (
     amounts,
     curves,
+    energies,
     lineage,
     live,
     recommend,
@@ -98,6 +99,7 @@ def _view(now: Situation, reads: Repository) -> dict[str, Any]:
         "adjusted": results.adjusted(job.adjustments),
         "time_limit": durations.spoken(job.time_limit_seconds) if job.time_limit_seconds else "",
         "attempts": reads.attempts(job.id),
+        "energy": energies.lines(reads.energy(job)),
         "worker": worker(job, reads),
         "lineage": lineage.of(job, reads),
         "webhook": webhook.of(job),
@@ -105,6 +107,7 @@ def _view(now: Situation, reads: Repository) -> dict[str, Any]:
         "can_pause": not now.final and now.state not in ("paused", "pausing", "cancelling", "stalled"),
         "next_task": _next_task(job, params_class),
         "recommends": f"{job.family}.{recommend.OPERATION}" in registry.tasks(),
+        "generates": f"{job.family}.generate" in registry.tasks(),
         "can_retry": job.status in FINAL and params_class is not None and params_class.makes != "dataset",
         "live_url": "" if now.final else _live_url(job),
         "long": (now.eta or 0) > LONG or (now.starts_in is not None and now.starts_in.low > LONG),

@@ -1,10 +1,12 @@
 """Parts of pages that the browser asks for again and again: rendered only when their tag has changed.
 
-When it has, everyone who looks at the same asks within a second: they share what the first of them got.
+When it has, everyone who looks at the same asks within a second: the first of them has it rendered, the others
+wait for that and share it.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from secrets import token_hex
@@ -31,6 +33,34 @@ class Rendered:
     _mark: str = field(default_factory=lambda: token_hex(16))
     _parts: OrderedDict[Hashable, tuple[float, str]] = field(default_factory=OrderedDict)
     _lock: Lock = field(default_factory=Lock)
+    _turns: dict[Hashable, tuple[Lock, int]] = field(default_factory=dict)
+
+    def shared(self, key: Hashable, render: Callable[[], str]) -> str:
+        """A part that is fresh, or else rendered now, by one request at a time."""
+        found = self.get(key)
+        if found is not None:
+            return found
+        with self._turn(key):
+            html = self.get(key)
+            if html is None:
+                html = render()
+                self.keep(key, html)
+        return html
+
+    @contextmanager
+    def _turn(self, key: Hashable) -> Iterator[None]:
+        """Alone with a key; the last who leaves forgets it."""
+        with self._lock:
+            turn, others = self._turns.get(key, (Lock(), 0))
+            self._turns[key] = (turn, others + 1)
+        try:
+            with turn:
+                yield
+        finally:
+            with self._lock:
+                turn, others = self._turns.pop(key)
+                if others > 1:
+                    self._turns[key] = (turn, others - 1)
 
     def get(self, key: Hashable) -> str | None:
         """A part with the token of this request, or None where none is fresh."""
@@ -76,9 +106,4 @@ def part(tag: str, render: Callable[[], str]) -> Response:
 def _html(tag: str, render: Callable[[], str]) -> str:
     rendered: Rendered = current_app.extensions["aigc_rendered"]
     key = (context.principal(), request.host, request.full_path, tag)
-    # Who comes without a tag has just loaded the page: what is kept may be older than that.
-    html = rendered.get(key) if request.if_none_match else None
-    if html is None:
-        html = render()
-        rendered.keep(key, html)
-    return html
+    return rendered.shared(key, render)

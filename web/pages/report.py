@@ -92,7 +92,8 @@ def _sheet() -> tuple[Markup, str]:
 
 
 def _policy() -> str:
-    return f"default-src 'none'; style-src 'sha256-{_sheet()[1]}'; img-src data:; base-uri 'none'; form-action 'none'"
+    shown = f"style-src 'sha256-{_sheet()[1]}'; img-src data:; media-src data:"
+    return f"default-src 'none'; {shown}; base-uri 'none'; form-action 'none'"
 
 
 def _pictures(files: Iterable[Artifact]) -> Iterable[Picture]:

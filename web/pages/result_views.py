@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobs.tables import Artifact
-from web.pages import augmentation, chat, names, ranking, recommendations, table_preview, table_quality, texts
+from web.pages import augmentation, chat, names, ranking, recommendations, sounds, table_preview, table_quality, texts
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +41,7 @@ BUILDERS: Sequence[tuple[str, Callable[[Results], Any]]] = (
     ("views/recommendations.html", lambda made: recommendations.of(made.files)),
     ("views/reply.html", lambda made: chat.result(made.job_id)),
     ("views/texts.html", lambda made: texts.of(made.files)),
+    ("views/sounds.html", lambda made: sounds.of(made.files)),
 )
 
 

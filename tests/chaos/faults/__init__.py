@@ -36,6 +36,7 @@ class Fault:
 
 FAULTS = (
     Fault(processes.kill_runner, 7),
+    Fault(processes.kill_runner_in_call, 6, counts_itself=True),
     Fault(processes.kill_slot, 7),
     Fault(processes.kill_worker, 4),
     *(Fault(processes.kill_at(point), 3, counts_itself=True) for point in DEADLY),
@@ -65,7 +66,10 @@ FAULTS = (
     Fault(users.submit_copies, 4),
 )
 # On PostgreSQL the short form looks at what is different there.
-SHORT_POSTGRESQL = ("crash_database", "lose_commit_reply", "kill_slot", "freeze_before_success", "cut_lines")
+SHORT_POSTGRESQL = (
+    *("crash_database", "lose_commit_reply", "kill_slot", "kill_runner_in_call"),
+    *("freeze_before_success", "cut_lines"),
+)
 
 
 def not_run(database_name: str) -> dict[str, str]:

@@ -18,6 +18,7 @@ from tests.chaos import failpoints
 from tests.chaos.field import Field, NotNow
 from tests.chaos.processes import GONE, Process, Worker
 
+CROWD = 8  # jobs that share a call which is broken
 DRAIN_SECONDS = 15.0
 GONE_SECONDS = 5.0  # two are enough on a machine that is not busy
 MOST_FROZEN = 2
@@ -30,6 +31,25 @@ def kill_runner(field: Field) -> None:
     """A crash, or the kernel's out-of-memory killer, takes a process that holds torch."""
     number = field.rng.choice([signal.SIGKILL, signal.SIGSEGV])
     _signal(field, [pid for worker in _free(field) for pid in worker.runners()], number)
+
+
+def kill_runner_in_call(field: Field) -> None:
+    """A runner is killed in the middle of a call that several jobs share, each of which must go on by itself."""
+    jobs = [field.load.share(steps=80, seed=seed) for seed in range(CROWD)]
+
+    def struck() -> bool:
+        rows = [field.load.job(job) for job in jobs]
+        for worker in {row.worker_id for row in rows if row.status == "running"}:
+            inside = [row for row in rows if row.worker_id == worker and row.status == "running" and row.step > 0]
+            runner = _runner_of(field, inside[0].id) if len(inside) > 1 else None
+            if runner is not None:
+                with contextlib.suppress(*GONE):
+                    runner.kill()
+                    field.injected.update(["kill_runner_in_call"])
+                return True
+        return all(row.status in FINAL for row in rows)
+
+    field.expect("no_shared_call", float("inf"), struck)
 
 
 def kill_slot(field: Field) -> None:
