@@ -346,7 +346,7 @@ def _told_lately(job_id: str) -> Response | None:
 
 
 def _is_current(row: tables.Job) -> bool:
-    return any(tag.partition("-")[0] == str(row.version) for tag in request.if_none_match.as_set())
+    return any(tag.partition("-")[0] == str(row.version) for tag in parsing.tags_of(request.if_none_match))
 
 
 VIEWS = (submit_job, list_jobs, get_job)
