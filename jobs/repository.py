@@ -68,9 +68,7 @@ class Repository:
     def version(self, job_id: str) -> int | None:
         """The version of one job, or None where the caller has none of that id."""
         with self.engine.db.read() as session:
-            about = {"job": job_id, "tenant": self.principal.tenant_id}
-            found: int | None = session.connection().execute(_VERSION, about).scalar_one_or_none()
-            return found
+            return session.scalar(_VERSION, {"job": job_id, "tenant": self.principal.tenant_id})
 
     def jobs(
         self, wanted: JobFilter | None = None, cursor: str | None = None, limit: int = LIMIT, sort: Sort = NEWEST
