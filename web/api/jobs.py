@@ -329,7 +329,7 @@ def get_job(job_id: str) -> Response:
 
 
 def _is_current(row: tables.Job) -> bool:
-    return any(tag.partition("-")[0] == str(row.version) for tag in request.if_none_match.as_set())
+    return any(tag.partition("-")[0] == str(row.version) for tag in parsing.tags_of(request.if_none_match))
 
 
 VIEWS = (submit_job, list_jobs, get_job)

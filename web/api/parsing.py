@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeVar
 from flask import request
 from pydantic import BaseModel, BeforeValidator, Field, StringConstraints, ValidationError
 from pydantic_core import from_json
-from werkzeug.datastructures import MultiDict
+from werkzeug.datastructures import ETags, MultiDict
 
 from aigc_models.base import Fault
 from aigc_models.faults import explain
@@ -23,7 +23,7 @@ from web.problems import BadRequest, MalformedJson, WrongMediaType
 
 KEY_LENGTH = 255
 DEFAULT_LIMIT, LARGEST_LIMIT = 20, 100
-WHOLE = re.compile(r"[+-]?[0-9]{1,30}")
+WHOLE = re.compile(r"[+-]?[0-9]{1,300}")
 MOMENT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?([Zz]|[+ -][0-9]{2}:[0-9]{2})"
 )
@@ -245,7 +245,12 @@ def seen_marks() -> frozenset[str] | None:
     """
     if "If-Match" not in request.headers or request.if_match.star_tag:
         return None
-    return frozenset(tag.partition("-")[2].partition("-")[0] for tag in request.if_match.as_set())
+    return frozenset(tag.partition("-")[2].partition("-")[0] for tag in tags_of(request.if_match))
+
+
+def tags_of(known: ETags) -> list[str]:
+    """The tags of a header; Werkzeug reads the empty one as None."""
+    return [tag or "" for tag in known.as_set()]
 
 
 def cancel_after() -> timedelta | None:
