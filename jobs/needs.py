@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 # Settings that change how long a training takes, or what it learns, but not how much memory.
 _WEIGHTLESS = frozenset(
-    {"seed", "epochs", "steps", "least_steps", "patience", "learning_rate", "weight_decay", "ema_half_life", "devices"}
+    {"seed", "epochs", "steps", "least_steps", "patience", "learning_rate", "weight_decay", "ema_half_life"}
 )
 
 
