@@ -58,7 +58,7 @@ def undrain(devices: tuple[str, ...]) -> int:
     return each(tuple(_slots_of(devices)), find_worker, Worker.resume, _now)
 
 
-_COLUMNS = ("id", "host", "device", "lane", "state", "job", "memory", "busy", "temperature")
+_COLUMNS = ("id", "host", "device", "lane", "state", "job", "memory", "load", "temperature")
 
 
 def _row(one: Worker) -> list[str]:
