@@ -49,13 +49,13 @@ def formatter() -> logging.Formatter:
     """Makes a JSON object of a record: time, level, logger, event, subject, and the trace of an exception."""
     import structlog
 
-    first = [
+    first: list[Any] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
         _add_subject,
     ]
-    last = [
+    last: list[Any] = [
         structlog.stdlib.ProcessorFormatter.remove_processors_meta,
         structlog.processors.dict_tracebacks,
         structlog.processors.JSONRenderer(),

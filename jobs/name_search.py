@@ -15,8 +15,8 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, delete, exists, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Select, delete, exists, func, insert, select
+from sqlalchemy.orm import Session, aliased
 
 from jobs.db import Database
 from jobs.engine import Engine
@@ -171,15 +171,15 @@ def _write(session: Session, block: NameBlock) -> None:
     found: set[int] = set().union(*map(grams, names))
     if found:
         rows: list[dict[str, Any]] = [{"gram": gram, "block_id": block.id} for gram in sorted(found)]
-        session.connection().execute(NameGram.__table__.insert(), rows)  # type: ignore[attr-defined]
+        session.connection().execute(insert(NameGram), rows)
 
 
 def _prune(engine: Engine) -> None:
     """Drop old blocks that hold no job any more; what is left still covers one unbroken time."""
     inside = (Job.tenant_id == NameBlock.tenant_id, Job.created_at >= NameBlock.begins_at)
     held = exists().where(*inside, Job.created_at < NameBlock.ends_at)
-    earlier = NameBlock.__table__.alias("earlier")  # type: ignore[attr-defined]
-    first = ~exists().where(earlier.c.tenant_id == NameBlock.tenant_id, earlier.c.ends_at < NameBlock.ends_at)
+    earlier = aliased(NameBlock)
+    first = ~exists().where(earlier.tenant_id == NameBlock.tenant_id, earlier.ends_at < NameBlock.ends_at)
 
     def work(session: Session, _now: datetime) -> int:
         empty = session.scalars(select(NameBlock.id).where(first, ~held)).all()

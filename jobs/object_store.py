@@ -180,9 +180,10 @@ class ObjectStore:
             given["access_key_id"] = settings.store_key_id
             given["secret_access_key"] = settings.store_secret.get_secret_value()
         plain = settings.store_endpoint.startswith("http://")
-        times = {"connect_timeout": timedelta(seconds=3), "timeout": timedelta(seconds=30)}
-        retry = {"max_retries": 100, "retry_timeout": timedelta(seconds=self._patience), "backoff": BACKOFF}
-        return S3Store(self.bucket, config=given, client_options={"allow_http": plain, **times}, retry_config=retry)
+        times: dict[str, Any] = {"connect_timeout": timedelta(seconds=3), "timeout": timedelta(seconds=30)}
+        retry: Any = {"max_retries": 100, "retry_timeout": timedelta(seconds=self._patience), "backoff": BACKOFF}
+        options: Any = {"allow_http": plain, **times}
+        return S3Store(self.bucket, config=cast("Any", given), client_options=options, retry_config=retry)
 
     @property
     def _prefix(self) -> str:

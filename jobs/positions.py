@@ -4,7 +4,7 @@ import heapq
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import count, islice, takewhile
+from itertools import count, islice
 from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, case, exists, func, or_, select
@@ -88,16 +88,24 @@ class Line:
         whole = self._rows if len(self._rows) < CAP else []
         self._order = list(in_order(whole, self._turns, aging, now))
         self._places = {row.id: place for place, row in enumerate(self._order)}
+        self._of_owners: dict[Owner, tuple[Sequence[Waiting], Mapping[str, int]]] = {}
 
     def before(self, session: Session, job: Job) -> Sequence[Waiting]:
         """What will be taken before a job; everything, where the job does not wait here any more."""
         if len(self._rows) < CAP:
             return self._order[: self._places.get(job.id, len(self._order))]
-        # The lane holds more: look at as many of the job's own owner.
-        mine = session.execute(self._first.where(Job.tenant_id == job.tenant_id, Job.owner == job.owner))
+        owner = (job.tenant_id, job.owner)
+        if owner not in self._of_owners:
+            self._of_owners[owner] = self._with_all_of(session, owner)
+        order, places = self._of_owners[owner]
+        return order[: places.get(job.id, CAP)]
+
+    def _with_all_of(self, session: Session, owner: Owner) -> tuple[Sequence[Waiting], Mapping[str, int]]:
+        """The first of a longer line, with as many of one owner among them."""
+        mine = session.execute(self._first.where(Job.tenant_id == owner[0], Job.owner == owner[1]))
         rows = list({*self._rows, *(Waiting(*row) for row in mine)})
-        order = in_order(rows, self._turns, self._aging, self._now)
-        return list(islice(takewhile(lambda row: row.id != job.id, order), CAP))
+        order = list(islice(in_order(rows, self._turns, self._aging, self._now), CAP))
+        return order, {row.id: place for place, row in enumerate(order)}
 
 
 def in_order(

@@ -6,7 +6,7 @@ are kept in SQL and not in a process: any number of web processes and schedulers
 """
 
 import json
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -30,7 +30,7 @@ AT_ONCE = 500
 
 Labels = tuple[tuple[str, str], ...]
 Key = tuple[str, Labels]
-Sums = Counter[Key]
+Sums = dict[Key, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +63,13 @@ class Figures:
 
 def read(session: Session, now: datetime) -> Figures:
     """All figures at this moment."""
-    sums: Sums = Counter()
+    sums: Sums = defaultdict(float)
     mark = session.get(TallyMark, 1)
     for row in session.execute(select(Tally.name, Tally.labels, Tally.value)):
         sums[row.name, tuple(json.loads(row.labels).items())] += row.value
     if mark is not None:
-        sums.update(_ended(session, mark.until, None))
+        for key, value in _ended(session, mark.until, None).items():
+            sums[key] += value
     _add_tries(sums, session.execute(_TRIES))
     rows = session.execute(_OPEN)
     stored = (mark.stored_files, mark.stored_bytes) if mark is not None else (0, 0)
@@ -123,7 +124,7 @@ def _ended(session: Session, since: datetime, to: datetime | None) -> Sums:
         Job.status.in_(FINAL),
         Job.finished_at >= since,
     )  # fmt: skip
-    sums: Sums = Counter()
+    sums: Sums = defaultdict(float)
     places: dict[str, Labels] = {}
     for job in session.execute(rows if to is None else rows.where(Job.finished_at < to)):
         where = places[job.id] = (("lane", job.lane), ("device", job.device_kind))
@@ -163,7 +164,7 @@ def _observe(sums: Sums, name: str, where: Labels, time: timedelta) -> None:
     for bound in BOUNDS:
         sums[f"{name}_bucket", (*where, ("le", f"{bound:g}"))] += seconds <= bound
     sums[f"{name}_bucket", (*where, ("le", "+Inf"))] += 1
-    sums[f"{name}_sum", where] += seconds  # type: ignore[assignment]  # a Counter of seconds
+    sums[f"{name}_sum", where] += seconds
     sums[f"{name}_count", where] += 1
 
 

@@ -50,7 +50,7 @@ def busy(session: Session) -> set[str]:
     return {worker for worker in session.scalars(running) if worker}
 
 
-def count_jobs(session: Session, *where: Any) -> int:
-    """How many jobs are like that, counted to 10,000."""
-    some = select(Job.id).where(*where).limit(COUNT_CAP).subquery()
+def count_jobs(session: Session, *where: Any, most: int = COUNT_CAP) -> int:
+    """How many jobs are like that, counted to 10,000 or another number."""
+    some = select(Job.id).where(*where).limit(most).subquery()
     return session.scalar(select(func.count()).select_from(some)) or 0

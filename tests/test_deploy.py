@@ -208,14 +208,15 @@ class TestSystemd:
             assert unit["Service"]["KillMode"] == "mixed"
 
 
-class TestMetrics:
-    @pytest.fixture(scope="class")
-    def told(self) -> set[str]:
-        """Every metric that an installation tells, with the parts of histograms."""
-        names = set(re.findall(r"^\| `(aigc_\w+)` \| (\w+)", metrics.page(Words("en")), re.MULTILINE))
-        parts = {f"{name}_{part}" for name, kind in names if kind == "histogram" for part in ("bucket", "sum", "count")}
-        return {name for name, _ in names} | parts
+@pytest.fixture(scope="module")
+def told() -> set[str]:
+    """Every metric that an installation tells, with the parts of histograms."""
+    names = set(re.findall(r"^\| `(aigc_\w+)` \| (\w+)", metrics.page(Words("en")), re.MULTILINE))
+    parts = {f"{name}_{part}" for name, kind in names if kind == "histogram" for part in ("bucket", "sum", "count")}
+    return {name for name, _ in names} | parts
 
+
+class TestMetrics:
     def expressions(self) -> list[str]:
         rules = yaml.safe_load((DEPLOY / "prometheus" / "aigc.rules.yml").read_text())
         found = [rule["expr"] for group in rules["groups"] for rule in group["rules"]]

@@ -32,6 +32,8 @@ PR_SET_PDEATHSIG = 1
 # glibc's mallopt: threads share one heap, large blocks are the system's own, and what is free goes back soon.
 MALLOC = {-8: 1, -3: 128 * 1024, -1: 64 * 1024}  # M_ARENA_MAX, M_MMAP_THRESHOLD, M_TRIM_THRESHOLD
 GRACE_SECONDS = 4
+MOMENT_SECONDS = 1.0  # for which requests share what they read of the whole
+TOLD_SECONDS = 5.0  # after which a waiting job's place in a line is looked up anew; its state is looked up each time
 
 
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
@@ -70,6 +72,8 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         util.write_error = _tell_unreadable
 
         app = create_app(self.settings)
+        shared = app.extensions["aigc"]
+        shared.moment.seconds, shared.told.seconds = MOMENT_SECONDS, TOLD_SECONDS
         _settle(app)
         return app
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from flask import Flask, current_app, g
 
 from jobs.engine import Engine
+from jobs.moment import Moment
 from jobs.principal import Principal
 from jobs.repository import Repository
 from jobs.settings import Settings
@@ -22,6 +23,8 @@ class Process:
         streams: Threads that event streams may hold.
         waits: Threads that long polls may hold.
         stopping: Whether the server is shutting down; streams and long polls then end.
+        moment: What requests read of the whole installation, for about a second.
+        told: The ETags that waiting jobs had some seconds ago.
     """
 
     settings: Settings
@@ -29,6 +32,8 @@ class Process:
     streams: Budget
     waits: Budget
     stopping: Callable[[], bool] = field(default=lambda: False)
+    moment: Moment = field(default_factory=Moment)
+    told: Moment = field(default_factory=Moment)
 
 
 def init_app(app: Flask, settings: Settings, engine: Engine) -> None:
@@ -64,7 +69,7 @@ def principal() -> Principal:
 def repository() -> Repository:
     """The reads the caller may do: only the caller's tenant is visible through it."""
     if "repository" not in g:
-        g.repository = Repository(engine(), principal())
+        g.repository = Repository(engine(), principal(), process().moment)
     found: Repository = g.repository
     return found
 

@@ -95,7 +95,7 @@ class Supervisor:
     def run(self) -> bool:
         """Do it all; whether the runner may be used again."""
         claim = self._claim
-        about = {"job": claim.job_id, "attempt": claim.attempt}
+        about: dict[str, str | int] = {"job": claim.job_id, "attempt": claim.attempt}
         facts = {**about, "task": f"{claim.family}.{claim.operation}", "tenant": claim.tenant_id}
         with logs.about(**about), self._tracing.span("attempt", facts, claim.traceparent):
             return self._run()

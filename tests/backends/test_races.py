@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import pytest
 from sqlalchemy import select, text
 
-from jobs import graph, idempotency, maintenance, moves
+from jobs import claiming, graph, idempotency, maintenance, moves
 from jobs.claiming import WorkerIdentity, claim
 from jobs.engine import Engine
 from jobs.errors import JobAlreadyFinished, LeaseLost, NeededJobFailed
@@ -118,6 +118,31 @@ def test_threads_claim_every_job_once(actor: Actor) -> None:
     while (left := actor.try_claim()) is not None:  # who met a locked row may have left one behind
         taken.append(left.job_id)
     assert sorted(taken) == sorted(jobs)
+
+
+def test_many_that_are_free_at_once_look_only_a_few_times(actor: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On SQLite all find the same job first; they must not run after one another from job to job."""
+    owners = [actor.as_owner(f"owner-{number}") for number in range(4)]
+    actor.dataset()
+    for owner in owners * 6:
+        owner.submit("dataset.import_images", {})
+    pick, looks, same = claiming.pick, itertools.count(), threading.Barrier(16)
+
+    def looking(*arguments: Any) -> Any:
+        found = pick(*arguments)
+        if next(looks) < 16 and actor.engine.db.is_sqlite:  # PostgreSQL lets one look at a time
+            same.wait(60)
+        return found
+
+    monkeypatch.setattr(claiming, "pick", looking)
+    claims = together([lambda: actor.try_claim("generation")] * 16)
+    assert [found for found in claims if isinstance(found, Exception)] == []
+    taken = [found for found in claims if isinstance(found, claiming.Claim)]
+    assert len({found.job_id for found in taken}) == len(taken) == 16
+    assert next(looks) <= (16 + 15 if actor.engine.db.is_sqlite else 16)
+    if not actor.engine.db.is_sqlite:
+        served = Counter(actor.job(found.job_id).owner for found in taken)
+        assert set(served.values()) == {4}  # turns are exact under the lane's lock
 
 
 def test_one_key_from_twenty_clients_makes_one_job(actor: Actor, dispatcher: RecordingDispatcher) -> None:

@@ -160,7 +160,8 @@ class Cluster:
     def job(self, job_id: str) -> Job:
         """The row as it is now."""
         with self.engine.db.read() as session:
-            return session.get_one(Job, job_id)
+            found: Job = session.get_one(Job, job_id)
+            return found
 
     def host_of(self, job_id: str) -> Host | None:
         """The host that runs a job."""

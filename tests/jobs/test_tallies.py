@@ -1,5 +1,6 @@
 """Counters: the same whether the scheduler has come by or not, and they never go back."""
 
+from collections import defaultdict
 from datetime import timedelta
 
 import pytest
@@ -19,7 +20,7 @@ TRAINING = (("lane", "training"), ("device", "cpu"))
 
 def sums(actor: Actor) -> Sums:
     with actor.engine.db.read() as session:
-        return Sums(tallies.read(session, actor.engine.db.now(session)).sums)
+        return defaultdict(float, tallies.read(session, actor.engine.db.now(session)).sums)
 
 
 def grown(actor: Actor, before: Sums) -> dict[Key, float]:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import event
 
 from aigc_models import registry
 from aigc_models.base import Fault
@@ -363,3 +364,26 @@ def test_a_database_outage_is_said_so(client: FlaskClient, engine: Engine) -> No
     assert reply.headers["Retry-After"]
     assert "elsewhere" not in reply.text
     assert "sqlite" not in reply.text.lower()
+
+
+def test_a_waiting_job_that_has_not_changed_costs_one_look(
+    client: FlaskClient, worker: ActingWorker, engine: Engine
+) -> None:
+    """Where requests share what they read, whoever has a job's ETag is told by its version alone."""
+    job = submit_training(client, ready_dataset(client, worker)).get_json()["id"]
+    shared = client.application.extensions["aigc"]
+    shared.moment.seconds, shared.told.seconds = 60.0, 60.0
+    place = f"/api/v1/jobs/{job}"
+    tag = client.get(place).headers["ETag"]
+    seen: list[str] = []
+    event.listen(engine.db.engine, "before_cursor_execute", lambda *told: seen.append(told[2]))
+    reply = client.get(place, headers={"If-None-Match": tag})
+    assert (reply.status_code, reply.headers["ETag"], reply.headers["Retry-After"]) == (304, tag, "1")
+    assert len([statement for statement in seen if " job" in statement]) == 1
+    assert client.get(place, headers={"If-None-Match": '"another"'}).status_code == 200
+    assert client.patch(place, json={"name": "another name"}).status_code == 200
+    assert client.get(place, headers={"If-None-Match": tag}).status_code == 200
+    lease = worker.take("training")
+    running = client.get(place, headers={"If-None-Match": tag})
+    assert (running.status_code, running.get_json()["state"]) == (200, "running")
+    assert lease.claim.job_id == job

@@ -12,8 +12,10 @@ from aigc_models.base import Fault
 from jobs import workers
 from jobs.engine import Engine
 from jobs.lifecycle import Beat, Failure
+from jobs.principal import Principal
 from jobs.tables import Job
 from tests.web.acting import PNG, ActingWorker, ready_dataset, submit_training
+from tests.web.crowd import crowd
 from tests.web.reading import read, send
 
 
@@ -60,6 +62,17 @@ def test_days_filter_and_days_that_are_none_do_not(client: FlaskClient, engine: 
     assert "/jobs?state=failed&since=2026-01-31&until=2026-01-31" in page.links
     assert "No job matches." in read(client, "/jobs?until=2026-01-30").text
     assert "of today" in read(client, "/jobs?since=yesterday").text
+
+
+def test_counts_end_where_nobody_reads_on(client: FlaskClient, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    crowd(engine, Principal("default", "operator"), 30)
+    exact = read(client, "/jobs")
+    assert "All 30" in " ".join(exact.text.split())
+    for module in ("jobs.repository", "web.pages.job_list"):
+        monkeypatch.setattr(f"{module}.MOST_COUNTED", 5)
+    words = " ".join(read(client, "/jobs").text.split())
+    assert re.search(r"All \d+\+", words)
+    assert "Succeeded 5+" in words
 
 
 def test_the_list_can_be_saved_as_it_is_filtered(client: FlaskClient, worker: ActingWorker, dataset: str) -> None:

@@ -31,7 +31,7 @@ def there(engine: Engine, object_server: ObjectServer) -> Engine:
 def trained(engine: Engine) -> tuple[FlaskClient, list[dict[str, str]]]:
     """A client of an application on that engine, and the files of a training that has ended."""
     client, worker = create_app(engine.settings, engine).test_client(), ActingWorker(engine)
-    job = submit_training(client, ready_dataset(client, worker))
+    job = submit_training(client, ready_dataset(client, worker)).get_json()["id"]
     worker.train()
     files = client.get(f"/api/v1/jobs/{job}/artifacts?role=output").get_json()["data"]
     return client, sorted(files, key=lambda file: file["media_type"] == "image/png")

@@ -73,7 +73,7 @@ def test_a_fault_is_noted_and_goes_on(traced: Engine, spans: Any) -> None:
 def test_nothing_is_traced_or_imported_unless_it_is_set_up(engine: Engine) -> None:
     assert isinstance(open_tracing(engine.settings, "web"), Off)
     client, worker = create_app(engine.settings, engine).test_client(), ActingWorker(engine)
-    job = submit_training(client, ready_dataset(client, worker))
+    job = submit_training(client, ready_dataset(client, worker)).get_json()["id"]
     assert worker.take("training").claim.traceparent is None
     assert job
     code = (

@@ -99,7 +99,8 @@ def _elsewhere(row: tables.Artifact, link: str) -> Response:
     reply = Response(status=307, headers={"Location": link, "Cache-Control": "no-store"})
     reply.headers["Repr-Digest"] = f"sha-256=:{b64encode(bytes.fromhex(row.sha256)).decode()}:"
     reply.set_etag(row.sha256)
-    return reply.make_conditional(request)
+    reply.make_conditional(request)
+    return reply
 
 
 VIEWS = (get_artifact, get_content)

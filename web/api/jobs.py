@@ -271,6 +271,8 @@ def job_reply(row: tables.Job, status: int = 200, label: Label | None = None) ->
     else:
         reply = answer(shapes.job(row, label, shapes.made_by([row]), place, context.repository().energy(row)), status)
     reply.set_etag(tag)
+    if row.status == "queued":
+        context.process().told.of((row.tenant_id, row.id, language()), lambda: (tag, row.version))
     if row.status not in tables.FINAL:
         reply.headers["Retry-After"] = LOOK_AGAIN
     if parsing.wait_seconds() > 0 and status == 200 and row.status in tables.FINAL:
@@ -319,6 +321,8 @@ def get_job(job_id: str) -> Response:
     With `Prefer: wait=25` the reply waits for the end of the job; with `If-None-Match` as well,
     for the first change after that ETag.
     """
+    if (known := _told_lately(job_id)) is not None:
+        return known
     row = context.repository().job(job_id)
     started_with = row.version
     if not request.if_none_match:
@@ -326,6 +330,19 @@ def get_job(job_id: str) -> Response:
     elif _is_current(row):
         row, _ = wait_for(row, lambda seen: seen.version != started_with or seen.final)
     return job_reply(row)
+
+
+def _told_lately(job_id: str) -> Response | None:
+    """304 for whoever has what a waiting job's reply was seconds ago, if its row is the same: then only its place in
+    the line can be another, which need not be told each second. None where it must be looked up."""
+    tag, version = context.process().told.peek((context.principal().tenant_id, job_id, language())) or ("", 0)
+    if tag not in request.if_none_match or parsing.wait_seconds() > 0:
+        return None
+    if context.repository().version(job_id) != version:
+        return None
+    reply = Response(status=304, headers={"Cache-Control": REVALIDATE, "Retry-After": LOOK_AGAIN})
+    reply.set_etag(tag)
+    return reply
 
 
 def _is_current(row: tables.Job) -> bool:

@@ -11,7 +11,7 @@ from flask import Blueprint, Response, render_template, request, url_for
 from aigc_models import registry
 from jobs.details import LONGEST_TAG
 from jobs.paging import MOST
-from jobs.repository import JobFilter, Page
+from jobs.repository import MOST_COUNTED, JobFilter, Page
 from jobs.tables import STATUSES, Job
 from web import context
 from web.api.render import address as full_address
@@ -103,6 +103,11 @@ class Listing:
     older: str
     newer: str
     export: str
+
+    def counted(self, state: str = "") -> tuple[int, bool]:
+        """How many jobs are in a state, or in all, and whether there may be more than were counted."""
+        counts = [self.counts.get(state, 0)] if state else list(self.counts.values())
+        return sum(counts), any(count >= MOST_COUNTED for count in counts)
 
     @property
     def states(self) -> Sequence[str]:

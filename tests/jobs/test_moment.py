@@ -1,0 +1,55 @@
+"""Values that readers share for a moment."""
+
+import threading
+
+from jobs.moment import MOST, Moment
+
+
+def test_a_value_is_read_once_in_a_moment() -> None:
+    now, reads = [0.0], []
+
+    def read() -> str:
+        reads.append(now[0])
+        return f"read at {now[0]}"
+
+    moment = Moment(1.0, lambda: now[0])
+    assert moment.peek("line") is None
+    assert {moment.of("line", read) for _ in range(3)} == {"read at 0.0"}
+    now[0] = 0.9
+    assert moment.of("line", read) == moment.peek("line") == "read at 0.0"
+    assert moment.of("another", read) == "read at 0.9"
+    now[0] = 1.1
+    assert moment.peek("line") is None
+    assert moment.of("line", read) == "read at 1.1"
+    assert reads == [0.0, 0.9, 1.1]
+
+
+def test_without_seconds_everything_is_read_anew() -> None:
+    moment, reads = Moment(), []
+    for number in range(3):
+        moment.of("line", lambda number=number: reads.append(number) or number)  # type: ignore[misc]
+    assert reads == [0, 1, 2]
+    assert moment.peek("line") is None
+
+
+def test_many_who_ask_at_once_wait_for_one_who_reads() -> None:
+    moment, start, reads = Moment(60.0), threading.Barrier(8), list[int]()
+
+    def ask() -> None:
+        start.wait()
+        moment.of("line", lambda: reads.append(1) or len(reads))
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert reads == [1]
+
+
+def test_what_is_kept_has_a_bound() -> None:
+    moment = Moment(60.0)
+    for number in range(MOST + 10):
+        moment.of(number, lambda: "x")
+    assert moment.peek(0) is None
+    assert moment.peek(MOST + 5) == "x"
