@@ -12,7 +12,6 @@ from jobs.tables import Attempt, Dataset, Job
 
 CONTEXT = 512 * 2**20  # bytes that CUDA itself takes for a process, whatever it computes
 HISTORY = 20
-_SPARE = 1.1
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +38,7 @@ def memory_needed(session: Session, task: str, params: Params, dataset_ids: Mapp
         return 0
     taken = _taken(session, task, params.model_dump(mode="json"))
     if taken:
-        return round(taken * _SPARE) + CONTEXT
+        return taken  # with nothing added: where it ran once, it must fit again
     chosen = [value for value in dataset_ids.values() if value]
     report = session.scalar(select(Dataset.report).where(Dataset.id == chosen[0])) if chosen else None
     try:
