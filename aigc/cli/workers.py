@@ -16,6 +16,7 @@ def workers() -> None:
     """See the workers, and let some take no new jobs for a while.
 
     ID may be a whole id, a unique beginning or end of one, or the name of its host.
+
     DEVICE is gpu:1, cpu, host/gpu:1, or the UUID of a GPU.
     """
 
