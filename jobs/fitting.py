@@ -1,15 +1,10 @@
 """Whether a waiting job fits any device that is there."""
 
-from collections import Counter
 from collections.abc import Sequence
 
 from jobs.states import Label
 from jobs.tables import Job, WorkerNode
 
-TOO_MANY = (
-    "The job wants {count} GPUs of one host, and no host offers more than {most}. "
-    "Retry it with fewer devices, or start workers on more GPUs."
-)
 TOO_LARGE = (
     "The job needs about {needed} GiB of a GPU's memory, and the largest GPU has {most} GiB. "
     "Retry it with a smaller batch or model, or start a worker on a larger GPU."
@@ -19,16 +14,12 @@ _GIB = 2**30
 
 def misfit(job: Job, nodes: Sequence[WorkerNode]) -> Label | None:
     """The label of a job that no worker could take even if it were free; None where one could, or none is there."""
-    if job.device_kind != "gpu" or (job.devices == 1 and not job.memory_needed):
+    if job.device_kind != "gpu" or not job.memory_needed:
         return None
     here = [node for node in nodes if (node.lane, node.device_kind) == (job.lane, "gpu")]
     here = [node for node in here if not node.draining and not node.unfit]
     if not here:
         return None  # there is another sentence for that
-    whole = Counter(node.host for node in here if not (node.device_name or "").startswith("MIG-"))
-    most = max(whole.values(), default=1)
-    if job.devices > most:
-        return Label("waiting_for_worker", TOO_MANY, {"count": job.devices, "most": most})
     sizes = [node.memory_total for node in here]
     largest = max((size for size in sizes if size is not None), default=0)
     if None in sizes or job.memory_needed <= largest:

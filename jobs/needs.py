@@ -1,5 +1,6 @@
 """How much memory of a device a training needs: reckoned from its settings, until such a training has run here."""
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,10 +12,12 @@ from jobs.tables import Attempt, Dataset, Job
 
 CONTEXT = 512 * 2**20  # bytes that CUDA itself takes for a process, whatever it computes
 HISTORY = 20
-_SPARE = 1.1
+
+log = logging.getLogger(__name__)
+
 # Settings that change how long a training takes, or what it learns, but not how much memory.
 _WEIGHTLESS = frozenset(
-    {"seed", "epochs", "steps", "least_steps", "patience", "learning_rate", "weight_decay", "ema_half_life", "devices"}
+    {"seed", "epochs", "steps", "least_steps", "patience", "learning_rate", "weight_decay", "ema_half_life"}
 )
 
 
@@ -35,10 +38,14 @@ def memory_needed(session: Session, task: str, params: Params, dataset_ids: Mapp
         return 0
     taken = _taken(session, task, params.model_dump(mode="json"))
     if taken:
-        return round(taken * _SPARE) + CONTEXT
+        return taken  # with nothing added: where it ran once, it must fit again
     chosen = [value for value in dataset_ids.values() if value]
     report = session.scalar(select(Dataset.report).where(Dataset.id == chosen[0])) if chosen else None
-    found = params.estimate(report, 1) if report else None
+    try:
+        found = params.estimate(report, 1) if report else None
+    except Exception:  # a family's sum, or the report of an earlier version: no reason to refuse a job
+        log.exception("The memory of %s could not be reckoned", task)
+        return 0
     return round(found.memory_mib * 2**20) + CONTEXT if found else 0
 
 

@@ -218,7 +218,6 @@ def insert_job(session: Session, engine: Engine, principal: Principal, draft: Dr
         tags=details.unique(draft.said.tags or ()),
         notes=(draft.said.notes or "").strip(),
         snapshot={"code_version": code_version(), **draft.snapshot, **_trace(engine)},
-        devices=getattr(draft.params, "devices", 1),
         memory_needed=draft.memory_needed,
     )
     rows.add(session, job)

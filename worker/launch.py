@@ -17,7 +17,6 @@ from worker import devices, linux
 from worker.bell import Bell
 from worker.devices import Device
 from worker.nvml import open_nvml
-from worker.party import POOL
 from worker.supervisor import SAVE_SECONDS
 
 LANES = ("training", "generation")
@@ -195,9 +194,8 @@ def plan(wanted: Sequence[str], lanes: Sequence[str], settings: Settings) -> lis
         chosen = list(dict.fromkeys(device for each in wanted for device in devices.choose(each, nvml)))
     on_cpu = sum(device.kind == "cpu" for device in chosen)
     shared = {"AIGC_CPU_THREADS": str(max(1, settings.cpu_threads // on_cpu))} if on_cpu > 1 else {}
-    pool = {POOL: ",".join(device.name for device in chosen if device.kind == "gpu" and not device.is_instance)}
     return [
-        SlotProcess(lane, device, environment=shared if device.kind == "cpu" else pool)
+        SlotProcess(lane, device, environment=shared if device.kind == "cpu" else {})
         for device in chosen
         for lane in lanes
     ]

@@ -83,20 +83,11 @@ class Runner:
     def _run(self, job: Message) -> dict[str, Any]:
         run = PipeRun(workplace(job), self._events, job["requests"][_ALONE], self._models)
         try:
-            if job.get("crew"):
-                return self._train_together(job)
             metrics = operation_of(job["family"], job["operation"])(read_params(job), run)
             run.flush()
         except Exception as error:  # noqa: BLE001 - whatever model code raises is an outcome, not our end
             return self._told(error)
         return self._told(metrics) | taken(job["device"])
-
-    def _train_together(self, job: Message) -> dict[str, Any]:
-        from worker.together import Crew, train_together  # most runners never need it
-
-        asked = job["requests"][_ALONE]
-        plain = {name: value for name, value in job.items() if name not in ("kind", "requests", "crew")}
-        return train_together(plain, Crew(**job["crew"]), self._events, asked)
 
     def _run_many(self, call: Message) -> dict[str, Any]:
         try:

@@ -8,10 +8,10 @@ import logging
 import selectors
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 from jobs import durations, energy, logs, staging
 from jobs.claiming import Claim
@@ -35,11 +35,6 @@ _TAIL_SECONDS = 1.0
 log = logging.getLogger(__name__)
 
 
-def _alone(_claim: Claim) -> Mapping[str, Any] | None:
-    """One device does it."""
-    return None
-
-
 @dataclass(frozen=True, slots=True)
 class Post:
     """What a slot gives to each attempt it supervises.
@@ -50,7 +45,6 @@ class Post:
         inputs: Local copies of inputs.
         bell: Rung when something outside the pipe has changed.
         draining: Whether the slot is to stop, or its device is unwell.
-        crew: Who does a job that several devices work on.
         meter: Begins to count the energy that a runner uses.
     """
 
@@ -59,7 +53,6 @@ class Post:
     inputs: InputCache
     bell: Bell
     draining: Callable[[], bool]
-    crew: Callable[[Claim], Mapping[str, Any] | None] = _alone
     meter: Callable[[int], energy.Meter] | None = None
 
 
@@ -177,7 +170,6 @@ class Supervisor:
             device=self._post.device.torch_name,
             checkpoint_seconds=self._settings.checkpoint_seconds,
             adjustments=dict(claim.adjustments),
-            crew=self._post.crew(claim),
         )
 
     def _follow(self) -> End:

@@ -16,6 +16,7 @@ def workers() -> None:
     """See the workers, and let some take no new jobs for a while.
 
     ID may be a whole id, a unique beginning or end of one, or the name of its host.
+
     DEVICE is gpu:1, cpu, host/gpu:1, or the UUID of a GPU.
     """
 
@@ -58,7 +59,7 @@ def undrain(devices: tuple[str, ...]) -> int:
     return each(tuple(_slots_of(devices)), find_worker, Worker.resume, _now)
 
 
-_COLUMNS = ("id", "host", "device", "lane", "state", "job", "memory", "busy", "temperature")
+_COLUMNS = ("id", "host", "device", "lane", "state", "job", "memory", "load", "temperature")
 
 
 def _row(one: Worker) -> list[str]:

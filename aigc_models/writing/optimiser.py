@@ -44,11 +44,6 @@ class Optimiser:
             )
             self._parts.append(muon)
 
-    @property
-    def param_groups(self) -> list[dict[str, Any]]:
-        """All weights."""
-        return [{"params": self._weights}]
-
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget all gradients."""
         for part in self._parts:

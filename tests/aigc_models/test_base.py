@@ -22,8 +22,16 @@ def test_whole_floats_are_integers_and_text_is_none() -> None:
     assert BaseExample.model_validate_json('{"rate": 3}').rate == 3.0
     assert BaseExample.model_validate_json('{"heads": 1.0}').heads == 1
     assert BaseExample.model_validate_json('{"heads": 1}').heads == 1
-    refused = ('{"heads": false}', '{"heads": true}', '{"heads": 3}', '{"count": "3"}', '{"count": 2.5}')
-    for wrong in (*refused, '{"count": true}', '{"rate": "1"}', '{"other": 1}', "[]"):
+    refused = ('{"heads": false}', '{"heads": true}', '{"heads": 3}')
+    for wrong in (
+        *refused,
+        '{"count": "3"}',
+        '{"count": 2.5}',
+        '{"count": true}',
+        '{"rate": "1"}',
+        '{"other": 1}',
+        "[]",
+    ):
         with pytest.raises(ValidationError):
             BaseExample.model_validate_json(wrong)
 

@@ -1,13 +1,12 @@
-"""Which jobs a device takes by its memory and its neighbours, and what a job is told that fits none."""
+"""Which jobs a device takes by its memory, and what a job is told that fits none."""
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
 from jobs import workers
-from jobs.claiming import Claim, Room, WorkerIdentity, claim_several, devices_wanted
-from jobs.fitting import TOO_LARGE, TOO_MANY
+from jobs.claiming import Claim, Room, WorkerIdentity, claim_several
+from jobs.fitting import TOO_LARGE
 from jobs.picking import CROWDED
 from jobs.repository import Repository
 from jobs.states import Label
@@ -28,9 +27,9 @@ def waiting(actor: Actor) -> Actor:
     return actor
 
 
-def train(actor: Actor, memory: int = 0, **params: Any) -> Job:
+def train(actor: Actor, memory: int) -> Job:
     """A queued training that needs so much memory."""
-    job = actor.train(params=params)
+    job = actor.train()
     with actor.engine.db.begin() as session:
         session.get_one(Job, job.id).memory_needed = memory
     return actor.job(job.id)
@@ -48,35 +47,23 @@ def label(actor: Actor, job: Job) -> Label:
 
 def test_a_job_waits_while_the_memory_it_needs_is_taken(waiting: Actor, clock: Clock) -> None:
     large, small = train(waiting, 6 * GIB), train(waiting, 2 * GIB)
-    taken = take(waiting, Room(1, 4 * GIB, 8 * GIB))
+    taken = take(waiting, Room(4 * GIB, 8 * GIB))
     assert taken is not None
     assert taken.job_id == small.id
-    assert take(waiting, Room(1, 4 * GIB, 8 * GIB)) is None
+    assert take(waiting, Room(4 * GIB, 8 * GIB)) is None
     clock.advance(CROWDED / timedelta(seconds=1) + 1)  # what keeps the memory may stay for ever
-    taken = take(waiting, Room(1, 4 * GIB, 8 * GIB))
+    taken = take(waiting, Room(4 * GIB, 8 * GIB))
     assert taken is not None
     assert taken.job_id == large.id
 
 
-def test_a_job_of_several_devices_is_left_to_who_has_them(waiting: Actor) -> None:
-    wide = train(waiting, devices=2)
-    assert wide.devices == 2
-    assert take(waiting, Room(1)) is None
-    assert devices_wanted(waiting.engine, HERE, Room(1)) == 1
-    assert devices_wanted(waiting.engine, HERE, Room(4)) == 2
-    taken = take(waiting, Room(2))
-    assert taken is not None
-    assert (taken.job_id, taken.devices) == (wide.id, 2)
-
-
 def test_a_job_that_fits_no_gpu_says_so(waiting: Actor) -> None:
-    fits, large, wide = train(waiting, 7 * GIB), train(waiting, 9 * GIB), train(waiting, devices=2)
+    fits, large = train(waiting, 7 * GIB), train(waiting, 9 * GIB)
     assert label(waiting, fits).state == "queued"
     assert label(waiting, large) == Label("waiting_for_worker", TOO_LARGE, {"needed": "9.0", "most": "8.0"})
-    assert label(waiting, wide) == Label("waiting_for_worker", TOO_MANY, {"count": 2, "most": 1})
     node = workers.register(waiting.engine, "worker", "training", "Card", "gpu")
     workers.beat(waiting.engine, node, device=DeviceState("GPU-b", 16 * GIB, 16 * GIB, place="gpu:1"))
-    assert label(waiting, large).state == label(waiting, wide).state == "queued"
+    assert label(waiting, large).state == "queued"
     workers.beat(waiting.engine, node, device=DeviceState("GPU-b", 16 * GIB, 16 * GIB, unfit="gone"))
     assert label(waiting, large).hint == TOO_LARGE
 
@@ -89,5 +76,5 @@ def test_a_training_is_believed_to_need_what_such_a_one_took(waiting: Actor) -> 
         session.get_one(Job, first.id).status = "succeeded"
         session.query(Attempt).filter_by(job_id=first.id).update({"peak_memory": 10 * GIB})
     alike, other = waiting.train(params={"epochs": 7, "seed": 3}), waiting.train(params={"batch_size": 16})
-    assert alike.memory_needed == pytest.approx(11.5 * GIB)
+    assert alike.memory_needed == 10 * GIB
     assert other.memory_needed < 10 * GIB

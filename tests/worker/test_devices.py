@@ -9,7 +9,7 @@ import pytest
 
 from tests.worker.fake_gpus.cards import NVML, Cards
 from worker import devices
-from worker.devices import CPU, Device, DeviceLock, NoSuchDevice, together_on
+from worker.devices import CPU, Device, DeviceLock, NoSuchDevice
 
 GPU = Device("gpu", "GPU-bbbb", "Card GPU-bbbb", 80 * 1024)
 
@@ -53,11 +53,6 @@ def test_a_divided_gpu_counts_as_its_instances(cards: Cards) -> None:
     for missing in ("0:2", "1:0:0", "0:x"):
         with pytest.raises(NoSuchDevice):
             devices.choose(missing, NVML)
-
-
-def test_gpus_that_work_together_are_seen_in_their_order() -> None:
-    assert together_on(["GPU-b", "GPU-a"])["CUDA_VISIBLE_DEVICES"] == "GPU-b,GPU-a"
-    assert together_on([]) == CPU.environment
 
 
 def test_a_machine_without_gpus_computes_on_cpu() -> None:

@@ -83,6 +83,7 @@ def slot(toys: None, warm_runner: Runner, actor: Actor, monkeypatch: pytest.Monk
 @pytest.fixture
 def own_slot(runner: Runner, actor: Actor, monkeypatch: pytest.MonkeyPatch) -> Iterator[Slot]:
     """The same with a runner that the test may kill."""
+    until(runner.ready, "a runner", 150)
     yield from made_slot(runner, actor, monkeypatch)
 
 

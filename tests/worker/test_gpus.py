@@ -1,17 +1,18 @@
-"""A slot's GPU: what it tells, when it is believed to be broken and well again, who shares it, what it uses."""
+"""A slot's GPU: what it tells, when it is believed to be broken and well again, what it uses."""
 
-from collections.abc import Callable, Iterator
+import os
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from tests.worker.fake_gpus import pynvml
 from tests.worker.fake_gpus.cards import NVML, Cards
 from worker import devices, readings
 from worker.devices import CPU, Device
 from worker.energy import Meter
 from worker.health import Health
-from worker.party import Party, pool_of
 from worker.readings import Reading
 
 GIB = 2**30
@@ -112,14 +113,7 @@ def test_the_drivers_errors_are_heard(cards: Cards, xids: list[int], trouble: st
     cards.change(0, xids=xids)
     lab.health.look(NVML)
     assert lab.health.trouble == trouble
-    pynvml_forget()
-
-
-def pynvml_forget() -> None:
-    """Let the next test hear its own errors."""
-    from tests.worker.fake_gpus import pynvml
-
-    pynvml._told.clear()
+    pynvml.told.clear()
 
 
 def test_three_deaths_within_minutes_are_the_devices_fault(cards: Cards) -> None:
@@ -137,46 +131,6 @@ def test_three_deaths_within_minutes_are_the_devices_fault(cards: Cards) -> None
     assert not lab.health.recovers()
 
 
-@pytest.fixture
-def parties(tmp_path: Path) -> Iterator[Callable[[str], Party]]:
-    """Makes slots of three GPUs."""
-    made: list[Party] = []
-
-    def make(name: str) -> Party:
-        made.append(Party(tmp_path, "training", Device("gpu", name, name), pool_of({"AIGC_DEVICE_POOL": "a,b,c"}.get)))
-        return made[-1]
-
-    yield make
-    for party in made:
-        party.close()
-
-
-def test_a_slot_takes_its_idle_neighbours_or_none(parties: Callable[[str], Party]) -> None:
-    first, second, third = (parties(name) for name in "abc")
-    assert first.size == 3
-    assert first.open()
-    assert third.open()
-    assert not first.gather(3, lambda _name: True)
-    assert first.names == ["a"]
-    assert second.open()  # it was let go of
-    second.close()
-    assert not first.gather(2, lambda name: name != "b")  # paused: not lent
-    third.close()
-    assert first.gather(3, lambda _name: True)
-    assert first.names == ["a", "b", "c"]
-    assert not second.open()
-    first.keep(1)
-    assert second.open()
-    first.close()
-
-
-def test_an_instance_works_by_itself(tmp_path: Path) -> None:
-    alone = Party(tmp_path, "training", Device("gpu", "MIG-x", "x"), ["a", "b"])
-    assert alone.size == 1
-    assert not alone.gather(2, lambda _name: True)
-    alone.close()
-
-
 def test_a_gpus_counter_says_what_an_attempt_used(cards: Cards) -> None:
     spent = Meter(chosen("GPU-a"), NVML).begin(0)
     cards.change(0, joules=62)
@@ -185,16 +139,7 @@ def test_a_gpus_counter_says_what_an_attempt_used(cards: Cards) -> None:
     assert spent().source == "estimate"
 
 
-def test_gpus_that_work_together_are_counted_together(cards: Cards) -> None:
-    cards.tell({"uuid": "GPU-a", "joules": 5}, {"uuid": "GPU-b", "joules": 7})
-    spent = Meter(chosen("GPU-a"), NVML).begin(0, ["GPU-a", "GPU-b"])
-    cards.tell({"uuid": "GPU-a", "joules": 6}, {"uuid": "GPU-b", "joules": 9})
-    assert spent().joules == 3.0
-
-
 def test_a_processors_counter_is_shared_by_what_was_computed(tmp_path: Path) -> None:
-    import os
-
     package = tmp_path / "intel-rapl:0"
     package.mkdir()
     (package / "energy_uj").write_text("1000000")
@@ -207,9 +152,6 @@ def test_a_processors_counter_is_shared_by_what_was_computed(tmp_path: Path) -> 
 
 
 def test_without_a_counter_the_seconds_of_a_core_are_an_estimate(tmp_path: Path) -> None:
-    import os
-    import time
-
     spent = Meter(CPU, core_watts=10.0, rapl=tmp_path).begin(os.getpid())
     began = time.process_time()
     while time.process_time() - began < 0.1:

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-_told: set[tuple[str, int]] = set()
+told: set[tuple[str, int]] = set()
 
 
 class NVMLError(Exception):
@@ -116,7 +116,7 @@ def nvmlDeviceRegisterEvents(handle: Any, kinds: int, events: Any) -> None:  # n
 def nvmlEventSetWait_v2(events: Any, milliseconds: int) -> Any:  # noqa: N802
     for card in cards():
         for number, xid in enumerate(card.get("xids", [])):
-            if (card["uuid"], number) not in _told:
-                _told.add((card["uuid"], number))
+            if (card["uuid"], number) not in told:
+                told.add((card["uuid"], number))
                 return SimpleNamespace(eventData=xid)
     raise NVMLError("NVML_ERROR_TIMEOUT")
