@@ -16,9 +16,11 @@ class WorkerRecord(Record):
 
     @property
     def state(self) -> str:
-        """Whether it runs a job, waits for one, is paused or ends."""
+        """Whether it runs a job, waits for one, is paused, ends, or has a device that is unwell."""
         if self.raw.get("draining"):
             return "draining"
+        if self.unfit:
+            return "unwell"
         return "paused" if self.paused else "busy" if self.job else "idle"
 
     @property
@@ -35,6 +37,37 @@ class WorkerRecord(Record):
     def device(self) -> str:
         """Name of the device it owns."""
         return str(self.raw.get("device") or "")
+
+    @property
+    def place(self) -> str:
+        """What people call its device on its host, such as gpu:1."""
+        return str(self.raw.get("place") or "")
+
+    @property
+    def memory(self) -> tuple[int, int] | None:
+        """Bytes free on its device, and in all."""
+        free, total = self.raw.get("memory_free"), self.raw.get("memory_total")
+        return None if free is None or total is None else (int(free), int(total))
+
+    @property
+    def utilisation(self) -> int | None:
+        """Percent of the last moments in which its device computed."""
+        return self.raw.get("utilisation")
+
+    @property
+    def temperature(self) -> int | None:
+        """Degrees Celsius of its device."""
+        return self.raw.get("temperature")
+
+    @property
+    def watts(self) -> float | None:
+        """Power that its device draws."""
+        return self.raw.get("watts")
+
+    @property
+    def unfit(self) -> str | None:
+        """Why its device takes no jobs: gone, memory, fault, runners or held."""
+        return self.raw.get("unfit")
 
     @property
     def queue(self) -> str:

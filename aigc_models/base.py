@@ -151,19 +151,6 @@ def setting(
     return Field(default, title=title, description=description, json_schema_extra=extra, **limits)
 
 
-def devices_setting() -> Any:
-    """Declare how many devices of one host train together; the engine starts a process on each."""
-    return setting(
-        1,
-        title="Devices",
-        unit="devices",
-        description="GPUs of one host, or processes on its CPU, that train together, each on its share of every batch.",
-        advanced=True,
-        ge=1,
-        le=64,
-    )
-
-
 def dataset_input(kind: str, *, title: str = "Dataset", description: str, optional: bool = False) -> Any:
     """Declare a field that names a dataset of one kind by its id.
 

@@ -13,13 +13,24 @@ from aigc_models import registry
 from jobs.db import Database, UtcDateTime
 from jobs.name_search import ids_like
 from jobs.paging import Order, moment, newest
-from jobs.tables import FINAL, FINISHED_OR_LATEST, FINISHED_OR_SOONEST, UNFINISHED, Dataset, Job, JobInput, ModelVersion
+from jobs.tables import (
+    FINAL,
+    FINISHED_OR_LATEST,
+    FINISHED_OR_SOONEST,
+    STATUSES,
+    UNFINISHED,
+    Dataset,
+    Job,
+    JobInput,
+    ModelVersion,
+)
 
 Sort = Literal["-created_at", "created_at", "-finished_at", "finished_at", "-name", "name"]
 NEWEST: Sort = "-created_at"
 CANCELLING = "cancelling"
 IMPORTS = "dataset"  # the family of all imports
 FINAL_STATES = frozenset(FINAL)
+OPEN_STATES = frozenset(STATUSES) - FINAL_STATES
 SOONEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 
 
@@ -122,7 +133,10 @@ def _in_states(states: Sequence[str]) -> Any:
     if CANCELLING in states:
         return plain | ((Job.status == "running") & Job.cancel_requested_at.is_not(None))
     # The few that have not ended stand in an index of their own, which is used where its very condition is asked for.
-    return plain if FINAL_STATES & set(named) else plain & literal_column(UNFINISHED)
+    if FINAL_STATES & set(named):
+        return plain
+    # Said twice, PostgreSQL would take the conditions for independent, expect hardly a row, and use another index.
+    return literal_column(UNFINISHED) if set(named) == OPEN_STATES else plain & literal_column(UNFINISHED)
 
 
 def known_tags(session: Session, db: Database, tenant: str, limit: int) -> Sequence[tuple[str, int]]:

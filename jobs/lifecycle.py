@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Row, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from aigc_models.base import Adjustments, Fault
-from jobs import beats, budget, curves, graph, recovery, results
+from jobs import beats, budget, curves, energy, graph, needs, recovery, results
 from jobs.artifacts import NewFile
 from jobs.beats import NOTHING, Beat
 from jobs.claiming import Claim
@@ -89,6 +89,8 @@ class Lease:
     def __init__(self, engine: Engine, claim: Claim) -> None:
         self._engine = engine
         self.claim = claim
+        self.meter: energy.Meter | None = None  # set by who supervises the attempt, where it lasts
+        self.peak_memory: int | None = None  # the same; what the runner took of its device
         self._metrics: dict[str, float | None] = {}
 
     def signals(self) -> Signals:
@@ -112,6 +114,7 @@ class Lease:
         metrics = self.seen(points)
         row = self._write(session, beats.renewal(self._engine.settings, beat, metrics, now), now)
         curves.write(self._engine.db, session, self.claim.job_id, points)
+        self._note_energy(session)
         return Told(signals_in(row), metrics)
 
     def remember(self, told: Told) -> Signals:
@@ -133,6 +136,7 @@ class Lease:
                 return
             results.keep_files(self._engine, session, self._place("checkpoint", step), files, now)
             results.drop_checkpoints(session, self.claim.job_id, keep_step=step)
+            self._note_energy(session, kept=True)
 
     def sample(self, step: int, file: NewFile) -> None:
         """Record a preview made at a step; it is kept under a name that holds the step.
@@ -324,6 +328,14 @@ class Lease:
     ) -> None:
         values = {"now": now, "outcome_": outcome, "code": code, "tail": tail or None, "lease": self.claim.lease_id}
         session.connection().execute(END_ATTEMPT, values)
+        self._note_energy(session, kept=energy.ends_kept(outcome))
+        if self.peak_memory is not None:
+            noted = {"lease": self.claim.lease_id, "peak": self.peak_memory}
+            session.connection().execute(needs.NOTE_PEAK, noted)
+
+    def _note_energy(self, session: Session, *, kept: bool = False) -> None:
+        if self.meter is not None:
+            energy.note(session, self.claim.lease_id, self.meter(), kept=kept)
 
     def _place(self, role: str, step: int | None = None) -> results.Place:
         return results.Place(self.claim.tenant_id, self.claim.job_id, role, step)

@@ -1,4 +1,4 @@
-"""Tables that the scheduler keeps of what happened, so that nobody has to read a long history for it."""
+"""Tables that stand alone: what the scheduler keeps so that nobody reads a long history for it, and who may call."""
 
 from datetime import datetime
 
@@ -51,3 +51,20 @@ class TallyMark(Base):
     until: Mapped[datetime]
     stored_files: Mapped[int] = mapped_column(BigInteger, default=0)
     stored_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
+
+
+class ApiToken(Base):
+    """Who may call: only the SHA-256 of the secret is kept."""
+
+    __tablename__ = "api_token"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    tenant_id: Mapped[str]
+    owner: Mapped[str]
+    name: Mapped[str]
+    sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    scope: Mapped[str] = mapped_column(String(8))
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Row, Select, bindparam, exists, func, select, union_all
 
-from jobs import aliases, curves, disk, graph, name_search, pausing, positions, states, workforce
+from jobs import aliases, curves, disk, energy, fitting, graph, name_search, pausing, positions, states, workforce
 from jobs.curves import Point
 from jobs.engine import Engine
 from jobs.errors import JobNotFound, NotFound
@@ -68,9 +68,7 @@ class Repository:
     def version(self, job_id: str) -> int | None:
         """The version of one job, or None where the caller has none of that id."""
         with self.engine.db.read() as session:
-            about = {"job": job_id, "tenant": self.principal.tenant_id}
-            found: int | None = session.connection().execute(_VERSION, about).scalar_one_or_none()
-            return found
+            return session.scalar(_VERSION, {"job": job_id, "tenant": self.principal.tenant_id})
 
     def jobs(
         self, wanted: JobFilter | None = None, cursor: str | None = None, limit: int = LIMIT, sort: Sort = NEWEST
@@ -96,6 +94,8 @@ class Repository:
         if job.status == "running":
             return states.label(job, self._now, frozenset())  # whoever runs it, it is served
         if job.status == "queued":
+            if (misfit := fitting.misfit(job, self._nodes)) is not None:
+                return misfit
             without_room = disk.lanes_without_room(self._nodes, self.engine.settings)
             idle = self.pauses.idle_lanes(self._nodes) if self.pauses.rows else set[tuple[str, str]]()
             found = states.label(job, self._now, lanes(self._nodes), without_room, idle)
@@ -127,6 +127,13 @@ class Repository:
             return None
         with self.engine.db.read() as session:
             return starts_in(session, job, before, here, self._now)
+
+    def energy(self, job: Job) -> energy.Energy | None:
+        """What the attempts of a job have used; None where none was metered."""
+        if job.attempt == 0:
+            return None
+        with self.engine.db.read() as session:
+            return energy.of_job(session, self.engine.settings, job.id)
 
     def needs(self, job_id: str) -> Sequence[Row[Any]]:
         """What a job of the caller waits or waited for: ``needs_id``, ``name``, ``status``, ``field``."""

@@ -98,6 +98,11 @@ class Settings(BaseSettings):
         None, description="Directory of pretrained language models that workers read; none is used without it."
     )
     warm_models: int = Field(2048 * MIB, ge=0, description="Bytes of models that a generation slot keeps loaded.")
+    price_per_kwh: float = Field(0.0, ge=0, description="Price of a kilowatt hour of electricity; 0 shows no cost.")
+    currency: str = Field("EUR", max_length=8, description="Currency of that price.")
+    core_watts: float = Field(
+        8.0, gt=0, description="Power that a busy core is taken to draw, where the processor has no meter."
+    )
     gpu_memory_share: float = Field(
         1.0, gt=0, le=1, description="Share of a GPU's memory that one slot may take, where others use the card, too."
     )

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from aigc_models import registry
 from aigc_models.base import Fault, Params
 from aigc_models.faults import explain
-from jobs import details, graph, inputs, rows, tracing
+from jobs import details, graph, inputs, needs, rows, tracing
 from jobs.db import Database
 from jobs.engine import Engine
 from jobs.errors import InvalidParams, UnknownTask
@@ -59,6 +59,7 @@ class Draft:
     waits: Mapping[str, str | None] = field(default_factory=dict)
     snapshot: Mapping[str, Any] = field(default_factory=dict)
     said: details.Details = field(default_factory=details.Details)
+    memory_needed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +247,7 @@ def insert_job(session: Session, engine: Engine, principal: Principal, draft: Dr
         tags=details.unique(draft.said.tags or ()),
         notes=(draft.said.notes or "").strip(),
         snapshot={"code_version": code_version(), **draft.snapshot, **_trace(engine)},
-        devices=getattr(draft.params, "devices", 1),
+        memory_needed=draft.memory_needed,
     )
     rows.add(session, job)
     session.add_all(JobDependency(job_id=job.id, needs_id=id_, field=name) for id_, name in draft.waits.items())
@@ -283,6 +284,9 @@ def _insert(session: Session, now: datetime, order: _Order) -> Job:
         waits=dict.fromkeys(after) | {id_: name for name, id_ in reversed(found.waits.items())},
         snapshot={"preset": submission.preset, "after": list(submission.after), "inputs": found.contents},
         said=details.Details(tags=submission.tags, notes=submission.notes),
+        memory_needed=needs.memory_needed(
+            session, submission.task, order.params, {row.field: row.dataset_id for row in found.rows}
+        ),
     )
     job = insert_job(session, order.engine, order.principal, draft, now)
     for row in found.rows:

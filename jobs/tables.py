@@ -7,6 +7,7 @@ from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Index, Str
 from sqlalchemy.orm import Mapped, mapped_column
 
 from jobs.base import Base as Base
+from jobs.records import ApiToken as ApiToken
 from jobs.records import NameBlock as NameBlock
 from jobs.records import NameGram as NameGram
 from jobs.records import Tally as Tally
@@ -26,7 +27,6 @@ _UNTOLD = "webhook IS NOT NULL AND webhook_seq < last_seq"
 _TAGGED = "tags IS NOT NULL"
 _RETRIED = "retried_from IS NOT NULL"
 TRIED = "attempt > 0 AND status IN ('blocked', 'queued', 'running', 'paused')"
-WIDE = "devices > 1 AND status = 'queued'"
 UNFINISHED = "status IN ('blocked', 'queued', 'running', 'paused')"  # in constants, so that its index can be used
 # What has not finished comes last, whichever way a list is sorted. Constants, as an index on them asks for.
 FINISHED_OR_SOONEST = "coalesce(finished_at, '1970-01-01 00:00:00.000000')"
@@ -102,7 +102,6 @@ class Job(Base):
     webhook_seq: Mapped[int] = mapped_column(default=0, server_default="0")
     tags: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
     notes: Mapped[str] = mapped_column(Text, default="", server_default="")
-    devices: Mapped[int] = mapped_column(default=1, server_default="1")
     memory_needed: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
 
     __table_args__ = (
@@ -122,7 +121,6 @@ class Job(Base):
         Index("ix_job_finished_latest", "tenant_id", text(FINISHED_OR_LATEST), "id"),
         Index("ix_job_retried_from", "retried_from", sqlite_where=text(_RETRIED)),
         Index("ix_job_unfinished", "tenant_id", "created_at", "id", sqlite_where=text(UNFINISHED)),
-        Index("ix_job_wide", "lane", "device_kind", sqlite_where=text(WIDE)),
         Index("ix_job_tried", "lane", "device_kind", sqlite_where=text(TRIED)),
         Index("ix_job_tenant_status", "tenant_id", "status", "created_at", "id"),
         Index("ix_job_lease", "status", "lease_until"),
@@ -383,20 +381,3 @@ class WorkerNode(Base):
     watts: Mapped[float | None]
     unfit: Mapped[str | None] = mapped_column(String(16))
     device_place: Mapped[str | None] = mapped_column(String(16))
-
-
-class ApiToken(Base):
-    """Who may call: only the SHA-256 of the secret is kept."""
-
-    __tablename__ = "api_token"
-
-    id: Mapped[str] = mapped_column(String(40), primary_key=True)
-    tenant_id: Mapped[str]
-    owner: Mapped[str]
-    name: Mapped[str]
-    sha256: Mapped[str] = mapped_column(String(64), unique=True)
-    scope: Mapped[str] = mapped_column(String(8))
-    created_at: Mapped[datetime]
-    expires_at: Mapped[datetime | None]
-    last_used_at: Mapped[datetime | None]
-    revoked_at: Mapped[datetime | None]

@@ -1,5 +1,7 @@
 """What the API tells of a job that is not its state: its place in the queue, and what held at its submission."""
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -43,3 +45,16 @@ class Snapshot(Answer):
     preset: str | None = None
     after: list[str] = Field([], description="Ids of the jobs it was to wait for.")
     inputs: dict[str, UsedInput] = Field({}, description="What it reads, by setting.")
+
+
+class Energy(Answer):
+    """What the attempts of a job have used."""
+
+    watt_hours: float
+    wasted_watt_hours: float = Field(description="Of it, what no result and no checkpoint holds.")
+    source: Literal["nvml", "rapl", "estimate", "mixed"] = Field(
+        description="Which meter says so: the GPU's counter, the processor's, none (an estimate), or several."
+    )
+    cost: float | None = Field(None, description="What it cost; null where no price is set.")
+    wasted_cost: float | None = Field(None, description="What of that was for nothing.")
+    currency: str

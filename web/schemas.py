@@ -5,7 +5,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import Field, RootModel
 
-from web.job_facts import Answer, Queue, Snapshot
+from web.job_facts import Answer, Energy, Queue, Snapshot
 from web.library_facts import Alias, Card, DatasetLinks, ModelFile, ModelLinks, Source, UsedBy
 
 T = TypeVar("T")
@@ -137,6 +137,9 @@ class Job(Answer):
     time_limit: int | None = Field(None, description="Seconds that its attempts may run together.")
     adjustments: dict[str, Any] = Field(
         {}, description="What later attempts do differently, such as micro_batches or learning_rate_factor."
+    )
+    energy: Energy | None = Field(
+        None, description="What its attempts have used so far; null in lists, and where nothing was metered."
     )
     worker: str | None = None
     dataset: str | None = Field(None, description="Id of the dataset it made or read.")
@@ -342,6 +345,16 @@ class Worker(Answer):
     free_disk: int | None = Field(None, description="Free bytes where it keeps its files.")
     memory_total: int | None = Field(None, description="Bytes of its device's memory.")
     memory_free: int | None = Field(None, description="How many of them are free.")
+    device_name: str | None = Field(None, description="What its device is called for good: a GPU's UUID, or cpu.")
+    place: str | None = Field(None, description="What people call its device on that host, such as gpu:1.")
+    utilisation: int | None = Field(None, description="Percent of the last moments in which its device computed.")
+    temperature: int | None = Field(None, description="Degrees Celsius of its device.")
+    watts: float | None = Field(None, description="Power that its device draws.")
+    unfit: Literal["gone", "memory", "fault", "runners", "held"] | None = Field(
+        None,
+        description="Why its device takes no jobs: it does not answer, its memory or the device had an error, "
+        "processes on it died again and again, or a dead one still holds it.",
+    )
     job: str | None = Field(None, description="Id of the job it runs.")
     started_at: datetime
     heartbeat_at: datetime

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from pathlib import Path
@@ -109,6 +110,13 @@ def read_params(job: Message) -> Params:
         return declared.model_validate_json(json.dumps(job["params"]))
     except ValidationError as error:
         raise InputError(explain(error, declared)) from error
+
+
+def taken(device: str) -> dict[str, int]:
+    """What a fresh process has taken of a GPU's memory, for the ``end`` of a training; nothing on a CPU."""
+    if not device.startswith("cuda"):
+        return {}
+    return {"peak_memory": int(sys.modules["torch"].cuda.max_memory_reserved(device))}
 
 
 def model_module(family: str) -> Any:

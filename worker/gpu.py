@@ -1,7 +1,6 @@
-"""A slot's GPU: its lock, its health, its memory, and those it may be lent along with."""
+"""A slot's GPU: its lock, its health and its memory."""
 
 import logging
-import os
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -10,7 +9,6 @@ from worker import devices, readings
 from worker.devices import Device, DeviceLock
 from worker.health import Health, Trouble
 from worker.nvml import open_nvml
-from worker.party import Party, pool_of
 from worker.readings import Reading
 
 log = logging.getLogger(__name__)
@@ -26,42 +24,38 @@ class Gpu:
 
     Attributes:
         lock: Held by the slot and its runners.
-        party: Who works on one training together.
         health: Whether it may be trusted.
         seen: What it last said of itself.
+        nvml: NVIDIA's library.
     """
 
     def __init__(self, directory: Path, lane: str, device: Device) -> None:
         self.device = device
         self.lock = DeviceLock(directory, device, lane)
-        self.party = Party(directory, lane, device, pool_of(os.environ.get))
         self.health = Health(device)
         self.seen = Reading()
-        self._lane = lane
         self._library = ExitStack()
-        self._nvml = self._library.enter_context(open_nvml())  # stays open: errors are told to who listens
+        self.nvml = self._library.enter_context(open_nvml())  # stays open: errors are told to who listens
 
     def look(self) -> Trouble | None:
         """Ask the driver how it is."""
-        self.seen = readings.read(self.device, self._nvml)
-        self.health.look(self._nvml)
+        self.seen = readings.read(self.device, self.nvml)
+        self.health.look(self.nvml)
         return self.health.trouble
 
     def ready(self) -> bool:
-        """Whether it may be given a job: it is this slot's, it is well, and it is not lent."""
+        """Whether it may be given a job: it is this slot's, and it is well."""
         if not self.lock.acquire():
             log.warning("Another slot's runner still holds %s: waiting", self.device.title)
             return False
-        if not self.health.recovers():
-            return False
-        return self._lane != "training" or self.party.open()
+        return self.health.recovers()
 
     def room(self) -> Room:
         """What it has for a job now."""
-        seen = readings.read(self.device, self._nvml)
+        seen = readings.read(self.device, self.nvml)
         if seen.memory_free is None or seen.memory_total is None:
             return Room()
-        return Room(1, seen.memory_free, seen.memory_total)
+        return Room(seen.memory_free, seen.memory_total)
 
     def after(self, pid: int, *, healthy: bool, died: bool) -> None:
         """Judge it by the end of an attempt.
@@ -75,12 +69,11 @@ class Gpu:
             self.health.died()
         elif healthy:
             self.health.worked()
-        if not healthy and not devices.settles(self.device, pid, self._nvml):
+        if not healthy and not devices.settles(self.device, pid, self.nvml):
             log.error("%s is still held by process %d: taking no jobs", self.device.title, pid)
             self.health.found("held")
 
     def close(self) -> None:
         """Let go of it."""
-        self.party.close()
         self.lock.close()
         self._library.close()

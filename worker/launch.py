@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import FrameType
 
@@ -25,6 +25,8 @@ _LONGEST_PAUSE = 30.0  # of a slot that does not even get ready
 _LONGEST_PAUSE_READY = 4.0  # of one that got ready: it was killed at its work, and jobs wait for it
 _STEADY_SECONDS = 60.0  # a slot that lived that long starts again without delay
 _EXTRA_SECONDS = 10.0
+LOOK_SECONDS = 10.0  # how often it is looked whether a GPU was added or is gone
+_LOOKS = 3  # after which it is believed that one is gone
 
 
 @dataclass(slots=True)
@@ -39,6 +41,13 @@ class SlotProcess:
     start_at: float = 0.0
     failures: int = 0
     output: bytes = field(default=b"", repr=False)
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    missed: int = 0
+
+    @property
+    def leaving(self) -> bool:
+        """Whether its device is gone: not seen several times in a row, as a driver may hesitate."""
+        return self.missed >= _LOOKS
 
     @property
     def name(self) -> str:
@@ -57,7 +66,7 @@ class SlotProcess:
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            env={**os.environ, "AIGC_PARENT_DEATH": str(os.getpid())},
+            env={**os.environ, **self.environment, "AIGC_PARENT_DEATH": str(os.getpid())},
             start_new_session=True,
         )
         self.started_at, self.ready = time.monotonic(), False
@@ -78,10 +87,14 @@ class Launcher:
     Args:
         slots: What to keep running.
         stop_seconds: Time the slots get to drain before they are killed.
+        look: Says which slots there should be by now, where devices may come and go; None where they are named.
     """
 
-    def __init__(self, slots: Sequence[SlotProcess], stop_seconds: float) -> None:
-        self._slots = slots
+    def __init__(
+        self, slots: Sequence[SlotProcess], stop_seconds: float, look: Callable[[], list[SlotProcess]] | None = None
+    ) -> None:
+        self._slots = list(slots)
+        self._look, self._look_at = look, time.monotonic() + LOOK_SECONDS
         self._stop_seconds = stop_seconds
         self._bell = Bell()
         self._stopping = False
@@ -98,11 +111,31 @@ class Launcher:
         """Keep the slots until :meth:`stop`, then see them out."""
         while not self._stopping:
             now = time.monotonic()
+            if self._look is not None and now >= self._look_at:
+                self._look_at = now + LOOK_SECONDS
+                self._follow(self._look())
             for slot in self._slots:
                 if slot.process is None and slot.start_at <= now:
                     self._start(slot)
-            self._wait(min((slot.start_at for slot in self._slots if slot.process is None), default=None))
+            times = [slot.start_at for slot in self._slots if slot.process is None]
+            self._wait(min([*times, *([self._look_at] if self._look else [])], default=None))
         self._see_out()
+
+    def _follow(self, wanted: Sequence[SlotProcess]) -> None:
+        """Start slots for devices that were added; let those of devices that are gone end."""
+        there = {(slot.lane, slot.device) for slot in wanted}
+        known = {(slot.lane, slot.device) for slot in self._slots}
+        for slot in self._slots:
+            slot.missed = slot.missed + 1 if (slot.lane, slot.device) not in there else 0
+            if slot.missed == _LOOKS:
+                print(f"{slot.device.title} is gone; slot {slot.name} ends", file=sys.stderr, flush=True)
+                if slot.process is not None:
+                    slot.process.terminate()
+        for slot in wanted:
+            if (slot.lane, slot.device) not in known:
+                print(f"{slot.device.title} was added; slot {slot.name} starts", file=sys.stderr, flush=True)
+                self._slots.append(slot)
+        self._slots = [slot for slot in self._slots if not slot.leaving or slot.process is not None]
 
     def _start(self, slot: SlotProcess) -> None:
         slot.start()
@@ -126,7 +159,11 @@ class Launcher:
             self._selector.unregister(slot.process.stdout)
             slot.process.stdout.close()
             slot.process.wait()
-            slot.ended()
+            if slot.leaving:
+                slot.process = None
+                self._slots.remove(slot)
+            else:
+                slot.ended()
             return
         *lines, slot.output = (slot.output + chunk).split(b"\n")
         slot.ready = slot.ready or any(line.startswith(b"ready ") for line in lines)
@@ -147,6 +184,23 @@ class Launcher:
                 process.wait()
 
 
+def plan(wanted: Sequence[str], lanes: Sequence[str], settings: Settings) -> list[SlotProcess]:
+    """The slots for some choices of devices.
+
+    Raises:
+        NoSuchDevice: There is none of that name.
+    """
+    with open_nvml() as nvml:
+        chosen = list(dict.fromkeys(device for each in wanted for device in devices.choose(each, nvml)))
+    on_cpu = sum(device.kind == "cpu" for device in chosen)
+    shared = {"AIGC_CPU_THREADS": str(max(1, settings.cpu_threads // on_cpu))} if on_cpu > 1 else {}
+    return [
+        SlotProcess(lane, device, environment=shared if device.kind == "cpu" else {})
+        for device in chosen
+        for lane in lanes
+    ]
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point."""
     parser = argparse.ArgumentParser(prog="python -m worker.launch", description=__doc__)
@@ -160,13 +214,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     options = parser.parse_args(arguments)
     linux.die_with_parent_if_asked(os.environ)
-    with open_nvml() as nvml:
+    wanted, lanes, settings = options.devices or ["auto"], options.lane or LANES, Settings()
+    try:
+        slots = plan(wanted, lanes, settings)
+    except devices.NoSuchDevice as error:
+        parser.error(str(error))
+
+    def look() -> list[SlotProcess]:
         try:
-            chosen = [device for wanted in options.devices or ["auto"] for device in devices.choose(wanted, nvml)]
-        except devices.NoSuchDevice as error:
-            parser.error(str(error))
-    slots = [SlotProcess(lane, device) for device in dict.fromkeys(chosen) for lane in options.lane or LANES]
-    launcher = Launcher(slots, Settings().grace_seconds + SAVE_SECONDS + _EXTRA_SECONDS)
+            return [slot for slot in plan(wanted, lanes, settings) if slot.device.kind == "gpu"]
+        except devices.NoSuchDevice:
+            return []
+
+    comes_and_goes = any(slot.device.kind == "gpu" for slot in slots) and set(wanted) <= {"auto", "all", "gpu"}
+    stop_seconds = settings.grace_seconds + SAVE_SECONDS + _EXTRA_SECONDS
+    launcher = Launcher(slots, stop_seconds, look if comes_and_goes else None)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, launcher.stop)
     launcher.run()

@@ -17,7 +17,7 @@ from typing import Any
 from aigc_models import registry
 from aigc_models.base import Cancelled, Metrics, Params, Paused, Run
 from worker import calls, failures, linux
-from worker.calls import model_module, read_params, workplace
+from worker.calls import model_module, read_params, taken, workplace
 from worker.model_cache import ModelCache
 from worker.pipe_run import PipeRun, Requests, finite
 from worker.protocol import Message, Reader, Writer
@@ -83,20 +83,11 @@ class Runner:
     def _run(self, job: Message) -> dict[str, Any]:
         run = PipeRun(workplace(job), self._events, job["requests"][_ALONE], self._models)
         try:
-            if job.get("crew"):
-                return self._train_together(job)
             metrics = operation_of(job["family"], job["operation"])(read_params(job), run)
             run.flush()
         except Exception as error:  # noqa: BLE001 - whatever model code raises is an outcome, not our end
             return self._told(error)
-        return self._told(metrics)
-
-    def _train_together(self, job: Message) -> dict[str, Any]:
-        from worker.together import Crew, train_together  # most runners never need it
-
-        asked = job["requests"][_ALONE]
-        plain = {name: value for name, value in job.items() if name not in ("kind", "requests", "crew")}
-        return train_together(plain, Crew(**job["crew"]), self._events, asked)
+        return self._told(metrics) | taken(job["device"])
 
     def _run_many(self, call: Message) -> dict[str, Any]:
         try:

@@ -7,14 +7,11 @@ broker is down. Both ways share one lock, so a slot never does two things at onc
 """
 
 import logging
-import socket
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+from collections.abc import Sequence
 
-from jobs import disk, pausing, workers
-from jobs.claiming import Claim, Room, WorkerIdentity, claim_several, devices_wanted
+from jobs import disk, workers
+from jobs.claiming import ANY_ROOM, Claim, WorkerIdentity, claim_several
 from jobs.company import claim_company, items_of_claim
 from jobs.engine import Engine
 from jobs.errors import NotFound
@@ -23,7 +20,8 @@ from worker import readings
 from worker.batching import Sizes, shares
 from worker.bell import Bell
 from worker.burst import MOST, Burst, Pace
-from worker.devices import Device, together_on
+from worker.devices import Device
+from worker.energy import Meter
 from worker.gpu import Gpu
 from worker.heart import DATABASE_AWAY
 from worker.materialise import InputCache
@@ -31,7 +29,6 @@ from worker.runner_pool import RunnerPool, RunnerSpec
 from worker.supervisor import Post
 
 IDLE_SECONDS = 2.0
-MOST_RANKS = 64
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +70,8 @@ class Slot:
         self._pace = Pace(MOST if keep else 1)
         self._sizes = Sizes(settings.shared_jobs if keep else 1)
         inputs = InputCache(settings.cache, engine.store)
-        self._post = Post(engine, device, inputs, self._bell, self._gives_back, self._crew)
+        meter = Meter(device, self._gpu.nvml if self._gpu else None, settings.core_watts)
+        self._post = Post(engine, device, inputs, self._bell, self._gives_back, meter.begin)
         self._identity = WorkerIdentity("", lane, device.kind)
         self._threads = [
             threading.Thread(target=loop, name=loop.__name__.strip("_"), daemon=True)
@@ -128,8 +126,6 @@ class Slot:
             log.exception("The slot met an error nobody foresaw; the job's lease will expire")
             return False
         finally:
-            if self._gpu:
-                self._gpu.party.close()
             self._busy.release()
         return bool(claimed)
 
@@ -171,37 +167,8 @@ class Slot:
 
     def _claim(self) -> list[Claim]:
         warm, most = self._runners.warm, self._pace.most
-        if self._gpu is None:
-            return claim_several(self.engine, self._identity, warm, most, Room(devices=MOST_RANKS))
-        room = self._gpu.room()
-        if self.lane == "training":
-            wanted = devices_wanted(self.engine, self._identity, replace(room, devices=self._gpu.party.size))
-            if not self._gpu.party.gather(wanted, self._may_borrow()):
-                return []
-            room = replace(room, devices=wanted)
-        claimed = claim_several(self.engine, self._identity, warm, most, room)
-        self._gpu.party.keep(claimed[0].devices if claimed else 0)
-        return claimed
-
-    def _may_borrow(self) -> Callable[[str], bool]:
-        """Which devices beside this one are not paused."""
-        with self.engine.db.read() as session:
-            rows = pausing.read(session).rows
-        held = {row.device_name for row in rows if (row.lane, row.host) == (self.lane, socket.gethostname())}
-        return lambda name: name not in held
-
-    def _crew(self, claim: Claim) -> Mapping[str, Any] | None:
-        """Who does a job that several devices work on; None where one does."""
-        if claim.devices == 1:
-            return None
-        settings = self.engine.settings
-        names = self._gpu.party.names if self._gpu else []
-        return {
-            "ranks": claim.devices,
-            "threads": max(1, settings.cpu_threads // claim.devices),
-            "environment": together_on(names),
-            "memory_share": settings.gpu_memory_share if names else 1.0,
-        }
+        room = self._gpu.room() if self._gpu else ANY_ROOM
+        return claim_several(self.engine, self._identity, warm, most, room)
 
     def _take_along(self, claimed: list[Claim]) -> list[Claim]:
         """The jobs that share a call with the first: of those claimed, and of those that wait."""

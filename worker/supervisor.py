@@ -8,12 +8,12 @@ import logging
 import selectors
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
-from jobs import durations, logs, staging
+from jobs import durations, energy, logs, staging
 from jobs.claiming import Claim
 from jobs.engine import Engine
 from jobs.errors import LeaseLost
@@ -35,11 +35,6 @@ _TAIL_SECONDS = 1.0
 log = logging.getLogger(__name__)
 
 
-def _alone(_claim: Claim) -> Mapping[str, Any] | None:
-    """One device does it."""
-    return None
-
-
 @dataclass(frozen=True, slots=True)
 class Post:
     """What a slot gives to each attempt it supervises.
@@ -50,7 +45,7 @@ class Post:
         inputs: Local copies of inputs.
         bell: Rung when something outside the pipe has changed.
         draining: Whether the slot is to stop, or its device is unwell.
-        crew: Who does a job that several devices work on.
+        meter: Begins to count the energy that a runner uses.
     """
 
     engine: Engine
@@ -58,7 +53,7 @@ class Post:
     inputs: InputCache
     bell: Bell
     draining: Callable[[], bool]
-    crew: Callable[[Claim], Mapping[str, Any] | None] = _alone
+    meter: Callable[[int], energy.Meter] | None = None
 
 
 class Company(Protocol):
@@ -143,6 +138,8 @@ class Supervisor:
         if self._beats_from < float("inf"):
             self._beats_from = float("inf")
             self._company.dissolve()
+            if self._post.meter is not None:
+                self._lease.meter = self._post.meter(self._runner.pid)
             self._heart.start()
 
     def _prepare(self) -> None:
@@ -173,7 +170,6 @@ class Supervisor:
             device=self._post.device.torch_name,
             checkpoint_seconds=self._settings.checkpoint_seconds,
             adjustments=dict(claim.adjustments),
-            crew=self._post.crew(claim),
         )
 
     def _follow(self) -> End:
@@ -257,6 +253,7 @@ class Supervisor:
 
     def _ended(self, message: Message) -> End:
         self._runner.warm = frozenset(message["warm"])
+        self._lease.peak_memory = message.get("peak_memory")
         if message["outcome"] == "failed":
             return End("failed", failure=failures.from_message(message))
         return End(message["outcome"], metrics=message.get("metrics", {}))

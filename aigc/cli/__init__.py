@@ -15,14 +15,15 @@ FIELDS = frozenset(
     {
         "adjustments", "alias", "aliases", "artifacts", "at", "attempt", "attempts", "because", "card",
         "code", "code_version", "created_at", "curves", "data", "dataset", "description", "detail", "device",
-        "device_kind", "differs", "draining", "error", "expires_at", "family", "field", "fields", "files",
-        "finished_at", "fix", "free_disk", "heartbeat_at", "hint", "history", "host", "http_status", "id",
-        "item", "items", "job", "kind", "lane", "level", "licence", "links", "makes", "media_type",
+        "device_kind", "device_name", "differs", "draining", "energy", "error", "expires_at", "family", "field",
+        "fields", "files", "finished_at", "fix", "free_disk", "heartbeat_at", "hint", "history", "host",
+        "http_status", "id", "item", "items", "job", "kind", "lane", "level", "licence", "links", "makes", "media_type",
         "memory_free", "memory_total", "message", "metrics", "model", "name", "next_at", "notes", "object",
-        "operation", "params", "path", "paused", "pid", "presets", "progress", "queue", "queued", "report",
+        "operation", "params", "path", "paused", "pid", "place", "presets", "progress", "queue", "queued", "report",
         "retried_from", "role", "running", "schema", "seed", "seq", "sha256", "size", "snapshot", "source",
-        "started_at", "state", "step", "summary", "tags", "task", "time_limit", "title", "unknown", "user",
-        "values", "verdict", "version", "webhook", "well", "what", "worker", "workers",
+        "started_at", "state", "step", "summary", "tags", "task", "time_limit", "title", "temperature", "unfit",
+        "unknown", "user", "utilisation", "values", "verdict", "version", "watts", "webhook", "well", "what", "worker",
+        "workers",
     }
 )  # fmt: skip
 

@@ -238,6 +238,16 @@ def _below(lines: Iterable[str]) -> Iterator[str]:
     return (f"  {line}" for line in lines)
 
 
+def _energy(spent: Mapping[str, Any]) -> str:
+    amounts = {"amount": f"{spent['watt_hours']:.4g}", "wasted": f"{spent['wasted_watt_hours']:.4g}"}
+    told = [say("{amount} Wh, {wasted} Wh of it for work that was lost", **amounts)]
+    if spent["cost"] is not None:
+        told.append(f"{spent['cost']:.4g} {spent['currency']}")
+    if spent["source"] in ("estimate", "mixed"):
+        told.append(say("estimated"))
+    return ", ".join(told)
+
+
 def describe(job: Job) -> str:
     """One job as text."""
     lines = [f"{job.name or job.task}  {job.id}", progress.line(job.raw)]
@@ -250,5 +260,7 @@ def describe(job: Job) -> str:
         lines.append(str(job.raw["verdict"]))
     if job.params:
         lines += [say("Settings"), *_below(figures.aligned(job.params))]
+    if spent := job.raw.get("energy"):
+        lines.append(f"{say('Energy')}: {_energy(spent)}")
     made: Mapping[str, Any] = {"Model": job.model, "Dataset": job.dataset, "Page": job.web_url}
     return "\n".join([*lines, *(f"{say(name)}: {value}" for name, value in made.items() if value)])

@@ -8,6 +8,7 @@ from aigc.client import Client
 from aigc.errors import NotFound, Problem
 from aigc.library import Queue, Worker
 from aigc.speech import say
+from aigc.uploading import size
 
 
 @click.group(cls=Group)
@@ -15,6 +16,8 @@ def workers() -> None:
     """See the workers, and let some take no new jobs for a while.
 
     ID may be a whole id, a unique beginning or end of one, or the name of its host.
+
+    DEVICE is gpu:1, cpu, host/gpu:1, or the UUID of a GPU.
     """
 
 
@@ -22,8 +25,7 @@ def workers() -> None:
 def list_workers() -> None:
     """List the workers and schedulers that are alive."""
     found = session().client.workers.list()
-    rows = [[one.id, one.host, one.device, one.queue or one.role, say(one.state), one.job or ""] for one in found]
-    session().table(("id", "host", "device", "lane", "state", "job"), rows, [one.raw for one in found])
+    session().table(_COLUMNS, [_row(one) for one in found], [one.raw for one in found])
 
 
 @workers.command("pause")
@@ -38,6 +40,67 @@ def pause_worker(worker_ids: tuple[str, ...]) -> int:
 def resume_worker(worker_ids: tuple[str, ...]) -> int:
     """Let workers take jobs again, unless their whole queue is paused."""
     return each(worker_ids, find_worker, Worker.resume, _now)
+
+
+@workers.command("drain")
+@click.argument("devices", metavar="DEVICE...", nargs=-1, required=True)
+def drain(devices: tuple[str, ...]) -> int:
+    """Let all slots of devices take no new jobs, also after they start again; what they run goes on.
+
+    End it with: aigc workers undrain DEVICE
+    """
+    return each(tuple(_slots_of(devices)), find_worker, Worker.pause, _now)
+
+
+@workers.command("undrain")
+@click.argument("devices", metavar="DEVICE...", nargs=-1, required=True)
+def undrain(devices: tuple[str, ...]) -> int:
+    """Let all slots of devices take jobs again."""
+    return each(tuple(_slots_of(devices)), find_worker, Worker.resume, _now)
+
+
+_COLUMNS = ("id", "host", "device", "lane", "state", "job", "memory", "load", "temperature")
+
+
+def _row(one: Worker) -> list[str]:
+    device = " ".join(filter(None, [one.place if one.place.startswith("gpu") else "", one.device]))
+    memory = (
+        "" if one.memory is None else say("{free} of {total} free", free=size(one.memory[0]), total=size(one.memory[1]))
+    )
+    busy = "" if one.utilisation is None else f"{one.utilisation} %"
+    warm = "" if one.temperature is None else f"{one.temperature} °C"
+    state = say(one.state) + (f" ({say(_UNFIT.get(one.unfit, one.unfit))})" if one.unfit else "")
+    return [one.id, one.host, device, one.queue or one.role, state, one.job or "", memory, busy, warm]
+
+
+_UNFIT = {
+    "gone": "its device does not answer",
+    "memory": "its device's memory had an error",
+    "fault": "its device has a fault",
+    "runners": "processes on its device died several times",
+    "held": "a dead process still holds its device",
+}
+
+
+def _slots_of(devices: tuple[str, ...]) -> list[str]:
+    """Ids of the slots on some devices."""
+    found = session().client.workers.list()
+    chosen = list[str]()
+    for text in devices:
+        host, _, place = text.rpartition("/")
+        slots = [one for one in found if _is_on(one, host, place)]
+        if not slots:
+            places = sorted({f"{one.host}/{one.place}" for one in found if one.place})
+            raise _unknown(say("There is no device called {text}.", text=text), places)
+        if len({one.host for one in slots}) > 1:
+            several = say("{text} is there on several hosts. Write host/device:", text=text)
+            raise click.UsageError("\n".join([several, *sorted({f"  {one.host}/{place}" for one in slots})]))
+        chosen += [one.id for one in slots]
+    return chosen
+
+
+def _is_on(one: Worker, host: str, place: str) -> bool:
+    return (not host or one.host == host) and place in (one.place, one.raw.get("device_name")) and bool(one.place)
 
 
 @click.group(cls=Group)

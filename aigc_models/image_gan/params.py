@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 
-from aigc_models.base import Estimate, Family, Lane, Makes, Params, dataset_input, devices_setting, model_input, setting
+from aigc_models.base import Estimate, Family, Lane, Makes, Params, dataset_input, model_input, setting
 from aigc_models.image_gan.plan import Plan, cost
 from aigc_models.metrics.image_figures import IMAGE_METRICS
 
@@ -135,7 +135,6 @@ class ImageGanTrain(Params):
         le=100_000,
         advanced=True,
     )
-    devices: int = devices_setting()
 
     def estimate(self, dataset: Mapping[str, Any], cpu_threads: int) -> Estimate | None:
         """From the number of multiplications; measured rates differ by a factor of two between machines."""

@@ -55,7 +55,7 @@ class _Batch:
         labels: (B,) or None.
         noise: What the generator starts from, (B, Z).
         mix: Where between real and generated pictures WGAN looks, (B, 1, 1, 1), or None in a step without penalty.
-        changes: What the augmentation's draws of each part follow from, so that both turns see the same ones.
+        changes: State of the augmentation's draws at the start of the step, so that both turns see the same ones.
         shown: The pictures both networks look at, while the graph that made them is kept.
         scores: Of real and generated pictures, by the first row of each part.
     """
@@ -64,7 +64,7 @@ class _Batch:
     labels: Tensor | None
     noise: Tensor
     mix: Tensor | None
-    changes: int | None
+    changes: Tensor | None
     shown: tuple[Tensor, Tensor] | None = None
     scores: dict[int, tuple[Tensor, Tensor]] = field(default_factory=dict)
 
@@ -147,10 +147,10 @@ class Trainer:
         """
         self._set_rates()
         batch, rows = self._draw(from_bytes(pictures), labels), len(pictures)
-        figures = self._parts.descend(self._adam_d, rows, lambda part: self._discriminate(batch, part), last=False)
+        figures = self._parts.descend(self._adam_d, rows, lambda part: self._discriminate(batch, part))
         figures |= self._parts.descend(self._adam_g, rows, lambda part: self._fool(batch, part))
         self.ema.update(self.done)
-        self._adapt(figures["sure"])
+        self._adapt(batch)
         self.done += 1
         return {"g_loss": figures["g_loss"], "d_loss": figures["d_loss"]}
 
@@ -159,12 +159,11 @@ class Trainer:
         mix = None
         if self.recipe.loss == "wgan_gp" and self._penalty_is_due():
             mix = torch.rand(len(real), 1, 1, 1, generator=self._noise).to(self.device)
-        changes = int(torch.randint(2**62, (), generator=self._changes)) if self._kinds else None
-        return _Batch(real, labels, noise, mix, changes)
+        return _Batch(real, labels, noise, mix, self._changes.get_state() if self._kinds else None)
 
     def _discriminate(self, batch: _Batch, part: slice) -> tuple[Tensor, Figures]:
         """The discriminator's turn."""
-        whole, batch.shown = self._parts.single(len(batch.real)), None
+        whole, batch.shown = part.stop - part.start == len(batch.real), None
         with torch.set_grad_enabled(whole):  # the graph of a whole batch serves the generator's turn, too
             shown = self._show(batch, part)
         batch.shown = shown if whole else None
@@ -184,14 +183,16 @@ class Trainer:
                 with torch.no_grad():
                     real_score = self.discriminator(shown[0], labels)
             loss = self._loss.generator(real_score, self.discriminator(shown[1], labels))
-        return loss, {"g_loss": loss, "sure": (real_score - fake_score).sign().mean()}
+        batch.scores[part.start] = (real_score, fake_score)
+        return loss, {"g_loss": loss}
 
     def _show(self, batch: _Batch, part: slice) -> tuple[Tensor, Tensor]:
         """Real and generated pictures as the discriminator sees them."""
-        draws = None if batch.changes is None else training.seeded(batch.changes, str(part.start))
+        if batch.changes is not None and part.start == 0:
+            self._changes.set_state(batch.changes)
         with self.precision.autocast():
             fake = self.generator(batch.noise[part], batch.labels_of(part))
-            return self._augment(batch.real[part], draws), self._augment(fake, draws)
+            return self._augment(batch.real[part]), self._augment(fake)
 
     def _judge(self, real: Tensor, fake: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         twice = None if labels is None else torch.cat([labels, labels])
@@ -219,14 +220,14 @@ class Trainer:
             return weight * losses.squared_gradient(critic, torch.cat([real, fake]))
         return weight / 2 * losses.squared_gradient(critic, real)
 
-    def _augment(self, x: Tensor, draws: torch.Generator | None) -> Tensor:
-        return augment(x, self._kinds, draws, self.chance) if self.chance and draws is not None else x
+    def _augment(self, x: Tensor) -> Tensor:
+        return augment(x, self._kinds, self._changes, self.chance) if self.chance else x
 
-    def _adapt(self, sure: Tensor) -> None:
+    def _adapt(self, batch: _Batch) -> None:
         """More augmentation while the discriminator is too sure of itself (Karras et al. 2020)."""
         if self.recipe.augmentation == "adaptive" and self.done % _ADAPT_EVERY == 0:
-            more = float(sure) > _ADAPT_TARGET
-            self.chance = min(0.8, max(0.0, self.chance + (_ADAPT_BY if more else -_ADAPT_BY)))
+            sure = float(torch.cat([(real - fake).sign() for real, fake in batch.scores.values()]).mean())
+            self.chance = min(0.8, max(0.0, self.chance + (_ADAPT_BY if sure > _ADAPT_TARGET else -_ADAPT_BY)))
 
     def _set_rates(self) -> None:
         """Full rate for the first half, then down to a twentieth in a straight line."""

@@ -5,18 +5,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 
-from aigc_models.base import (
-    Estimate,
-    Family,
-    Lane,
-    Makes,
-    MetricInfo,
-    Params,
-    dataset_input,
-    devices_setting,
-    model_input,
-    setting,
-)
+from aigc_models.base import Estimate, Family, Lane, Makes, MetricInfo, Params, dataset_input, model_input, setting
 from aigc_models.image_vae.plan import Plan, TokenPlan, cost, token_cost
 from aigc_models.metrics.image_figures import IMAGE_METRICS
 
@@ -120,7 +109,6 @@ class ImageVaeTrain(Params):
         "distribution over the 256 levels with a learnt scale, which suits photos in colour.",
         advanced=True,
     )
-    devices: int = devices_setting()
 
     def estimate(self, dataset: Mapping[str, Any], cpu_threads: int) -> Estimate | None:
         """From the number of multiplications; measured rates differ by a factor of two between machines."""

@@ -105,7 +105,7 @@ class GanTrainer:
     def step(self, step: int) -> dict[str, Tensor]:
         """Train both networks on one batch."""
         batch = self._draw()
-        figures = self._parts.descend(self._adam_d, self.packs, lambda part: self._criticise(batch, part), last=False)
+        figures = self._parts.descend(self._adam_d, self.packs, lambda part: self._criticise(batch, part))
         figures |= self._parts.descend(self._adam_g, self.packs, lambda part: self._convince(batch, part))
         self._ema.update(step)
         return figures
@@ -160,7 +160,7 @@ class GanTrainer:
 
     def _criticise(self, batch: _Batch, part: slice) -> tuple[Tensor, Figures]:
         """The critic's turn: Wasserstein loss, and the penalty of Gulrajani et al. 2017."""
-        whole, rows, batch.fake = self._parts.single(self.packs), self._rows(part), None
+        whole, rows, batch.fake = part.stop - part.start == self.packs, self._rows(part), None
         with torch.set_grad_enabled(whole):  # the graph of a whole batch serves the generator's turn, too
             made = self._make(batch, rows)
         batch.fake = made if whole else None

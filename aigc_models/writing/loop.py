@@ -98,7 +98,7 @@ class Learner:
     def validate(self, step: int) -> dict[str, float]:
         """Measure the weights, and keep them if they are the best yet."""
         self.network.eval()
-        loss = self.parts.ranks.agreed(self.validation_loss(), self.device)
+        loss = self.validation_loss()
         self.network.train()
         if loss < self.best_loss:
             self.state.plain |= {"best_loss": loss, "best_step": step}

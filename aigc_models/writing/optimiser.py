@@ -43,11 +43,6 @@ class Optimiser:
         if matrices:
             self._parts.append(Muon(matrices, learning_rate, weight_decay))
 
-    @property
-    def param_groups(self) -> list[dict[str, Any]]:
-        """All weights."""
-        return [{"params": self._weights}]
-
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget all gradients."""
         for part in self._parts:

@@ -37,7 +37,6 @@ def parts(only: Sequence[str], families: Sequence[str]) -> list[Part]:
         Part("device", 120),
         *(Part(f"family {name}", 240, alone=False) for name in families),
         Part("memory", 150),
-        Part("together", 120),
         Part("stack", 240),
         *(Part(f"speed {name}", 90) for name in families),
     ]
@@ -149,10 +148,6 @@ def _figures(name: str, device: Device, options: argparse.Namespace) -> dict[str
         from benchmarks.gpu import device as part
 
         return part.check()
-    if kind == "together":
-        from benchmarks.gpu import together
-
-        return together.check(device, options.work, options.brief)
     if kind == "memory":
         from benchmarks.gpu import memory
 

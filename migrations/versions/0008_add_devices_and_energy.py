@@ -11,7 +11,6 @@ down_revision = "0007"
 branch_labels = None
 depends_on = None
 
-WIDE = "devices > 1 AND status = 'queued'"
 NODE = {
     "utilisation": sa.Integer(),
     "temperature": sa.Integer(),
@@ -28,10 +27,7 @@ ATTEMPT = {
 
 
 def upgrade() -> None:
-    op.add_column("job", sa.Column("devices", sa.Integer(), server_default="1", nullable=False))
     op.add_column("job", sa.Column("memory_needed", sa.BigInteger(), server_default="0", nullable=False))
-    where = {"sqlite_where": sa.text(WIDE), "postgresql_where": sa.text(WIDE)}
-    op.create_index("ix_job_wide", "job", ["lane", "device_kind"], **where)
     for table, columns in (("worker_node", NODE), ("attempt", ATTEMPT)):
         for name, kind in columns.items():
             op.add_column(table, sa.Column(name, kind, nullable=True))
@@ -41,6 +37,4 @@ def downgrade() -> None:
     for table, columns in (("attempt", ATTEMPT), ("worker_node", NODE)):
         for name in reversed(columns):
             op.drop_column(table, name)
-    op.drop_index("ix_job_wide", "job")
     op.drop_column("job", "memory_needed")
-    op.drop_column("job", "devices")

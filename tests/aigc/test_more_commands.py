@@ -17,8 +17,12 @@ import aigc
 from aigc.cli import FIELDS, run
 from aigc_models.base import Fault
 from jobs import tokens, workers
+from jobs.energy import Spent
 from jobs.engine import Engine
+from jobs.lifecycle import Failure
 from jobs.principal import Principal
+from jobs.tables import WorkerNode
+from jobs.workers import DeviceState
 from tests.aigc.test_real_server import check_soon
 from tests.web.acting import ActingWorker, picture_zip
 from web import schemas
@@ -265,7 +269,7 @@ def test_a_model_is_described_and_promoted(server: aigc.Client, trained: aigc.Jo
 def test_workers_and_queues_are_paused(server: aigc.Client, worker: ActingWorker, engine: Engine, capsys: Out) -> None:
     workers.beat(engine, worker.id, device=workers.DeviceState("cpu", 8 * 2**30, 2**30))
     assert run(["workers", "list"]) == 0
-    assert capsys.readouterr().out.split("\t")[3:] == ["training.cpu", "idle", "\n"]
+    assert capsys.readouterr().out.split("\t")[3:] == ["training.cpu", "idle", "", "1.1 GB of 8.6 GB free", "", "\n"]
     assert run(["workers", "pause", worker.id[-6:]]) == 0
     assert capsys.readouterr().out == f"{worker.id} paused\n"
     assert run(["workers", "resume", worker.id]) == 0
@@ -279,6 +283,42 @@ def test_workers_and_queues_are_paused(server: aigc.Client, worker: ActingWorker
     assert "There is no queue called training.tpu. There are: training.cpu" in capsys.readouterr().err
     assert run(["workers", "pause", "nobody"]) == 1
     assert f"There is no worker called nobody. There are: {worker.id}." in capsys.readouterr().err
+
+
+def test_devices_are_drained_by_their_place(
+    server: aigc.Client, worker: ActingWorker, engine: Engine, capsys: Out
+) -> None:
+    second = workers.register(engine, "worker", "generation", "Card", "gpu")
+    for node in (worker.id, second):
+        state = DeviceState("GPU-a", 2**30, 2**29, place="gpu:0", utilisation=93, temperature=61, unfit="memory")
+        workers.beat(engine, node, device=state)
+    assert run(["workers", "list"]) == 0
+    row = next(line for line in capsys.readouterr().out.splitlines() if second in line)
+    for shown in ("gpu:0 Card", "unwell (its device's memory had an error)", "93 %", "61 °C", "free"):
+        assert shown in row
+    assert run(["workers", "drain", "gpu:0"]) == 0
+    assert {one.paused for one in server.workers.list()} == {"slot"}
+    assert run(["workers", "undrain", "GPU-a"]) == 0
+    assert {one.paused for one in server.workers.list()} == {None}
+    assert run(["workers", "drain", "gpu:1"]) == 1
+    assert "There is no device called gpu:1" in capsys.readouterr().err
+    with engine.db.begin() as session:
+        session.get_one(WorkerNode, second).host = "elsewhere"
+    assert run(["workers", "drain", "gpu:0"]) == 2
+    assert "elsewhere/gpu:0" in capsys.readouterr().err
+    assert run(["workers", "drain", "elsewhere/gpu:0"]) == 0
+    assert [one.id for one in server.workers.list() if one.paused] == [second]
+
+
+def test_a_job_tells_its_energy(server: aigc.Client, dataset: str, worker: ActingWorker, capsys: Out) -> None:
+    job = server.jobs.submit("image_vae.train", dataset=dataset)
+    lease = worker.take("training")
+    lease.meter = lambda: Spent(7200.0, "estimate")
+    lease.fail(Failure("internal"))
+    told = job.refresh().raw["energy"]
+    assert (told["watt_hours"], told["wasted_watt_hours"], told["source"], told["cost"]) == (2.0, 2.0, "estimate", None)
+    assert run(["jobs", "view", job.id]) == 0
+    assert "Energy: 2 Wh, 2 Wh of it for work that was lost, estimated" in capsys.readouterr().out
 
 
 def test_what_is_not_there_is_told_with_what_helps(server: aigc.Client, capsys: Out) -> None:

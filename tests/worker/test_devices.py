@@ -1,52 +1,26 @@
+"""Devices as the driver tells of them, and the lock that keeps two slots off one GPU."""
+
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+import threading
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
+from tests.worker.fake_gpus.cards import NVML, Cards
 from worker import devices
 from worker.devices import CPU, Device, DeviceLock, NoSuchDevice
 
-
-@dataclass
-class TwoGpus:
-    """A machine as NVML would show it."""
-
-    holders: list[int] = field(default_factory=list)
-    uuids: tuple[str, ...] = ("GPU-aaaa", "GPU-bbbb")
-
-    def nvmlInit(self) -> None: ...  # noqa: N802
-    def nvmlShutdown(self) -> None: ...  # noqa: N802
-
-    def nvmlDeviceGetCount(self) -> int:  # noqa: N802
-        return len(self.uuids)
-
-    def nvmlDeviceGetHandleByIndex(self, index: int, /) -> str:  # noqa: N802
-        return self.uuids[index]
-
-    def nvmlDeviceGetHandleByUUID(self, uuid: str, /) -> str:  # noqa: N802
-        return uuid
-
-    def nvmlDeviceGetUUID(self, handle: Any, /) -> str:  # noqa: N802
-        return str(handle)
-
-    def nvmlDeviceGetName(self, handle: Any, /) -> str:  # noqa: N802
-        return f"Card {handle}"
-
-    def nvmlDeviceGetMemoryInfo(self, handle: Any, /) -> Any:  # noqa: N802
-        return SimpleNamespace(total=80 * 2**30)
-
-    def nvmlDeviceGetComputeRunningProcesses(self, handle: Any, /) -> list[Any]:  # noqa: N802
-        pids, self.holders = self.holders, self.holders[:-1]  # one leaves at each look
-        return [SimpleNamespace(pid=pid) for pid in pids]
-
-
 GPU = Device("gpu", "GPU-bbbb", "Card GPU-bbbb", 80 * 1024)
+
+
+@pytest.fixture(autouse=True)
+def cards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cards:
+    """Two whole cards."""
+    made = Cards(tmp_path / "cards.json")
+    monkeypatch.setenv("AIGC_FAKE_GPUS", str(made.path))
+    made.tell({"uuid": "GPU-aaaa"}, {"uuid": "GPU-bbbb"})
+    return made
 
 
 @pytest.mark.parametrize(
@@ -54,13 +28,31 @@ GPU = Device("gpu", "GPU-bbbb", "Card GPU-bbbb", 80 * 1024)
     [
         ("auto", ["GPU-aaaa", "GPU-bbbb"]),
         ("gpu", ["GPU-aaaa", "GPU-bbbb"]),
+        ("all", ["GPU-aaaa", "GPU-bbbb"]),
         ("cpu", ["cpu"]),
+        ("cpu:3", ["cpu", "cpu2", "cpu3"]),
+        ("cpu2", ["cpu2"]),
         ("1", ["GPU-bbbb"]),
+        ("gpu:1", ["GPU-bbbb"]),
         ("GPU-bbbb", ["GPU-bbbb"]),
+        ("1, 0,1", ["GPU-bbbb", "GPU-aaaa"]),
+        ("cpu:2,0", ["cpu", "cpu2", "GPU-aaaa"]),
     ],
 )
 def test_a_choice_names_devices(wanted: str, names: list[str]) -> None:
-    assert [device.name for device in devices.choose(wanted, TwoGpus())] == names
+    assert [device.name for device in devices.choose(wanted, NVML)] == names
+
+
+def test_a_divided_gpu_counts_as_its_instances(cards: Cards) -> None:
+    parts = [{"uuid": "MIG-x", "memory": 2**30}, {"uuid": "MIG-y", "memory": 2**31}]
+    cards.tell({"uuid": "GPU-aaaa", "instances": parts}, {"uuid": "GPU-bbbb"})
+    assert [device.name for device in devices.choose("all", NVML)] == ["MIG-x", "MIG-y", "GPU-bbbb"]
+    assert [device.name for device in devices.choose("0", NVML)] == ["MIG-x", "MIG-y"]
+    (second,) = devices.choose("0:1", NVML)
+    assert (second.name, second.place, second.memory_mib, second.is_instance) == ("MIG-y", "gpu:0:1", 2048, True)
+    for missing in ("0:2", "1:0:0", "0:x"):
+        with pytest.raises(NoSuchDevice):
+            devices.choose(missing, NVML)
 
 
 def test_a_machine_without_gpus_computes_on_cpu() -> None:
@@ -74,17 +66,21 @@ def test_a_device_that_is_not_there_is_refused_with_what_is(wanted: str) -> None
 
 
 def test_a_runner_sees_its_gpu_and_no_other() -> None:
-    assert devices.choose("1", TwoGpus()) == [GPU]
+    assert devices.choose("1", NVML) == [GPU]
     assert GPU.environment["CUDA_VISIBLE_DEVICES"] == "GPU-bbbb"
     assert GPU.environment["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
     assert GPU.torch_name == "cuda:0"
     assert CPU.environment == {"CUDA_VISIBLE_DEVICES": ""}
 
 
-def test_a_dead_runner_is_waited_for_until_it_has_left_the_gpu() -> None:
-    assert devices.settles(GPU, 42, TwoGpus(holders=[7, 42]))
-    assert not devices.settles(GPU, 7, TwoGpus(holders=[7, 42]), seconds=0)
-    assert devices.settles(CPU, 7, TwoGpus(holders=[7]), seconds=0)
+def test_a_dead_runner_is_waited_for_until_it_has_left_the_gpu(cards: Cards) -> None:
+    cards.change(1, holders=[7, 42])
+    leaving = threading.Timer(0.1, lambda: cards.change(1, holders=[7]))
+    leaving.start()
+    assert devices.settles(GPU, 42, NVML)
+    leaving.join()
+    assert not devices.settles(GPU, 7, NVML, seconds=0)
+    assert devices.settles(CPU, 7, NVML, seconds=0)
 
 
 def test_only_the_death_of_every_holder_frees_a_gpu(tmp_path: Path) -> None:
@@ -105,22 +101,3 @@ def test_lanes_share_a_gpu(tmp_path: Path) -> None:
     assert all(lock.acquire() for lock in locks)
     for lock in locks:
         lock.close()
-
-
-def test_memory_of_a_gpu_is_its_own_and_of_a_cpu_the_machines(monkeypatch: pytest.MonkeyPatch) -> None:
-    @contextmanager
-    def machine() -> Iterator[Any]:
-        yield nvml
-
-    monkeypatch.setattr(devices, "open_nvml", machine)
-    nvml: Any = SimpleNamespace(
-        nvmlDeviceGetHandleByUUID=lambda uuid: uuid,
-        nvmlDeviceGetMemoryInfo=lambda handle: SimpleNamespace(total=80, free=50) if handle == GPU.name else None,
-    )
-    assert devices.memory(GPU) == (80, 50)
-    nvml = SimpleNamespace()  # a driver that has gone: the slot still lives
-    assert devices.memory(GPU) is None
-    nvml = None
-    assert devices.memory(GPU) is None
-    total, free = devices.memory(CPU) or (0, 0)
-    assert 0 < free <= total

@@ -269,7 +269,7 @@ def job_reply(row: tables.Job, status: int = 200, label: Label | None = None) ->
         reply = Response(status=304)
         reply.headers["Cache-Control"] = REVALIDATE
     else:
-        reply = answer(shapes.job(row, label, shapes.made_by([row]), place), status)
+        reply = answer(shapes.job(row, label, shapes.made_by([row]), place, context.repository().energy(row)), status)
     reply.set_etag(tag)
     if row.status == "queued":
         context.process().told.of((row.tenant_id, row.id, language()), lambda: (tag, row.version))

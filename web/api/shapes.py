@@ -1,13 +1,13 @@
 """From rows to the API's objects: labels, addresses and sentences beside what SQL holds."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from math import isfinite
 from typing import Any
 
 from aigc_models import registry
 from aigc_models.base import Params
-from jobs import catalogue, pausing, tables, webhooks
+from jobs import catalogue, energy, pausing, tables, webhooks
 from jobs.repository import Label, Point, QueueState, Span
 from web import context, failures, job_facts, library_facts, schemas, verdicts
 from web.api.render import address, api
@@ -74,7 +74,9 @@ def place(row: tables.Job, *, forecast: bool = False) -> Place:
     return Place(reads.queue_position(row, alone=not forecast), starts)
 
 
-def job(row: tables.Job, label: Label, made: Made, place: Place = Place()) -> schemas.Job:
+def job(
+    row: tables.Job, label: Label, made: Made, place: Place = Place(), spent: energy.Energy | None = None
+) -> schemas.Job:
     """A job as the API shows it."""
     hook = webhooks.of(row.webhook)
     return schemas.Job(
@@ -101,6 +103,7 @@ def job(row: tables.Job, label: Label, made: Made, place: Place = Place()) -> sc
         expires_at=row.expires_at,
         time_limit=row.time_limit_seconds,
         adjustments=row.adjustments,
+        energy=None if spent is None else job_facts.Energy(**asdict(spent)),
         worker=row.worker_id,
         dataset=made.datasets.get(row.id) or _dataset_read(row),
         model=made.models.get(row.id),
@@ -319,6 +322,12 @@ def worker(row: tables.WorkerNode, job: str | None, paused: pausing.Held | None)
         free_disk=row.free_disk,
         memory_total=row.memory_total,
         memory_free=row.memory_free,
+        device_name=row.device_name,
+        place=row.device_place,
+        utilisation=row.utilisation,
+        temperature=row.temperature,
+        watts=row.watts,
+        unfit=row.unfit,
         job=job,
         started_at=row.started_at,
         heartbeat_at=row.heartbeat_at,

@@ -14,6 +14,7 @@ from web import context, failures
 from web.pages import (
     amounts,
     curves,
+    energies,
     lineage,
     live,
     recommend,
@@ -98,6 +99,7 @@ def _view(now: Situation, reads: Repository) -> dict[str, Any]:
         "adjusted": results.adjusted(job.adjustments),
         "time_limit": durations.spoken(job.time_limit_seconds) if job.time_limit_seconds else "",
         "attempts": reads.attempts(job.id),
+        "energy": energies.lines(reads.energy(job)),
         "worker": worker(job, reads),
         "lineage": lineage.of(job, reads),
         "webhook": webhook.of(job),

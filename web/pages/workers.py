@@ -16,6 +16,13 @@ from web.auth import audit, scoped
 from web.pages import amounts, live
 from web.translate import say
 
+UNFIT = {
+    "gone": "The device does not answer. It is tried again by itself.",
+    "memory": "The device's memory had an error that could not be corrected. It is tried again by itself.",
+    "fault": "The driver reports a fault of the device. It is tried again by itself.",
+    "runners": "Processes on the device died several times in a row. It is tried again by itself.",
+    "held": "A process that should be gone still holds the device. It is tried again by itself.",
+}
 blueprint = Blueprint("workers", __name__)
 
 
@@ -40,6 +47,8 @@ class Slot:
             return ""
         if self.node.draining:
             return say("stopping")
+        if self.node.unfit:
+            return say("unwell")
         if self.held:
             return say("pausing") if self.busy else say("paused")
         return say("running") if self.busy else say("free")
@@ -47,6 +56,8 @@ class Slot:
     @property
     def tone(self) -> str:
         """The colour of the state, which never stands alone."""
+        if self.node.unfit:
+            return "bad"
         if self.held or self.node.draining:
             return "wait"
         return "run" if self.busy else "ok"
@@ -54,11 +65,24 @@ class Slot:
     @property
     def why(self) -> str:
         """What the state means, where the word does not say it."""
+        if self.node.role == "worker" and self.node.unfit:
+            return say(UNFIT.get(self.node.unfit, UNFIT["fault"]))
         if self.node.role != "worker" or self.node.draining or not self.held:
             return ""
         if self.busy:
             return say("It ends its job and takes no other.")
         return say("Its whole queue is paused.") if self.held == "queue" else ""
+
+    @property
+    def readings(self) -> str:
+        """How busy, how warm, and how hungry its device is."""
+        node = self.node
+        told = [
+            (say("{percent} % busy"), {"percent": node.utilisation}),
+            (say("{degrees} °C"), {"degrees": node.temperature}),
+            (say("{watts} W"), {"watts": None if node.watts is None else round(node.watts)}),
+        ]
+        return ", ".join(text.format(**value) for text, value in told if None not in value.values())
 
     @property
     def silent(self) -> str:
@@ -82,6 +106,8 @@ def part() -> Response:
             slot.node.heartbeat_at,
             slot.node.draining,
             slot.node.memory_free,
+            slot.node.unfit,
+            slot.readings,
             slot.job,
             slot.busy,
             slot.held,
