@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from flask import Flask, Response, render_template, request
 from markupsafe import Markup
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
@@ -142,7 +142,8 @@ def init_app(app: Flask) -> None:
     """Tell every fault in the form its reader wants."""
     app.register_error_handler(AigcError, _known)
     app.register_error_handler(HTTPException, _http)
-    for outage in (OperationalError, InterfaceError, PoolTimeout):
+    # PostgreSQL tells by an InternalError whom it cut off for being frozen within a transaction.
+    for outage in (OperationalError, InterfaceError, InternalError, PoolTimeout):
         app.register_error_handler(outage, _outage)
     app.register_error_handler(Exception, _unknown)
 

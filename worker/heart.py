@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from jobs.errors import LeaseLost
@@ -20,7 +20,8 @@ from jobs.lifecycle import Beat, Lease, Signals
 
 T = TypeVar("T")
 
-DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeout)
+# An InternalError: PostgreSQL cut this process off, as it was frozen within a transaction.
+DATABASE_AWAY = (OperationalError, InterfaceError, InternalError, PoolTimeout)
 LOOK_SECONDS = 1.0
 _LINES_PER_BEAT = 500
 _RETRY_SECONDS = 0.2
