@@ -118,9 +118,10 @@ def test_a_hard_table_goes_from_form_to_synthetic_csv(browser: Browser, up: Up, 
 
         page.goto(f"{up.url}/models/{training.model}")
         page.locator("[name=count]").fill(str(MADE))
-        page.get_by_role("button", name="Generate", exact=True).click()
-        made = client.jobs.get(job_on(page)).wait(timeout=120)
-        assert made.state == "succeeded"
+        with page.expect_navigation():
+            page.get_by_role("button", name="Generate", exact=True).click()
+        made = client.jobs.list(limit=1)[0].wait(timeout=120)  # the model's page stays, and lists what is made
+        assert (made.task, made.state) == (f"{family}.generate", "succeeded")
         made.download(tmp_path)
     with next(tmp_path.rglob("synthetic.csv")).open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
