@@ -132,7 +132,7 @@ def claim_several(
     with engine.db.read() as session:
         now = engine.db.now(session)
         if engine.db.is_sqlite:
-            run = _look(session, worker, wanted, now, most)
+            run = Run() if _rests(session, worker) else pick(session, wanted, now, most)
         if not (run.jobs if run else _anything(session, worker, now)):
             return []
     while True:
@@ -140,7 +140,8 @@ def claim_several(
         with engine.db.begin(durable=False) as session:
             if run is None:
                 hold_lane(engine, session, worker.lane)
-                run = _look(session, worker, wanted, engine.db.now(session), most, passed)
+                now = engine.db.now(session)
+                run = Run() if _rests(session, worker) else pick(session, wanted, now, most, passed)
                 if not run.jobs:
                     return []
             now, jobs = engine.db.now(session), list[Row[Any]]()
@@ -159,13 +160,9 @@ def claim_several(
         run = None
 
 
-def _look(
-    session: Session, worker: WorkerIdentity, wanted: Wish, now: datetime, most: int, passed: Sequence[str] = ()
-) -> Run:
-    """The jobs whose turn it is, but none for a worker that was told to rest."""
-    if pausing.is_paused(session, worker.lane, worker.device_kind, worker.id):
-        return Run()
-    return pick(session, wanted, now, most, passed)
+def _rests(session: Session, worker: WorkerIdentity) -> bool:
+    """Whether the worker was told to rest, or its queue was."""
+    return pausing.is_paused(session, worker.lane, worker.device_kind, worker.id)
 
 
 def _anything(session: Session, worker: WorkerIdentity, now: datetime) -> bool:

@@ -74,10 +74,7 @@ def moment(text: str) -> datetime:
     return at
 
 
-def page(
-    session: Session, rows: Select[Any], order: Order, cursor: str | None, limit: int = LIMIT,
-    within: Sequence[Stretch] | None = None,
-) -> Page[Any]:  # fmt: skip
+def page(session: Session, rows: Select[Any], order: Order, cursor: str | None, limit: int = LIMIT) -> Page[Any]:
     """Read one page.
 
     Args:
@@ -86,11 +83,42 @@ def page(
         order: How it is sorted.
         cursor: Where the page begins; None for the first.
         limit: How many rows.
+
+    Raises:
+        InvalidParams: The cursor is none of ours, or of a list with another order.
+    """
+    rows, _ = _after(rows, order, cursor)
+    size = max(1, min(limit, MOST))
+    return _page(list(session.scalars(rows.limit(size + 1)).all()), size, order)
+
+
+def page_within(
+    session: Session, rows: Select[Any], order: Order, place: tuple[str | None, int], within: Sequence[Stretch]
+) -> Page[Any]:
+    """Read one page of a list that has rows in some parts only.
+
+    Args:
+        session: Only read from.
+        rows: The list.
+        order: How it is sorted.
+        place: Where the page begins, as for :func:`page`, and how many rows.
         within: The only parts of the list that hold any rows, in its order and apart from one another.
 
     Raises:
         InvalidParams: The cursor is none of ours, or of a list with another order.
     """
+    cursor, limit = place
+    rows, last = _after(rows, order, cursor)
+    size, found = max(1, min(limit, MOST)), list[Any]()
+    for part in _parts(rows, order, last, within):
+        found += session.scalars(part.limit(size + 1 - len(found))).all()
+        if len(found) > size:
+            break
+    return _page(found, size, order)
+
+
+def _after(rows: Select[Any], order: Order, cursor: str | None) -> tuple[Select[Any], Any]:
+    """The rows after a cursor, sorted, and the key of the last row before them."""
     key, id_, last = order.key, order.id, None
     if cursor is not None:
         last, last_id = _decode(cursor, order)
@@ -100,21 +128,16 @@ def page(
         else:
             rows = rows.where(key >= last, or_(key > last, id_ > last_id))
     by = (key.desc(), id_.desc()) if order.descending else (key.asc(), id_.asc())
-    size = max(1, min(limit, MOST))
-    rows, found = rows.order_by(*by), list[Any]()
-    for part in _parts(rows, order, last, within):
-        found += session.scalars(part.limit(size + 1 - len(found))).all()
-        if len(found) > size:
-            break
-    more = len(found) > size
-    return Page(list(found[:size]), _encode(found[size - 1], order) if more else None)
+    return rows.order_by(*by), last
 
 
-def _parts(rows: Select[Any], order: Order, last: Any, within: Sequence[Stretch] | None) -> Iterator[Select[Any]]:
+def _page(found: list[Any], size: int, order: Order) -> Page[Any]:
+    """The page, and the cursor of the next one where one row more than fits was found."""
+    return Page(found[:size], _encode(found[size - 1], order) if len(found) > size else None)
+
+
+def _parts(rows: Select[Any], order: Order, last: Any, within: Sequence[Stretch]) -> Iterator[Select[Any]]:
     """The queries that give a list one after the other, without the parts that lie before the page."""
-    if within is None:
-        yield rows
-        return
     for part in within:
         past = last is not None and (part.begins > last if order.descending else part.ends <= last)
         if not past:

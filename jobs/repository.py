@@ -15,7 +15,7 @@ from jobs.errors import JobNotFound, NotFound
 from jobs.filtering import ALL_MODELS, IMPORTS, NEWEST, ORDERS, JobFilter, ModelFilter, Sort, filtered, known_tags
 from jobs.forecast import Span, starts_in
 from jobs.moment import Moment
-from jobs.paging import LIMIT, Page, newest, page
+from jobs.paging import LIMIT, Page, newest, page, page_within
 from jobs.picking import full_owners
 from jobs.positions import CAP, Line, Waiting
 from jobs.principal import Principal
@@ -79,9 +79,9 @@ class Repository:
             if wanted is None or not wanted.q:
                 return page(session, rows, ORDERS[sort], cursor, limit)
             within = name_search.stretches(session, self.principal.tenant_id, wanted.q)
-            if sort.endswith("created_at"):
-                within = within if sort == NEWEST or within is None else within[::-1]
-                return page(session, rows, ORDERS[sort], cursor, limit, within)
+            if within is not None and sort.endswith("created_at"):
+                parts = within if sort == NEWEST else within[::-1]
+                return page_within(session, rows, ORDERS[sort], (cursor, limit), parts)
             return page(session, name_search.narrowed(session, rows, within), ORDERS[sort], cursor, limit)
 
     def tags(self, limit: int = 100) -> Sequence[tuple[str, int]]:

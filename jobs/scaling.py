@@ -95,7 +95,7 @@ def advise(session: Session, now: datetime, since: timedelta, wait: timedelta | 
     for lane in LANES:
         for kind in DEVICE_KINDS:
             slots = sum((node.lane, node.device_kind) == (lane, kind) and not node.draining for node in nodes)
-            load = _load(session, lane, kind, now - since, now, slots)
+            load = _load(session, (lane, kind), now - since, now, slots)
             if load.jobs or load.waiting or load.arrivals:
                 found.append(reckon(f"{lane}.{kind}", load, wait or WAIT[lane]))
     return found
@@ -157,8 +157,8 @@ def erlang_c(slots: int, work: float) -> float:
     return blocked / (1 - work / slots * (1 - blocked))
 
 
-def _load(session: Session, lane: str, kind: str, since: datetime, now: datetime, slots: int) -> Load:
-    here_ = (Job.lane == lane, Job.device_kind == kind)
+def _load(session: Session, queue: tuple[str, str], since: datetime, now: datetime, slots: int) -> Load:
+    here_ = (Job.lane == queue[0], Job.device_kind == queue[1])
     tasks = [name.partition(".") for name in registry.tasks()]
     ended = select(Job.started_at, Job.finished_at).where(
         Job.family.in_(sorted({family for family, _, _ in tasks})),

@@ -54,7 +54,8 @@ def forward_normed(x: Tensor, norm: Tensor, wide: Tensor, narrow: Tensor, around
 
 class _NormedAttention(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, norm: Tensor, wide: Tensor, out: Tensor, around: Around) -> Tensor:
+    def forward(ctx: Any, x: Tensor, *weights: Any) -> Tensor:
+        norm, wide, out, around = weights
         B, T, D = x.shape
         H, E = around.heads, D // around.heads
         with torch.autocast(x.device.type, enabled=False):
@@ -102,7 +103,8 @@ class _NormedAttention(torch.autograd.Function):
 
 class _NormedForward(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, norm: Tensor, wide: Tensor, narrow: Tensor, around: Around) -> Tensor:
+    def forward(ctx: Any, x: Tensor, *weights: Any) -> Tensor:
+        norm, wide, narrow, around = weights
         with torch.autocast(x.device.type, enabled=False):
             normed, scale, folded = _norm(x, norm, wide, around)
             both = F.linear(normed, folded)  # (N, 2 F)
