@@ -7,10 +7,11 @@ import pytest
 from jobs import workers
 from jobs.claiming import Claim, Room, WorkerIdentity, claim_several
 from jobs.fitting import TOO_LARGE
+from jobs.lifecycle import Lease
 from jobs.picking import CROWDED
 from jobs.repository import Repository
 from jobs.states import Label
-from jobs.tables import Attempt, Job
+from jobs.tables import Job
 from jobs.workers import DeviceState
 from tests.conftest import Clock
 from tests.jobs.acting import Actor
@@ -69,12 +70,12 @@ def test_a_job_that_fits_no_gpu_says_so(waiting: Actor) -> None:
 
 
 def test_a_training_is_believed_to_need_what_such_a_one_took(waiting: Actor) -> None:
-    first = waiting.train()
+    waiting.train()
     taken = take(waiting, Room())
     assert taken is not None
-    with waiting.engine.db.begin() as session:
-        session.get_one(Job, first.id).status = "succeeded"
-        session.query(Attempt).filter_by(job_id=first.id).update({"peak_memory": 10 * GIB})
+    lease = Lease(waiting.engine, taken)
+    lease.peak_memory = 10 * GIB
+    lease.succeed({}, [waiting.store("model/weights.safetensors", b"w")])
     alike, other = waiting.train(params={"epochs": 7, "seed": 3}), waiting.train(params={"batch_size": 16})
     assert alike.memory_needed == 10 * GIB
     assert other.memory_needed < 10 * GIB

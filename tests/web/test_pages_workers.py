@@ -26,7 +26,7 @@ def test_a_device_tells_how_it_is_and_why_it_is_away(client: FlaskClient, worker
 
 def test_a_jobs_page_tells_its_energy_and_what_of_it_was_lost(client: FlaskClient, worker: ActingWorker) -> None:
     job = submit_training(client, ready_dataset(client, worker)).get_json()["id"]
-    assert "Wh" not in client.get(f"/jobs/{job}").get_data(as_text=True)
+    assert "<dt>Energy</dt>" not in client.get(f"/jobs/{job}").get_data(as_text=True)
     lease = worker.take("training")
     lease.meter = lambda: Spent(7200.0, "estimate")
     lease.fail(Failure("internal"))
