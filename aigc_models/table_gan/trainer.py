@@ -142,9 +142,8 @@ class GanTrainer:
         dropout, packs = self.lesson.params.critic_dropout, self.packs
         if not dropout:
             return None
-        kept: Tensor = self.critic.keep(4 * packs, dropout, self._draws)
-        parts: Tensor = kept.unflatten(0, (4, packs)).to(self.lesson.device)
-        return parts
+        keep = self.critic.keep(4 * packs, dropout, self._draws)
+        return keep.view(4, packs, *keep.shape[1:]).to(self.lesson.device)
 
     def _rows(self, part: slice) -> slice:
         return slice(part.start * self.pac, part.stop * self.pac)
