@@ -1,5 +1,6 @@
 """The operations of the text transformer."""
 
+import contextlib
 import json
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -9,7 +10,7 @@ import numpy as np
 
 from aigc_models import training
 from aigc_models.accumulation import with_room
-from aigc_models.base import Metrics, Params, Run
+from aigc_models.base import FEW_ITEMS, Metrics, Params, Run
 from aigc_models.data.text_results import WrittenText, save_texts
 from aigc_models.data.texts import Document, TextSet, load_report, load_texts
 from aigc_models.recommending.saved import code_version
@@ -126,7 +127,10 @@ def _wanted(params: TextTransformerGenerate, run: Run) -> _Wanted:
 
 
 def _write(asked: Sequence[_Wanted]) -> Iterator[tuple[int, list[Text] | Exception]]:
-    yield from compose_all([each.order for each in asked])
+    """Few texts on one thread: several share out the rows of a product otherwise, which shows in the last bit."""
+    few = sum(len(each.order.wishes) for each in asked) <= FEW_ITEMS
+    with training.one_thread() if few else contextlib.nullcontext():
+        yield from compose_all([each.order for each in asked])
 
 
 def _save_written(params: TextTransformerGenerate, run: Run, asked: _Wanted, texts: list[Text]) -> Metrics:
