@@ -201,7 +201,9 @@ def measure(sides: Mapping[str, Side], kinds: Sequence[str], jobs: int, rounds: 
                 if number:
                     rates[name, kind].append(rate)
                     waits[name] += took
-            equal &= made["batched"] == made["unbatched"]
+            if made["batched"] != made["unbatched"]:
+                equal = False
+                print(f"round {number}: {kind}: {differing(made['batched'], made['unbatched'])}", flush=True)
     result: dict[str, Any] = {}
     for kind in kinds:
         ours, theirs = (statistics.median(rates[name, kind]) for name in ("batched", "unbatched"))
@@ -210,6 +212,13 @@ def measure(sides: Mapping[str, Side], kinds: Sequence[str], jobs: int, rounds: 
     for name, seconds in waits.items():
         result[f"{name}_p99_ms"] = round(1000 * sorted(seconds)[int(0.99 * (len(seconds) - 1))], 1)
     return result | {"items_equal": equal, "jobs": jobs, "users": USERS, "rounds": rounds, "cpus": os.cpu_count()}
+
+
+def differing(ours: Mapping[int, Mapping[str, str]], theirs: Mapping[int, Mapping[str, str]]) -> dict[str, int]:
+    """How many jobs have other bytes in which of their files."""
+    names = {name for files in (*ours.values(), *theirs.values()) for name in files}
+    counted = {name: sum(ours[job].get(name) != theirs[job].get(name) for job in ours) for name in sorted(names)}
+    return {name: count for name, count in counted.items() if count}
 
 
 def drain(side: Side, kind: str, jobs: int, seed: int) -> tuple[float, list[float], dict[int, dict[str, str]]]:

@@ -1,9 +1,11 @@
 """What a job asks of a model that writes by tokens: the texts wanted, all written together, the best of each kept."""
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from aigc_models.base import InputError, Metrics, Run
+from aigc_models import training
+from aigc_models.base import FEW_ITEMS, InputError, Metrics, Run
 from aigc_models.data.text_results import WrittenText, save_texts
 from aigc_models.recommending.saved import code_version
 from aigc_models.text_transformer.saved import Saved
@@ -40,8 +42,13 @@ def wanted_texts(params: WriteWanted, saved: Saved, run: Run) -> Wanted:
 
 
 def write_together(asked: Sequence[Wanted]) -> Iterator[tuple[int, list[Text] | Exception]]:
-    """Write what several jobs want."""
-    yield from compose_all([each.order for each in asked])
+    """Write what several jobs want.
+
+    Few texts on one thread: several share out the rows of a product otherwise, which shows in the last bit.
+    """
+    few = sum(len(each.order.wishes) for each in asked) <= FEW_ITEMS
+    with training.one_thread() if few else contextlib.nullcontext():
+        yield from compose_all([each.order for each in asked])
 
 
 def save_written(

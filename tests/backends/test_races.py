@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import pytest
 from sqlalchemy import select, text
 
-from jobs import claiming, graph, idempotency, maintenance, moves
+from jobs import claiming, graph, idempotency, maintenance, moves, picking
 from jobs.claiming import WorkerIdentity, claim
 from jobs.engine import Engine
 from jobs.errors import JobAlreadyFinished, LeaseLost, NeededJobFailed
@@ -126,7 +126,7 @@ def test_many_that_are_free_at_once_look_only_a_few_times(actor: Actor, monkeypa
     actor.dataset()
     for owner in owners * 6:
         owner.submit("dataset.import_images", {})
-    pick, looks, same = claiming.pick, itertools.count(), threading.Barrier(16)
+    pick, looks, same = picking.pick, itertools.count(), threading.Barrier(16)
 
     def looking(*arguments: Any) -> Any:
         found = pick(*arguments)

@@ -1,6 +1,7 @@
 """Values that readers share for a moment."""
 
 import threading
+from functools import partial
 
 from jobs.moment import MOST, Moment
 
@@ -24,10 +25,16 @@ def test_a_value_is_read_once_in_a_moment() -> None:
     assert reads == [0.0, 0.9, 1.1]
 
 
+def noted(reads: list[int], value: int) -> int:
+    """Read a value, and write down that it was read."""
+    reads.append(value)
+    return value
+
+
 def test_without_seconds_everything_is_read_anew() -> None:
-    moment, reads = Moment(), []
+    moment, reads = Moment(), list[int]()
     for number in range(3):
-        moment.of("line", lambda number=number: reads.append(number) or number)  # type: ignore[misc]
+        moment.of("line", partial(noted, reads, number))
     assert reads == [0, 1, 2]
     assert moment.peek("line") is None
 
@@ -37,7 +44,7 @@ def test_many_who_ask_at_once_wait_for_one_who_reads() -> None:
 
     def ask() -> None:
         start.wait()
-        moment.of("line", lambda: reads.append(1) or len(reads))
+        moment.of("line", partial(noted, reads, 1))
 
     threads = [threading.Thread(target=ask) for _ in range(8)]
     for thread in threads:
