@@ -12,7 +12,7 @@ from jobs import aliases, curves, disk, energy, fitting, graph, name_search, pau
 from jobs.curves import Point
 from jobs.engine import Engine
 from jobs.errors import JobNotFound, NotFound
-from jobs.filtering import ALL_MODELS, IMPORTS, NEWEST, ORDERS, JobFilter, ModelFilter, Sort, filtered, known_tags
+from jobs.filtering import ALL_MODELS, NEWEST, ORDERS, JobFilter, ModelFilter, Sort, filtered, known_tags
 from jobs.forecast import Span, starts_in
 from jobs.moment import Moment
 from jobs.paging import LIMIT, Page, newest, page, page_within
@@ -22,7 +22,6 @@ from jobs.principal import Principal
 from jobs.states import Label
 from jobs.tables import (
     FINAL,
-    STATUSES,
     Artifact,
     Attempt,
     Dataset,
@@ -321,18 +320,8 @@ class Repository:
 
     def counts(self, *, imports: bool = True) -> Mapping[str, int]:
         """The caller's jobs by status, with imports or without, each counted to :data:`MOST_COUNTED`."""
-        mine = Job.tenant_id == self.principal.tenant_id
         with self.engine.db.read() as session:
-            found: dict[str, int] = {
-                status: count_jobs(session, mine, Job.status == status, most=MOST_COUNTED) for status in STATUSES
-            }
-            if imports:
-                return found
-            # Imports are few, so they are counted apart: all others at once would be looked up row by row.
-            for status, count in found.items():
-                if 0 < count < MOST_COUNTED:
-                    found[status] -= count_jobs(session, mine, Job.family == IMPORTS, Job.status == status)
-            return found
+            return workforce.by_status(session, self.principal.tenant_id, MOST_COUNTED, imports=imports)
 
     def _before(self, job: Job) -> Sequence[Waiting]:
         if job.id not in self._ahead:

@@ -8,8 +8,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from jobs.dispatch import DEVICE_KINDS, LANES
+from jobs.filtering import IMPORTS
 from jobs.pausing import Pauses
-from jobs.tables import Job, WorkerNode
+from jobs.tables import STATUSES, Job, WorkerNode
 
 COUNT_CAP = 10_000  # counting further would read the whole table for a number nobody reads
 
@@ -54,3 +55,16 @@ def count_jobs(session: Session, *where: Any, most: int = COUNT_CAP) -> int:
     """How many jobs are like that, counted to 10,000 or another number."""
     some = select(Job.id).where(*where).limit(most).subquery()
     return session.scalar(select(func.count()).select_from(some)) or 0
+
+
+def by_status(session: Session, tenant_id: str, most: int, *, imports: bool) -> dict[str, int]:
+    """A tenant's jobs by status, with imports of datasets or without, each counted to a number."""
+    mine = Job.tenant_id == tenant_id
+    found: dict[str, int] = {status: count_jobs(session, mine, Job.status == status, most=most) for status in STATUSES}
+    if imports:
+        return found
+    # Imports are few, so they are counted apart: all others at once would be looked up row by row.
+    for status, count in found.items():
+        if 0 < count < most:
+            found[status] -= count_jobs(session, mine, Job.family == IMPORTS, Job.status == status)
+    return found
