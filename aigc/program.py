@@ -12,7 +12,7 @@ NAME = "aigc"
 PASSED_ON = "AIGC_PROGRAM"  # to the parts that the command becomes
 COMMANDS = (
     "up", "down", "demo", "submit", "tasks", "jobs", "datasets", "models", "workers", "queues", "webhooks", "open",
-    "token", "worker", "scheduler", "migrate", "backup", "restore", "verify", "gc", "doctor", "completion",
+    "token", "worker", "scheduler", "migrate", "backup", "restore", "verify", "gc", "doctor", "scale", "completion",
 )  # fmt: skip
 _TYPED = re.compile(rf"(?<![\w/.-]){NAME} (?=(?:{'|'.join(COMMANDS)})\b)")
 

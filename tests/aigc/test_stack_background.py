@@ -50,9 +50,7 @@ def test_what_was_started_in_the_background_is_stopped_from_anywhere(tmp_path: P
     assert os.getsid(started.pid) == started.pid  # it does not end with the terminal
     done = aigc(tmp_path, "down")
     assert (done.returncode, done.stdout) == (0, "")
-    assert (
-        f"Stopping process {started.pid}, state in {tmp_path / '.aigc'}\nStopped. All state is kept.\n" == done.stderr
-    )
+    assert f"Stopping process {started.pid}, state in .aigc\nStopped. All state is kept.\n" == done.stderr
     assert not [part for part in parts if part.is_running() and part.status() != psutil.STATUS_ZOMBIE]
     again = aigc(tmp_path, "down")
     assert (again.returncode, again.stderr) == (0, f"No stack runs on {tmp_path / '.aigc'}.\n")
