@@ -31,7 +31,7 @@ class InvalidParams(AigcError):
 
 
 class UnknownTask(AigcError):
-    """There is no task called {task}. List them with: aigc tasks"""
+    """There is no task called {task}. Run aigc tasks to see all there are."""
 
     code, status, title = "unknown-task", 422, "There is no such task"
 

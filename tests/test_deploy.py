@@ -78,7 +78,9 @@ class TestDockerfile:
     def test_the_image_of_the_web_server_has_no_torch(self) -> None:
         project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
         (web, worker) = (
-            re.findall(r"'\.\[(.*?)\]'", step)[0].split(",") for step in self.steps("RUN") if "pip" in step
+            re.findall(r"['\"]\.\[(.*?)(?:\$\{EXTRAS\})?\]", step)[0].split(",")
+            for step in self.steps("RUN")
+            if "pip" in step
         )
         wanted = {extra: project["optional-dependencies"][extra] for extra in {*web, *worker}}
         assert not any("torch" in one for extra in web for one in (*wanted[extra], *project["dependencies"]))

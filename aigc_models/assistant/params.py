@@ -189,6 +189,11 @@ class AssistantReply(Params):
         advanced=True,
     )
 
+    @classmethod
+    def items(cls, params: Mapping[str, Any]) -> int | None:
+        """One question; what a model is to word takes its time, and is carried out by itself."""
+        return None if params.get("writer") else 1
+
 
 class AssistantSimulate(Params):
     """Make dialogues of documents, to train an assistant or a text model with; they are marked as simulated."""
@@ -226,11 +231,6 @@ class AssistantSimulate(Params):
         "patterns alone.",
         optional=True,
     )
-
-    @classmethod
-    def items(cls, params: Mapping[str, Any]) -> int | None:
-        """One question; what a model is to word takes its time, and is carried out by itself."""
-        return None if params.get("writer") else 1
 
 
 class AssistantEvaluate(Params):

@@ -241,7 +241,11 @@ def test_an_upload_in_pieces_can_be_stopped(browser: Browser, own_site: Site) ->
     with visit(browser, own_site.url) as window:
         window.context.route("**/api/v1/uploads/*", hold_all_but_deletes)
         page = window.open("/datasets/new")
-        large: FilePayload = {"name": "large.zip", "mimeType": "application/zip", "buffer": bytes(PIECE + 1)}
+        large: FilePayload = {
+            "name": "large.zip",
+            "mimeType": "application/zip",
+            "buffer": b"PK\x03\x04" + bytes(PIECE),
+        }
         page.get_by_label("File").set_input_files(large)
         with page.expect_request(lambda asked: asked.method == "PATCH"):
             page.get_by_role("button", name="Upload and check").click()

@@ -350,7 +350,7 @@ COMPANY: Mapping[str, Sequence[Mapping[str, Any] | None]] = {
     "text_vae.generate": [{"count": 2}, {"seed": 4, "temperature": 1.0}, None, {"mode": "near"}],
     "assistant.reply": [{"question": "How do I send a form?"}, {"question": "What is a worker?"}, None, {}],
 }
-ONE: Mapping[str, Mapping[str, Any]] = {"generate": {"count": 1}, "recommend": {}, "reply": {}}
+ONE: Mapping[str, Mapping[str, Any]] = {"generate": {"count": 1}, "recommend": {}, "reply": {"writer": None}}
 WRITES = {"text_transformer": {"max_tokens": 24}}
 
 

@@ -115,7 +115,8 @@ def test_a_long_table_of_contents_takes_no_memory(tmp_path: Path) -> None:
 def test_starters_are_complete_and_name_their_licence() -> None:
     for name, starter in STARTERS.items():
         assert starter.name == name
-        assert precheck(starter.path, starter.filename) == starter.kind
+        chosen = starter.kind if starter.kind == "event_log" else ""  # a table by its content alone
+        assert precheck(starter.path, starter.filename, chosen) == starter.kind
         assert starter.licence
         if starter.licence == STARTERS["synthetic-shop"].licence:
             continue  # made by this project, under its licence

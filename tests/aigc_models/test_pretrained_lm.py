@@ -57,6 +57,7 @@ def test_teaching_helps_and_only_what_was_learnt_is_kept(
         "attributes.json",
         "config.json",
         "ranker.safetensors",
+        "values.json",
     }
     config = json.loads((run.out_dir / "model" / "config.json").read_text())
     assert config["base"] == {"name": "tiny", "sha256": find_base("tiny").sha256, "kind": "llama"}

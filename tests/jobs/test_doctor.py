@@ -34,7 +34,7 @@ def test_what_is_missing_is_named_with_its_remedy(tmp_path: Path) -> None:
     status, found = diagnose(AIGC_HOME=home, AIGC_DATABASE_URL="", AIGC_REDIS_URL="redis://:secret@127.0.0.1:1/0")
     assert status == 1
     assert {name: line["ok"] for name, line in found.items()} == {
-        "database": False, "broker": False, "disk": True, "workers": False,
+        "database": False, "broker": False, "disk": True, "store": True, "workers": False,
     }  # fmt: skip
     assert found["database"]["fix"] == "Run: aigc migrate"
     assert "secret" not in found["broker"]["detail"]

@@ -59,7 +59,7 @@ def test_the_announcement_comes_after_the_commit(actor: Actor, monkeypatch: pyte
 
 
 def test_unknown_tasks_are_named_with_the_known_ones() -> None:
-    with pytest.raises(UnknownTask, match=r"no task called nonsense\. List them with: aigc tasks"):
+    with pytest.raises(UnknownTask, match=r"no task called nonsense\. Run aigc tasks"):
         validate("nonsense", {})
 
 

@@ -16,7 +16,7 @@ from web.translate import say
 
 
 class NoSuchTask(errors.NotFound):
-    """There is no task called {task}. List them with: aigc tasks"""
+    """There is no task called {task}. Run aigc tasks to see all there are."""
 
     code, title = "unknown-task", "There is no such task"
 
