@@ -72,6 +72,11 @@ APART = {
 # 5,000 pictures take a minute: the tutorial's training is done on the reader's own 80 here.
 TINY = {
     "--data fashion-mnist --preset quick": "--data shoes -p epochs=1 -p width=4",
+    "--data shoes --preset quick": "--data shoes -p epochs=1 -p width=4",
+    "--data photos.zip --preset quick": "--data photos.zip -p epochs=1 -p width=4",
+    "image_vae.train --data photos.zip": "image_vae.train --data photos.zip -p epochs=1",
+    'dataset=dataset, preset="quick"': "dataset=dataset, epochs=1, width=4",
+    '"image_vae.train", dataset=dataset': '"image_vae.train", dataset=dataset, epochs=1',
     "next_event.train --data operations --preset quick": "next_event.train --data operations -p epochs=2 -p width=8",
     "--data shop --preset quick": "--data shop -p epochs=1 -p width=8",
     "count=5000": "count=60",
@@ -253,7 +258,7 @@ def test_the_python_of_a_page_works(page: Path, reader: Reader) -> None:
 
 def write_family(page: Path, directory: Path) -> None:
     """The page's family as a package that is installed beside, with the smallest model there is."""
-    params, work = blocks(page, "python")
+    params, work, *_ = blocks(page, "python")
     compile(work, "model.py", "exec")
     package = directory / "my_package" / "my_family"
     package.mkdir(parents=True)
