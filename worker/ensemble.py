@@ -20,9 +20,9 @@ from jobs.errors import LeaseLost
 from jobs.lifecycle import Lease, Signals
 from jobs.together import Success, succeed_together
 from worker import failures
-from worker.choir import Choir
 from worker.harvest import Harvest
 from worker.heart import Heart
+from worker.hearts import Hearts
 from worker.materialise import DamagedFile
 from worker.protocol import BrokenProtocol, Message
 from worker.recorder import End, record
@@ -92,7 +92,7 @@ class Ensemble:
         self._open = {part.name: part for part in map(self._part, claims)}
         self._ended: list[tuple[Part, End]] = []
         hearts = [(part.lease, part.heart) for part in self._open.values()]
-        self._choir = Choir(post.engine, self._settings.heartbeat_seconds, hearts)
+        self._hearts = Hearts(post.engine, self._settings.heartbeat_seconds, hearts)
         self._moved_at = time.monotonic()
         self._beats_from = self._moved_at + LATE_SECONDS
         self._kill_at = float("inf")
@@ -113,7 +113,7 @@ class Ensemble:
             log.exception("%d jobs on one model", len(self._open))
             self._lose_runner()
         finally:
-            self._choir.stop()
+            self._hearts.stop()
             for part in parts:
                 part.heart.stop()
                 staging.remove(part.staging)
@@ -136,7 +136,7 @@ class Ensemble:
         if self._beats_from < float("inf"):
             self._beats_from = float("inf")
             self._company.dissolve()
-            self._choir.start()
+            self._hearts.start()
 
     def _prepare(self) -> None:
         """Bring the model here and give the runner its work."""
@@ -258,7 +258,7 @@ class Ensemble:
             elif kind == "log":
                 heart.line(message["line"])
             elif kind == "preview":
-                with self._choir.beating:
+                with self._hearts.beating:
                     part.harvest.sample(message["name"], message["step"], Path(message["path"]))
             elif kind == "end":
                 self._end(part, _end_of(message))
@@ -287,7 +287,7 @@ class Ensemble:
         ended, self._ended = self._ended, []
         if not ended:
             return
-        with self._choir.beating:
+        with self._hearts.beating:
             for part, _ in ended:
                 part.heart.stop()
         plain = [(part, end) for part, end in ended if end.outcome == "succeeded" and end.stop is None]
@@ -327,7 +327,7 @@ class Ensemble:
                 self._end(part, End("killed"))
                 continue
             self._open.pop(part.name)
-            with self._choir.beating:
+            with self._hearts.beating:
                 part.heart.stop()
             self._give_back(part)
         self._record()

@@ -13,7 +13,7 @@ from worker.heart import DATABASE_AWAY, LOOK_SECONDS, Heart
 log = logging.getLogger(__name__)
 
 
-class Choir:
+class Hearts:
     """Keeps several leases alive, each as :class:`worker.heart.Heart` keeps one.
 
     Args:
@@ -28,7 +28,7 @@ class Choir:
         self._stop = threading.Event()
         # Held while hearts beat: what ends an attempt must not cross a beat of it.
         self.beating = threading.Lock()
-        self._thread = threading.Thread(target=self._run, name="choir", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="hearts", daemon=True)
 
     def start(self) -> None:
         """Begin to beat."""
