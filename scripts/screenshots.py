@@ -71,8 +71,7 @@ def wanted(url: str) -> list[Shot]:
 def results(client: aigc.Client) -> dict[str, str]:
     """Pages of what other families made: rows beside real ones, texts, a dialogue."""
     newest = {
-        name: next(iter(client.jobs.list(limit=1, state="succeeded", task=task)), None)
-        for name, task in SHOWN.items()
+        name: next(iter(client.jobs.list(limit=1, state="succeeded", task=task)), None) for name, task in SHOWN.items()
     }
     pages = {name: f"/jobs/{job.id}" for name, job in newest.items() if job}
     replies = list(client.jobs.list(limit=TURNS, state="succeeded", task="assistant.reply"))
