@@ -1,5 +1,6 @@
 """One step of adversarial training on rows, and everything that has to be kept to do the next one."""
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from aigc_models import training
 from aigc_models.accumulation import Figures, Parts
 from aigc_models.table_gan.networks import Critic, Generator
 from aigc_models.table_gan.wishes import Places, Wishes
+from aigc_models.tables import calibration
 from aigc_models.tables.drawing import RowSource, noise_source
 from aigc_models.tables.encoding import Encoded, Encoder
 from aigc_models.tables.layout import Layout, cross_entropy
@@ -76,6 +78,7 @@ class GanTrainer:
             self.generator.parameters(), lr=rate, betas=_BETAS, weight_decay=_WEIGHT_DECAY, fused=True
         )
         self._adam_d = torch.optim.Adam(self.critic.parameters(), lr=rate, betas=_BETAS, fused=True)
+        self._made: Generator | None = None
         self._draws = training.seeded(params.seed, "draws")
         self._parts = Parts(lesson.adjustments.micro_batches)
         self._parts.soften(self.generator, passes=2)
@@ -89,8 +92,8 @@ class GanTrainer:
 
     @property
     def networks(self) -> nn.Module:
-        """The averaged generator."""
-        return self._average
+        """The averaged generator, as rows are drawn from it."""
+        return self._made or self._average
 
     @property
     def more(self) -> dict[str, Any]:
@@ -190,10 +193,26 @@ class GanTrainer:
     def source(self, draft: bool = False) -> RowSource:
         """The averaged generator, ready to draw; its norms take their statistics from rows as they will be drawn."""
         draws = training.seeded(self.lesson.params.seed, "settling")
-        maker = Maker(self._average, self._layout, self.wishes.real, self.lesson.params.latent_dim, self.precision)
+        made = copy.deepcopy(self._average)
+        maker = Maker(made, self._layout, self.wishes.real, self.lesson.params.latent_dim, self.precision)
         places = self.wishes.places
-        self._average.settle([maker.inputs(places, 500, draws, {}) for _ in range(_SETTLING)])
+        made.settle([maker.inputs(places, 500, draws, {}) for _ in range(_SETTLING)])
+        if not draft:
+            self._calibrate(maker)
+            self._made = made
         return gan_source(maker, places, self.lesson.encoder)
+
+    @torch.inference_mode(False)
+    @torch.no_grad()
+    def _calibrate(self, maker: "Maker") -> None:
+        """Each value as often as in the training rows."""
+        layout, draws = self._layout, training.seeded(self.lesson.params.seed, "calibration")
+        if not layout.widths:
+            return
+        count = calibration.rows_to_calibrate(layout)
+        logits = maker.network(maker.inputs(self.wishes.places, count, draws, {})).float()[:, layout.scalars :]
+        shares = calibration.shares_of(self.lesson.encoded.codes, layout)
+        maker.network.head.bias[layout.scalars :] += calibration.offsets(logits, shares, layout)
 
 
 def _kept(keep: Tensor | None, turns: slice, part: slice) -> Tensor | None:

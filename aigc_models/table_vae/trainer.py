@@ -12,6 +12,7 @@ from aigc_models.accumulation import Figures, Parts
 from aigc_models.table_vae import objective
 from aigc_models.table_vae.networks import RowDecoder, RowVae
 from aigc_models.table_vae.prior import MOST_ROWS, fit_mixture, most_components
+from aigc_models.tables import calibration
 from aigc_models.tables.drawing import BLOCK, RowSource, noise_source
 from aigc_models.tables.encoding import Encoded, Encoder
 from aigc_models.tables.lesson import Lesson
@@ -37,6 +38,7 @@ class RowTrainer:
         self.batch_size = min(params.batch_size, rows)
         self.total = params.steps(rows, self.batch_size)
         self._made: RowVae | None = None
+        self._shares = calibration.shares_of(lesson.encoded.codes, layout)
         self._parts = Parts(lesson.adjustments.micro_batches)
         self._noise, order = training.seeded(params.seed, "noise"), training.seeded(params.seed, "order")
         self._batches = training.Batches(rows, self.batch_size, order)
@@ -113,7 +115,19 @@ class RowTrainer:
         ]
         mean, log_variance = (torch.cat(each) for each in zip(*parts, strict=True))
         vae.mixture = fit_mixture(mean, log_variance, components, seed).to(mean.device)
+        self._calibrate(vae)
         return vae
+
+    def _calibrate(self, vae: RowVae) -> None:
+        """Each value as often as in the training rows."""
+        layout = vae.layout
+        if not layout.widths:
+            return
+        noise = training.seeded(self.lesson.params.seed, "calibration")
+        _, logits = vae.decoder(vae.draw(calibration.rows_to_calibrate(layout), noise))
+        head = vae.decoder.body[-1]
+        assert isinstance(head, nn.Linear)
+        head.bias[layout.numbers :] += calibration.offsets(logits, self._shares, layout)
 
 
 def learning_rate(largest: float, step: int, total: int) -> float:
