@@ -64,8 +64,8 @@ class GanTrainer:
         self.packs = max(1, params.batch_size // self.pac)
         self.batch_size = self.packs * self.pac
         self.total = params.steps(len(lesson.encoded), self.batch_size)
-        inputs = params.latent_dim + self.wishes.places.size
-        self.generator, self._average = (Generator(inputs, params.width, self._layout.dim) for _ in range(2))
+        sizes = params.latent_dim, self.wishes.places.size, params.width, self._layout.dim
+        self.generator, self._average = (Generator(*sizes) for _ in range(2))
         self.critic = Critic(self.pac * (self._layout.dim + self.wishes.places.size), params.width)
         weights = training.seeded(params.seed, "weights")
         for network in (self.generator, self.critic):
@@ -196,7 +196,7 @@ class GanTrainer:
         made = copy.deepcopy(self._average)
         maker = Maker(made, self._layout, self.wishes.real, self.lesson.params.latent_dim, self.precision)
         places = self.wishes.places
-        made.settle([maker.inputs(places, 500, draws, {}) for _ in range(_SETTLING)])
+        made.settle([maker.inputs(places, 500, draws) for _ in range(_SETTLING)])
         if not draft:
             self._calibrate(maker)
             self._made = made
@@ -210,7 +210,7 @@ class GanTrainer:
         if not layout.widths:
             return
         count = calibration.rows_to_calibrate(layout)
-        logits = maker.network(maker.inputs(self.wishes.places, count, draws, {})).float()[:, layout.scalars :]
+        logits = maker.network(maker.inputs(self.wishes.places, count, draws)).float()[:, layout.scalars :]
         shares = calibration.shares_of(self.lesson.encoded.codes, layout)
         maker.network.head.bias[layout.scalars :] += calibration.offsets(logits, shares, layout)
 
@@ -218,6 +218,9 @@ class GanTrainer:
 def _kept(keep: Tensor | None, turns: slice, part: slice) -> Tensor | None:
     """Which of the critic's units stay on for a part of the packs, one turn's after the other. Shape: (n, 2, width)."""
     return None if keep is None else keep[turns, part].flatten(0, 1)
+
+
+_Inputs = tuple[Tensor, Tensor | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,18 +233,22 @@ class Maker:
     latent_dim: int
     precision: training.Precision
 
-    def inputs(self, places: Places, count: int, draws: torch.Generator, wanted: Mapping[int, int]) -> Tensor:
-        """Noise and wishes, (N, Z + C): as often as in the training rows, or the rarest that is wanted."""
-        device = self.network.head.weight.device
-        wish = torch.zeros(count, places.size)
+    def draw(self, places: Places, count: int, draws: torch.Generator, wanted: Mapping[int, int]) -> _Inputs:
+        """Noise (N, Z) and wishes (N,), None where there are none: as in the training rows, or the rarest wanted."""
+        device, value = self.network.head.weight.device, None
         if places.size:
             uniform = torch.rand(2, count, generator=draws, dtype=torch.float64)
             _, value = places.draw(uniform, self.shares)
             if wanted:
                 value = torch.full_like(value, self._rarest(places, wanted))
-            wish.scatter_(1, value[:, None], 1.0)
-        noise = torch.randn(count, self.latent_dim, generator=draws)
-        return torch.cat([noise, wish], 1).to(device)
+            value = value.to(device)
+        return torch.randn(count, self.latent_dim, generator=draws).to(device), value
+
+    def inputs(self, places: Places, count: int, draws: torch.Generator) -> Tensor:
+        """The same as the network takes it in training, (N, Z + C)."""
+        noise, value = self.draw(places, count, draws, {})
+        wish = noise.new_zeros(count, places.size)
+        return torch.cat([noise, wish if value is None else wish.scatter_(1, value[:, None], 1.0)], 1)
 
     def _rarest(self, places: Places, wanted: Mapping[int, int]) -> int:
         alone = torch.diff(self.shares, prepend=self.shares.new_zeros(1)) % 1
@@ -259,11 +266,11 @@ def gan_source(maker: Maker, places: Places, encoder: Encoder) -> RowSource:
         draws = noise_source(stream)
         heeded = {names.index(name): code for name, code in wanted.items() if name in names}
         with maker.precision.autocast():
-            logits = maker.network(maker.inputs(places, rows, draws, heeded)).float()
+            logits = maker.network.columns(*maker.draw(places, rows, draws, heeded))  # (D, N)
         uniform = torch.rand(rows, len(layout.widths), generator=draws).to(logits.device)
         return Encoded(
-            logits[:, : layout.scalars].tanh().cpu(),
-            layout.hard(logits[:, layout.scalars :].T.contiguous(), uniform).cpu(),
+            logits[: layout.scalars].T.tanh().contiguous().cpu(),
+            layout.hard(logits[layout.scalars :], uniform).cpu(),
         )
 
-    return RowSource(encoder, propose)
+    return RowSource(encoder, propose, maker.network.head.weight.device)

@@ -13,7 +13,7 @@ from aigc_models.table_vae import objective
 from aigc_models.table_vae.account_data import LONGEST, Accounts, Clock
 from aigc_models.table_vae.account_networks import AccountVae, features, kl_between, packed, padded
 from aigc_models.table_vae.trainer import learning_rate
-from aigc_models.tables.drawing import Candidates, finish_rows, noise_source
+from aigc_models.tables.drawing import Candidates, finish_rows, noise_source, threads_on
 from aigc_models.tables.encoding import Encoded, Encoder, generator
 from aigc_models.tables.lesson import Lesson
 
@@ -133,7 +133,7 @@ class AccountSource:
         self.vae, self.encoder, self.accounts = vae.eval(), encoder, accounts
         self.columns, self.compared = accounts.columns, accounts.compared
         self.unmeasured = frozenset({accounts.account})
-        self._clock = Clock.of(accounts, encoder)
+        self._clock, self.threads = Clock.of(accounts, encoder), threads_on(vae.start.weight.device)
 
     def propose(self, stream: Sequence[object], _wanted: Mapping[str, int], rows: int = _UNITS) -> Candidates:
         """Some accounts."""

@@ -84,7 +84,7 @@ class RowTrainer:
     def _loss(self, scalars: Tensor, codes: Tensor, noise: Tensor) -> tuple[Tensor, Figures]:
         vae, layout, count = self.vae, self.vae.layout, len(codes)
         with self.precision.autocast():
-            mean, log_variance = (each.float() for each in vae.encoder(layout.rows(scalars, codes)))
+            mean, log_variance = vae.encoder(layout.rows(scalars, codes))
             said = vae.decoder(mean + noise * (0.5 * log_variance).exp())
         error = objective.reconstruction(said, vae.decoder.log_deviation, scalars, codes, layout) / count
         kl = objective.kl_to_standard(mean, log_variance) / count
@@ -144,20 +144,20 @@ def row_source(vae: RowVae, encoder: Encoder, precision: training.Precision) -> 
         noise = noise_source(stream)
         z = vae.draw(rows, noise)
         with precision.autocast():
-            said = vae.decoder(z)
+            said = vae.decoder.columns(z)
         return write_rows(vae.decoder, said, noise)
 
-    return RowSource(encoder, propose)
+    return RowSource(encoder, propose, vae.decoder.log_deviation.device)
 
 
 def write_rows(decoder: RowDecoder, said: tuple[Tensor, Tensor], noise: torch.Generator) -> Encoded:
-    """Draw codes, and numbers for them, from what the decoder says. Shape: (N, M) and (N, D - S)."""
+    """Draw codes, and numbers for them, from what the decoder says. Shape: (M, N) and (D - S, N)."""
     numbers, logits = said
-    layout, device = decoder.layout, logits.device
-    spread = torch.randn(len(logits), layout.scalars, generator=noise).to(device)
-    uniform = torch.rand(len(logits), len(layout.widths), generator=noise).to(device)
+    layout, device, rows = decoder.layout, logits.device, logits.shape[1]
+    spread = torch.randn(rows, layout.scalars, generator=noise).to(device)
+    uniform = torch.rand(rows, len(layout.widths), generator=noise).to(device)
     deviation = decoder.log_deviation.clamp(objective.LEAST_LOG_DEVIATION, objective.MOST_LOG_DEVIATION).exp()
-    codes = layout.hard(logits.T.contiguous(), uniform)
+    codes = layout.hard(logits, uniform)
     places, _ = layout.mode_of(codes)
-    scalars = (numbers.gather(1, places).tanh() + deviation[places] * spread).clamp(-1, 1)
-    return Encoded(scalars.cpu(), codes.cpu())
+    means = numbers.gather(0, places.T).T.tanh()
+    return Encoded((means + deviation[places] * spread).clamp(-1, 1).cpu(), codes.cpu())

@@ -71,14 +71,14 @@ class Layout:
         return start + torch.minimum(place.clamp(min=0), count - 1), (place >= 0) & (place < count)
 
     @cached_property
-    def _chunks(self) -> tuple[tuple[slice, slice, Tensor], ...]:
-        """Some neighbouring segments at a time: their entries, which they are, and what belongs to which, (m, k)."""
+    def _chunks(self) -> tuple[tuple[slice, Tensor, Tensor], ...]:
+        """Some neighbouring segments at a time: their entries, what belongs to which, (m, k), and shares of a mean."""
         found, entry = [], 0
         for first in range(0, len(self.widths), _CHUNK):
             widths = torch.tensor(self.widths[first : first + _CHUNK])
             owner = torch.arange(len(widths)).repeat_interleave(widths)
             member = F.one_hot(owner, len(widths)).float()
-            found.append((slice(entry, entry + len(owner)), slice(first, first + len(widths)), member))
+            found.append((slice(entry, entry + len(owner)), member, member / member.sum(0)))
             entry += len(owner)
         return tuple(found)
 
@@ -90,10 +90,10 @@ class Layout:
         Shape: logits (B, D - S) to (B, D - S), twice.
         """
         shifted, chances = torch.empty_like(logits), torch.empty_like(logits)
-        for entries, _, member in self._chunks:
-            member = member.to(logits.device)
+        for entries, member, mean in self._chunks:
+            member, mean = member.to(logits.device), mean.to(logits.device)
             part = logits[:, entries]
-            centre = part @ (member / member.sum(0))
+            centre = part @ mean
             near = (part - centre @ member.T).clamp_(-_FAR, _FAR)
             likely = near.exp()
             total = likely @ member
