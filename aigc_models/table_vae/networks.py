@@ -3,14 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from aigc_models.layers.perceptron import perceptron
 from aigc_models.table_vae.prior import LatentMixture
 from aigc_models.tables.layout import Layout
-
-
-def linear_in(body: nn.Sequential) -> list[nn.Linear]:
-    """The linear layers among others."""
-    return [layer for layer in body if isinstance(layer, nn.Linear)]
 
 
 class RowEncoder(nn.Module):
@@ -25,7 +19,7 @@ class RowEncoder(nn.Module):
 
     def forward(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Shape: (B, D) to twice (B, Z)."""
-        mean, log_variance = perceptron(rows, [*linear_in(self.body), self.head]).chunk(2, 1)
+        mean, log_variance = self.head(self.body(rows)).chunk(2, 1)
         return mean, log_variance
 
 
@@ -54,7 +48,7 @@ class RowDecoder(nn.Module):
 
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Shape: (B, Z) to numbers of the modes (B, M), before tanh, and logits of the segments (B, D - S)."""
-        said = perceptron(z, linear_in(self.body))
+        said: Tensor = self.body(z).float()
         numbers, logits = said.split([self.layout.numbers, said.shape[1] - self.layout.numbers], 1)
         return numbers, logits
 
@@ -63,8 +57,8 @@ class RowDecoder(nn.Module):
 
         Shape: (B, Z) to numbers of the modes (M, B), before tanh, and logits of the segments (D - S, B).
         """
-        *body, last = linear_in(self.body)
-        hidden = perceptron(z, body).relu_()
+        hidden, last = self.body[:-1](z), self.body[-1]
+        assert isinstance(last, nn.Linear)
         said = torch.addmm(last.bias[:, None], last.weight, hidden.T).float()
         return said[: self.layout.numbers], said[self.layout.numbers :]
 

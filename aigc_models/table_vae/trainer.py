@@ -84,7 +84,7 @@ class RowTrainer:
     def _loss(self, scalars: Tensor, codes: Tensor, noise: Tensor) -> tuple[Tensor, Figures]:
         vae, layout, count = self.vae, self.vae.layout, len(codes)
         with self.precision.autocast():
-            mean, log_variance = vae.encoder(layout.rows(scalars, codes))
+            mean, log_variance = (each.float() for each in vae.encoder(layout.rows(scalars, codes)))
             said = vae.decoder(mean + noise * (0.5 * log_variance).exp())
         error = objective.reconstruction(said, vae.decoder.log_deviation, scalars, codes, layout) / count
         kl = objective.kl_to_standard(mean, log_variance) / count

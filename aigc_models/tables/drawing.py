@@ -135,6 +135,14 @@ def block_of(source: Source, seed: int) -> Table:
     return source.finish(source.propose((seed, "preview"), {}).table, seed)
 
 
+@dataclass(frozen=True, slots=True)
+class _Proposal:
+    """Candidates as they are sifted, and their hashes (U,)."""
+
+    candidates: Candidates
+    hashes: Hashes
+
+
 class _Drawing:
     def __init__(self, source: Source, asked: Asked, known: Known) -> None:
         self.source, self.asked, self.known, self.tally = source, asked, known, Tally()
@@ -142,23 +150,25 @@ class _Drawing:
         self._wanted = _codes_of(asked.conditions, source.encoder)
         self._reasons = {str(each): each for each in asked.conditions}
 
-    def first(self, block: int) -> Candidates:
+    def first(self, block: int) -> _Proposal:
         """What is proposed for a block at first; no other block changes it."""
         return self._propose(block, 0)
 
-    def _propose(self, block: int, attempt: int) -> Candidates:
+    def _propose(self, block: int, attempt: int) -> _Proposal:
         rows = FEW if block == attempt == 0 else BLOCK  # what is rare takes many candidates
-        return self.source.propose((self.asked.seed, block, attempt), self._wanted, rows)
+        candidates = self._settled(self.source.propose((self.asked.seed, block, attempt), self._wanted, rows))
+        return _Proposal(candidates, hash_candidates(candidates, self.source.compared))
 
-    def block(self, block: int, wanted: int, first: Candidates) -> Table:
+    def block(self, block: int, wanted: int, first: _Proposal) -> Table:
         """The first so many units of a block, of which the first candidates are given."""
         parts, found, copies, seen, vain, size = [], 0, 0, 0, 0, BLOCK if block else FEW
         for attempt in range(10**9):
-            candidates = self._settled(self._propose(block, attempt) if attempt else first)
+            proposal = self._propose(block, attempt) if attempt else first
+            candidates = proposal.candidates
             starts = candidates.starts
             units = len(candidates.table) if starts is None else len(starts)
             passing = self._passing(candidates)
-            passing, copied = self._without_copies(candidates, passing, self.known.allowed(size) - copies)
+            passing, copied = self._without_copies(proposal, passing, self.known.allowed(size) - copies)
             copies += copied
             chosen = np.flatnonzero(passing)[: wanted - found]
             parts.append(_units(candidates, chosen))
@@ -245,10 +255,9 @@ class _Drawing:
                 known = self._unique.get(rule.text, np.empty(0, np.uint64))
                 self._unique[rule.text] = np.union1d(known, hashes)
 
-    def _without_copies(self, candidates: Candidates, passing: Mask, allowed: int) -> tuple[Mask, int]:
+    def _without_copies(self, proposal: _Proposal, passing: Mask, allowed: int) -> tuple[Mask, int]:
         """Without units that equal one of the training, beyond those that are allowed."""
-        hashes = hash_candidates(candidates, self.source.compared)
-        copied = np.flatnonzero(known_in(hashes, self.known.rows) & passing)
+        copied = np.flatnonzero(known_in(proposal.hashes, self.known.rows) & passing)
         refused = copied[max(allowed, 0) :]
         passing[refused] = False
         self.tally.refuse("copies of training rows", len(refused))

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 _TINY = 1e-20
+_NEAR = 60.0
 _CHUNK, _FAR = 16, 80.0  # segments at a time; a logit further from its segment's mean stands for no other chance
 
 
@@ -131,10 +132,13 @@ class Layout:
         """
         codes = torch.zeros(uniform.shape[1], uniform.shape[0], dtype=torch.int16, device=logits.device)
         draws, first = uniform.T.contiguous(), 0
+        near = bool(logits.numel()) and bool(
+            logits.abs().amax() < _NEAR
+        )  # then no exponential overflows, nor is nought
         for start, count, width in self.groups:
             begin = start - self.scalars
             part = logits[begin : begin + count * width].unflatten(0, (count, width))  # (k, w, B)
-            upto = (part - part.amax(1, keepdim=True)).exp_()
+            upto = part.exp() if near else (part - part.amax(1, keepdim=True)).exp_()
             for entry in range(1, width):
                 upto[:, entry] += upto[:, entry - 1]
             own, reached = codes[first : first + count], draws[first : first + count] * upto[:, -1]

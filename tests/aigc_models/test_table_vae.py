@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 
-from aigc_models.layers.perceptron import perceptron
 from aigc_models.table_vae import objective
 from aigc_models.table_vae.params import TableVaeTrain
 from aigc_models.table_vae.prior import fit_mixture, most_components
@@ -61,21 +60,6 @@ def test_a_small_table_is_passed_over_more_often() -> None:
     assert costs[0] is not None
     assert costs[1] is not None
     assert costs[0].seconds < costs[1].seconds
-
-
-def test_a_stack_of_layers_has_the_gradients_of_its_parts() -> None:
-    draws = torch.Generator().manual_seed(0)
-    layers = [torch.nn.Linear(5, 7), torch.nn.Linear(7, 6), torch.nn.Linear(6, 3)]
-    for layer in layers:
-        torch.nn.init.normal_(layer.weight, generator=draws)
-    one = torch.randn(11, 5, generator=draws).requires_grad_()
-    other = one.detach().clone().requires_grad_()
-    weights, upstream = [each for layer in layers for each in layer.parameters()], torch.randn(11, 3, generator=draws)
-    body = torch.nn.Sequential(layers[0], torch.nn.ReLU(), layers[1], torch.nn.ReLU(), layers[2])
-    whole, parts = perceptron(one, layers), body(other)
-    torch.testing.assert_close(whole, parts)
-    found = torch.autograd.grad(whole, [one, *weights], upstream)
-    torch.testing.assert_close(found, torch.autograd.grad(parts, [other, *weights], upstream))
 
 
 def test_values_are_set_right_without_losing_what_belongs_together() -> None:
