@@ -52,8 +52,8 @@ class TableVaeTrain(TableTrain):
     reconstruction_weight: float = setting(
         10.0,
         title="Reconstruction",
-        description="Weight of the reconstruction beside the KL term; higher keeps more detail of single rows. Accounts "
-        "need none: their rows read the rows before them.",
+        description="Weight of the reconstruction beside the KL term; higher keeps more detail of single rows. "
+        "Accounts need none: their rows read the rows before them.",
         gt=0,
         le=100,
         advanced=True,
