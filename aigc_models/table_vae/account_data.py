@@ -155,9 +155,9 @@ class Clock:
         found = []
         for name in (self.first, self.gap):
             codec = self.encoder.codecs[name]
-            codes = np.zeros(len(encoded), np.int64)
+            codes = np.zeros(len(encoded), np.int32)
             if name in self.encoder.segments:
-                codes = encoded.codes[:, self.encoder.segments.index(name)].cpu().numpy()
+                codes = encoded.codes[:, self.encoder.segments.index(name)].cpu().numpy().astype(np.int32)
             numbers = np.zeros(len(encoded), np.float32)
             if name in self.encoder.numbers:
                 numbers = encoded.scalars[:, self.encoder.numbers.index(name)].cpu().numpy()

@@ -122,7 +122,8 @@ class RowChain(nn.Module):
 
     def _hidden(self, known: Tensor) -> Tensor:
         hidden = known.relu()
-        return hidden + self.deeper(hidden).relu()
+        deeper: Tensor = self.deeper(hidden).relu_()
+        return hidden + deeper
 
     def write(self, context: Tensor, draws: tuple[Tensor, Tensor], shut: dict[int, Tensor]) -> tuple[Tensor, Tensor]:
         """Draw rows, one column after the other.
