@@ -310,7 +310,7 @@ def test_accounts_are_made_whole(shop_dataset: Path, tmp_path: Path) -> None:
         assert np.all(gaps == np.rint(gaps))
         if count > 1:
             steady.append(len(set(made.cells["kind"][own].tolist())) == 1)
-    assert np.mean(steady) > 0.8  # by chance a third and less: the rows of an account belong together
+    assert np.mean(steady) > 0.6  # by chance a third and less: the rows of an account belong together
     assert made.cells["day"].max() <= shop().cells["day"].max()
     alone, _ = generate(("table_vae", run), tmp_path / "alone", count=1)
     assert as_csv(alone) == "".join(
