@@ -85,6 +85,9 @@ bench-batching: setup-dev ## Many users' small generations on one model: shared 
 bench-import: setup-dev ## Read a table of 10 million cells: seconds, and memory of the confined process
 	@$(PYTHON) -m benchmarks.table_import
 
+bench-million: setup-dev ## A table of a million rows from import to report: seconds and memory of each process
+	@$(PYTHON) -m benchmarks.table_million
+
 bench-web: setup-dev ## Memory of the web process, pages with 10,000 jobs, 200 readers, a warm generation
 	@$(PYTHON) -m benchmarks.web
 
@@ -106,4 +109,4 @@ screenshots: setup-dev ## Make the pictures of the documentation from a running 
 clean: ## Remove caches and build output, keep .venv and data
 	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis test-results
 
-.PHONY: help setup setup-dev demo up down test lint format chaos mutations histories check-ux lighthouse fuzz-api check-gpu bench-images bench-tables bench-recommend bench-text bench-assistant bench-howto bench-engine bench-batching bench-import bench-scale bench-web test-cluster docs reference screenshots clean
+.PHONY: help setup setup-dev demo up down test lint format chaos mutations histories check-ux lighthouse fuzz-api check-gpu bench-images bench-tables bench-recommend bench-text bench-assistant bench-howto bench-engine bench-batching bench-import bench-million bench-scale bench-web test-cluster docs reference screenshots clean

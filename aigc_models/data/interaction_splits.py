@@ -116,6 +116,10 @@ class Split:
         """What models learn from."""
         return self.data.take(self.parts == TRAIN)
 
+    def learnt(self, *, again: bool) -> Interactions:
+        """What a finished model has learnt from: with the validation events where it learns again."""
+        return self.data.take(np.isin(self.parts, (TRAIN, VALIDATION))) if again else self.train
+
     def known(self, part: int) -> Interactions:
         """Everything there was before the events of a part."""
         return self.data.take(self.parts < part)

@@ -127,13 +127,21 @@ def _find_delimiter(lines: Sequence[str]) -> str:
     """The sign that cuts the most lines into as many cells as the first one; a comma where none cuts."""
     best, found = 0.0, ","
     for sign in ("\t", ";", "|", ","):
-        share = _agreement([len(row) for row in csv.reader(lines, delimiter=sign) if row])
+        share = _agreement(_cut(lines, sign))
         if share > best:
             best, found = share, sign
     if best >= 0.5:
         return found
     blank = _agreement([len(line.split()) for line in lines if line.strip()])
     return " " if blank > max(best, 0.9) and len(lines) > 2 else found
+
+
+def _cut(lines: Sequence[str], sign: str) -> list[int]:
+    """The number of cells of each line; none where one has no end, which is said once it is read."""
+    try:
+        return [len(row) for row in csv.reader(lines, delimiter=sign) if row]
+    except csv.Error:
+        return []
 
 
 def _agreement(counts: Sequence[int]) -> float:

@@ -65,14 +65,14 @@ class MultVaeTrain(Params):
         advanced=True,
     )
     prior: Literal["normal", "composite"] = setting(
-        "normal",
+        "composite",
         title="Prior",
         description="What the KL term compares with: normal as in Mult-VAE, or composite as in RecVAE, which also "
         "holds on to what was learnt in the pass before.",
         advanced=True,
     )
     beta_by_user: bool = setting(
-        False,
+        True,
         title="Beta by user",
         description="Whether the KL term weighs more for users with more events, as in RecVAE.",
         advanced=True,
@@ -83,6 +83,13 @@ class MultVaeTrain(Params):
         description="How strongly weights are drawn towards zero at each step.",
         ge=0,
         le=1,
+        advanced=True,
+    )
+    refit: bool = setting(
+        True,
+        title="Learn again",
+        description="Whether the training is followed by another, as long as was best, that learns from the validation "
+        "events as well. With the split strong there is none.",
         advanced=True,
     )
     patience: int = setting(
@@ -117,7 +124,7 @@ class MultVaeTrain(Params):
         if not dataset.get("users"):
             return None
         plan, users = plan_for(self, int(dataset["items"])), int(dataset["users"])
-        seconds = self.epochs * users * 3e6 * plan.millions / _RATE / max(cpu_threads, 1)
+        seconds = self.epochs * (1 + self.refit) * users * 3e6 * plan.millions / _RATE / max(cpu_threads, 1)
         memory = 350 + (4 * self.batch_size * plan.items * 6 + 24 * plan.parameters) / 2**20
         return Estimate(round(seconds + 8, 1), round(memory), plan.parameters)
 

@@ -31,6 +31,7 @@ class Keeper:
         cold: Items nobody in the training part has, bool (I,).
         patience: Passes without a better figure after which it ends.
         split: Where titles and names are found for previews.
+        planned: Steps that are shown as the total.
     """
 
     trainer: Trainer
@@ -39,9 +40,10 @@ class Keeper:
     cold: NDArray[np.bool_]
     patience: int
     split: Split
+    planned: int
 
     @classmethod
-    def over(cls, trainer: Trainer, best: nn.Module, split: Split, patience: int) -> "Keeper":
+    def over(cls, trainer: Trainer, best: nn.Module, split: Split, patience: int, planned: int) -> "Keeper":
         """Watch a training; what was best until now becomes part of its state."""
         queries = some_of(split.queries(VALIDATION), _MOST_VALIDATED, 0)
         items = len(split.data.item_names)
@@ -49,7 +51,7 @@ class Keeper:
         best.load_state_dict(trainer.average.state_dict())
         trainer.state.modules["best"] = best
         trainer.state.plain |= {"best_figure": -1.0, "best_step": 0}
-        return cls(trainer, best, queries, never_had(ItemLists.by_user(split.train), items), patience, split)
+        return cls(trainer, best, queries, never_had(ItemLists.by_user(split.train), items), patience, split, planned)
 
     @property
     def best_figure(self) -> float:
@@ -74,8 +76,8 @@ class Keeper:
         return self.trainer.recommender(self.best)
 
 
-def run_steps(keeper: Keeper, run: Run, done: int) -> None:
-    """Train until nothing gets better, or to the last step."""
+def run_steps(keeper: Keeper, run: Run, done: int) -> int:
+    """Train until nothing gets better, or to the last step; returns the steps taken in all."""
     trainer = keeper.trainer
     # Small trainings validate each pass; long ones a hundred times in all.
     every = trainer.epoch_steps * max(1, math.ceil(trainer.total / trainer.epoch_steps / _VALIDATIONS))
@@ -90,7 +92,7 @@ def run_steps(keeper: Keeper, run: Run, done: int) -> None:
         if step % every == 0 or step == trainer.total:
             training.check_finite(step, *losses.values())
             found |= keeper.validate(step, run)
-        run.report(step, trainer.total, **found)
+        run.report(step, keeper.planned, **found)
         if step % shown_every == 0 or step == trainer.total:
             preview(keeper, run, step)
         run.checkpoint(step, lambda directory, step=step: trainer.state.save(directory, step))  # type: ignore[misc]
@@ -99,6 +101,7 @@ def run_steps(keeper: Keeper, run: Run, done: int) -> None:
     if step < trainer.total:
         run.log(f"Stopped after {reached:.0f} of {trainer.total / trainer.epoch_steps:.0f} passes: nothing got better.")
     run.log(f"The best pass was {epoch:.0f}, with NDCG@10 {keeper.best_figure:.4f} on the validation events.")
+    return step
 
 
 def preview(keeper: Keeper, run: Run, step: int) -> None:

@@ -16,9 +16,10 @@ from aigc_models.base import Fault, InputError, Metrics, Params, Run
 from aigc_models.data.interaction_splits import ItemLists, Split, SplitPlan
 from aigc_models.data.interactions import Interactions, load_interactions, load_report
 from aigc_models.recommending import saved as saved_files
+from aigc_models.recommending.again import TAKEN, train_again
 from aigc_models.recommending.evaluation import evaluate, never_had
 from aigc_models.recommending.loop import Keeper, preview, run_steps
-from aigc_models.recommending.saved import WEIGHTS, Saved, code_version, read_items, read_params
+from aigc_models.recommending.saved import WEIGHTS, Saved, code_version, learns_again, read_items, read_params
 from aigc_models.recommending.trainer import Lesson, Recommender, Trainer
 from aigc_models.recommending.translated import Translated
 
@@ -69,20 +70,32 @@ def train(params: Any, run: Run, kind: Kind) -> Metrics:
     _say_data(split, run)
     trainer = kind.make_trainer(params, Lesson(split.train, run.device, run.adjustments))
     run.log(f"{training.count_parameters(trainer.network):,} parameters; {trainer.precision.name}")
-    best = kind.build(params, len(data.item_names))
-    keeper = Keeper.over(trainer, best, split, params.patience)
-    done = trainer.resume(run.resume_from) if run.resume_from else 0
-    run.phase("training")
-    run_steps(keeper, run, done)
+    keeper = _learn(trainer, split, params, run, kind)
     run.phase("evaluating")
     found = with_room(lambda: evaluate(keeper.recommender(), split, keeper.cold, params.seed, run))
     metrics = {**found, "validation_ndcg10": keeper.best_figure}
     run.phase("saving")
-    saved_files.save(run.out_dir / "model", best, params, split, kind.name)
+    saved_files.save(run.out_dir / "model", keeper.best, params, split, kind.name)
     write_report(metrics, params, run, dataset_hash=load_report(directory)["hash"], precision=trainer.precision.name)
-    preview(keeper, run, trainer.total)
-    run.report(trainer.total, trainer.total)
+    total = keeper.planned
+    preview(keeper, run, total)
+    run.report(total, total)
     return metrics
+
+
+def _learn(trainer: Trainer, split: Split, params: Any, run: Run, kind: Kind) -> Keeper:
+    """Train until nothing gets better, and where that is wished for once more, on the validation events as well."""
+    run.phase("training")
+    best, again = kind.build(params, len(split.data.item_names)), learns_again(params)
+    keeper = Keeper.over(trainer, best, split, params.patience, trainer.total * (1 + again))
+    resumed = training.read_state(run.resume_from)["plain"] if run.resume_from else {}
+    taken = 0
+    if TAKEN not in resumed:
+        taken = run_steps(keeper, run, trainer.resume(run.resume_from) if run.resume_from else 0)
+    if again:
+        second = kind.make_trainer(params, Lesson(split.learnt(again=True), run.device, run.adjustments))
+        train_again(keeper, second, run, taken)
+    return keeper
 
 
 def evaluate_saved(params: Any, run: Run, kind: Kind) -> Metrics:
@@ -97,7 +110,9 @@ def evaluate_saved(params: Any, run: Run, kind: Kind) -> Metrics:
     if scorer.strangers:
         run.log(f"{scorer.strangers:,} items of the dataset are unknown to the model, and stand last in its lists.")
     run.phase("evaluating")
-    cold = scorer.unknown | never_had(ItemLists.by_user(split.train), len(data.item_names))
+    cold = scorer.unknown | never_had(
+        ItemLists.by_user(split.learnt(again=learns_again(saved.params))), len(data.item_names)
+    )
     metrics = with_room(lambda: evaluate(scorer, split, cold, saved.params.seed, run))
     write_report(metrics, params, run, weights_sha256=saved.weights_sha256)
     run.report(1, 1)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,12 +64,17 @@ class Saved:
         return Item(self.items[number], self.titles[number])
 
 
+def learns_again(params: Any) -> bool:
+    """Whether a training is followed by a second one; users who are only asked about are never learnt from."""
+    return bool(getattr(params, "refit", False)) and params.split != "strong"
+
+
 def save(directory: Path, network: nn.Module, params: Params, split: Split, family: str) -> None:
     """Write the files of a model version."""
     directory.mkdir(parents=True, exist_ok=True)
     training.save_weights(network, directory / WEIGHTS)
     data = split.data
-    learnt = np.bincount(split.train.items, minlength=len(data.item_names))
+    learnt = np.bincount(split.learnt(again=learns_again(params)).items, minlength=len(data.item_names))
     arrays = {"items": data.items, "starts": data.starts.astype(np.int64), "cold": learnt == 0}
     save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, directory / HISTORIES)
     names = {"users": list(data.user_names), "items": list(data.item_names), "titles": list(data.item_titles)}

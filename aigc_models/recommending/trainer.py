@@ -78,6 +78,7 @@ class Trainer:
 
     def __init__(self, lesson: Lesson, settings: Settings, networks: tuple[nn.Module, nn.Module], rows: int) -> None:
         network, average = networks
+        self.learnt = ItemLists.by_user(lesson.train)
         self.device = lesson.device
         self._learning_rate = settings.learning_rate * lesson.adjustments.learning_rate_factor
         self._parts = Parts(lesson.adjustments.micro_batches)

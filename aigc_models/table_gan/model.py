@@ -40,7 +40,7 @@ def _open(stored: Stored, device: str) -> Source:
     params, encoder = TableGanTrain.model_validate(stored.config["params"]), stored.encoder
     shares = torch.tensor(stored.config["more"]["shares"], dtype=torch.float64)
     places = Places.of(encoder)
-    network = networks.Generator(params.latent_dim + places.size, params.width, encoder.layout.dim)
+    network = networks.Generator(params.latent_dim, places.size, params.width, encoder.layout.dim)
     training.load_weights(network, stored.directory / WEIGHTS)
     network.to(device).eval().requires_grad_(False)
     precision = training.choose_precision(device)

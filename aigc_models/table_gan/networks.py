@@ -23,8 +23,9 @@ class Residual(nn.Module):
 class Generator(nn.Module):
     """From noise and a wish to logits of a row. Shape: (B, Z + C) to (B, D)."""
 
-    def __init__(self, inputs: int, width: int, dim: int) -> None:
+    def __init__(self, latent_dim: int, wishes: int, width: int, dim: int) -> None:
         super().__init__()
+        inputs, self.wishes = latent_dim + wishes, wishes
         self.body = nn.Sequential(Residual(inputs, width), Residual(inputs + width, width))
         self.head = nn.Linear(inputs + 2 * width, dim)
 
@@ -32,6 +33,31 @@ class Generator(nn.Module):
         """Shape: (B, Z + C) to (B, D)."""
         logits: Tensor = self.head(self.body(x))
         return logits
+
+    def columns(self, noise: Tensor, value: Tensor | None) -> Tensor:
+        """The same to draw from: a wish is the number of its value, and what it adds to a layer is looked up.
+
+        Shape: (B, Z) and (B,), or None where nothing can be wished for, to logits (D, B).
+        """
+        known = noise.to(self._dtype(noise))
+        for layer in self.body:
+            assert isinstance(layer, Residual)
+            weight, added = self._halves(layer.linear, value)
+            y = torch.nn.functional.linear(known, weight) + added
+            known = torch.cat([layer.norm(y).relu_().to(known.dtype), known], 1)
+        weight, added = self._halves(self.head, value)
+        return (weight @ known.T).float() + added.T
+
+    def _dtype(self, x: Tensor) -> torch.dtype:
+        kind = x.device.type
+        return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else x.dtype
+
+    def _halves(self, linear: nn.Linear, value: Tensor | None) -> tuple[Tensor, Tensor]:
+        """The weights of what is no wish, (out, in), and what bias and wishes add, (B, out) or (1, out)."""
+        if value is None:
+            return linear.weight, linear.bias[None]
+        end = linear.in_features - self.wishes
+        return linear.weight[:, :end], (linear.weight[:, end:].T + linear.bias)[value]
 
     @torch.no_grad()
     def settle(self, batches: list[Tensor]) -> None:

@@ -1,5 +1,6 @@
 """One step of adversarial training on rows, and everything that has to be kept to do the next one."""
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from aigc_models import training
 from aigc_models.accumulation import Figures, Parts
 from aigc_models.table_gan.networks import Critic, Generator
 from aigc_models.table_gan.wishes import Places, Wishes
+from aigc_models.tables import calibration
 from aigc_models.tables.drawing import RowSource, noise_source
 from aigc_models.tables.encoding import Encoded, Encoder
 from aigc_models.tables.layout import Layout, cross_entropy
@@ -62,8 +64,8 @@ class GanTrainer:
         self.packs = max(1, params.batch_size // self.pac)
         self.batch_size = self.packs * self.pac
         self.total = params.steps(len(lesson.encoded), self.batch_size)
-        inputs = params.latent_dim + self.wishes.places.size
-        self.generator, self._average = (Generator(inputs, params.width, self._layout.dim) for _ in range(2))
+        sizes = params.latent_dim, self.wishes.places.size, params.width, self._layout.dim
+        self.generator, self._average = (Generator(*sizes) for _ in range(2))
         self.critic = Critic(self.pac * (self._layout.dim + self.wishes.places.size), params.width)
         weights = training.seeded(params.seed, "weights")
         for network in (self.generator, self.critic):
@@ -76,6 +78,7 @@ class GanTrainer:
             self.generator.parameters(), lr=rate, betas=_BETAS, weight_decay=_WEIGHT_DECAY, fused=True
         )
         self._adam_d = torch.optim.Adam(self.critic.parameters(), lr=rate, betas=_BETAS, fused=True)
+        self._made: Generator | None = None
         self._draws = training.seeded(params.seed, "draws")
         self._parts = Parts(lesson.adjustments.micro_batches)
         self._parts.soften(self.generator, passes=2)
@@ -89,8 +92,8 @@ class GanTrainer:
 
     @property
     def networks(self) -> nn.Module:
-        """The averaged generator."""
-        return self._average
+        """The averaged generator, as rows are drawn from it."""
+        return self._made or self._average
 
     @property
     def more(self) -> dict[str, Any]:
@@ -190,15 +193,34 @@ class GanTrainer:
     def source(self, draft: bool = False) -> RowSource:
         """The averaged generator, ready to draw; its norms take their statistics from rows as they will be drawn."""
         draws = training.seeded(self.lesson.params.seed, "settling")
-        maker = Maker(self._average, self._layout, self.wishes.real, self.lesson.params.latent_dim, self.precision)
+        made = copy.deepcopy(self._average)
+        maker = Maker(made, self._layout, self.wishes.real, self.lesson.params.latent_dim, self.precision)
         places = self.wishes.places
-        self._average.settle([maker.inputs(places, 500, draws, {}) for _ in range(_SETTLING)])
+        made.settle([maker.inputs(places, 500, draws) for _ in range(_SETTLING)])
+        if not draft:
+            self._calibrate(maker)
+            self._made = made
         return gan_source(maker, places, self.lesson.encoder)
+
+    @torch.inference_mode(False)
+    @torch.no_grad()
+    def _calibrate(self, maker: "Maker") -> None:
+        """Each value as often as in the training rows."""
+        layout, draws = self._layout, training.seeded(self.lesson.params.seed, "calibration")
+        if not layout.widths:
+            return
+        count = calibration.rows_to_calibrate(layout)
+        logits = maker.network(maker.inputs(self.wishes.places, count, draws)).float()[:, layout.scalars :]
+        shares = calibration.shares_of(self.lesson.encoded.codes, layout)
+        maker.network.head.bias[layout.scalars :] += calibration.offsets(logits, shares, layout)
 
 
 def _kept(keep: Tensor | None, turns: slice, part: slice) -> Tensor | None:
     """Which of the critic's units stay on for a part of the packs, one turn's after the other. Shape: (n, 2, width)."""
     return None if keep is None else keep[turns, part].flatten(0, 1)
+
+
+_Inputs = tuple[Tensor, Tensor | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,18 +233,22 @@ class Maker:
     latent_dim: int
     precision: training.Precision
 
-    def inputs(self, places: Places, count: int, draws: torch.Generator, wanted: Mapping[int, int]) -> Tensor:
-        """Noise and wishes, (N, Z + C): as often as in the training rows, or the rarest that is wanted."""
-        device = self.network.head.weight.device
-        wish = torch.zeros(count, places.size)
+    def draw(self, places: Places, count: int, draws: torch.Generator, wanted: Mapping[int, int]) -> _Inputs:
+        """Noise (N, Z) and wishes (N,), None where there are none: as in the training rows, or the rarest wanted."""
+        device, value = self.network.head.weight.device, None
         if places.size:
             uniform = torch.rand(2, count, generator=draws, dtype=torch.float64)
             _, value = places.draw(uniform, self.shares)
             if wanted:
                 value = torch.full_like(value, self._rarest(places, wanted))
-            wish.scatter_(1, value[:, None], 1.0)
-        noise = torch.randn(count, self.latent_dim, generator=draws)
-        return torch.cat([noise, wish], 1).to(device)
+            value = value.to(device)
+        return torch.randn(count, self.latent_dim, generator=draws).to(device), value
+
+    def inputs(self, places: Places, count: int, draws: torch.Generator) -> Tensor:
+        """The same as the network takes it in training, (N, Z + C)."""
+        noise, value = self.draw(places, count, draws, {})
+        wish = noise.new_zeros(count, places.size)
+        return torch.cat([noise, wish if value is None else wish.scatter_(1, value[:, None], 1.0)], 1)
 
     def _rarest(self, places: Places, wanted: Mapping[int, int]) -> int:
         alone = torch.diff(self.shares, prepend=self.shares.new_zeros(1)) % 1
@@ -240,11 +266,11 @@ def gan_source(maker: Maker, places: Places, encoder: Encoder) -> RowSource:
         draws = noise_source(stream)
         heeded = {names.index(name): code for name, code in wanted.items() if name in names}
         with maker.precision.autocast():
-            logits = maker.network(maker.inputs(places, rows, draws, heeded)).float()
+            logits = maker.network.columns(*maker.draw(places, rows, draws, heeded))  # (D, N)
         uniform = torch.rand(rows, len(layout.widths), generator=draws).to(logits.device)
         return Encoded(
-            logits[:, : layout.scalars].tanh().cpu(),
-            layout.hard(logits[:, layout.scalars :].T.contiguous(), uniform).cpu(),
+            logits[: layout.scalars].T.tanh().contiguous().cpu(),
+            layout.hard(logits[layout.scalars :], uniform).cpu(),
         )
 
-    return RowSource(encoder, propose)
+    return RowSource(encoder, propose, maker.network.head.weight.device)

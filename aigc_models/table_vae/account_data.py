@@ -7,13 +7,15 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from aigc_models.base import Fault, InputError, Run
 from aigc_models.data.table_targets import column_fault
 from aigc_models.data.tables import CODED, NUMERIC, WRITTEN, Cells, Column, Table, TableSet
+from aigc_models.tables.columns import NumericCodec
 from aigc_models.tables.copies import compared
 from aigc_models.tables.drawing import BLOCK, Candidates, know
-from aigc_models.tables.encoding import Choices, fit_encoder, generator
+from aigc_models.tables.encoding import Choices, Encoded, Encoder, fit_encoder, generator
 from aigc_models.tables.identifiers import IdentifierCodec, Seen, fit_identifier, hash_texts
 from aigc_models.tables.lesson import Material
 
@@ -109,6 +111,58 @@ class Accounts:
             parts = [self.ids.make(BLOCK, generator(seed, block, "accounts"), known) for block in blocks]
             ids = np.concatenate([*parts, np.empty(0, object)])
         return Table(table.columns, {**table.cells, self.account: ids[ordinal]})
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """The time within an account, from 0 at the earliest first row to 1 at the latest row of all."""
+
+    first: str
+    gap: str
+    earliest: float
+    span: float
+    encoder: Encoder
+
+    @classmethod
+    def of(cls, accounts: Accounts, encoder: Encoder) -> "Clock":
+        """The clock of what an encoder reads."""
+        codec = encoder.codecs[accounts.first]
+        earliest = codec.low if isinstance(codec, NumericCodec) else 0.0
+        return cls(accounts.first, accounts.gap, earliest, max(accounts.latest - earliest, 1e-9), encoder)
+
+    def before(self, encoded: Encoded, starts: Tensor) -> Tensor:
+        """Of each row the time of the row before it in its account, 0 for a first one. Shape: (N,)."""
+        first, gap = self._times(encoded)
+        begins = starts.cpu().numpy()
+        steps = np.nan_to_num(gap) / self.span
+        steps[begins] = 0.0
+        total = np.cumsum(steps)
+        lengths = np.diff([*begins, len(total)])
+        at_first = (np.nan_to_num(first[begins], nan=self.earliest) - self.earliest) / self.span
+        times = total - np.repeat(total[begins], lengths) + np.repeat(at_first, lengths)
+        before = np.concatenate([[0.0], times[:-1]])
+        before[begins] = 0.0
+        return torch.from_numpy(before.clip(0, 1).astype(np.float32))
+
+    def after(self, times: Tensor, rows: Encoded, first: bool) -> Tensor:
+        """The time of rows, from that of the rows before them. Shape: (A,)."""
+        start, gap = self._times(rows)
+        if first:
+            return torch.from_numpy(((np.nan_to_num(start) - self.earliest) / self.span).clip(0, 1).astype(np.float32))
+        return (times + torch.from_numpy((np.nan_to_num(gap) / self.span).astype(np.float32))).clamp(max=1)
+
+    def _times(self, encoded: Encoded) -> tuple[Cells, Cells]:
+        found = []
+        for name in (self.first, self.gap):
+            codec = self.encoder.codecs[name]
+            codes = np.zeros(len(encoded), np.int32)
+            if name in self.encoder.segments:
+                codes = encoded.codes[:, self.encoder.segments.index(name)].cpu().numpy().astype(np.int32)
+            numbers = np.zeros(len(encoded), np.float32)
+            if name in self.encoder.numbers:
+                numbers = encoded.scalars[:, self.encoder.numbers.index(name)].cpu().numpy()
+            found.append(codec.decode(numbers, codes))
+        return found[0], found[1]
 
 
 def prepare_accounts(params: Any, tables: TableSet, run: Run) -> Material:

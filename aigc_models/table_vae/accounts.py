@@ -1,6 +1,5 @@
-"""A VAE over the rows of accounts: a recurrent prior says what may come next (Chung et al. 2015)."""
+"""The training of a VAE over accounts, and how it draws new ones."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,58 +9,19 @@ from torch import Tensor, nn
 
 from aigc_models import training
 from aigc_models.accumulation import Figures, Parts
-from aigc_models.data.tables import Table
 from aigc_models.table_vae import objective
-from aigc_models.table_vae.account_data import LONGEST, Accounts
-from aigc_models.table_vae.networks import RowDecoder, RowEncoder
-from aigc_models.table_vae.trainer import learning_rate, write_rows
-from aigc_models.tables.drawing import Candidates, finish_rows, noise_source
-from aigc_models.tables.encoding import Encoder, generator
-from aigc_models.tables.layout import Layout
+from aigc_models.table_vae.account_data import LONGEST, Accounts, Clock
+from aigc_models.table_vae.account_networks import AccountVae, features, kl_between, packed, padded
+from aigc_models.table_vae.trainer import learning_rate
+from aigc_models.tables.drawing import Candidates, finish_rows, noise_source, threads_on
+from aigc_models.tables.encoding import Encoded, Encoder, generator
 from aigc_models.tables.lesson import Lesson
 
-_FEATURES = 3  # of a place in an account: how many rows there are, how many are done, whether it is the first
 _UNITS = 512  # accounts proposed at once
 _WEIGHT_DECAY = 1e-5
-
-
-class AccountVae(nn.Module):
-    """Encoder and decoder of a row, and a GRU over the latent numbers of the rows before."""
-
-    def __init__(self, layout: Layout, width: int, latent_dim: int) -> None:
-        super().__init__()
-        self.layout, self.latent_dim, self.width = layout, latent_dim, width
-        self.encoder = RowEncoder(layout.dim, width, latent_dim)
-        self.past = nn.GRU(latent_dim + _FEATURES, width, batch_first=True)
-        self.prior = nn.Linear(width, 2 * latent_dim)
-        self.decoder = RowDecoder(latent_dim + width, width, layout)
-
-    def initialise_own(self, generator: torch.Generator) -> None:
-        """The recurrent weights as is usual for a GRU; a prior that starts close to N(0, I)."""
-        bound = 1 / math.sqrt(self.width)
-        for weight in self.past.parameters():
-            nn.init.uniform_(weight, -bound, bound, generator=generator)
-        nn.init.normal_(self.prior.weight, std=0.02, generator=generator)
-
-    def next_prior(self, state: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log-variance of what may come next. Shape: (..., width) to twice (..., Z)."""
-        mean, log_variance = self.prior(state).chunk(2, -1)
-        return mean, log_variance.clamp(-6, 3)
-
-
-def features(lengths: Tensor, longest: int) -> Tensor:
-    """What is known of each place. Shape: (A,) to (A, T, 3)."""
-    place = torch.arange(longest, device=lengths.device).expand(len(lengths), longest)
-    total = lengths[:, None].float()
-    columns = (total.log1p().expand_as(place) / 4, (place / total).clamp(max=1), (place == 0).float())
-    return torch.stack(columns, 2)
-
-
-def kl_between(q: tuple[Tensor, Tensor], p: tuple[Tensor, Tensor]) -> Tensor:
-    """KL(q || p) of diagonal Gaussians in nats, summed over latent numbers. Shape: (..., Z) to (...)."""
-    (mean, log_variance), (other, other_log) = q, p
-    ratio = (log_variance - other_log).exp() + (mean - other).square() / other_log.exp()
-    return 0.5 * (ratio - 1 + other_log - log_variance).sum(-1)
+# Nats of each latent number that cost nothing, so that the rows before do not push all of them aside (Kingma et al.
+# 2016, section C.8); what an account is like is worth a few nats.
+_FREE = 0.05
 
 
 class AccountTrainer:
@@ -74,6 +34,8 @@ class AccountTrainer:
         self._starts = lesson.starts
         ends = torch.cat([lesson.starts[1:], lesson.starts.new_tensor([self._rows])])
         self._lengths = ends - lesson.starts
+        self._accounts = Accounts.read(lesson.more["accounts"])
+        self._before = Clock.of(self._accounts, lesson.encoder).before(lesson.encoded, self._starts)
         self.vae, self._average = (AccountVae(layout, params.width, params.latent_dim) for _ in range(2))
         training.initialise(self.vae, training.seeded(params.seed, "weights"))
         for network in (self.vae, self._average):
@@ -117,12 +79,13 @@ class AccountTrainer:
             group["lr"] = learning_rate(self._rate, step, self.total)
         accounts = self._batches.next()
         lengths = self._lengths[accounts]
-        longest = min(int(lengths.max()), LONGEST)
-        places = torch.arange(longest)
-        there = places < lengths[:, None]  # (A, T)
+        kept = lengths.clamp(max=LONGEST)
+        places = torch.arange(int(kept.max()))
+        there = places < kept[:, None]  # (A, T)
         rows = (self._starts[accounts][:, None] + places).clamp(max=self._rows - 1)
-        noise = torch.randn(len(accounts), longest, self.vae.latent_dim, generator=self._noise)
-        batch = [each.to(self.lesson.device) for each in (rows, there, lengths, noise)]
+        times = self._before[rows]
+        noise = torch.randn(len(accounts), self.vae.latent_dim, generator=self._noise)
+        batch = [each.to(self.lesson.device) for each in (rows, there, lengths, kept, times, noise)]
 
         def loss(part: slice) -> tuple[Tensor, Figures]:
             count = there.sum() * (part.stop - part.start) / len(accounts)
@@ -133,27 +96,34 @@ class AccountTrainer:
         return figures
 
     def _loss(self, batch: Sequence[Tensor], count: float) -> tuple[Tensor, Figures]:
-        rows, there, lengths, noise = batch
+        rows, there, lengths, kept, times, noise = batch
         vae, encoded = self.vae, self.lesson.encoded
         present = rows[there]
         scalars, codes = encoded.scalars[present], encoded.codes[present]
-        mean, log_variance = vae.encoder(vae.layout.rows(scalars, codes))  # (R, Z)
-        z = mean + noise[there] * (0.5 * log_variance).exp()
-        before = z.new_zeros(*there.shape, vae.latent_dim)
-        before[there] = z
-        before = torch.cat([torch.zeros_like(before[:, :1]), before[:, :-1]], 1)
-        state, _ = vae.past(torch.cat([before, features(lengths, there.shape[1])], 2))
-        state = state[there]  # (R, width)
-        kl = kl_between((mean, log_variance), vae.next_prior(state)).sum() / count
-        said = vae.decoder(torch.cat([z, state], 1))
-        error = objective.reconstruction(said, vae.decoder.log_deviation, scalars, codes, vae.layout) / count
-        weighted = self.lesson.params.reconstruction_weight * error + kl
-        return weighted, {"loss": weighted, "reconstruction": error, "kl": kl}
+        read = noise.new_zeros(*there.shape, vae.width)
+        read[there] = vae.read(scalars, codes)
+        known = features(lengths, times)
+        posterior, prior = vae.encode(packed(torch.cat([read, known], 2), kept), lengths), vae.prior_of(lengths)
+        z = posterior[0] + noise * (0.5 * posterior[1]).exp()
+        before = torch.cat(
+            [
+                torch.zeros_like(read[:, :1]),
+                read[:, :-1],
+            ],
+            1,
+        )
+        state, _ = vae.past(packed(torch.cat([before, known], 2), kept), vae.first_state(z))
+        context = torch.cat([padded(state, there.shape[1]), z[:, None].expand(-1, there.shape[1], -1), known], 2)
+        numbers, spreads, logits = vae.chain(context[there], scalars, codes)
+        error = objective.reconstruction((numbers, logits), spreads, scalars, codes, vae.layout) / count
+        kl = kl_between(posterior, prior)  # (A, Z)
+        charged = kl.mean(0).clamp(min=_FREE).sum() * len(kl) / count
+        loss = error + charged
+        return loss, {"loss": loss, "reconstruction": error, "kl": kl.sum(1).mean()}
 
     def source(self, draft: bool = False) -> "AccountSource":
         """The averaged networks, ready to draw."""
-        accounts = Accounts.read(self.lesson.more["accounts"])
-        return AccountSource(self._average, self.lesson.encoder, accounts)
+        return AccountSource(self._average, self.lesson.encoder, self._accounts)
 
 
 class AccountSource:
@@ -163,6 +133,7 @@ class AccountSource:
         self.vae, self.encoder, self.accounts = vae.eval(), encoder, accounts
         self.columns, self.compared = accounts.columns, accounts.compared
         self.unmeasured = frozenset({accounts.account})
+        self._clock, self.threads = Clock.of(accounts, encoder), threads_on(vae.start.weight.device)
 
     def propose(self, stream: Sequence[object], _wanted: Mapping[str, int], rows: int = _UNITS) -> Candidates:
         """Some accounts."""
@@ -175,41 +146,48 @@ class AccountSource:
         return self.accounts.join(made, lengths)
 
     @torch.inference_mode()
-    def _rows(self, lengths: Tensor, noise: torch.Generator) -> Any:
-        vae, longest = self.vae, int(lengths.max())
-        device = vae.prior.weight.device
-        known = features(lengths.to(device), longest)
-        eps = torch.randn(len(lengths), longest, vae.latent_dim, generator=noise).to(device)
-        order = lengths.argsort(descending=True, stable=True)
-        z, state = eps.new_zeros(len(lengths), vae.latent_dim), eps.new_zeros(1, len(lengths), vae.width)
-        found = eps.new_zeros(len(lengths), longest, vae.latent_dim + vae.width)
+    def _rows(self, lengths: Tensor, noise: torch.Generator) -> Encoded:
+        """Rows of all accounts, one place after the other; accounts that are done cost nothing."""
+        vae, longest, layout = self.vae, int(lengths.max()), self.vae.layout
+        device, order = vae.start.weight.device, lengths.argsort(descending=True, stable=True)
+        lengths = lengths[order]
+        own = lengths.to(device)
+        mean, log_variance = vae.prior_of(own)
+        z = mean + torch.randn(len(lengths), vae.latent_dim, generator=noise).to(device) * (0.5 * log_variance).exp()
+        state, read = vae.first_state(z), z.new_zeros(len(lengths), vae.width)
+        scalars = z.new_zeros(len(lengths), longest, layout.scalars)
+        codes = torch.zeros(len(lengths), longest, len(layout.widths), dtype=torch.int16, device=device)
+        times = torch.zeros(len(lengths))
         for place in range(longest):
-            live = order[: int((lengths > place).sum())].to(device)  # accounts that are done cost nothing
-            entered = torch.cat([z[live], known[live, place]], 1)[:, None]
-            _, after = vae.past(entered, state[:, live])
-            state[:, live] = after
-            mean, log_variance = vae.next_prior(after[0])
-            z[live] = mean + eps[live, place] * (0.5 * log_variance).exp()
-            found[live, place] = torch.cat([z[live], after[0]], 1)
+            live = int((lengths > place).sum())
+            normal, uniform = (draw(live, size, generator=noise).to(device) for draw, size in self._draws())
+            known = features(own[:live], times[:live, None].to(device).expand(-1, place + 1))[:, -1]
+            _, state = vae.past(torch.cat([read[:live], known], 1)[:, None], state[:, :live].contiguous())
+            context = torch.cat([state[0], z[:live], known], 1)
+            numbers, chosen = vae.chain.write(context, (normal, uniform), self._shut(place, live, device))
+            scalars[:live, place], codes[:live, place] = numbers, chosen
+            read = vae.read(numbers, chosen)
+            times = self._clock.after(times[:live], Encoded(numbers.cpu(), chosen.cpu()), first=place == 0)
         there = torch.arange(longest) < lengths[:, None]
-        numbers, logits = vae.decoder(found[there.to(device)])
-        begins = (torch.arange(longest).expand_as(there) == 0)[there].to(device)
-        for rows, name in ((begins, self.accounts.first), (~begins, self.accounts.gap)):
-            missing = self._missing(name)
-            if missing is not None:  # a first row has a time, all others a gap: by construction
-                logits[rows, missing] = -torch.inf
-        return write_rows(vae.decoder, (numbers, logits), noise)
+        back = order.argsort()
+        there = there[back].to(device)
+        return Encoded(scalars[back.to(device)][there].cpu(), codes[back.to(device)][there].cpu())
 
-    def _missing(self, name: str) -> int | None:
-        """Where among the segments' logits that of a missing cell stands."""
-        codec = self.encoder.codecs[name]
-        if name not in self.encoder.segments or not codec.missing:
-            return None
-        segment = self.encoder.segments.index(name)
-        layout = self.encoder.layout
-        return int(layout.offsets[segment]) - layout.scalars + codec.width - 1
+    def _draws(self) -> tuple[tuple[Any, int], tuple[Any, int]]:
+        return (torch.randn, self.vae.layout.scalars), (torch.rand, len(self.vae.layout.widths))
 
-    def finish(self, table: Table, seed: int) -> Table:
+    def _shut(self, place: int, live: int, device: torch.device) -> dict[int, Tensor]:
+        """Codes that cannot be: a first row has a first time and no gap, all others the other way round."""
+        found = {}
+        for name, present in ((self.accounts.first, place == 0), (self.accounts.gap, place > 0)):
+            codec = self.encoder.codecs[name]
+            if name not in self.encoder.segments or not codec.missing:
+                continue
+            missing = torch.arange(codec.width, device=device) == codec.width - 1
+            found[self.encoder.segments.index(name)] = (missing if present else ~missing).expand(live, -1)
+        return found
+
+    def finish(self, table: Any, seed: int) -> Any:
         """With accounts and identifiers of its own."""
         hashes = self.encoder.hashes.get(self.accounts.account, np.empty(0, np.uint64))
         return self.accounts.number(finish_rows(table, self.encoder, seed), seed, hashes)

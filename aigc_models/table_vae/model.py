@@ -10,7 +10,8 @@ from aigc_models.base import Fault, InputError, Metrics, Run
 from aigc_models.data.tables import TableSet
 from aigc_models.sharing import Ended, Request, one_by_one
 from aigc_models.table_vae.account_data import Accounts, joined, prepare_accounts, split_accounts
-from aigc_models.table_vae.accounts import AccountSource, AccountTrainer, AccountVae
+from aigc_models.table_vae.account_networks import AccountVae
+from aigc_models.table_vae.accounts import AccountSource, AccountTrainer
 from aigc_models.table_vae.networks import RowVae
 from aigc_models.table_vae.params import TableVaeEvaluate, TableVaeGenerate, TableVaeTrain
 from aigc_models.table_vae.trainer import RowTrainer, row_source

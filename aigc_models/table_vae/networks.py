@@ -49,7 +49,18 @@ class RowDecoder(nn.Module):
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Shape: (B, Z) to numbers of the modes (B, M), before tanh, and logits of the segments (B, D - S)."""
         said: Tensor = self.body(z).float()
-        return said[:, : self.layout.numbers], said[:, self.layout.numbers :]
+        numbers, logits = said.split([self.layout.numbers, said.shape[1] - self.layout.numbers], 1)
+        return numbers, logits
+
+    def columns(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """The same to draw from, the other way round: what is drawn goes over all rows at once.
+
+        Shape: (B, Z) to numbers of the modes (M, B), before tanh, and logits of the segments (D - S, B).
+        """
+        hidden, last = self.body[:-1](z), self.body[-1]
+        assert isinstance(last, nn.Linear)
+        said = torch.addmm(last.bias[:, None], last.weight, hidden.T).float()
+        return said[: self.layout.numbers], said[self.layout.numbers :]
 
 
 class RowVae(nn.Module):

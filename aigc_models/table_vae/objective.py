@@ -15,11 +15,13 @@ def reconstruction(
 
     Only the number of the mode that a cell is in counts, and none of a mode without width or a missing cell.
 
-    Shape: numbers of the modes (B, M) and logits (B, D - S), deviations (M,), numbers (B, S), codes (B, K).
+    Shape: numbers of the modes (B, M) and logits (B, D - S), deviations (M,) or, of each row, (B, M), numbers (B, S),
+    codes (B, K).
     """
     numbers, logits = said
     places, there = layout.mode_of(codes)
-    certain = log_deviation.clamp(LEAST_LOG_DEVIATION, MOST_LOG_DEVIATION)[places]
+    certain = log_deviation.clamp(LEAST_LOG_DEVIATION, MOST_LOG_DEVIATION)
+    certain = certain[places] if certain.dim() == 1 else certain.gather(1, places)
     error = (scalars - numbers.gather(1, places).tanh()) / certain.exp()
     return ((0.5 * error.square() + certain) * there).sum() + cross_entropy(logits, codes, layout)
 

@@ -11,6 +11,7 @@ from aigc_models.tables.settings import DRAWN_METRICS, MODES, TableGenerate, Tab
 
 # Multiplications a second of one CPU thread in training, and seconds of each step that do not shrink with the networks.
 _RATE, _PER_STEP = 60e9, 0.0025
+_PER_STEP_OF_ACCOUNTS = 0.03  # their rows follow each other, so most of it waits
 
 
 class TableVaeTrain(TableTrain):
@@ -51,7 +52,8 @@ class TableVaeTrain(TableTrain):
     reconstruction_weight: float = setting(
         10.0,
         title="Reconstruction",
-        description="Weight of the reconstruction beside the KL term; higher keeps more detail of single rows.",
+        description="Weight of the reconstruction beside the KL term; higher keeps more detail of single rows. "
+        "Accounts need none: their rows read the rows before them.",
         gt=0,
         le=100,
         advanced=True,
@@ -84,12 +86,18 @@ class TableVaeTrain(TableTrain):
         hidden, latent = self.width, self.latent_dim
         modes = (MODES - 1) * numbers  # each with a number and a deviation of its own
         said = dim - numbers + modes
-        weights = hidden * (dim + said) + 2 * hidden * hidden + 3 * hidden * latent
-        sequence = 3 * hidden * (hidden + latent) * 2 if self.account_column else 0
-        parameters = weights + sequence + 4 * hidden + 2 * latent + said + modes
+        per_step = _PER_STEP
+        if self.account_column:
+            columns = len(dataset["columns"])
+            weights = (14 + columns) * hidden * hidden + hidden * (said + modes + 2 * latent)
+            parameters = weights - columns * hidden * hidden + 2 * hidden * dim
+            per_step = _PER_STEP_OF_ACCOUNTS
+        else:
+            weights = hidden * (dim + said) + 2 * hidden * hidden + 3 * hidden * latent
+            parameters = weights + 4 * hidden + 2 * latent + said + modes
         batch = min(self.batch_size, dataset["train"])
         rows = self.steps(dataset["train"], batch) * batch
-        seconds = rows * (3 * (weights + sequence) / (_RATE * max(cpu_threads, 1)) + _PER_STEP / batch) + 30
+        seconds = rows * (3 * weights / (_RATE * max(cpu_threads, 1)) + per_step / batch) + 30
         memory = 400 + dataset["train"] * len(dataset["columns"]) * 24 / 2**20 + parameters * 24 / 2**20
         return Estimate(round(seconds, 1), round(memory), parameters)
 

@@ -12,6 +12,7 @@ from aigc_models.accumulation import Figures, Parts
 from aigc_models.table_vae import objective
 from aigc_models.table_vae.networks import RowDecoder, RowVae
 from aigc_models.table_vae.prior import MOST_ROWS, fit_mixture, most_components
+from aigc_models.tables import calibration
 from aigc_models.tables.drawing import BLOCK, RowSource, noise_source
 from aigc_models.tables.encoding import Encoded, Encoder
 from aigc_models.tables.lesson import Lesson
@@ -37,6 +38,7 @@ class RowTrainer:
         self.batch_size = min(params.batch_size, rows)
         self.total = params.steps(rows, self.batch_size)
         self._made: RowVae | None = None
+        self._shares = calibration.shares_of(lesson.encoded.codes, layout)
         self._parts = Parts(lesson.adjustments.micro_batches)
         self._noise, order = training.seeded(params.seed, "noise"), training.seeded(params.seed, "order")
         self._batches = training.Batches(rows, self.batch_size, order)
@@ -113,7 +115,19 @@ class RowTrainer:
         ]
         mean, log_variance = (torch.cat(each) for each in zip(*parts, strict=True))
         vae.mixture = fit_mixture(mean, log_variance, components, seed).to(mean.device)
+        self._calibrate(vae)
         return vae
+
+    def _calibrate(self, vae: RowVae) -> None:
+        """Each value as often as in the training rows."""
+        layout = vae.layout
+        if not layout.widths:
+            return
+        noise = training.seeded(self.lesson.params.seed, "calibration")
+        _, logits = vae.decoder(vae.draw(calibration.rows_to_calibrate(layout), noise))
+        head = vae.decoder.body[-1]
+        assert isinstance(head, nn.Linear)
+        head.bias[layout.numbers :] += calibration.offsets(logits, self._shares, layout)
 
 
 def learning_rate(largest: float, step: int, total: int) -> float:
@@ -130,20 +144,20 @@ def row_source(vae: RowVae, encoder: Encoder, precision: training.Precision) -> 
         noise = noise_source(stream)
         z = vae.draw(rows, noise)
         with precision.autocast():
-            said = vae.decoder(z)
+            said = vae.decoder.columns(z)
         return write_rows(vae.decoder, said, noise)
 
-    return RowSource(encoder, propose)
+    return RowSource(encoder, propose, vae.decoder.log_deviation.device)
 
 
 def write_rows(decoder: RowDecoder, said: tuple[Tensor, Tensor], noise: torch.Generator) -> Encoded:
-    """Draw codes, and numbers for them, from what the decoder says. Shape: (N, M) and (N, D - S)."""
+    """Draw codes, and numbers for them, from what the decoder says. Shape: (M, N) and (D - S, N)."""
     numbers, logits = said
-    layout, device = decoder.layout, logits.device
-    spread = torch.randn(len(logits), layout.scalars, generator=noise).to(device)
-    uniform = torch.rand(len(logits), len(layout.widths), generator=noise).to(device)
+    layout, device, rows = decoder.layout, logits.device, logits.shape[1]
+    spread = torch.randn(rows, layout.scalars, generator=noise).to(device)
+    uniform = torch.rand(rows, len(layout.widths), generator=noise).to(device)
     deviation = decoder.log_deviation.clamp(objective.LEAST_LOG_DEVIATION, objective.MOST_LOG_DEVIATION).exp()
-    codes = layout.hard(logits.T.contiguous(), uniform)
+    codes = layout.hard(logits, uniform)
     places, _ = layout.mode_of(codes)
-    scalars = (numbers.gather(1, places).tanh() + deviation[places] * spread).clamp(-1, 1)
-    return Encoded(scalars.cpu(), codes.cpu())
+    means = numbers.gather(0, places.T).T.tanh()
+    return Encoded((means + deviation[places] * spread).clamp(-1, 1).cpu(), codes.cpu())

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from aigc_models.base import Fault, InputError
 from aigc_models.data.tables import CODED, NUMERIC, Column, Table
+from aigc_models.tables.ahead import Ahead
 from aigc_models.tables.columns import CategoryCodec, NumericCodec
 from aigc_models.tables.conditions import Condition
 from aigc_models.tables.constraints import Constraint, Relation, Unique
@@ -48,12 +49,14 @@ class Source(Protocol):
         columns: Those of the tables it makes.
         compared: Columns in which a copy of a training row is one.
         unmeasured: Headers of columns that say nothing of quality, as they are numbered anew.
+        threads: How many blocks are proposed at once.
     """
 
     encoder: Encoder
     columns: tuple[Column, ...]
     compared: list[Column]
     unmeasured: frozenset[str]
+    threads: int
 
     def propose(self, stream: Sequence[object], wanted: Mapping[str, int], rows: int = BLOCK) -> Candidates:
         """A block of rows that depends on the stream, on what is wanted and on its size alone.
@@ -116,19 +119,28 @@ def draw(source: Source, asked: Asked, known: Known, report: Callable[[int, int]
         InputError: A condition, a rule or all of them together let too few candidates pass.
     """
     drawing = _Drawing(source, asked, known)
-    parts, done = [drawing.block(0, min(FEW, asked.count))], min(FEW, asked.count)
-    report(done, asked.count)
-    for block in range(1, 1 + -(-(asked.count - done) // BLOCK)):
-        wanted = min(BLOCK, asked.count - done)
-        parts.append(drawing.block(block, wanted))
-        done += wanted
-        report(done, asked.count)
+    blocks = 1 + -(-max(asked.count - FEW, 0) // BLOCK)
+    parts, done = [], 0
+    with Ahead(drawing.first, blocks, source.threads) as ahead:
+        for block in range(blocks):
+            wanted = min(BLOCK if block else FEW, asked.count - done)
+            parts.append(drawing.block(block, wanted, ahead.take(block)))
+            done += wanted
+            report(done, asked.count)
     return source.finish(_joined(parts), asked.seed), drawing.tally
 
 
 def block_of(source: Source, seed: int) -> Table:
     """A block of rows as they come: for previews."""
     return source.finish(source.propose((seed, "preview"), {}).table, seed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Proposal:
+    """Candidates as they are sifted, and their hashes (U,)."""
+
+    candidates: Candidates
+    hashes: Hashes
 
 
 class _Drawing:
@@ -138,16 +150,25 @@ class _Drawing:
         self._wanted = _codes_of(asked.conditions, source.encoder)
         self._reasons = {str(each): each for each in asked.conditions}
 
-    def block(self, block: int, wanted: int) -> Table:
-        """The first so many units of a block."""
+    def first(self, block: int) -> _Proposal:
+        """What is proposed for a block at first; no other block changes it."""
+        return self._propose(block, 0)
+
+    def _propose(self, block: int, attempt: int) -> _Proposal:
+        rows = FEW if block == attempt == 0 else BLOCK  # what is rare takes many candidates
+        candidates = self._settled(self.source.propose((self.asked.seed, block, attempt), self._wanted, rows))
+        return _Proposal(candidates, hash_candidates(candidates, self.source.compared))
+
+    def block(self, block: int, wanted: int, first: _Proposal) -> Table:
+        """The first so many units of a block, of which the first candidates are given."""
         parts, found, copies, seen, vain, size = [], 0, 0, 0, 0, BLOCK if block else FEW
         for attempt in range(10**9):
-            rows = FEW if block == attempt == 0 else BLOCK  # what is rare takes many candidates
-            candidates = self._settled(self.source.propose((self.asked.seed, block, attempt), self._wanted, rows))
+            proposal = self._propose(block, attempt) if attempt else first
+            candidates = proposal.candidates
             starts = candidates.starts
             units = len(candidates.table) if starts is None else len(starts)
             passing = self._passing(candidates)
-            passing, copied = self._without_copies(candidates, passing, self.known.allowed(size) - copies)
+            passing, copied = self._without_copies(proposal, passing, self.known.allowed(size) - copies)
             copies += copied
             chosen = np.flatnonzero(passing)[: wanted - found]
             parts.append(_units(candidates, chosen))
@@ -234,10 +255,9 @@ class _Drawing:
                 known = self._unique.get(rule.text, np.empty(0, np.uint64))
                 self._unique[rule.text] = np.union1d(known, hashes)
 
-    def _without_copies(self, candidates: Candidates, passing: Mask, allowed: int) -> tuple[Mask, int]:
+    def _without_copies(self, proposal: _Proposal, passing: Mask, allowed: int) -> tuple[Mask, int]:
         """Without units that equal one of the training, beyond those that are allowed."""
-        hashes = hash_candidates(candidates, self.source.compared)
-        copied = np.flatnonzero(known_in(hashes, self.known.rows) & passing)
+        copied = np.flatnonzero(known_in(proposal.hashes, self.known.rows) & passing)
         refused = copied[max(allowed, 0) :]
         passing[refused] = False
         self.tally.refuse("copies of training rows", len(refused))
@@ -330,18 +350,28 @@ def noise_source(stream: Sequence[object]) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
+def threads_on(device: torch.device) -> int:
+    """How many blocks are proposed at once on a device."""
+    return torch.get_num_threads() if device.type == "cpu" else 1
+
+
 class RowSource:
     """Proposals row by row.
 
     Args:
         encoder: What turns codes into cells.
         propose: Draws codes for a block, from a stream, the codes wanted and the number of rows.
+        device: Where it does; only on the CPU are several blocks proposed at once.
     """
 
     def __init__(
-        self, encoder: Encoder, propose: Callable[[Sequence[object], Mapping[str, int], int], Encoded]
+        self,
+        encoder: Encoder,
+        propose: Callable[[Sequence[object], Mapping[str, int], int], Encoded],
+        device: torch.device,
     ) -> None:
         self.encoder, self._propose = encoder, propose
+        self.threads = threads_on(device)
         self.columns, self.compared, self.unmeasured = encoder.columns, compared(encoder.columns), frozenset[str]()
 
     def propose(self, stream: Sequence[object], wanted: Mapping[str, int], rows: int = BLOCK) -> Candidates:

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 _TINY = 1e-20
+_NEAR = 60.0
 _CHUNK, _FAR = 16, 80.0  # segments at a time; a logit further from its segment's mean stands for no other chance
 
 
@@ -71,14 +72,14 @@ class Layout:
         return start + torch.minimum(place.clamp(min=0), count - 1), (place >= 0) & (place < count)
 
     @cached_property
-    def _chunks(self) -> tuple[tuple[slice, slice, Tensor], ...]:
-        """Some neighbouring segments at a time: their entries, which they are, and what belongs to which, (m, k)."""
+    def _chunks(self) -> tuple[tuple[slice, Tensor, Tensor], ...]:
+        """Some neighbouring segments at a time: their entries, what belongs to which, (m, k), and shares of a mean."""
         found, entry = [], 0
         for first in range(0, len(self.widths), _CHUNK):
             widths = torch.tensor(self.widths[first : first + _CHUNK])
             owner = torch.arange(len(widths)).repeat_interleave(widths)
             member = F.one_hot(owner, len(widths)).float()
-            found.append((slice(entry, entry + len(owner)), slice(first, first + len(widths)), member))
+            found.append((slice(entry, entry + len(owner)), member, member / member.sum(0)))
             entry += len(owner)
         return tuple(found)
 
@@ -90,10 +91,10 @@ class Layout:
         Shape: logits (B, D - S) to (B, D - S), twice.
         """
         shifted, chances = torch.empty_like(logits), torch.empty_like(logits)
-        for entries, _, member in self._chunks:
-            member = member.to(logits.device)
+        for entries, member, mean in self._chunks:
+            member, mean = member.to(logits.device), mean.to(logits.device)
             part = logits[:, entries]
-            centre = part @ (member / member.sum(0))
+            centre = part @ mean
             near = (part - centre @ member.T).clamp_(-_FAR, _FAR)
             likely = near.exp()
             total = likely @ member
@@ -131,10 +132,13 @@ class Layout:
         """
         codes = torch.zeros(uniform.shape[1], uniform.shape[0], dtype=torch.int16, device=logits.device)
         draws, first = uniform.T.contiguous(), 0
+        near = bool(logits.numel()) and bool(
+            logits.abs().amax() < _NEAR
+        )  # then no exponential overflows, nor is nought
         for start, count, width in self.groups:
             begin = start - self.scalars
             part = logits[begin : begin + count * width].unflatten(0, (count, width))  # (k, w, B)
-            upto = (part - part.amax(1, keepdim=True)).exp_()
+            upto = part.exp() if near else (part - part.amax(1, keepdim=True)).exp_()
             for entry in range(1, width):
                 upto[:, entry] += upto[:, entry - 1]
             own, reached = codes[first : first + count], draws[first : first + count] * upto[:, -1]

@@ -107,9 +107,8 @@ def test_a_hard_table_goes_from_form_to_synthetic_csv(browser: Browser, up: Up, 
         page.goto(f"{up.url}/datasets/{dataset}")
         expect(page.get_by_text("gb18030").first).to_be_visible()
 
-        page.goto(f"{up.url}/jobs/new/{family}.train?dataset={dataset}")
-        for name, value in (("epochs", "1"), ("least_steps", "300"), ("batch_size", "250")):
-            page.locator(f"[name={name}]").fill(value)
+        page.goto(f"{up.url}/jobs/new/{family}.train?dataset={dataset}&preset=quick")
+        page.locator("[name=least_steps]").fill("1500")
         page.get_by_label("Name of the job").fill(f"hard-{family}")
         page.get_by_role("button", name="Start training").click()
         training = client.jobs.get(job_on(page)).wait(timeout=400)

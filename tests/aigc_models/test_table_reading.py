@@ -273,3 +273,10 @@ def test_a_packed_stream_is_never_read_whole(tmp_path: Path) -> None:
     made: Imported = bring(tmp_path, body.getvalue(), "long.csv.gz")
     assert made.types == {"a": "constant"}
     assert made.report["duplicates"] == 99_999
+
+
+def test_a_file_without_line_ends_is_said_to_be_one(tmp_path: Path) -> None:
+    """Even where the first cell is longer than the csv module would take while delimiters are guessed."""
+    with pytest.raises(InputError, match="Line 1 is longer than 1048576 characters") as found:
+        bring(tmp_path, b"x" * 1_200_000)
+    assert found.value.faults[0].code == "cell-too-long"

@@ -7,6 +7,7 @@ import torch
 from aigc_models.table_vae import objective
 from aigc_models.table_vae.params import TableVaeTrain
 from aigc_models.table_vae.prior import fit_mixture, most_components
+from aigc_models.tables import calibration
 from aigc_models.tables.layout import Layout
 
 # Two numbers: one in modes 1 and 2 of the second segment (0 is a value by itself, 3 a missing cell), one without modes.
@@ -59,3 +60,15 @@ def test_a_small_table_is_passed_over_more_often() -> None:
     assert costs[0] is not None
     assert costs[1] is not None
     assert costs[0].seconds < costs[1].seconds
+
+
+def test_values_are_set_right_without_losing_what_belongs_together() -> None:
+    """Rows whose second value follows the first, both far too often 0: shares come right, and the two still agree."""
+    layout, draws = Layout(0, (2, 3)), torch.Generator().manual_seed(0)
+    kind = torch.randn(4000, 1, generator=draws)
+    logits = torch.cat([3 + 0 * kind, 3 * kind, 4 + 0 * kind, 3 * kind, -1 + 0 * kind], 1)
+    wanted = torch.tensor([0.3, 0.7, 0.2, 0.5, 0.3])
+    found = calibration.offsets(logits, wanted, layout)
+    chances, _ = layout.log_chances(logits + found)
+    torch.testing.assert_close(chances.mean(0), wanted, atol=1e-3, rtol=0)
+    assert torch.corrcoef(chances[:, [1, 3]].T)[0, 1] > 0.9
