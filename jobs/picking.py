@@ -10,10 +10,10 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain, zip_longest
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, exists, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, exists, func, or_, select, text, tuple_
 from sqlalchemy.orm import Session, aliased
 
-from jobs.tables import Job, JobInput, OwnerTurn
+from jobs.tables import WIDE, Job, JobInput, OwnerTurn
 
 WINDOW = 32
 # A job that has waited this long is not passed any more by one whose model is warm.
@@ -34,6 +34,7 @@ class Wish:
         aging: Waiting time that makes up for one level of priority.
         quota: Jobs of one owner that may run in the lane at a time; 0 for any number.
         warm: Model versions that it holds in memory.
+        devices: Devices that it can give to one job.
         memory: Bytes free on its device; it takes nothing that is known to need more.
         capacity: Bytes of the device in all: a job that fits into those is taken all the same after some minutes, as
             what keeps the memory may stay for long.
@@ -44,6 +45,7 @@ class Wish:
     aging: timedelta
     quota: int = 0
     warm: frozenset[str] = frozenset()
+    devices: int = 1
     memory: int = UNKNOWN
     capacity: int = UNKNOWN
 
@@ -125,6 +127,7 @@ _FULL = (
 _FREE = (
     *claimable(bindparam("lane"), bindparam("device_kind"), bindparam("now")),
     Job.id.not_in(bindparam("passed", expanding=True)),
+    Job.devices <= bindparam("devices"),
     or_(
         Job.memory_needed <= bindparam("memory"),
         and_(Job.memory_needed <= bindparam("capacity"), Job.created_at <= bindparam("crowded")),
@@ -160,6 +163,24 @@ def overdue(now: datetime, aging: timedelta, top: int, low: int) -> datetime:
     return now - aging * (top - low)
 
 
+def any_wide(session: Session, lane: str, device_kind: str) -> bool:
+    """Whether a job waits in a queue that needs several devices: a look into a small index."""
+    return session.connection().scalar(_WIDE, {"lane": lane, "device_kind": device_kind}) is not None
+
+
+def devices_wanted(session: Session, wish: Wish, now: datetime) -> int:
+    """How many devices the job takes whose turn it is, of those that ask for at most ``wish.devices``."""
+    run = pick(session, wish, now)
+    return 1 if not run.jobs else session.connection().scalar(select(Job.devices).where(Job.id == run.jobs[0])) or 1
+
+
+_WIDE = (
+    select(Job.id)
+    .where(Job.lane == bindparam("lane"), Job.device_kind == bindparam("device_kind"), text(WIDE))
+    .limit(1)
+)
+
+
 class Run(NamedTuple):
     """Jobs in the order in which their turns come, and whether another look could find more of them."""
 
@@ -181,7 +202,7 @@ def pick(session: Session, wish: Wish, now: datetime, most: int = 1, passed: Seq
         passed: Jobs that another worker is just taking.
     """
     about: dict[str, Any] = {"lane": wish.lane, "device_kind": wish.device_kind, "now": now, "passed": list(passed)}
-    about |= {"memory": wish.memory, "capacity": wish.capacity, "crowded": now - CROWDED}
+    about |= {"devices": wish.devices, "memory": wish.memory, "capacity": wish.capacity, "crowded": now - CROWDED}
     full = full_owners(session, wish.lane, wish.quota)
     if full:
         about["full"] = full

@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from aigc_models import ranks, registry
+from aigc_models import registry
 from aigc_models.standalone import newest_checkpoint
 from aigc_models.training import read_state
 from tests.aigc_models.test_contract import SMALL
@@ -103,4 +103,6 @@ def test_two_ranks_learn_what_one_process_learns(family: str, trained: dict[tupl
     expected, found = alone.weights(), together.weights()
     assert expected.keys() == found.keys()
     for name, value in expected.items():
-        torch.testing.assert_close(found[name], value, rtol=1e-2, atol=2e-4, msg=lambda said, name=name: f"{name}: {said}")
+        torch.testing.assert_close(
+            found[name], value, rtol=1e-2, atol=2e-4, msg=lambda said, name=name: f"{name}: {said}"
+        )
