@@ -36,14 +36,14 @@ class Room:
     """What a slot has for a job.
 
     Attributes:
-        devices: Devices that it holds for one job.
         memory: Bytes free on its device.
         capacity: Bytes of its device in all.
+        devices: Devices that it holds for one job.
     """
 
-    devices: int = 1
     memory: int = UNKNOWN
     capacity: int = UNKNOWN
+    devices: int = 1
 
 
 ANY_ROOM = Room()
@@ -108,9 +108,17 @@ class Claim:
 def wish(engine: Engine, worker: WorkerIdentity, warm: frozenset[str], room: Room = ANY_ROOM) -> Wish:
     """What a worker may take."""
     settings = engine.settings
-    aging = timedelta(seconds=settings.aging_seconds)
-    has = (room.devices, room.memory, room.capacity)
-    return Wish(worker.lane, worker.device_kind, aging, settings.max_running_per_owner, warm, *has)
+    return Wish(
+        worker.lane,
+        worker.device_kind,
+        timedelta(seconds=settings.aging_seconds),
+        settings.max_running_per_owner,
+        warm,
+        room.memory,
+        room.capacity,
+        room.devices,
+        timedelta(seconds=settings.try_unfit_seconds) if settings.try_unfit_seconds else None,
+    )
 
 
 def claim(engine: Engine, worker: WorkerIdentity, warm: frozenset[str] = frozenset()) -> Claim | None:

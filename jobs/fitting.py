@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from aigc_models.base import Fault
+from jobs import durations
 from jobs.states import Label
 from jobs.tables import Job, WorkerNode
 
@@ -14,6 +15,10 @@ TOO_MANY = (
 TOO_LARGE = (
     "The job needs about {needed} GiB of a GPU's memory, and the largest GPU has {most} GiB. "
     "Retry it with a smaller batch or model, or start a worker on a larger GPU."
+)
+TRIED_LATER = (
+    "The job needs about {needed} GiB of a GPU's memory, and the largest GPU has {most} GiB. It is tried there all the "
+    "same when it has waited {wait}. To be sure, use a smaller batch or model, or start a worker on a larger GPU."
 )
 _GIB = 2**30
 
@@ -44,8 +49,14 @@ def too_few_devices(asked: int, nodes: Iterable[WorkerNode], lane: str, device_k
     return [Fault(TOO_MANY, values, "/devices", code="too-few-devices")]
 
 
-def misfit(job: Job, nodes: Sequence[WorkerNode]) -> Label | None:
-    """The label of a job that no worker could take even if it were free; None where one could, or none is there."""
+def misfit(job: Job, nodes: Sequence[WorkerNode], tried_after: float = 0) -> Label | None:
+    """The label of a job that no worker could take even if it were free; None where one could, or none is there.
+
+    Args:
+        job: It waits.
+        nodes: The workers that live.
+        tried_after: Seconds after which a job that should fit no GPU is tried all the same; 0 for never.
+    """
     faults = too_few_devices(job.devices, nodes, job.lane, job.device_kind) if job.devices > 1 else []
     if faults:
         return Label("waiting_for_worker", faults[0].message, dict(faults[0].values))
@@ -60,4 +71,6 @@ def misfit(job: Job, nodes: Sequence[WorkerNode]) -> Label | None:
     if None in sizes or job.memory_needed <= largest:
         return None
     values = {"needed": f"{job.memory_needed / _GIB:.1f}", "most": f"{largest / _GIB:.1f}"}
-    return Label("waiting_for_worker", TOO_LARGE, values)
+    if not tried_after:
+        return Label("waiting_for_worker", TOO_LARGE, values)
+    return Label("waiting_for_worker", TRIED_LATER, values | {"wait": durations.spoken(round(tried_after))})

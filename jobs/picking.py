@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, exists, func, or_, select, text, tuple_
 from sqlalchemy.orm import Session, aliased
 
-from jobs.tables import WIDE, Job, JobInput, OwnerTurn
+from jobs.tables import WIDE, Job, JobInput, OwnerTurn, WorkerNode
+from jobs.workers import LIVE
 
 WINDOW = 32
 # A job that has waited this long is not passed any more by one whose model is warm.
@@ -34,10 +35,12 @@ class Wish:
         aging: Waiting time that makes up for one level of priority.
         quota: Jobs of one owner that may run in the lane at a time; 0 for any number.
         warm: Model versions that it holds in memory.
-        devices: Devices that it can give to one job.
         memory: Bytes free on its device; it takes nothing that is known to need more.
         capacity: Bytes of the device in all: a job that fits into those is taken all the same after some minutes, as
             what keeps the memory may stay for long.
+        devices: Devices that it can give to one job.
+        tries: Waiting time after which the largest device takes a job that should fit none: what it needs is reckoned,
+            not known, and when it runs out of memory it is tried with smaller parts of a batch. None for never.
     """
 
     lane: str
@@ -45,9 +48,10 @@ class Wish:
     aging: timedelta
     quota: int = 0
     warm: frozenset[str] = frozenset()
-    devices: int = 1
     memory: int = UNKNOWN
     capacity: int = UNKNOWN
+    devices: int = 1
+    tries: timedelta | None = None
 
 
 def claimable(lane: Any, device_kind: Any, now: Any) -> tuple[ColumnElement[bool], ...]:
@@ -131,6 +135,7 @@ _FREE = (
     or_(
         Job.memory_needed <= bindparam("memory"),
         and_(Job.memory_needed <= bindparam("capacity"), Job.created_at <= bindparam("crowded")),
+        and_(Job.memory_needed > bindparam("capacity"), Job.created_at <= bindparam("unfit")),
     ),
 )
 _ALLOWED = (*_FREE, tuple_(Job.tenant_id, Job.owner).not_in(bindparam("full", expanding=True)))
@@ -181,6 +186,24 @@ _WIDE = (
 )
 
 
+def _tried_from(session: Session, wish: Wish, now: datetime) -> datetime:
+    """Jobs made before this are tried by this worker though they should not fit: never, unless none is larger."""
+    if wish.tries is None or wish.capacity == UNKNOWN:
+        return NEVER
+    here = {"lane": wish.lane, "device_kind": wish.device_kind, "since": now - LIVE}
+    largest = session.connection().scalar(_LARGEST, here) or 0
+    return now - wish.tries if wish.capacity >= largest else NEVER
+
+
+_LARGEST = select(func.max(WorkerNode.memory_total)).where(
+    WorkerNode.lane == bindparam("lane"),
+    WorkerNode.device_kind == bindparam("device_kind"),
+    WorkerNode.heartbeat_at > bindparam("since"),
+    WorkerNode.draining.is_(False),
+    WorkerNode.unfit.is_(None),
+)
+
+
 class Run(NamedTuple):
     """Jobs in the order in which their turns come, and whether another look could find more of them."""
 
@@ -203,6 +226,7 @@ def pick(session: Session, wish: Wish, now: datetime, most: int = 1, passed: Seq
     """
     about: dict[str, Any] = {"lane": wish.lane, "device_kind": wish.device_kind, "now": now, "passed": list(passed)}
     about |= {"devices": wish.devices, "memory": wish.memory, "capacity": wish.capacity, "crowded": now - CROWDED}
+    about["unfit"] = _tried_from(session, wish, now)
     full = full_owners(session, wish.lane, wish.quota)
     if full:
         about["full"] = full
