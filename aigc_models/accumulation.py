@@ -32,7 +32,9 @@ PartLoss = Callable[[slice], tuple[Tensor, Figures]]
 class Optimiser(Protocol):
     """What takes a step down the gradients."""
 
-    param_groups: list[dict[str, Any]]
+    @property
+    def param_groups(self) -> list[dict[str, Any]]:
+        """The weights it moves, in groups."""
 
     def zero_grad(self, set_to_none: bool = ...) -> None:
         """Forget all gradients."""

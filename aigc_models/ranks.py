@@ -65,10 +65,13 @@ def join(meeting: Meeting) -> None:
         torch.cuda.set_device(meeting.device)
     elif sys.platform == "linux":  # they are on one machine, whatever its name resolves to
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
-    size = len(meeting.devices)
-    store = dist.FileStore(str(meeting.file), size)
-    backend, patience = ("nccl" if on_gpus else "gloo"), timedelta(seconds=meeting.seconds)
-    dist.init_process_group(backend, store=store, rank=meeting.rank, world_size=size, timeout=patience)
+    dist.init_process_group(
+        "nccl" if on_gpus else "gloo",
+        init_method=meeting.file.absolute().as_uri(),
+        rank=meeting.rank,
+        world_size=len(meeting.devices),
+        timeout=timedelta(seconds=meeting.seconds),
+    )
 
 
 def _check_gpus(wanted: Sequence[str]) -> None:

@@ -82,7 +82,7 @@ def train(job: dict[str, Any], rank: int, events: Writer) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point."""
-    parser = argparse.ArgumentParser(prog="worker.rank", description="Started by a runner, not by hand.")
+    parser = argparse.ArgumentParser(prog="worker.rank", description="Started by a worker, not by hand.")
     parser.add_argument("--orders", type=Path, required=True)
     parser.add_argument("--rank", type=int, required=True)
     parser.add_argument("--events", type=int, required=True)

@@ -20,9 +20,9 @@ from tests.aigc_models.test_contract import params_of
 PATIENCE = 60.0
 
 
-def exact(_device: str) -> training.Precision:
+def exact(device: str) -> training.Precision:
     """Whole floats, so that what differs by rounding differs by little."""
-    return training.Precision("float32", "cpu")
+    return training.Precision("float32", device)
 
 
 def do(directory: Path, wanted: dict[str, Any], rank: int) -> None:

@@ -25,7 +25,7 @@ SMALL = {"batch_size": 5, "width": 16, "num_layers": 1, "context": 16, "seed": 5
 def texts(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The id of a dataset of texts."""
     actor = Actor(stack.engine, stack.principal)
-    made, job = actor.upload(b"some text", "texts.txt")
+    made, job = actor.upload(b"some text", "texts.txt", kind="text")
     directory = write_texts(tmp_path_factory.mktemp("texts"))
     claim = actor.claim("generation", job.id)
     files = [actor.store(f"dataset/{path.name}", path.read_bytes()) for path in sorted(directory.iterdir())]
