@@ -27,7 +27,14 @@ from aigc_models.standalone import LocalRun, open_dataset, perform
 from aigc_models.text_transformer.params import TextTransformerTrain
 
 WARM = 5  # steps that are not counted
-SIZE: Mapping[str, Any] = {"width": 256, "num_layers": 4, "context": 128, "batch_size": 16, "vocabulary": 1024, "patience": 1000}
+SIZE: Mapping[str, Any] = {
+    "width": 256,
+    "num_layers": 4,
+    "context": 128,
+    "batch_size": 16,
+    "vocabulary": 1024,
+    "patience": 1000,
+}
 
 
 class Enough(Exception):
