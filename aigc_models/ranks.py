@@ -156,7 +156,7 @@ class Averaged:
     """
 
     def __init__(self, weights: Iterable[nn.Parameter]) -> None:
-        self._step = DistributedDataParallel(_Step(weights), broadcast_buffers=False)
+        self._step = DistributedDataParallel(_Step(weights))
 
     def add(self, part: Part, share: float, last: bool) -> dict[str, Tensor]:
         """Add the gradient of a part of the batch; gives its figures.

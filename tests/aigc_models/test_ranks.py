@@ -76,42 +76,72 @@ def train(home: Path, *trainings: Trained) -> None:
     assert [process.returncode for process in processes] == [0] * len(processes), "\n".join(said)
 
 
+Pair = tuple[Trained, Trained]
+
+
+def pair(family: str, dataset: Path) -> Pair:
+    """A training by one process and by two ranks."""
+    alone = Trained(f"{family}-1", family, {**SMALL[family], **SETTINGS[family]}, str(dataset), home=dataset.parent)
+    return alone, replace(alone, name=f"{family}-2", params={**alone.params, "devices": 2}, ranks=2)
+
+
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, int], Trained]:
-    """A training of each family that several devices can do, alone and by two ranks."""
-    home = tmp_path_factory.mktemp("ranks")
-    datasets = {
-        "text": write_texts(home / "texts"),
-        "interactions": write_events(home / "events", tiny_events()),
-        "table": write_tables(home / "table", tiny_tables()),
-    }
-    made = dict[tuple[str, int], Trained]()
-    for family, changed in SETTINGS.items():
-        kind = registry.task(f"{family}.train").model_json_schema()["properties"]["dataset"]["x-kind"]
-        for count in (1, 2):
-            params = {**SMALL[family], **changed, "devices": count}
-            made[family, count] = Trained(f"{family}-{count}", family, params, str(datasets[kind]), count, home=home)
-    text = made["text_transformer", 2]
-    half = replace(text, name="half", stop=HALF)
+def of_texts(tmp_path_factory: pytest.TempPathFactory) -> tuple[Trained, Trained, Trained]:
+    """One by one process, by two ranks, and by two of which one goes on alone from the middle."""
+    home = tmp_path_factory.mktemp("texts")
+    alone, together = pair("text_transformer", write_texts(home / "texts"))
+    half = replace(together, name="half", stop=HALF)
     saved = home / half.name / "saved-0" / f"step-{HALF:08d}"
-    made["resumed", 1] = replace(made["text_transformer", 1], name="resumed", resume_from=str(saved))
-    train(home, *list(made.values())[:-1], half, made["resumed", 1])
+    resumed = replace(alone, name="resumed", resume_from=str(saved))
+    train(home, alone, together, half, resumed)
+    return alone, together, resumed
+
+
+@pytest.fixture(scope="module")
+def of_others(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Pair]:
+    """The same of the other families that several devices can train."""
+    home = tmp_path_factory.mktemp("others")
+    events, table = write_events(home / "events", tiny_events()), write_tables(home / "table", tiny_tables())
+    made = {
+        "sasrec": pair("sasrec", events),
+        "mult_vae": pair("mult_vae", events),
+        "table_vae": pair("table_vae", table),
+    }
+    train(home, *(one for both in made.values() for one in both))
     return made
 
 
-@pytest.mark.parametrize("family", SETTINGS)
-def test_two_ranks_learn_what_one_process_learns(family: str, trained: dict[tuple[str, int], Trained]) -> None:
-    alone, together = trained[family, 1], trained[family, 2]
+def test_two_ranks_learn_what_one_process_learns(of_texts: tuple[Trained, Trained, Trained]) -> None:
+    check_equal(*of_texts[:2])
+
+
+def test_a_training_of_two_ranks_goes_on_alone(of_texts: tuple[Trained, Trained, Trained]) -> None:
+    alone, _, resumed = of_texts
+    assert same_weights(alone, resumed)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("family", ["sasrec", "mult_vae", "table_vae"])
+def test_so_it_is_with_every_family_that_says_so(family: str, of_others: Mapping[str, Pair]) -> None:
+    check_equal(*of_others[family])
+
+
+def test_all_families_that_say_so_are_tested_here() -> None:
+    trainings = [task for task in registry.tasks() if task.endswith(".train")]
+    able = {task.split(".")[0] for task in trainings if "devices" in registry.task(task).model_fields}
+    assert able - {"toy"} == set(SETTINGS)
+
+
+def check_equal(alone: Trained, together: Trained) -> None:
+    """See that they reported the same figures and ended with the same weights, up to rounding."""
     assert len(alone.curve) == len(together.curve) > 0
     for one, two in zip(alone.curve, together.curve, strict=True):
         assert two == pytest.approx(one, rel=1e-3, abs=1e-4)
-    expected, found = alone.weights(), together.weights()
+    assert same_weights(alone, together)
+
+
+def same_weights(one: Trained, two: Trained) -> bool:
+    """Whether all weights are equal up to rounding."""
+    expected, found = one.weights(), two.weights()
     assert expected.keys() == found.keys()
-    for name, value in expected.items():
-        assert torch.allclose(found[name], value, rtol=1e-2, atol=2e-4), name
-
-
-def test_a_training_of_two_ranks_goes_on_alone(trained: dict[tuple[str, int], Trained]) -> None:
-    expected, found = trained["text_transformer", 1].weights(), trained["resumed", 1].weights()
-    for name, value in expected.items():
-        assert torch.allclose(found[name], value, rtol=1e-2, atol=2e-4), name
+    return all(torch.allclose(found[name], value, rtol=1e-2, atol=2e-4) for name, value in expected.items())

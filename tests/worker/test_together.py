@@ -17,7 +17,7 @@ from tests.worker.test_survival import gone
 
 pytestmark = pytest.mark.stack
 
-STEPS = 240
+STEPS = 160
 SMALL = {"batch_size": 5, "width": 16, "num_layers": 1, "context": 16, "seed": 5, "patience": 1000, "steps": STEPS}
 
 
