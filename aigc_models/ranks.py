@@ -106,7 +106,7 @@ def own_rows(rows: int) -> slice:
     """
     count, place = size(), dist.get_rank()
     if rows < count:
-        raise InputError(Fault(TOO_FEW_ROWS, {"rows": rows, "devices": count}, "/devices", code="too-few-rows"))
+        raise InputError(Fault(TOO_FEW_ROWS, {"rows": rows, "devices": count}, "/devices", code="too-many-devices"))
     return slice(rows * place // count, rows * (place + 1) // count)
 
 

@@ -46,7 +46,7 @@ def too_few_devices(asked: int, nodes: Iterable[WorkerNode], lane: str, device_k
         return []
     command = f"aigc worker --devices {f'cpu:{asked}' if device_kind == 'cpu' else 'all'}"
     values = {"asked": asked, "most": most, "command": command}
-    return [Fault(TOO_MANY, values, "/devices", code="too-few-devices")]
+    return [Fault(TOO_MANY, values, "/devices", code="too-many-devices")]
 
 
 def misfit(job: Job, nodes: Sequence[WorkerNode], tried_after: float = 0) -> Label | None:
