@@ -124,8 +124,8 @@ SETTINGS: Mapping[str, Topic] = {
     ),
     "too-many-devices": Topic(
         "Too many devices for one training",
-        "All devices of a training are of one host, and each needs a row of every batch at least. No worker has as many as "
-        "were asked for, or the batch is too small for them.",
+        "All devices of a training are of one host, and each needs a row of every batch at least. No worker has as "
+        "many as were asked for, or the batch is too small for them.",
         ("Choose fewer devices, or a larger batch.", "Start a worker on a host that has more of them."),
     ),
     "invalid-cursor": Topic(
