@@ -82,6 +82,9 @@ bench-engine: setup-dev ## Jobs a second, latency and submissions beside default
 bench-batching: setup-dev ## Many users' small generations on one model: shared calls beside one call for each job
 	@$(PYTHON) -m benchmarks.batching
 
+bench-together: setup-dev ## One training by two processes on the CPU beside one process: steps a second, equal losses
+	@$(PYTHON) -m benchmarks.together
+
 bench-import: setup-dev ## Read a table of 10 million cells: seconds, and memory of the confined process
 	@$(PYTHON) -m benchmarks.table_import
 
@@ -109,4 +112,4 @@ screenshots: setup-dev ## Make the pictures of the documentation from a running 
 clean: ## Remove caches and build output, keep .venv and data
 	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis test-results
 
-.PHONY: help setup setup-dev demo up down test lint format chaos mutations histories check-ux lighthouse fuzz-api check-gpu bench-images bench-tables bench-recommend bench-text bench-assistant bench-howto bench-engine bench-batching bench-import bench-million bench-scale bench-web test-cluster docs reference screenshots clean
+.PHONY: help setup setup-dev demo up down test lint format chaos mutations histories check-ux lighthouse fuzz-api check-gpu bench-images bench-tables bench-recommend bench-text bench-assistant bench-howto bench-engine bench-batching bench-together bench-import bench-million bench-scale bench-web test-cluster docs reference screenshots clean

@@ -167,7 +167,7 @@ def _run(family: Family, operation: str, given: dict[str, Any]) -> None:
     )
     try:
         with terminal.progress, interruptible(run, keeps_state=params_class.makes == "model"), ExitStack() as stack:
-            params = _open_inputs(_validated(params_class, given), given, run, stack)
+            params = _open_inputs(_alone(_validated(params_class, given)), given, run, stack)
             metrics = perform(family.name, operation, params, run)
     except InputError as error:
         raise click.ClickException("\n".join(str(fault) for fault in error.faults)) from None
@@ -181,6 +181,17 @@ def _run(family: Family, operation: str, given: dict[str, Any]) -> None:
         raise click.exceptions.Exit(130) from None
     shutil.rmtree(checkpoints, ignore_errors=True)
     _show(family, metrics, out)
+
+
+def _alone(params: Params) -> Params:
+    """The settings, where one device is enough for them.
+
+    Raises:
+        click.UsageError: They ask for several, which takes a worker.
+    """
+    if getattr(params, "devices", 1) > 1:
+        raise click.UsageError("Here a training has one device. Several work on it when a worker runs it as a job.")
+    return params
 
 
 def _validated(params_class: type[Params], given: Mapping[str, str | None]) -> Params:

@@ -7,16 +7,20 @@ What is equal and what is not, with several parts: a loss that is a mean over th
 one, has the same gradient (up to rounding). Two things see a part where they would see the whole batch: batch
 normalisation takes its mean and variance from a part (Hoffer et al. 2017 find no harm in that), and a term that is not
 linear in the mean, such as free bits, is worked out for each part and averaged.
+
+Where several processes train together (:mod:`aigc_models.ranks`), each computes its rows of the batch in the same way.
 """
 
 import gc
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
+
+from aigc_models import ranks
 
 T = TypeVar("T")
 
@@ -27,6 +31,10 @@ PartLoss = Callable[[slice], tuple[Tensor, Figures]]
 
 class Optimiser(Protocol):
     """What takes a step down the gradients."""
+
+    @property
+    def param_groups(self) -> list[dict[str, Any]]:
+        """The weights it moves, in groups."""
 
     def zero_grad(self, set_to_none: bool = ...) -> None:
         """Forget all gradients."""
@@ -47,11 +55,12 @@ class Parts:
     """
 
     count: int = 1
+    _averaged: dict[int, ranks.Averaged] = field(default_factory=dict, init=False, repr=False, compare=False)
 
-    def slices(self, rows: int) -> list[slice]:
-        """The parts of a batch of so many rows, which differ by one row at most."""
+    def slices(self, rows: int, first: int = 0) -> list[slice]:
+        """The parts of so many rows of a batch, from the given one on; they differ by one row at most."""
         count = max(1, min(self.count, rows // _LEAST_ROWS))
-        ends = [rows * place // count for place in range(count + 1)]
+        ends = [first + rows * place // count for place in range(count + 1)]
         return [slice(start, end) for start, end in pairwise(ends)]
 
     def descend(self, optimiser: Optimiser, rows: int, loss: PartLoss) -> dict[str, Tensor]:
@@ -63,7 +72,10 @@ class Parts:
         Raises:
             torch.OutOfMemoryError: There was no room the second time either; no weight has changed.
         """
-        figures = with_room(lambda: self._add_up(optimiser, rows, loss))
+        if ranks.size() > 1:  # no second try: the others have gone on
+            figures = self._add_up_together(optimiser, rows, loss)
+        else:
+            figures = with_room(lambda: self._add_up(optimiser, rows, loss))
         optimiser.step()
         return figures
 
@@ -96,6 +108,28 @@ class Parts:
                 weighted = value.detach() * share
                 sums[name] = sums[name] + weighted if name in sums else weighted
         return sums
+
+    def _add_up_together(self, optimiser: Optimiser, rows: int, loss: PartLoss) -> dict[str, Tensor]:
+        """The same for this rank's rows; the figures are those of the whole batch."""
+        optimiser.zero_grad(set_to_none=True)
+        averaged = self._averaged.get(id(optimiser))
+        if averaged is None:
+            weights = [weight for group in optimiser.param_groups for weight in group["params"]]
+            averaged = self._averaged[id(optimiser)] = ranks.Averaged(weights)
+        mine = ranks.own_rows(rows)
+        parts = self.slices(mine.stop - mine.start, mine.start)
+        sums: dict[str, Tensor] = {}
+        for part in parts:
+            share = (part.stop - part.start) / rows
+            figures = averaged.add(lambda part=part: _computed(loss, part), share, part is parts[-1])  # type: ignore[misc]
+            for name, value in figures.items():
+                sums[name] = sums[name] + value if name in sums else value
+        return ranks.added(sums)
+
+
+def _computed(loss: PartLoss, part: slice) -> tuple[Tensor, dict[str, Tensor]]:
+    minimised, figures = loss(part)
+    return minimised, dict(figures)
 
 
 def with_room(work: Callable[[], T]) -> T:

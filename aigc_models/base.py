@@ -151,6 +151,19 @@ def setting(
     return Field(default, title=title, description=description, json_schema_extra=extra, **limits)
 
 
+def devices_setting() -> Any:
+    """Declare how many devices train together, in a family whose training can (:mod:`aigc_models.ranks`)."""
+    return setting(
+        1,
+        title="Devices",
+        description="How many devices of one machine train together; each computes its share of every batch, and the "
+        "result stays the same.",
+        ge=1,
+        le=64,
+        advanced=True,
+    )
+
+
 def dataset_input(kind: str, *, title: str = "Dataset", description: str, optional: bool = False) -> Any:
     """Declare a field that names a dataset of one kind by its id.
 

@@ -78,6 +78,9 @@ def _range(kind: str, values: dict[str, Any], schema: Mapping[str, Any]) -> tupl
 
 
 def _unknown(name: str, params: type[BaseModel]) -> Fault:
+    if name == "devices":
+        sentence = "This task works on one device. Leave out the setting {name}, or choose a family that has it."
+        return Fault(sentence, {"name": name}, f"/{name}", code="unknown-setting")
     guess = difflib.get_close_matches(name, _names(params), n=1, cutoff=0.6)
     if guess:
         sentence = "There is no setting called {name}. Did you mean {guess}?"

@@ -25,8 +25,10 @@ class Changes:
     name: str | None = None
 
 
-def retry(engine: Engine, principal: Principal, job: Job, *, from_checkpoint: bool = False) -> Submission:
-    """A finished job's settings, from the start or from its last checkpoint.
+def retry(
+    engine: Engine, principal: Principal, job: Job, *, from_checkpoint: bool = False, devices: int | None = None
+) -> Submission:
+    """A finished job's settings, from the start or from its last checkpoint, which fits any number of devices.
 
     Raises:
         JobStillRunning: It is not finished.
@@ -35,7 +37,7 @@ def retry(engine: Engine, principal: Principal, job: Job, *, from_checkpoint: bo
         raise JobStillRunning(status=job.status)
     return Submission(
         task=f"{job.family}.{job.operation}",
-        params=job.params,
+        params=job.params if devices is None else {**job.params, "devices": devices},
         name=job.name,
         retried_from=job.id,
         from_checkpoint=from_checkpoint,

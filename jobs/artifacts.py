@@ -1,12 +1,14 @@
 """Files by the SHA-256 of their bytes: written once, never changed, never torn."""
 
+import ctypes
 import errno
 import hashlib
 import os
 import re
 import shutil
+import sys
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +18,8 @@ from typing import BinaryIO, Protocol
 from jobs.errors import StorageFull, StoreUnavailable
 
 CHUNK = 2**20
+# From so many files on, one wait for the whole file system replaces those for each file and its directories.
+MANY, LARGE = 8, 64 * 2**20
 INCOMING = ".incoming"
 SHA256 = re.compile(r"[0-9a-f]{64}")
 MEDIA_TYPES = {
@@ -57,6 +61,9 @@ class ArtifactStore(Protocol):
 
     def put(self, path: Path) -> tuple[str, int]:
         """Store a copy of a file and give its SHA-256 and size. Raises :class:`StorageFull`."""
+
+    def put_all(self, paths: Sequence[Path]) -> list[tuple[str, int]]:
+        """The same for several, in less time."""
 
     def receive(self, stream: BinaryIO, size: int) -> tuple[str, int]:
         """Store what a stream gives, about so many bytes; else like :meth:`put`."""
@@ -136,6 +143,36 @@ class LocalStore:
         """See :class:`ArtifactStore`."""
         with path.open("rb") as reading:
             return self.receive(reading, path.stat().st_size)
+
+    def put_all(self, paths: Sequence[Path]) -> list[tuple[str, int]]:
+        """See :class:`ArtifactStore`.
+
+        Many small files are written, waited for together, renamed and waited for once more: no name is there before
+        its bytes outlive a power cut, as with one file. What others write to the file system at the time is waited for,
+        too; that takes less than four waits for each file.
+        """
+        total = sum(path.stat().st_size for path in paths)
+        if len(paths) < MANY or total > LARGE or sys.platform != "linux":
+            return [self.put(path) for path in paths]
+        guard.check()
+        incoming = self._root / INCOMING
+        temporary = [incoming / uuid.uuid4().hex for _ in paths]
+        try:
+            incoming.mkdir(parents=True, exist_ok=True)
+            self._check_room(total)
+            found = [_copied(path, to) for path, to in zip(paths, temporary, strict=True)]
+            sync_file_system(incoming)
+            for to, (sha256, size) in zip(temporary, found, strict=True):
+                self._place(to, sha256, size, durable=False)
+            sync_file_system(incoming)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise self._full(total) from error
+            raise
+        finally:
+            for to in temporary:
+                to.unlink(missing_ok=True)
+        return found
 
     def receive(self, stream: BinaryIO, size: int) -> tuple[str, int]:
         """See :class:`ArtifactStore`. Temporary file, fsync, rename, fsync of the directory."""
@@ -227,7 +264,7 @@ class LocalStore:
             raise ValueError("not a SHA-256")  # whatever comes in, no other file can be named
         return self._root / sha256[:2] / sha256[2:4] / sha256
 
-    def _place(self, temporary: Path, sha256: str, size: int) -> None:
+    def _place(self, temporary: Path, sha256: str, size: int, durable: bool = True) -> None:
         final = self._path(sha256)
         with suppress(FileNotFoundError):  # the collector may remove it at any moment
             if final.stat().st_size == size:  # else a damaged disk cut it: these bytes mend it
@@ -236,7 +273,7 @@ class LocalStore:
         fresh = [directory for directory in (final.parent, final.parent.parent) if not directory.is_dir()]
         final.parent.mkdir(parents=True, exist_ok=True)
         temporary.rename(final)
-        for directory in {final.parent, *(made.parent for made in fresh)}:
+        for directory in () if not durable else {final.parent, *(made.parent for made in fresh)}:
             fsync_directory(directory)
 
     def _check_room(self, size: int) -> None:
@@ -260,6 +297,26 @@ def in_words(size: int) -> str:
             break
         amount /= 1000
     return f"{amount:.0f} {unit}" if unit == "bytes" or amount >= 10 else f"{amount:.1f} {unit}"
+
+
+def _copied(source: Path, target: Path) -> tuple[str, int]:
+    """Copy a small file; its bytes are on their way to the disk."""
+    content = source.read_bytes()
+    with target.open("xb") as writing:
+        writing.write(content)
+    return hashlib.sha256(content).hexdigest(), len(content)
+
+
+def sync_file_system(directory: Path) -> None:
+    """Make all that was written to a directory's file system outlive a power cut, its names included (Linux)."""
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.syncfs(handle) != 0:
+            code = ctypes.get_errno()
+            raise OSError(code, os.strerror(code), str(directory))
+    finally:
+        os.close(handle)
 
 
 def _copy(source: BinaryIO, target: Path) -> tuple[str, int]:

@@ -38,10 +38,12 @@ class Room:
     Attributes:
         memory: Bytes free on its device.
         capacity: Bytes of its device in all.
+        devices: Devices that it holds for one job.
     """
 
     memory: int = UNKNOWN
     capacity: int = UNKNOWN
+    devices: int = 1
 
 
 ANY_ROOM = Room()
@@ -79,6 +81,7 @@ class Claim:
         time_limit: Seconds that all attempts may run together, or None.
         time_left: What the attempts before have left of it.
         troubled: Whether an attempt before failed, or was lost with its worker.
+        devices: Devices that work on it together.
         traceparent: The trace that it belongs to, if any.
     """
 
@@ -98,15 +101,24 @@ class Claim:
     time_limit: int | None = None
     time_left: float | None = None
     troubled: bool = False
+    devices: int = 1
     traceparent: str | None = None
 
 
 def wish(engine: Engine, worker: WorkerIdentity, warm: frozenset[str], room: Room = ANY_ROOM) -> Wish:
     """What a worker may take."""
     settings = engine.settings
-    aging = timedelta(seconds=settings.aging_seconds)
-    quota = settings.max_running_per_owner
-    return Wish(worker.lane, worker.device_kind, aging, quota, warm, room.memory, room.capacity)
+    return Wish(
+        worker.lane,
+        worker.device_kind,
+        timedelta(seconds=settings.aging_seconds),
+        settings.max_running_per_owner,
+        warm,
+        room.memory,
+        room.capacity,
+        room.devices,
+        timedelta(seconds=settings.try_unfit_seconds) if settings.try_unfit_seconds else None,
+    )
 
 
 def claim(engine: Engine, worker: WorkerIdentity, warm: frozenset[str] = frozenset()) -> Claim | None:
@@ -337,6 +349,7 @@ def _claim(session: Session, job: Row[Any], inputs: Mapping[str, FileSet]) -> Cl
         adjustments=dict(job.adjustments),
         time_limit=job.time_limit_seconds,
         time_left=_time_left(session, job) if job.time_limit_seconds is not None else None,
+        devices=job.devices,
         traceparent=job.snapshot.get(tracing.HEADER),
         troubled=bool(job.app_failures or job.worker_losses),
     )

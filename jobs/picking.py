@@ -10,10 +10,11 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain, zip_longest
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, exists, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, exists, func, or_, select, text, tuple_
 from sqlalchemy.orm import Session, aliased
 
-from jobs.tables import Job, JobInput, OwnerTurn
+from jobs.tables import WIDE, Job, JobInput, OwnerTurn, WorkerNode
+from jobs.workers import LIVE
 
 WINDOW = 32
 # A job that has waited this long is not passed any more by one whose model is warm.
@@ -37,6 +38,9 @@ class Wish:
         memory: Bytes free on its device; it takes nothing that is known to need more.
         capacity: Bytes of the device in all: a job that fits into those is taken all the same after some minutes, as
             what keeps the memory may stay for long.
+        devices: Devices that it can give to one job.
+        tries: Waiting time after which the largest device takes a job that should fit none: what it needs is reckoned,
+            not known, and when it runs out of memory it is tried with smaller parts of a batch. None for never.
     """
 
     lane: str
@@ -46,6 +50,8 @@ class Wish:
     warm: frozenset[str] = frozenset()
     memory: int = UNKNOWN
     capacity: int = UNKNOWN
+    devices: int = 1
+    tries: timedelta | None = None
 
 
 def claimable(lane: Any, device_kind: Any, now: Any) -> tuple[ColumnElement[bool], ...]:
@@ -125,9 +131,11 @@ _FULL = (
 _FREE = (
     *claimable(bindparam("lane"), bindparam("device_kind"), bindparam("now")),
     Job.id.not_in(bindparam("passed", expanding=True)),
+    Job.devices <= bindparam("devices"),
     or_(
         Job.memory_needed <= bindparam("memory"),
         and_(Job.memory_needed <= bindparam("capacity"), Job.created_at <= bindparam("crowded")),
+        and_(Job.memory_needed > bindparam("capacity"), Job.created_at <= bindparam("unfit")),
     ),
 )
 _ALLOWED = (*_FREE, tuple_(Job.tenant_id, Job.owner).not_in(bindparam("full", expanding=True)))
@@ -160,6 +168,42 @@ def overdue(now: datetime, aging: timedelta, top: int, low: int) -> datetime:
     return now - aging * (top - low)
 
 
+def any_wide(session: Session, lane: str, device_kind: str) -> bool:
+    """Whether a job waits in a queue that needs several devices: a look into a small index."""
+    return session.connection().scalar(_WIDE, {"lane": lane, "device_kind": device_kind}) is not None
+
+
+def devices_wanted(session: Session, wish: Wish, now: datetime) -> int:
+    """How many devices the job takes whose turn it is, of those that ask for at most ``wish.devices``."""
+    run = pick(session, wish, now)
+    return 1 if not run.jobs else session.connection().scalar(select(Job.devices).where(Job.id == run.jobs[0])) or 1
+
+
+_WIDE = (
+    select(Job.id)
+    .where(Job.lane == bindparam("lane"), Job.device_kind == bindparam("device_kind"), text(WIDE))
+    .limit(1)
+)
+
+
+def _tried_from(session: Session, wish: Wish, now: datetime) -> datetime:
+    """Jobs made before this are tried by this worker though they should not fit: never, unless none is larger."""
+    if wish.tries is None or wish.capacity == UNKNOWN:
+        return NEVER
+    here = {"lane": wish.lane, "device_kind": wish.device_kind, "since": now - LIVE}
+    largest = session.connection().scalar(_LARGEST, here) or 0
+    return now - wish.tries if wish.capacity >= largest else NEVER
+
+
+_LARGEST = select(func.max(WorkerNode.memory_total)).where(
+    WorkerNode.lane == bindparam("lane"),
+    WorkerNode.device_kind == bindparam("device_kind"),
+    WorkerNode.heartbeat_at > bindparam("since"),
+    WorkerNode.draining.is_(False),
+    WorkerNode.unfit.is_(None),
+)
+
+
 class Run(NamedTuple):
     """Jobs in the order in which their turns come, and whether another look could find more of them."""
 
@@ -181,7 +225,8 @@ def pick(session: Session, wish: Wish, now: datetime, most: int = 1, passed: Seq
         passed: Jobs that another worker is just taking.
     """
     about: dict[str, Any] = {"lane": wish.lane, "device_kind": wish.device_kind, "now": now, "passed": list(passed)}
-    about |= {"memory": wish.memory, "capacity": wish.capacity, "crowded": now - CROWDED}
+    about |= {"devices": wish.devices, "memory": wish.memory, "capacity": wish.capacity, "crowded": now - CROWDED}
+    about["unfit"] = _tried_from(session, wish, now)
     full = full_owners(session, wish.lane, wish.quota)
     if full:
         about["full"] = full

@@ -93,7 +93,7 @@ class Repository:
         if job.status == "running":
             return states.label(job, self._now, frozenset())  # whoever runs it, it is served
         if job.status == "queued":
-            if (misfit := fitting.misfit(job, self._nodes)) is not None:
+            if (misfit := fitting.misfit(job, self._nodes, self.engine.settings.try_unfit_seconds)) is not None:
                 return misfit
             without_room = disk.lanes_without_room(self._nodes, self.engine.settings)
             idle = self.pauses.idle_lanes(self._nodes) if self.pauses.rows else set[tuple[str, str]]()

@@ -44,15 +44,22 @@ class Result:
 
 
 def keep_files(engine: Engine, session: Session, place: Place, files: Sequence[NewFile], now: datetime) -> None:
-    """Record files as artifacts; a file of the same role and name is replaced.
+    """Record files as artifacts; a file of the same role and name is replaced. Raises as :func:`keep_all_files`."""
+    keep_all_files(engine, session, [(place, files)], now)
+
+
+def keep_all_files(
+    engine: Engine, session: Session, placed: Sequence[tuple[Place, Sequence[NewFile]]], now: datetime
+) -> None:
+    """The same for the files of several jobs, with the statements of one.
 
     Raises:
         BlobMissing: The store does not hold the bytes, or not all. The row is written first: the
             collector deletes bytes only in a transaction that still finds the row unreferenced.
     """
-    if not files:
+    blobs = {file.sha256: file.size for _, files in placed for file in files}
+    if not blobs:
         return
-    blobs = {file.sha256: file.size for file in files}
     adding = engine.db.insert(Blob)
     session.execute(
         adding.on_conflict_do_update(index_elements=["sha256"], set_={"state": "live", "created_at": now}),
@@ -69,7 +76,7 @@ def keep_files(engine: Engine, session: Session, place: Place, files: Sequence[N
             index_elements=["job_id", "role", "name"],
             set_={name: fresh[name] for name in ("sha256", "size", "media_type", "step", "created_at")},
         ),
-        [_row(place, file, now) for file in files],
+        [_row(place, file, now) for place, files in placed for file in files],
     )
 
 

@@ -79,6 +79,11 @@ class Settings(BaseSettings):
     max_worker_losses: int = Field(3, ge=1, description="Lost workers after which a job is quarantined.")
     max_running_per_owner: int = Field(0, ge=0, description="Jobs of one owner that run at a time in a lane; 0: any.")
     aging_seconds: float = Field(600.0, gt=0, description="Waiting time that makes up for one level of priority.")
+    try_unfit_seconds: float = Field(
+        600.0, ge=0,
+        description="Waiting time after which a job whose reckoned memory no GPU has is tried on the largest one; "
+        "0: never.",
+    )  # fmt: skip
     retain_jobs_days: int = Field(0, ge=0, description="Days a finished job is kept with its files; 0 for ever.")
     retain_samples_days: int = Field(0, ge=0, description="Days samples of finished jobs are kept; 0 for ever.")
     retain_events_days: int = Field(0, ge=0, description="Days the log of a finished job is kept; 0 for ever.")

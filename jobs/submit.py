@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from aigc_models import registry
 from aigc_models.base import Fault, Params
 from aigc_models.faults import explain
-from jobs import details, graph, inputs, needs, rows, tracing
+from jobs import details, fitting, graph, inputs, needs, rows, tracing
 from jobs.db import Database
 from jobs.engine import Engine
 from jobs.errors import InvalidParams, UnknownTask
@@ -27,7 +27,7 @@ from jobs.picking import NEVER
 from jobs.principal import Principal
 from jobs.tables import Artifact, Job, JobDependency, JobStatus, Metric, OwnerTurn
 from jobs.webhooks import Webhook
-from jobs.workers import code_version, device_kind_for
+from jobs.workers import code_version, device_kind_for, live
 
 LONGEST_KEY = 255
 MOST_AFTER = 32
@@ -165,7 +165,22 @@ def check(engine: Engine, principal: Principal, submission: Submission) -> Param
         if faults:
             raise inputs.refused(faults)
         inputs.find(session, principal, params, jobs)
+        check_devices(session, params, engine.db.now(session))
     return params
+
+
+def check_devices(session: Session, params: Params, now: datetime) -> None:
+    """Refuse a job that wants more devices than any worker has.
+
+    Raises:
+        InvalidParams: With one fault.
+    """
+    asked = getattr(params, "devices", 1)
+    if asked > 1:
+        kind = device_kind_for(session, params.lane, now)
+        faults = fitting.too_few_devices(asked, live(session, now), params.lane, kind)
+        if faults:
+            raise InvalidParams(faults=faults)
 
 
 def submit(engine: Engine, principal: Principal, submission: Submission) -> Submitted:
@@ -247,6 +262,7 @@ def insert_job(session: Session, engine: Engine, principal: Principal, draft: Dr
         tags=details.unique(draft.said.tags or ()),
         notes=(draft.said.notes or "").strip(),
         snapshot={"code_version": code_version(), **draft.snapshot, **_trace(engine)},
+        devices=getattr(draft.params, "devices", 1),
         memory_needed=draft.memory_needed,
     )
     rows.add(session, job)
@@ -271,6 +287,7 @@ def _insert(session: Session, now: datetime, order: _Order) -> Job:
     if faults:
         raise inputs.refused(faults)
     found = inputs.find(session, order.principal, order.params, jobs)
+    check_devices(session, order.params, now)
     draft = Draft(
         task=submission.task,
         params=order.params,
@@ -337,14 +354,15 @@ def _seconds(time: timedelta | None) -> int | None:
     return None if time is None else int(time.total_seconds())
 
 
+def _learns(job: Job) -> tuple[str, str, dict[str, Any]]:
+    """What makes one training go on where another has stopped; on how many devices makes no difference."""
+    return job.family, job.operation, {**job.params, "devices": 1}
+
+
 def _inherit_checkpoint(session: Session, job: Job, source_id: str, now: datetime) -> None:
     """Give a retried job the last checkpoint and the curves up to it, if its settings are the same."""
     source = session.scalar(select(Job).where(Job.id == source_id, Job.tenant_id == job.tenant_id))
-    same = source is not None and (source.family, source.operation, source.params) == (
-        job.family,
-        job.operation,
-        job.params,
-    )
+    same = source is not None and _learns(source) == _learns(job)
     if source is None or not same or source.checkpoint_step < 0:
         return
     named = select(Artifact).where(Artifact.job_id == source.id, Artifact.role == "checkpoint")

@@ -27,6 +27,7 @@ _UNTOLD = "webhook IS NOT NULL AND webhook_seq < last_seq"
 _TAGGED = "tags IS NOT NULL"
 _RETRIED = "retried_from IS NOT NULL"
 TRIED = "attempt > 0 AND status IN ('blocked', 'queued', 'running', 'paused')"
+WIDE = "devices > 1 AND status = 'queued'"
 UNFINISHED = "status IN ('blocked', 'queued', 'running', 'paused')"  # in constants, so that its index can be used
 # What has not finished comes last, whichever way a list is sorted. Constants, as an index on them asks for.
 FINISHED_OR_SOONEST = "coalesce(finished_at, '1970-01-01 00:00:00.000000')"
@@ -102,6 +103,7 @@ class Job(Base):
     webhook_seq: Mapped[int] = mapped_column(default=0, server_default="0")
     tags: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
     notes: Mapped[str] = mapped_column(Text, default="", server_default="")
+    devices: Mapped[int] = mapped_column(default=1, server_default="1")
     memory_needed: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
 
     __table_args__ = (
@@ -121,6 +123,7 @@ class Job(Base):
         Index("ix_job_finished_latest", "tenant_id", text(FINISHED_OR_LATEST), "id"),
         Index("ix_job_retried_from", "retried_from", sqlite_where=text(_RETRIED)),
         Index("ix_job_unfinished", "tenant_id", "created_at", "id", sqlite_where=text(UNFINISHED)),
+        Index("ix_job_wide", "lane", "device_kind", sqlite_where=text(WIDE)),
         Index("ix_job_tried", "lane", "device_kind", sqlite_where=text(TRIED)),
         Index("ix_job_tenant_status", "tenant_id", "status", "created_at", "id"),
         Index("ix_job_lease", "status", "lease_until"),

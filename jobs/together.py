@@ -139,10 +139,12 @@ def _succeed(engine: Engine, successes: Sequence[Success], session: Session, now
     for success, job in zip(kept, jobs, strict=True):
         if success.last is not None:
             curves.write(engine.db, session, job.id, curves.merge(success.last.points))
-        place = results.Place(success.lease.claim.tenant_id, job.id, "output")
-        results.keep_files(engine, session, place, success.files, now)
         if job.checkpoint_step >= 0:
             results.drop_checkpoints(session, job.id)
+    placed = [
+        (results.Place(each.lease.claim.tenant_id, each.lease.claim.job_id, "output"), each.files) for each in kept
+    ]
+    results.keep_all_files(engine, session, placed, now)
     if kept:
         ended = {"now": now, "outcome_": "succeeded", "code": None, "tail": None}
         session.connection().execute(END_ATTEMPT, [ended | {"lease": each.lease.claim.lease_id} for each in kept])

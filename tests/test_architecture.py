@@ -71,8 +71,8 @@ def test_web_starts_without_numbers() -> None:
 
 
 @pytest.mark.parametrize("package", ["aigc", "jobs", "web", "worker"])
-def test_only_the_runner_imports_torch(package: str) -> None:
-    allowed = {"worker/runner.py", "worker/model_cache.py", "worker/batching.py"}
+def test_only_runners_import_torch(package: str) -> None:
+    allowed = {"worker/runner.py", "worker/rank.py", "worker/model_cache.py", "worker/batching.py"}
     for path in (ROOT / package).rglob("*.py"):
         found = {name.split(".")[0] for name in imported(path)}
         assert not found & {"torch", "numpy", "pandas"} or name_of(path) in allowed, name_of(path)

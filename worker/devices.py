@@ -8,6 +8,7 @@ import fcntl
 import os
 import re
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -65,6 +66,13 @@ class Device:
 
 CPU = Device("cpu", "cpu", "CPU")
 _CPUS, _CPU_SLOT = re.compile(r"cpu(?::([1-9][0-9]{0,3}))?"), re.compile(r"cpu([1-9][0-9]{0,3})")
+
+
+def together_on(names: Sequence[str]) -> dict[str, str]:
+    """Variables of processes that work together, each on one of some GPUs; on the CPU where there is none."""
+    if not names:
+        return CPU.environment
+    return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": ",".join(names)}
 
 
 def gpus(nvml: Nvml | None) -> list[list[Device]]:

@@ -1,12 +1,12 @@
 """How much energy an attempt has used, from the best meter there is.
 
-- ``nvml``: the counter of the GPU it ran on. A GPU that two slots share counts for both, and the rest of the machine
+- ``nvml``: the counter of the GPUs it ran on. A GPU that two slots share counts for both, and the rest of the machine
   is not in it.
 - ``rapl``: the counter of the processors (packages), in the share that the runner had of all that was computed.
 - ``estimate``: seconds of a processor's core, or of a GPU without a counter, times the power of one.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -44,13 +44,19 @@ class Meter:
 
     def __init__(self, device: Device, nvml: Nvml | None = None, core_watts: float = 8.0, rapl: Path = RAPL) -> None:
         self._device, self._nvml, self._core_watts, self._rapl = device, nvml, core_watts, rapl
+        self._names: Sequence[str] = ()
         self._pid = 0
         self._start = _Start(monotonic(), 0.0, None, 0.0)
         self._cores = 0.0
 
-    def begin(self, pid: int) -> Callable[[], Spent]:
-        """Start to count for a runner; what is given says how much it was so far."""
-        self._pid = pid
+    def begin(self, pid: int, names: Sequence[str] = ()) -> Callable[[], Spent]:
+        """Start to count for a runner; what is given says how much it was so far.
+
+        Args:
+            pid: The runner.
+            names: The GPUs that work together; none where it is the slot's alone.
+        """
+        self._pid, self._names = pid, names or (self._device.name,)
         self._cores = 0.0
         self._start = _Start(monotonic(), self._core_seconds(), self._counter(), _busy_seconds())
         return self.spent
@@ -76,16 +82,18 @@ class Meter:
             return _rapl_joules(self._rapl)
         if self._nvml is None:
             return None
-        handle = ask(self._nvml.nvmlDeviceGetHandleByUUID, self._device.name)
-        if handle is None:
+        handles = [ask(self._nvml.nvmlDeviceGetHandleByUUID, name) for name in self._names]
+        found = [
+            ask(self._nvml.nvmlDeviceGetTotalEnergyConsumption, handle) for handle in handles if handle is not None
+        ]
+        if not found or any(each is None for each in found):
             return None
-        millijoules = ask(self._nvml.nvmlDeviceGetTotalEnergyConsumption, handle)
-        return None if millijoules is None else millijoules / 1000
+        return sum(each for each in found if each is not None) / 1000
 
     def _watts(self) -> float:
         """What the slot's GPU draws; of an instance, its share of the card by memory."""
         seen = readings.read(self._device, self._nvml)
-        watts = seen.watts or _GPU_WATTS
+        watts = (seen.watts or _GPU_WATTS) * len(self._names)
         if not self._device.is_instance or self._nvml is None or not seen.memory_total:
             return watts
         handle = ask(self._nvml.nvmlDeviceGetHandleByUUID, self._device.name)

@@ -8,7 +8,6 @@ import logging
 import selectors
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,6 @@ from worker.recorder import End, record
 from worker.runner_pool import Runner
 from worker.supervisor import LATE_SECONDS, Company, Post
 
-STORING = 8  # files that are stored at a time: most of it is waiting for the disk
 BROKEN = "company lost"
 _TAIL_SECONDS = 1.0
 
@@ -303,8 +301,7 @@ class Ensemble:
             self._last()
         made = list[Success]()
         try:
-            with ThreadPoolExecutor(STORING, thread_name_prefix="storing") as pool:
-                files = list(pool.map(lambda pair: pair[0].harvest.outputs(pair[0].staging / staging.OUT), plain))
+            files = plain[0][0].harvest.outputs_of_all([part.staging / staging.OUT for part, _ in plain])
             made = [_success(part, end, found) for (part, end), found in zip(plain, files, strict=True)]
             held = plain[0][0].heart.persist(lambda: succeed_together(self._post.engine, made))
         except Exception as error:  # noqa: BLE001 - one of them; by itself, each shows whether it is the one

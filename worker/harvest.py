@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from jobs.artifacts import ArtifactStore, NewFile, media_type
@@ -30,6 +30,16 @@ class Harvest:
     def outputs(self, directory: Path) -> list[NewFile]:
         """Store everything in a directory, under names relative to it."""
         return [self._put(path, path.relative_to(directory).as_posix()) for path in _files(directory)]
+
+    def outputs_of_all(self, directories: Sequence[Path]) -> list[list[NewFile]]:
+        """The same for several directories, stored together."""
+        found = [(place, path) for place, directory in enumerate(directories) for path in _files(directory)]
+        stored = self._store.put_all([path for _, path in found])
+        made: list[list[NewFile]] = [[] for _ in directories]
+        for (place, path), (sha256, size) in zip(found, stored, strict=True):
+            name = path.relative_to(directories[place]).as_posix()
+            made[place].append(NewFile(name=name, sha256=sha256, size=size, media_type=media_type(name)))
+        return made
 
     def is_large(self, directory: Path) -> bool:
         """Whether storing what lies there may take long."""

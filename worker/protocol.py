@@ -5,7 +5,8 @@ Standard output and error of the runner are not part of it: model code may print
 To the runner: ``run`` (everything an operation needs), ``run_many`` (the same for several jobs, its ``parts``, in
 one call), ``cancel``, ``pause``. From it: ``ready``, ``phase``, ``progress``, ``log``, ``preview``, ``saving``,
 ``checkpoint`` and, once per run, ``end``. Of several jobs every message names its ``part``; when all have ended,
-``over`` says so.
+``over`` says so. A ``run`` on several ``devices`` is one that the runner shares with processes of its own
+(:mod:`worker.mates`), of which the supervisor sees nothing.
 """
 
 import json

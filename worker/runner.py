@@ -81,11 +81,44 @@ class Runner:
             self._jobs.put({**message, "requests": self._requests})
 
     def _run(self, job: Message) -> dict[str, Any]:
-        run = PipeRun(workplace(job), self._events, job["requests"][_ALONE], self._models)
+        if len(job.get("devices", ())) > 1:
+            return self._run_with_mates(job)
+        return self._carry_out(job, PipeRun(workplace(job), self._events, job["requests"][_ALONE], self._models))
+
+    def _run_with_mates(self, job: Message) -> dict[str, Any]:
+        """The same as the first of several ranks, which this process starts, outlives and speaks for."""
+        from worker.mates import LeadRun, Mates, meet  # imports torch, which is to be ready by now
+
+        def lost(end: failures.Ending) -> None:
+            self._events.send("end", **end.as_message(), warm=self._models.keys)
+            os._exit(1)  # the main thread may wait for that rank in the depths of a library
+
+        mates = Mates(job, lost)
         try:
+            return self._carry_out(
+                job,
+                LeadRun(workplace(job), self._events, job["requests"][_ALONE], self._models),
+                before=lambda: meet(job, 0),
+                failed=mates.explain,
+            )
+        finally:
+            mates.close()
+
+    def _carry_out(
+        self,
+        job: Message,
+        run: PipeRun,
+        before: Callable[[], None] = lambda: None,
+        failed: Callable[[], None] = lambda: None,
+    ) -> dict[str, Any]:
+        try:
+            before()
             metrics = operation_of(job["family"], job["operation"])(read_params(job), run)
             run.flush()
+        except (Cancelled, Paused, BrokenPipeError) as error:
+            return self._told(error)
         except Exception as error:  # noqa: BLE001 - whatever model code raises is an outcome, not our end
+            failed()
             return self._told(error)
         return self._told(metrics) | taken(job["device"])
 

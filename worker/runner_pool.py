@@ -262,13 +262,20 @@ class RunnerPool:
         if self._next is None:
             self._next, self._successor = self._successor or self._start(), None
 
-    def take(self) -> Runner:
-        """The waiting runner, or a new one where it has died meanwhile."""
-        waiting, self._next = self._next, None
-        runner = (waiting or self._start()).result()
+    def take(self, spec: RunnerSpec | None = None) -> Runner:
+        """The waiting runner, or a new one where it has died meanwhile.
+
+        Args:
+            spec: How one of another kind is started, for this job alone; the one that waits goes on waiting.
+        """
+        if spec is not None:
+            runner = self._starter.submit(start_runner, spec).result()
+        else:
+            waiting, self._next = self._next, None
+            runner = (waiting or self._start()).result()
         if not runner.alive():
             runner.close()
-            runner = self._start().result()
+            runner = self._starter.submit(start_runner, spec or self._spec).result()
         runner.jobs += 1
         runner.oom_kills = linux.oom_kills()
         runner.tail.clear()

@@ -8,23 +8,27 @@ broker is down. Both ways share one lock, so a slot never does two things at onc
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 from jobs import disk, workers
-from jobs.claiming import ANY_ROOM, Claim, WorkerIdentity, claim_several
+from jobs.claiming import ANY_ROOM, Claim, Room, WorkerIdentity, claim_several
 from jobs.company import claim_company, items_of_claim
 from jobs.engine import Engine
 from jobs.errors import NotFound
+from jobs.neighbours import Neighbours, look_around
 from jobs.settings import Settings
 from worker import readings
 from worker.batching import Sizes, shares
 from worker.bell import Bell
 from worker.burst import MOST, Burst, Pace
-from worker.devices import Device
+from worker.devices import Device, together_on
 from worker.energy import Meter
 from worker.gpu import Gpu
 from worker.heart import DATABASE_AWAY
 from worker.materialise import InputCache
+from worker.party import Party
 from worker.runner_pool import RunnerPool, RunnerSpec
 from worker.supervisor import Post
 
@@ -58,7 +62,8 @@ class Slot:
         run.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._gpu = Gpu(run, lane, device) if device.kind == "gpu" else None
         keep = lane == "generation"
-        spec = RunnerSpec(
+        self._party = Party(run, lane, device) if lane == "training" else None
+        self._spec = RunnerSpec(
             threads=settings.cpu_threads,
             cache=settings.warm_models if keep else 0,
             environment={**device.environment, **_readable(settings)},
@@ -66,12 +71,15 @@ class Slot:
             memory_share=settings.gpu_memory_share if device.kind == "gpu" else 1.0,
             inherited=(self._gpu.lock.fd,) if self._gpu else (),
         )
-        self._runners = RunnerPool(spec, keep, settings.runner_jobs)
+        self._runners = RunnerPool(self._spec, keep, settings.runner_jobs)
         self._pace = Pace(MOST if keep else 1)
         self._sizes = Sizes(settings.shared_jobs if keep else 1)
         inputs = InputCache(settings.cache, engine.store)
         meter = Meter(device, self._gpu.nvml if self._gpu else None, settings.core_watts)
-        self._post = Post(engine, device, inputs, self._bell, self._gives_back, meter.begin)
+        self._post = Post(
+            engine, device, inputs, self._bell, self._gives_back,
+            meter=lambda pid: meter.begin(pid, self._party.names if self._party else ()), crew=self._crew,
+        )  # fmt: skip
         self._identity = WorkerIdentity("", lane, device.kind)
         self._threads = [
             threading.Thread(target=loop, name=loop.__name__.strip("_"), daemon=True)
@@ -126,6 +134,8 @@ class Slot:
             log.exception("The slot met an error nobody foresaw; the job's lease will expire")
             return False
         finally:
+            if self._party:
+                self._party.close()
             self._busy.release()
         return bool(claimed)
 
@@ -159,7 +169,9 @@ class Slot:
         if disk.free(settings.home) < settings.min_free_disk:
             log.warning("Less than %d MiB free on the disk: taking no jobs", settings.min_free_disk >> 20)
             return False
-        return self._gpu is None or self._gpu.ready()
+        if self._gpu is not None and not self._gpu.ready():
+            return False
+        return self._party is None or self._party.open()
 
     def _gives_back(self) -> bool:
         """Whether what runs is to be brought to a checkpoint and left to another slot."""
@@ -168,7 +180,36 @@ class Slot:
     def _claim(self) -> list[Claim]:
         warm, most = self._runners.warm, self._pace.most
         room = self._gpu.room() if self._gpu else ANY_ROOM
-        return claim_several(self.engine, self._identity, warm, most, room)
+        if self._party is None:
+            return claim_several(self.engine, self._identity, warm, most, room)
+        around = look_around(self.engine, self._identity, room)
+        if not self._party.gather(around.wanted, around.names):
+            return []  # no smaller job either, or the larger one would wait for ever
+        room = self._shared(room, around)
+        claimed = claim_several(self.engine, self._identity, warm, most, room)
+        self._party.keep(claimed[0].devices if claimed else 1)
+        return claimed
+
+    def _shared(self, room: Room, around: Neighbours) -> Room:
+        """What each of several devices has for a job."""
+        assert self._party is not None
+        least = min([room.memory, *(around.memory[name] for name in self._party.names[1:])])
+        return replace(room, devices=around.wanted, memory=least)
+
+    def _crew(self, claim: Claim) -> Mapping[str, Any]:
+        """What a runner is told of a job that several devices work on."""
+        if claim.devices == 1 or self._party is None:
+            return {}
+        names = [f"cuda:{place}" if self._gpu else "cpu" for place in range(claim.devices)]
+        return {"devices": names, "held": self._party.descriptors, "patience": self.engine.settings.stall_seconds}
+
+    def _spec_of(self, claim: Claim) -> RunnerSpec | None:
+        """How a runner is started that needs more than this slot's device; None for one as they all are."""
+        if claim.devices == 1 or self._party is None:
+            return None
+        seen = together_on(self._party.names if self._gpu else [])
+        environment, held = {**self._spec.environment, **seen}, self._party.descriptors
+        return replace(self._spec, environment=environment, inherited=[*self._spec.inherited, *held])
 
     def _take_along(self, claimed: list[Claim]) -> list[Claim]:
         """The jobs that share a call with the first: of those claimed, and of those that wait."""
@@ -190,7 +231,7 @@ class Slot:
             return shared
 
     def _supervise(self, claimed: Sequence[Claim], shared: Sequence[Claim]) -> None:
-        runner = self._runners.take()
+        runner = self._runners.take(self._spec_of(claimed[0]))
         healthy, burst = False, Burst(self._post, claimed, runner, shared)
         try:
             healthy = burst.run()

@@ -8,10 +8,10 @@ import logging
 import selectors
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from jobs import durations, energy, logs, staging
 from jobs.claiming import Claim
@@ -35,6 +35,11 @@ _TAIL_SECONDS = 1.0
 log = logging.getLogger(__name__)
 
 
+def _alone(_claim: Claim) -> Mapping[str, Any]:
+    """One device does it."""
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class Post:
     """What a slot gives to each attempt it supervises.
@@ -46,6 +51,7 @@ class Post:
         bell: Rung when something outside the pipe has changed.
         draining: Whether the slot is to stop, or its device is unwell.
         meter: Begins to count the energy that a runner uses.
+        crew: What a runner is told of a job that several devices work on.
     """
 
     engine: Engine
@@ -54,6 +60,7 @@ class Post:
     bell: Bell
     draining: Callable[[], bool]
     meter: Callable[[int], energy.Meter] | None = None
+    crew: Callable[[Claim], Mapping[str, Any]] = _alone
 
 
 class Company(Protocol):
@@ -170,6 +177,7 @@ class Supervisor:
             device=self._post.device.torch_name,
             checkpoint_seconds=self._settings.checkpoint_seconds,
             adjustments=dict(claim.adjustments),
+            **self._post.crew(claim),
         )
 
     def _follow(self) -> End:

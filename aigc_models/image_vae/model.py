@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from aigc_models import training
+from aigc_models import ranks, training
 from aigc_models.accumulation import with_room
 from aigc_models.base import Fault, InputError, Metrics, Params, Run
 from aigc_models.data.images import ImageSet, load_images, load_report
@@ -89,7 +89,7 @@ def _loop(trainer: Trainer, images: ImageSet, run: Run, done: int) -> None:
         losses = {name: loss.detach() for name, loss in trainer.step(step).items()}
         meter.add(trainer.batch_size, **losses)
         run.report(step, trainer.total, **meter.read(step))
-        if step % every == 0 or step == trainer.total:
+        if ranks.leads() and (step % every == 0 or step == trainer.total):
             _preview(trainer, images, run, step)
         run.checkpoint(step, partial(trainer.state.save, step=step))
     training.check_finite(trainer.total, *losses.values())

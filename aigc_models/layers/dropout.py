@@ -16,9 +16,23 @@ def drop(x: Tensor, share: float) -> Tensor:
         x: Any shape.
         share: Between 0 and 1, rounded to 1/256.
     """
-    level = min(round(share * _LEVELS), _LEVELS - 1)
+    kept = kept_cells(x, share)
+    return x if kept is None else scaled(x, kept, share)
+
+
+def kept_cells(x: Tensor, share: float) -> Tensor | None:
+    """Which cells :func:`drop` would keep, bool like ``x``; None where it keeps all."""
+    level = _level(share)
     if level == 0:
-        return x
+        return None
     words = torch.empty(-(-x.numel() // 8), dtype=torch.int64, device=x.device).random_(-(2**63), None)
-    kept = words.view(torch.uint8)[: x.numel()].view(x.shape) >= level
-    return x * kept.to(x.dtype).mul_(_LEVELS / (_LEVELS - level))
+    return words.view(torch.uint8)[: x.numel()].view(x.shape) >= level
+
+
+def scaled(x: Tensor, kept: Tensor, share: float) -> Tensor:
+    """The cells that are kept, made larger by the share of those that are not; zeros in place of these."""
+    return x * kept.to(x.dtype).mul_(_LEVELS / (_LEVELS - _level(share)))
+
+
+def _level(share: float) -> int:
+    return min(round(share * _LEVELS), _LEVELS - 1)

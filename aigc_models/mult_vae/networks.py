@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from aigc_models.layers.dropout import drop
+from aigc_models.layers.dropout import scaled
 from aigc_models.mult_vae.plan import Plan
 
 
@@ -31,10 +31,15 @@ class MultVae(nn.Module):
         for layer in (self.read, self.posterior, self.widen, self.write):
             nn.init.xavier_normal_(layer.weight, generator=generator)
 
-    def encode(self, held: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log-variance of the latent numbers: (B, I) to twice (B, Z)."""
+    def encode(self, held: Tensor, kept: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Mean and log-variance of the latent numbers: (B, I) to twice (B, Z).
+
+        Args:
+            held: Which items each user has.
+            kept: Those that training does not leave out, bool (B, I); None leaves out none.
+        """
         x = F.normalize(held)
-        x = drop(x, self.dropout) if self.training else x
+        x = x if kept is None else scaled(x, kept, self.dropout)
         mean, log_variance = self.posterior(torch.tanh(self.read(x))).float().chunk(2, 1)
         return mean, log_variance
 

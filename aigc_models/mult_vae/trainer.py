@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from aigc_models import training
 from aigc_models.accumulation import Figures
 from aigc_models.data.interaction_splits import ItemLists
+from aigc_models.layers.dropout import kept_cells
 from aigc_models.metrics.ranking_baselines import multi_hot
 from aigc_models.mult_vae.networks import MultVae, composite_kl, kl_to_normal
 from aigc_models.mult_vae.params import MultVaeTrain, plan_for
@@ -50,10 +51,12 @@ class MultVaeTrainer(Trainer):
         noise = torch.randn(len(rows), self.plan.latent_dim, generator=self.noise).to(self.device)
         weight = self.params.beta * min(1.0, step / max(self.params.kl_warmup * self.total, 1.0))
         self.worked_on = len(rows)
+        with drawing(self.params.seed, step, 0):  # for the whole batch, so that its parts make no difference
+            kept = kept_cells(held, self.params.dropout)
 
         def loss(part: slice) -> tuple[Tensor, Figures]:
-            with drawing(self.params.seed, step, part.start), self.precision.autocast():
-                mean, log_variance = self._network.encode(held[part])
+            with self.precision.autocast():
+                mean, log_variance = self._network.encode(held[part], None if kept is None else kept[part])
                 z = mean + noise[part] * (0.5 * log_variance).exp()
                 logits = self._network.decode(z)
             likelihood = (F.log_softmax(logits.float(), 1) * held[part]).sum(1)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from aigc_models import training
+from aigc_models import ranks, training
 from aigc_models.base import Run
 from aigc_models.data.interaction_splits import VALIDATION, ItemLists, Queries, Split
 from aigc_models.recommending.evaluation import figures, never_had, some_of
@@ -65,11 +65,15 @@ class Keeper:
 
     def validate(self, step: int, run: Run) -> dict[str, float]:
         """Measure the averaged weights, and keep them if they are the best yet."""
-        found = figures(self.trainer.recommender(self.trainer.average), self.queries, self.cold, run)["ndcg10"]
+        found = ranks.agreed(lambda: self._figure(run))
         if found > self.best_figure:
             self.trainer.state.plain |= {"best_figure": found, "best_step": step}
             self.best.load_state_dict(self.trainer.average.state_dict())
         return {"validation_ndcg10": found}
+
+    def _figure(self, run: Run) -> float:
+        """NDCG@10 of the averaged weights."""
+        return figures(self.trainer.recommender(self.trainer.average), self.queries, self.cold, run)["ndcg10"]
 
     def recommender(self) -> Recommender:
         """The best weights, ready to use."""
@@ -93,7 +97,7 @@ def run_steps(keeper: Keeper, run: Run, done: int) -> int:
             training.check_finite(step, *losses.values())
             found |= keeper.validate(step, run)
         run.report(step, keeper.planned, **found)
-        if step % shown_every == 0 or step == trainer.total:
+        if ranks.leads() and (step % shown_every == 0 or step == trainer.total):
             preview(keeper, run, step)
         run.checkpoint(step, lambda directory, step=step: trainer.state.save(directory, step))  # type: ignore[misc]
     training.check_finite(step, *losses.values())

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 
-from aigc_models.base import Estimate, Family, Lane, Makes, Params, dataset_input, model_input, setting
+from aigc_models.base import Estimate, Family, Lane, Makes, Params, dataset_input, devices_setting, model_input, setting
 from aigc_models.recommending.figures import RANKING_METRICS
 from aigc_models.recommending.settings import Evaluate, Recommend
 from aigc_models.sasrec.plan import MOST_FULL, Plan
@@ -122,6 +122,7 @@ class SasrecTrain(Params):
         le=40,
         advanced=True,
     )
+    devices: int = devices_setting()
 
     def estimate(self, dataset: Mapping[str, Any], cpu_threads: int) -> Estimate | None:
         """From the number of multiplications, as if the training never stopped early."""

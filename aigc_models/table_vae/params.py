@@ -4,7 +4,18 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar
 
-from aigc_models.base import Estimate, Family, Fault, Lane, Makes, Params, dataset_input, model_input, setting
+from aigc_models.base import (
+    Estimate,
+    Family,
+    Fault,
+    Lane,
+    Makes,
+    Params,
+    dataset_input,
+    devices_setting,
+    model_input,
+    setting,
+)
 from aigc_models.data import table_targets
 from aigc_models.metrics.table_figures import TABLE_METRICS
 from aigc_models.tables.settings import DRAWN_METRICS, MODES, TableGenerate, TableTrain, encoded_width
@@ -72,6 +83,7 @@ class TableVaeTrain(TableTrain):
         "account column.",
         max_length=500,
     )
+    devices: int = devices_setting()
 
     def misfits(self, reports: Callable[[str], Mapping[str, Any]]) -> list[Fault]:
         """Columns that are named and that the table does not have."""

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from aigc_models import training
+from aigc_models import ranks, training
 from aigc_models.base import Fault, InputError, Metrics, Params, Run
 from aigc_models.data.table_results import SAMPLES
 from aigc_models.data.tables import CODED, Table, TableSet, load_report, load_table
@@ -131,7 +131,7 @@ def _loop(trainer: Trainer, material: Material, run: Run) -> None:
         if read:
             _remember(state, read, step, total)
         run.report(step, total, **read)
-        if step % preview_every == 0 or step == total:
+        if ranks.leads() and (step % preview_every == 0 or step == total):
             _preview(trainer, material, run, step)
         run.checkpoint(step, partial(state.save, step=step))
     training.check_finite(total, *losses.values())

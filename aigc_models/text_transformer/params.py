@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 
-from aigc_models.base import Estimate, Family, Lane, Makes, Params, dataset_input, model_input, setting
+from aigc_models.base import Estimate, Family, Lane, Makes, Params, dataset_input, devices_setting, model_input, setting
 from aigc_models.text_transformer.plan import Plan
 from aigc_models.writing.figures import GUIDED, JUDGED
 from aigc_models.writing.settings import JudgeTexts, TokenizerKind, WriteWanted, tokenizer_kind
@@ -132,6 +132,7 @@ class TextTransformerTrain(Params):
         le=1000,
         advanced=True,
     )
+    devices: int = devices_setting()
 
     def estimate(self, dataset: Mapping[str, Any], cpu_threads: int) -> Estimate | None:
         """From the number of multiplications, as if the training never stopped early."""

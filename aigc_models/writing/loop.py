@@ -9,7 +9,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from aigc_models import training
+from aigc_models import ranks, training
 from aigc_models.accumulation import Parts
 from aigc_models.base import Adjustments, Run
 from aigc_models.writing.optimiser import Optimiser
@@ -98,7 +98,7 @@ class Learner:
     def validate(self, step: int) -> dict[str, float]:
         """Measure the weights, and keep them if they are the best yet."""
         self.network.eval()
-        loss = self.validation_loss()
+        loss = ranks.agreed(self.validation_loss)
         self.network.train()
         if loss < self.best_loss:
             self.state.plain |= {"best_loss": loss, "best_step": step}
@@ -125,7 +125,7 @@ def run_steps(learner: Learner, run: Run, done: int) -> None:
             training.check_finite(step, *losses.values())
             found |= learner.validate(step)
         run.report(step, learner.total, **found)
-        if step % shown_every == 0 or step == learner.total:
+        if ranks.leads() and (step % shown_every == 0 or step == learner.total):
             preview(learner, run, step)
         run.checkpoint(step, lambda directory, step=step: learner.state.save(directory, step))  # type: ignore[misc]
     training.check_finite(step, *losses.values())

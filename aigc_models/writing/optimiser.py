@@ -43,6 +43,11 @@ class Optimiser:
         if matrices:
             self._parts.append(Muon(matrices, learning_rate, weight_decay))
 
+    @property
+    def param_groups(self) -> list[dict[str, Any]]:
+        """The weights it moves, in groups."""
+        return [group for part in self._parts for group in part.param_groups]
+
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget all gradients."""
         for part in self._parts:

@@ -32,6 +32,8 @@ def test_a_retry_is_of_a_finished_job(actor: Actor) -> None:
     request_cancel(actor.engine, actor.principal, job.id)
     wish = again.retry(actor.engine, actor.principal, actor.job(job.id), from_checkpoint=True)
     assert (wish.retried_from, wish.from_checkpoint) == (job.id, True)
+    on_two = again.retry(actor.engine, actor.principal, actor.job(job.id), devices=2)
+    assert on_two.params == {**job.params, "devices": 2}
 
 
 def test_both_wait_for_what_has_not_ended_yet(actor: Actor) -> None:

@@ -70,6 +70,25 @@ def source(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.parametrize("count", [3, 40])
+def test_several_files_are_stored_at_once(store: ArtifactStore, place: Settings, tmp_path: Path, count: int) -> None:
+    contents = [os.urandom(number * 100) for number in range(count)]
+    contents[1] = contents[-1]  # the same bytes twice are one file
+    paths = [tmp_path / f"file-{number}" for number in range(count)]
+    for path, content in zip(paths, contents, strict=True):
+        path.write_bytes(content)
+    known = store.put(paths[0])
+    found = store.put_all(paths)
+    assert found[0] == known
+    assert found == [(hashlib.sha256(content).hexdigest(), len(content)) for content in contents]
+    for (sha256, size), content in zip(found, contents, strict=True):
+        assert store.size(sha256) == size
+        with store.open(sha256) as stream:
+            assert stream.read() == content
+    assert {stored.sha256 for stored in store.listing()} == {sha256 for sha256, _ in found}
+    assert not list(place.artifacts.glob("**/.incoming/*"))
+
+
 def test_bytes_come_back_as_they_were_put(store: ArtifactStore, source: Path, tmp_path: Path) -> None:
     content = source.read_bytes()
     sha256, size = store.put(source)

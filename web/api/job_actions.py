@@ -42,6 +42,9 @@ class JobAgain(BaseModel):
     start: Literal["start", "checkpoint"] = Field(
         "start", alias="from", title="From", description="The start, or the last checkpoint if one was kept."
     )
+    devices: int | None = Field(
+        None, ge=1, le=64, title="Devices", description="How many devices train together; as before if left out."
+    )
 
 
 @operation(
@@ -112,8 +115,10 @@ def resume_job(job_id: str) -> Response:
 def retry_job(job_id: str, body: JobAgain) -> Response:
     """Submit a finished job's settings again, as a new job; `{"from": "checkpoint"}` goes on where it stopped."""
     row = context.repository().job(job_id)
-    at_checkpoint = body.start == "checkpoint"
-    return create(_with_headers(again.retry(context.engine(), context.principal(), row, from_checkpoint=at_checkpoint)))
+    wish = again.retry(
+        context.engine(), context.principal(), row, from_checkpoint=body.start == "checkpoint", devices=body.devices
+    )
+    return create(_with_headers(wish))
 
 
 @operation(

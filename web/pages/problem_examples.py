@@ -36,6 +36,7 @@ EXAMPLES: Mapping[str, Example] = {
     "fetch-failed": Example("https://data.example.org/a.zip → 404", "https://data.example.org/b.zip → 200"),
     "needed-job-failed": Example('{"after": ["job_…" (failed)]}', "aigc jobs retry job_…"),
     "too-many-needed": Example('{"after": [33 × "job_…"]}', '{"after": [32 × "job_…"]}'),
+    "too-many-devices": Example('{"params": {"devices": 8}}', '{"params": {"devices": 2}}'),
     "invalid-cursor": Example("GET /api/v1/jobs?cursor=2", "GET /api/v1/jobs?cursor=<next_cursor>"),
     # data
     "invalid-data": Example("shirts/1.png (0 bytes)", "shirts/1.png (12 KB)"),

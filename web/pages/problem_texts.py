@@ -122,6 +122,12 @@ SETTINGS: Mapping[str, Topic] = {
         "A job can wait for 32 others at most.",
         ("Let some of them wait for each other, and wait for the last one.",),
     ),
+    "too-many-devices": Topic(
+        "Too many devices for one training",
+        "All devices of a training are of one host, and each needs a row of every batch at least. No worker has as "
+        "many as were asked for, or the batch is too small for them.",
+        ("Choose fewer devices, or a larger batch.", "Start a worker on a host that has more of them."),
+    ),
     "invalid-cursor": Topic(
         "The page of the list cannot be found",
         "Long lists are read page by page with a cursor that this server made. The one that was sent is not one "

@@ -71,6 +71,7 @@ WAYS: Mapping[str, Ways] = {
     "fetch-failed": Ways(UPLOAD, FILE, "aigc datasets add pictures.zip"),
     "needed-job-failed": Ways(AGAIN, "POST /api/v1/jobs/job_…/retry", "aigc jobs retry job_…"),
     "too-many-needed": Ways(FIELD, '{"after": ["job_<last>"]}', "aigc submit image_gan.train --after job_…"),
+    "too-many-devices": Ways(FIELD, '{"params": {"devices": 2}}', "aigc submit sasrec.train -p devices=2"),
     "invalid-cursor": Ways(ADDRESS, "GET /api/v1/jobs?limit=20", "aigc jobs list"),
     # data
     "dataset-not-ready": Ways(WAIT, "GET /api/v1/datasets/ds_…", "aigc datasets show ds_…"),
