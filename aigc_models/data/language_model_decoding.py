@@ -119,11 +119,18 @@ def _weights(base: Base) -> int:
                 raise refuse(sentence, UNUSABLE, file=file.name)
             count += sum(map(prod, found.values()))
         elif file.name.endswith(_INDEX):
-            mapped = json.loads(file.read_text(encoding="utf-8")).get("weight_map") or {}
-            for missing in sorted(set(map(str, mapped.values())) - names):
+            for missing in sorted(_indexed(file) - names):
                 sentence = "The file {file} names weights that are missing: {missing}."
                 raise refuse(sentence, UNUSABLE, file=file.name, missing=missing)
     return count
+
+
+def _indexed(file: Path) -> set[str]:
+    """The files that an index of weights names."""
+    try:
+        return set(map(str, json.loads(file.read_text(encoding="utf-8"))["weight_map"].values()))
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise refuse("The file {file} is no index of weights.", UNUSABLE, file=file.name) from None
 
 
 def _report(base: Base, parameters: int, left: Sequence[str]) -> dict[str, Any]:
