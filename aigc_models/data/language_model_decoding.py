@@ -2,8 +2,8 @@
 
 ``python -m aigc_models.data.language_model_decoding REQUEST`` where the request is JSON: ``file``, ``work``, ``out``
 (the run's directory) and ``params``. It writes ``dataset/`` below ``out``, and its counts or the faults into ``work``.
-Of the archive only what a model is made of is unpacked, by plain names, from the one folder that holds a model; programs
-and pickles stay in it.
+Of the archive only what a model is made of is unpacked, by plain names, from the one folder that holds a model;
+programs and pickles stay in it.
 """
 
 import json
