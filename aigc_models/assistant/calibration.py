@@ -14,10 +14,10 @@ from aigc_models.retrieval.index import Floats, Index, Scores
 
 Doubles = NDArray[np.float64]
 
-SIGNS = ("share", "cosine", "unseen", "lead", "length", "page", "rarity", "agreement", "margin")
+SIGNS = ("share", "cosine", "unseen", "lead", "length", "page", "rarity", "agreement", "margin", "foreign")
 _STRICT, _LAX = 3.0, 0.2  # how many times as many false refusals as asked for
 # Where there is too little to calibrate with: half of a question's weight is found, or its meaning nearly.
-_FALLBACK = ((6.0, 4.0, -2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0), -3.0)
+_FALLBACK = ((6.0, 4.0, -2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0), -3.0)
 _LEAST, _FOLDS = 20, 5
 _MANY = 200  # questions from which a promise is kept with the higher confidence; of few it would refuse nothing
 _CONFIDENCE = {True: 0.95, False: 0.5}
@@ -37,7 +37,8 @@ def signs(index: Index, queries: Sequence[Sequence[str]], scores: Scores) -> NDA
     the share of the words, weighted by rarity, that no passage has; how far the best cosine leads the tenth; the
     logarithm of the number of words; the score of the best passage's page as a share, like the first; how rare the
     words are on average, from 0 to 1; the logarithm of the place at which the encoder finds the best passage by BM25;
-    and how far the best BM25 score leads the tenth, as a share like the first.
+    how far the best BM25 score leads the tenth, as a share like the first; and whether the question is in a language
+    that next to no passage is in.
     """
     exact, near = scores.exact, scores.near
     best = index.fuse(scores).argmax(-1)
@@ -55,6 +56,7 @@ def signs(index: Index, queries: Sequence[Sequence[str]], scores: Scores) -> NDA
             [_rarity(index, one) for one in queries],
             np.log1p((near > near[rows, first][:, None]).sum(-1)),
             (exact[rows, first] - _tenth(exact)) / highest,
+            scores.foreign,
         ],
         1,
     ).astype(np.float64)

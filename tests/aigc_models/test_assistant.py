@@ -223,8 +223,8 @@ def test_a_calibration_keeps_its_promise() -> None:
     easy = calibrate(answered + 10, strange - 10, 0.05)
     assert not (easy.sureness(answered + 10) < easy.thresholds["calibrated"]).any()
     few = calibrate(answered[:3], strange, 0.05)
-    assert few.sureness(np.array([[0.9, 0.9, 0, 0.2, 1, 0.9, 0.5, 0, 0.5]]))[0] > few.thresholds["calibrated"]
-    assert few.sureness(np.array([[0.1, 0.1, 0.9, 0.0, 1, 0.1, 0.5, 3, 0]]))[0] < few.thresholds["calibrated"]
+    assert few.sureness(np.array([[0.9, 0.9, 0, 0.2, 1, 0.9, 0.5, 0, 0.5, 0]]))[0] > few.thresholds["calibrated"]
+    assert few.sureness(np.array([[0.1, 0.1, 0.9, 0.0, 1, 0.1, 0.5, 3, 0, 0]]))[0] < few.thresholds["calibrated"]
 
 
 def test_questions_of_one_page_count_for_fewer() -> None:
