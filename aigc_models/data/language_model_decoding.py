@@ -99,7 +99,7 @@ def _unpack(archive: zipfile.ZipFile, kept: Sequence[zipfile.ZipInfo], target: P
     total, done = max(sum(one.file_size for one in kept), 1), 0
     for one in kept:
         with archive.open(one) as packed, (target / PurePosixPath(one.filename).name).open("xb") as stream:
-            if target.joinpath(stream.name).suffix != WEIGHTS and one.file_size > _MOST_READ:
+            if not one.filename.endswith(WEIGHTS) and one.file_size > _MOST_READ:
                 raise refuse("The file {file} is too large to be read whole.", UNUSABLE, file=one.filename)
             while piece := packed.read(_PIECE):
                 stream.write(piece)

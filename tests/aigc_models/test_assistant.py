@@ -229,8 +229,8 @@ def test_a_calibration_keeps_its_promise() -> None:
 
 def test_questions_of_one_page_count_for_fewer() -> None:
     rng = np.random.default_rng(1)
-    answered = np.repeat(rng.normal(1, 1, (50, 9)), 8, axis=0) + rng.normal(0, 0.1, (400, 9))
-    strange = rng.normal(-1, 1, (400, 9))
+    answered = np.repeat(rng.normal(0.2, 1, (50, 9)), 8, axis=0) + rng.normal(0, 0.1, (400, 9))
+    strange = rng.normal(-0.2, 1, (400, 9))
     pages = np.repeat(np.arange(50), 8)
     alone, together = (calibrate(answered, strange, 0.1, one) for one in (None, pages))
     refused = [(one.sureness(answered) < one.thresholds["calibrated"]).mean() for one in (alone, together)]
