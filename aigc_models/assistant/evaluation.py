@@ -19,7 +19,6 @@ from aigc_models.retrieval.tokens import language, question_words, tongue, words
 
 NEAR, AROUND = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0), (0.0, 0.1, 0.2, 0.5, 1.0)
 MOST_TESTED, _CHUNK, _MOST_TFIDF = 5_000, 128, 20_000
-_FEWEST = 20  # texts with words in another script from which on questions are made of these
 
 
 @dataclass(frozen=True)
@@ -103,9 +102,6 @@ def tune(bench: Bench, used: Index, false_refusals: float, seed: int, run: Run) 
     everyday = [one for chinese in (False, True) for one in off_topic.everyday(chinese)[::2]]
     foreign = off_topic.thrown_together([question_words(one) for one in everyday], len(real) // 4, seed, (2, 5))
     strange = [*everyday, *foreign, *off_topic.thrown_together(texts, len(real) // 4, seed)]
-    rarer = off_topic.in_rarer_script(texts)
-    if len(rarer) >= _FEWEST:
-        strange += off_topic.thrown_together(rarer, len(real) // 4, seed, (2, 9))
     chosen = bench.mixed(mix)
     others = [one.signs(strange) for one in (chosen, replace(chosen, index=replace(used, mix=mix)))]
     return mix, calibrate(chosen.signs(real), np.concatenate(others), false_refusals, bench.pages(kept))

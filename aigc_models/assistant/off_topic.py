@@ -4,8 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from aigc_models.retrieval.tokens import is_wide
-
 ENGLISH = (
     "What is the weather like tomorrow?", "Who won the football game last night?", "How tall is Mount Everest?",
     "Can you recommend a good pizza place nearby?", "What should I cook for dinner tonight?",
@@ -62,14 +60,3 @@ def thrown_together(
         chosen = rng.integers(len(texts), size=int(rng.integers(lengths[0], lengths[1] + 1)))
         made.append(" ".join(texts[one][int(rng.integers(len(texts[one])))] for one in chosen))
     return made
-
-
-def in_rarer_script(texts: Sequence[Sequence[str]]) -> list[list[str]]:
-    """The words of each text in the script, Latin or East Asian, that has fewer of all; texts without any left out.
-
-    Documents in Chinese hold English names of menus and functions, by which any English question seems near to them.
-    """
-    written = [word for text in texts for word in text if not word.isdigit()]
-    wide = sum(map(is_wide, written)) * 2 < len(written)
-    found = ([word for word in text if not word.isdigit() and is_wide(word) == wide] for text in texts)
-    return [text for text in found if text]

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-from aigc_models.assistant import off_topic
 from aigc_models.assistant.calibration import calibrate
 from aigc_models.assistant.lesson import TEST, TRAIN, VALIDATION, lesson_from
 from aigc_models.assistant.params import AssistantReply
@@ -235,12 +234,6 @@ def test_questions_of_one_page_count_for_fewer() -> None:
     alone, together = (calibrate(answered, strange, 0.1, one) for one in (None, pages))
     refused = [(one.sureness(answered) < one.thresholds["calibrated"]).mean() for one in (alone, together)]
     assert refused[1] < refused[0], "fifty pages say less than four hundred questions"
-
-
-def test_words_of_the_rarer_script_make_questions_of_their_own() -> None:
-    texts = [["打开", "文件", "write", "2024"], ["保存", "文件"], ["file", "保存", "退出"]]
-    assert off_topic.in_rarer_script(texts) == [["write"], ["file"]]
-    assert off_topic.in_rarer_script([["open", "the", "文件"]]) == [["文件"]]
 
 
 def test_pieces_of_a_section_are_one_answer() -> None:
