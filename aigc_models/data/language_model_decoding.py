@@ -78,8 +78,8 @@ def _divide(infos: Sequence[zipfile.ZipInfo], filename: str) -> tuple[str, list[
     ]
     if len(models) != 1:
         sentence = (
-            "The archive {file} holds {count} models. Put one model's config.json, its weights in safetensors and its "
-            "tokenizer into it."
+            "The archive {file} has to hold one model; found: {count}. Put one model's config.json, its weights in "
+            "safetensors and its tokenizer into it."
         )
         raise refuse(sentence, UNUSABLE, file=filename, count=len(models))
     held = inside[models[0]]

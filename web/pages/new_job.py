@@ -75,10 +75,8 @@ def pick() -> str:
 
 
 def _is_offered(family: Family) -> bool:
-    if not family.needs or getattr(context.settings(), family.needs):
-        return True
-    kind = family.needs_data
-    return bool(kind and context.repository().datasets(None, 1, kind=kind, ready_only=True).items)
+    brought = context.repository().datasets(None, 1, kind=family.needs_data, ready_only=True)
+    return not family.needs or bool(getattr(context.settings(), family.needs) or brought.items)
 
 
 @blueprint.get("/jobs/new/<task>")
