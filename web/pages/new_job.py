@@ -75,8 +75,8 @@ def pick() -> str:
 
 
 def _is_offered(family: Family) -> bool:
-    brought = context.repository().datasets(None, 1, kind=family.needs_data, ready_only=True)
-    return not family.needs or bool(getattr(context.settings(), family.needs) or brought.items)
+    made, reads = not family.needs or getattr(context.settings(), family.needs), context.repository()
+    return bool(made or reads.datasets(None, 1, kind=family.needs_data, ready_only=True).items)
 
 
 @blueprint.get("/jobs/new/<task>")
