@@ -31,8 +31,14 @@ class Moment:
         found = self._values.get(key) if self.seconds else None
         return found[1] if found is not None and found[0] > self._monotonic() else None
 
-    def of(self, key: Hashable, read: Callable[[], T]) -> T:
-        """A value, read now or a moment ago; one reader at a time reads it, and others wait for that."""
+    def of(self, key: Hashable, read: Callable[[], T], times: float = 1.0) -> T:
+        """A value, read now or a moment ago; one reader at a time reads it, and others wait for that.
+
+        Args:
+            key: What it is.
+            read: Reads it.
+            times: So many times as long as others it is good.
+        """
         if not self.seconds:
             return read()
         known: T | None = self.peek(key)
@@ -47,5 +53,5 @@ class Moment:
             known = self.peek(key)
             if known is None:
                 known = read()
-                self._values[key] = (self._monotonic() + self.seconds, known)
+                self._values[key] = (self._monotonic() + times * self.seconds, known)
             return known

@@ -33,7 +33,7 @@ PR_SET_PDEATHSIG = 1
 MALLOC = {-8: 1, -3: 128 * 1024, -1: 64 * 1024}  # M_ARENA_MAX, M_MMAP_THRESHOLD, M_TRIM_THRESHOLD
 GRACE_SECONDS = 4
 MOMENT_SECONDS = 1.0  # for which requests share what they read of the whole
-TOLD_SECONDS = 5.0  # after which a waiting job's place in a line is looked up anew; its state is looked up each time
+TOLD_SECONDS = 5.0  # after which the place of a job that is soon its turn is looked up anew; its state is, each time
 
 
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types

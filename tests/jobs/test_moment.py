@@ -25,6 +25,16 @@ def test_a_value_is_read_once_in_a_moment() -> None:
     assert reads == [0.0, 0.9, 1.1]
 
 
+def test_a_value_may_be_good_for_longer_than_others() -> None:
+    now = [0.0]
+    moment = Moment(1.0, lambda: now[0])
+    moment.of("far", lambda: "of old", times=4.0)
+    now[0] = 3.9
+    assert moment.of("far", lambda: "anew") == "of old"
+    now[0] = 4.1
+    assert moment.of("far", lambda: "anew") == "anew"
+
+
 def noted(reads: list[int], value: int) -> int:
     """Read a value, and write down that it was read."""
     reads.append(value)

@@ -29,6 +29,8 @@ JobId = Annotated[str, StringConstraints(pattern=f"^{IDS['job_id'].pattern}$")]
 Filterable = Literal["blocked", "queued", "running", "cancelling", "paused", "succeeded", "failed", "cancelled"]
 
 LOOK_AGAIN = "1"
+# A job this far back in a line is told for twice as long that its place is the same, and at most so many times as long.
+FAR, MOST_LONGER = 50, 4.0
 JOB_HEADERS = {"ETag": "Changes with the job.", "Retry-After": "Seconds after which to look again."}
 NEW_JOB_HEADERS = {
     **JOB_HEADERS,
@@ -272,7 +274,8 @@ def job_reply(row: tables.Job, status: int = 200, label: Label | None = None) ->
         reply = answer(shapes.job(row, label, shapes.made_by([row]), place, context.repository().energy(row)), status)
     reply.set_etag(tag)
     if row.status == "queued":
-        context.process().told.of((row.tenant_id, row.id, language()), lambda: (tag, row.version))
+        longer = min(MOST_LONGER, 1 + (place.position or 0) / FAR)
+        context.process().told.of((row.tenant_id, row.id, language()), lambda: (tag, row.version), longer)
     if row.status not in tables.FINAL:
         reply.headers["Retry-After"] = LOOK_AGAIN
     if parsing.wait_seconds() > 0 and status == 200 and row.status in tables.FINAL:
