@@ -101,9 +101,9 @@ class AsyncDatasets:
         """Upload a file and wait until it has been checked; ``params`` are settings of the import.
 
         Further keywords are ``licence``, ``notes``, and ``kind``: what it is to become (images, table,
-        interactions, text, event_log); left out, its content decides. A file above 8 MB is sent in pieces, so that a
-        lost connection costs one of them. With ``progress`` a bar shows how far it is; a function is told the bytes
-        that have arrived, and of how many.
+        interactions, text, event_log, language_model); left out, its content decides. A file above 8 MB is sent in
+        pieces, so that a lost connection costs one of them. With ``progress`` a bar shows how far it is; a function is
+        told the bytes that have arrived, and of how many.
 
         Raises:
             InvalidParams: The data cannot be used; every flaw names its place.

@@ -239,6 +239,7 @@ class Family:
 
     Attributes:
         needs: Name of a setting of the server without which pages do not offer it; empty for none.
+        needs_data: Kind of dataset that does in the place of that setting, once there is one.
     """
 
     name: str
@@ -248,6 +249,7 @@ class Family:
     operations: Mapping[str, type[Params]]
     metrics: Mapping[str, MetricInfo] = field(default_factory=dict)
     needs: str = ""
+    needs_data: str = ""
 
 
 @dataclass(frozen=True, slots=True)

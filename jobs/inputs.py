@@ -22,6 +22,8 @@ DATASETS: Mapping[str, str] = {
     "table": "a dataset with a table",
     "interactions": "a dataset of interactions",
     "text": "a dataset of texts",
+    "event_log": "an event log",
+    "language_model": "a language model that was uploaded",
 }
 NOT_READY = "The dataset {name} is still being checked or was refused. See its page."
 NO_MODEL = "The job {name} makes no model version."

@@ -14,8 +14,8 @@ from web.api import parsing
 BUSY = "The server fetches as many files as it can at this moment. Send again in a moment."
 
 KIND_CHOICE = (
-    "Kind of dataset: images, table, interactions, text or event_log; where it is left out, the content decides, and "
-    "rows of cells are a table."
+    "Kind of dataset: images, table, interactions, text, event_log or language_model; where it is left out, the "
+    "content decides, and rows of cells are a table."
 )
 
 

@@ -39,7 +39,7 @@ def datasets() -> None:
 @click.option(
     "--kind",
     default="",
-    help="What it becomes: images, table, interactions, text or event_log; else its content decides.",
+    help="What it becomes: images, table, interactions, text, event_log or language_model; else its content decides.",
 )
 @click.option("--name", help="What to call it.")
 @click.option("--licence", default="", help="Under what terms it may be used.")
@@ -118,7 +118,9 @@ def show(dataset_id: str) -> None:
 
 @datasets.command()
 @click.argument("data", metavar="FILE|ID", shell_complete=completing.datasets)
-@click.option("--kind", default="", help="What a file becomes: images, table, interactions, text or event_log.")
+@click.option(
+    "--kind", default="", help="What a file becomes: images, table, interactions, text, event_log or language_model."
+)
 @click.option("-p", "pairs", metavar="KEY=VALUE", multiple=True, help="One setting of the import of a file.")
 def check(data: str, kind: str, pairs: tuple[str, ...]) -> int:
     """Say whether data can be used, and what is in it; exit with 1 where it cannot.
@@ -228,8 +230,9 @@ def _is_nested(value: Any) -> bool:
 
 def size(item: Dataset) -> str:
     """How much a dataset holds."""
-    if "events" in item.report:
-        return f"{item.report['events']}"
+    counted = next((item.report[name] for name in ("parameters", "events") if name in item.report), None)
+    if counted is not None:
+        return f"{counted}"
     train, test = item.report.get("train"), item.report.get("test")
     return f"{train} + {test}" if train is not None else ""
 

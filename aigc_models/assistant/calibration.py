@@ -14,10 +14,10 @@ from aigc_models.retrieval.index import Floats, Index, Scores
 
 Doubles = NDArray[np.float64]
 
-SIGNS = ("share", "cosine", "unseen", "lead", "length", "page", "rarity", "agreement", "margin")
+SIGNS = ("share", "cosine", "unseen", "lead", "length", "page", "rarity", "agreement", "margin", "foreign")
 _STRICT, _LAX = 3.0, 0.2  # how many times as many false refusals as asked for
 # Where there is too little to calibrate with: half of a question's weight is found, or its meaning nearly.
-_FALLBACK = ((6.0, 4.0, -2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0), -3.0)
+_FALLBACK = ((6.0, 4.0, -2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0), -3.0)
 _LEAST, _FOLDS = 20, 5
 _MANY = 200  # questions from which a promise is kept with the higher confidence; of few it would refuse nothing
 _CONFIDENCE = {True: 0.95, False: 0.5}
@@ -37,7 +37,8 @@ def signs(index: Index, queries: Sequence[Sequence[str]], scores: Scores) -> NDA
     the share of the words, weighted by rarity, that no passage has; how far the best cosine leads the tenth; the
     logarithm of the number of words; the score of the best passage's page as a share, like the first; how rare the
     words are on average, from 0 to 1; the logarithm of the place at which the encoder finds the best passage by BM25;
-    and how far the best BM25 score leads the tenth, as a share like the first.
+    how far the best BM25 score leads the tenth, as a share like the first; and whether the question is in a language
+    that next to no passage is in.
     """
     exact, near = scores.exact, scores.near
     best = index.fuse(scores).argmax(-1)
@@ -55,6 +56,7 @@ def signs(index: Index, queries: Sequence[Sequence[str]], scores: Scores) -> NDA
             [_rarity(index, one) for one in queries],
             np.log1p((near > near[rows, first][:, None]).sum(-1)),
             (exact[rows, first] - _tenth(exact)) / highest,
+            scores.foreign,
         ],
         1,
     ).astype(np.float64)
@@ -115,34 +117,53 @@ class Calibration:
         return cls(tuple(stored["weights"]), stored["bias"], stored["thresholds"], stored["questions"], *scale)
 
 
-def calibrate(answered: NDArray[np.float64], off_topic: NDArray[np.float64], false_refusals: float) -> Calibration:
+def calibrate(
+    answered: NDArray[np.float64],
+    off_topic: NDArray[np.float64],
+    false_refusals: float,
+    pages: NDArray[np.int64] | None = None,
+) -> Calibration:
     """Learn from the signs of answerable and of off-topic questions.
 
     The threshold is set by questions which the weights they are judged by were not learnt from (in five folds), and so
     low that with 95 % confidence no larger share of all answerable questions is refused (Clopper and Pearson 1934); of
-    fewer than 200 questions, that it is as likely larger as smaller.
+    fewer than 200 questions, that it is as likely larger as smaller. Questions of one page are answered or refused
+    together more often than by chance, so they count for as many as vary as much by themselves (Kish 1965).
 
     Args:
         answered: Signs of questions with an answer, (Q, signs).
         off_topic: Signs of others, (R, signs).
         false_refusals: Share of the first that may be refused. Less are where all of the others are refused anyway.
+        pages: The page that answers each of the first, (Q,); each has one of its own where it is left out.
     """
     if len(answered) < _LEAST:
         return Calibration(*_FALLBACK, {"low": 0.2, "calibrated": 0.35, "high": 0.6}, len(answered))
     made = _fitted(answered, off_topic)
     sure, unsure = _unseen_by(answered, off_topic)
     enough = float(np.nextafter(unsure.max(), 1)) if len(unsure) else 1.0
-    usual = min(float(np.sort(sure)[allowed(len(sure), false_refusals)]), enough)
+    alike = _alike(sure <= np.quantile(sure, false_refusals), np.arange(len(sure)) if pages is None else pages)
+    most = int(allowed(int(len(sure) / alike), false_refusals, _CONFIDENCE[len(sure) >= _MANY]) * alike)
+    usual = min(float(np.sort(sure)[most]), enough)
     low = min(float(np.quantile(sure, _LAX * false_refusals)), usual)
     high = max(usual, float(np.quantile(sure, min(_STRICT * false_refusals, 0.5))))
     return replace(made, thresholds={"low": low, "calibrated": usual, "high": high})
 
 
-def allowed(questions: int, share: float) -> int:
+def allowed(questions: int, share: float, confidence: float) -> int:
     """How many of so many questions may be refused, so that most likely no larger share of all questions is."""
-    doubt = 1 - _CONFIDENCE[questions >= _MANY]
+    doubt = 1 - confidence
     most = int(binom.ppf(doubt, questions, share))
     return max(0, most - (1 if float(binom.cdf(most, questions, share)) > doubt else 0))
+
+
+def _alike(refused: NDArray[np.bool_], pages: NDArray[np.int64]) -> float:
+    """How many times as much the share of refused questions varies as if each came from a page of its own, from 1."""
+    share, (_, page) = float(refused.mean()), np.unique(pages, return_inverse=True)
+    count, asked = int(page.max()) + 1, np.bincount(page)
+    if count < 2 or not 0 < share < 1:
+        return 1.0
+    varied = count / (count - 1) * float(((np.bincount(page, refused) - share * asked) ** 2).sum()) / len(refused)
+    return max(1.0, varied / (share * (1 - share)))
 
 
 def _unseen_by(answered: NDArray[np.float64], off_topic: NDArray[np.float64]) -> tuple[Doubles, Doubles]:

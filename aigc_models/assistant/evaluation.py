@@ -66,6 +66,11 @@ class Bench:
             parts.append(signs(self.index, [question_words(one) for one in some], self._scores(some)))
         return np.concatenate(parts) if parts else np.empty((0, len(SIGNS)))
 
+    def pages(self, questions: Sequence[Question]) -> NDArray[np.int64]:
+        """The document that answers each question."""
+        own = dict(zip(self.lesson.sections.tolist(), self.index.document.tolist(), strict=True))
+        return np.array([own.get(one.section, -1) for one in questions], np.int64)
+
     def mixed(self, mix: Mix) -> "Bench":
         """The same with the scores mixed otherwise."""
         return replace(self, index=replace(self.index, mix=mix))
@@ -76,8 +81,19 @@ class Bench:
         return self.index.scores([question_words(one) for one in asked], vectors, [tongue(one) for one in asked])
 
 
-def tune(bench: Bench, false_refusals: float, seed: int, run: Run) -> tuple[Mix, Calibration]:
-    """Choose how scores are mixed and when to refuse, on the validation questions."""
+def tune(bench: Bench, used: Index, false_refusals: float, seed: int, run: Run) -> tuple[Mix, Calibration]:
+    """Choose how scores are mixed and when to refuse, on the validation questions.
+
+    Questions with an answer are looked up where no heading says it, as people ask in words of their own; others where
+    headings are searched, too, as some heading may seem near.
+
+    Args:
+        bench: Hides headings.
+        used: What is searched in use.
+        false_refusals: Share of questions with an answer that may be refused.
+        seed: Draws questions.
+        run: Is told.
+    """
     kept = drawn(bench.lesson.of(VALIDATION), 1_000, seed) or bench.lesson.of(TRAIN, fair=False)[:_CHUNK]
     mix = _best(bench, kept, [Mix(near, around) for around in AROUND for near in NEAR])
     run.log(f"Beside BM25 the encoder counts {mix.near:g} and the rest of the document {mix.around:g}.")
@@ -87,7 +103,8 @@ def tune(bench: Bench, false_refusals: float, seed: int, run: Run) -> tuple[Mix,
     foreign = off_topic.thrown_together([question_words(one) for one in everyday], len(real) // 4, seed, (2, 5))
     strange = [*everyday, *foreign, *off_topic.thrown_together(texts, len(real) // 4, seed)]
     chosen = bench.mixed(mix)
-    return mix, calibrate(chosen.signs(real), chosen.signs(strange), false_refusals)
+    others = [one.signs(strange) for one in (chosen, replace(chosen, index=replace(used, mix=mix)))]
+    return mix, calibrate(chosen.signs(real), np.concatenate(others), false_refusals, bench.pages(kept))
 
 
 def _best(bench: Bench, kept: Sequence[Question], mixes: Sequence[Mix]) -> Mix:

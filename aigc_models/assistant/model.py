@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
@@ -47,12 +47,12 @@ def train(params: AssistantTrain, run: Run) -> Metrics:
     run.phase("evaluating")
     encoding = keeper.encoding(keeper.best)
     bench = with_room(lambda: Bench.over(lesson, encoding, run, searched))
-    mix, calibration = evaluation.tune(bench, params.false_refusals / 100, params.seed, run)
+    used = searching.build(searching.in_use(lesson), encoding, len(lesson.passages))
+    mix, calibration = evaluation.tune(bench, used, params.false_refusals / 100, params.seed, run)
     found = evaluation.evaluate(bench.mixed(mix), calibration, run)
     metrics = {**found, "validation_mrr": keeper.best_figure}
     run.phase("saving")
-    index = searching.build(searching.in_use(lesson), encoding, len(lesson.passages), mix)
-    made = Saved(encoding, index, lesson.passages, calibration, params, "")
+    made = Saved(encoding, replace(used, mix=mix), lesson.passages, calibration, params, "")
     counted = {"passages": len(lesson.passages), "questions": len(lesson.questions), "sections": len(lesson.shares)}
     saved_files.save(run.out_dir / "model", made, counted)
     hashes = [str(load_report(run.inputs[name])["hash"]) for name in ("dataset", "dialogues") if name in run.inputs]

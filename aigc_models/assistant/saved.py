@@ -112,7 +112,7 @@ def load(directory: Path, device: str) -> Saved:
         exact["context"],
         arrays["document"],
         Mix(**config["mix"]),
-        tongues_of(spoken(found)),
+        *tongues_of(spoken(found)),
     )
     encoding = Encoding(network, Reader(config["plan"]["buckets"]))
     encoding.vectors([["warm"]])  # the first pass prepares kernels

@@ -141,11 +141,11 @@ def build(searched: Searched, encoding: Encoding, passages: int, mix: Mix | None
     lexical, texts = Bm25.over([text for text, _ in searched.exact]), Groups.of(owner, passages)
     vectors, dense = encoding.dense(searched, passages)
     context, document = Bm25.over(searched.whole), np.array(searched.document, np.int64)
-    return Index(lexical, texts, vectors, dense, context, document, mix or Mix(), tongues_of(searched.spoken))
+    return Index(lexical, texts, vectors, dense, context, document, mix or Mix(), *tongues_of(searched.spoken))
 
 
-def tongues_of(texts: Sequence[str]) -> NDArray[np.str_] | None:
-    """The language of each passage, or None where nearly all have the same."""
+def tongues_of(texts: Sequence[str]) -> tuple[NDArray[np.str_] | None, str]:
+    """The language of each passage; or None and the language of nearly all."""
     found = np.array([language(one) for one in texts], dtype="<U2")
     share = float((found == "zh").mean()) if len(found) else 0.0
-    return found if _BOTH <= share <= 1 - _BOTH else None
+    return (found, "") if _BOTH <= share <= 1 - _BOTH else (None, "zh" if share > _BOTH else "en")

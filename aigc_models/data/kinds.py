@@ -105,9 +105,21 @@ EVENT_LOG = Kind(
     ready="{events} events of {sessions} sessions; {test} sessions are kept for testing.",
 )
 
+LANGUAGE_MODEL = Kind(
+    name="language_model",
+    title="Language model",
+    takes=("model",),
+    suffixes=(".zip",),
+    wanted="a ZIP of a language model's folder: config.json, weights in safetensors and the tokenizer",
+    about="A ZIP of the folder of a pretrained language model in the format of Hugging Face: config.json, weights in "
+    "safetensors and the tokenizer. Pickled weights and programs are left in the archive.",
+    counted=("{count} parameter", "{count} parameters"),
+    ready="A language model of {parameters} parameters, to be taught your kind of texts.",
+)
+
 # Where a file could be of two kinds and nobody says which, it becomes the first that takes it.
 KINDS: Mapping[str, Kind] = MappingProxyType(
-    {kind.name: kind for kind in (IMAGES, TABLE, INTERACTIONS, TEXT, EVENT_LOG)}
+    {kind.name: kind for kind in (IMAGES, TABLE, INTERACTIONS, TEXT, EVENT_LOG, LANGUAGE_MODEL)}
 )
 
 
@@ -179,6 +191,8 @@ def _refuse_source(filename: str, head: bytes, holds: Contents) -> None:
 def _reading(kind: Kind) -> Reading:
     if "documents" in kind.takes:
         return "documents"
+    if "model" in kind.takes:
+        return "model"
     return "table" if "text" in kind.takes else "anything"
 
 
@@ -192,6 +206,7 @@ HOLDS: Mapping[Contents, str] = MappingProxyType(
         "documents": "text files",
         "tables": "packed tables",
         "parquet": "a Parquet table",
+        "model": "a language model",
     }
 )
 

@@ -23,8 +23,8 @@ MAX_RATIO = 1000
 _RATIO_FREE = 2**20  # a megabyte of blank labels packs 1000:1 and harms nobody
 
 # Text that could be a table is "text", other text is "prose"; a ZIP of either is "tables" or "documents".
-Contents = Literal["pictures", "arrays", "text", "prose", "documents", "tables", "parquet"]
-Reading = Literal["anything", "table", "documents"]
+Contents = Literal["pictures", "arrays", "text", "prose", "documents", "tables", "parquet", "model"]
+Reading = Literal["anything", "table", "documents", "model"]
 
 _HEAD = 4096
 _MOST_NULS = 0.1  # of a text's bytes; a few are a fault with a place, many are no text
@@ -66,7 +66,8 @@ def look(path: Path, filename: str, wanted: str, reading: Reading = "anything") 
         path: Where it lies.
         filename: What it was called at its sender's.
         wanted: What to upload instead of something that cannot be read.
-        reading: What its sender says that it is: any text is a ``table`` then, or ``documents`` are looked for.
+        reading: What its sender says that it is: any text is a ``table`` then, or ``documents`` or a language
+            ``model`` are looked for.
 
     Raises:
         InputError: It is empty, unsafe, or nothing that can be read; each fault carries a code.
@@ -193,7 +194,7 @@ def _check_archive(path: Path, filename: str, wanted: str, reading: Reading) -> 
     faults: list[Fault] = []
     tables: list[str] = []
     packed = unpacked = names = documents = pictures = 0
-    useful = False
+    useful = configured = weighted = False
     office = ""
     for entry in entries:
         names += 1
@@ -205,6 +206,8 @@ def _check_archive(path: Path, filename: str, wanted: str, reading: Reading) -> 
         useful = useful or is_candidate(entry.name)
         documents += is_text_name(entry.name) or (reading == "documents" and is_row_name(entry.name))
         pictures += _is_picture(entry.name)
+        configured = configured or entry.name.rpartition("/")[2] == "config.json"
+        weighted = weighted or entry.name.endswith(".safetensors")
         if is_table_name(entry.name) and len(tables) < _ENOUGH_TABLES:
             tables.append(entry.name)
         office = office or next((kind for start, kind in _OFFICE.items() if entry.name.startswith(start)), "")
@@ -215,6 +218,8 @@ def _check_archive(path: Path, filename: str, wanted: str, reading: Reading) -> 
         raise _bomb(filename, unpacked)
     if not names:
         raise _refuse("dataset-empty", "The archive {file} holds no files. Put images into it.", filename)
+    if reading == "model" or (reading == "anything" and configured and weighted):
+        return "model"
     if reading == "documents" and not documents:
         sentence = "The archive {file} holds no texts. Put txt, md, html, JSONL or CSV files into it."
         raise _refuse("no-documents", sentence, filename)

@@ -4,6 +4,7 @@ from typing import ClassVar, Literal
 
 from aigc_models.base import Family, Lane, Makes, Params, setting
 from aigc_models.dataset.interactions_params import DatasetImportInteractions
+from aigc_models.dataset.language_model_params import DatasetImportLanguageModel
 from aigc_models.dataset.log_params import DatasetImportEventLog
 from aigc_models.dataset.table_params import DatasetImportTable
 from aigc_models.dataset.text_params import DatasetImportText
@@ -65,5 +66,6 @@ FAMILY = Family(
         "import_interactions": DatasetImportInteractions,
         "import_text": DatasetImportText,
         "import_event_log": DatasetImportEventLog,
+        "import_language_model": DatasetImportLanguageModel,
     },
 )

@@ -9,7 +9,7 @@ from aigc_models.accumulation import with_room
 from aigc_models.base import Metrics, Run
 from aigc_models.data.texts import Document, load_report, load_texts
 from aigc_models.pretrained_lm import saved as saved_files
-from aigc_models.pretrained_lm.bases import find_base
+from aigc_models.pretrained_lm.bases import UPLOADED, chosen_base, hold
 from aigc_models.pretrained_lm.networks import PretrainedNetwork, adapter_of, build
 from aigc_models.pretrained_lm.params import PretrainedLmEvaluate, PretrainedLmGenerate, PretrainedLmTrain
 from aigc_models.recommending.saved import CONFIG
@@ -42,7 +42,7 @@ def train(params: PretrainedLmTrain, run: Run) -> Metrics:
     """
     run.phase("preparing")
     training.tune_process()
-    base = find_base(params.base)
+    base = chosen_base(params.base, run.inputs)
     directory = run.inputs["dataset"]
     texts = load_texts(directory)
     learnt, aside = part(texts.train, params.seed)
@@ -69,6 +69,8 @@ def train(params: PretrainedLmTrain, run: Run) -> Metrics:
     metrics = {**found, **ranked, "validation_loss": trainer.best_loss}
     run.phase("saving")
     saved_files.save(run.out_dir / "model", made, base, lesson.train.characters)
+    if UPLOADED in run.inputs:
+        hold(base, run.out_dir / "model")
     told = {"dataset_hash": load_report(directory)["hash"], "precision": trainer.precision.name}
     write_report(metrics, params, run, base_sha256=base.sha256, **told)
     preview(trainer, run, trainer.total)

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from aigc_models import training
 from aigc_models.base import Fault, InputError
-from aigc_models.pretrained_lm.bases import Base
+from aigc_models.data.hub_folders import Base
 from aigc_models.pretrained_lm.hub import open_hub
 from aigc_models.pretrained_lm.padded import PaddedBatch
 from aigc_models.pretrained_lm.tokens import HubTokens, hub_tokens

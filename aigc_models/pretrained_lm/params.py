@@ -27,11 +27,18 @@ class PretrainedLmTrain(Params):
     )
 
     dataset: str = dataset_input("text", description="Texts to learn from.")
+    uploaded: str | None = dataset_input(
+        "language_model",
+        title="Uploaded model",
+        description="Pretrained model that was uploaded as a dataset of the kind language model; empty takes one that "
+        "lies on the workers.",
+        optional=True,
+    )
     base: str = setting(
         "",
         title="Pretrained model",
-        description="Folder of the model below the directory of pretrained models (AIGC_PRETRAINED), in the format of "
-        "Hugging Face with safetensors; empty takes the only one there is.",
+        description="Where none was uploaded: folder of the model below the directory of pretrained models "
+        "(AIGC_PRETRAINED), in the format of Hugging Face with safetensors; empty takes the only one there is.",
         pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{0,99}(/[A-Za-z0-9][A-Za-z0-9._-]{0,99})?)?$",
     )
     steps: int = setting(
@@ -95,7 +102,7 @@ class PretrainedLmTrain(Params):
 
     def estimate(self, dataset: Mapping[str, Any], cpu_threads: int) -> Estimate | None:
         """From the size of the base, where it can be seen from here."""
-        numbers = known_parameters(self.base)
+        numbers = 0 if self.uploaded else known_parameters(self.base)
         if not numbers or not isinstance(dataset.get("characters"), Mapping):
             return None
         learnt = self.steps * self.batch_size * self.context
@@ -127,6 +134,7 @@ FAMILY = Family(
         "evaluate": PretrainedLmEvaluate,
     },
     needs="pretrained",
+    needs_data="language_model",
     metrics={
         **JUDGED,
         **GUIDED,

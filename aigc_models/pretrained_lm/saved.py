@@ -7,8 +7,9 @@ from pathlib import Path
 
 from aigc_models import training
 from aigc_models.base import Fault, InputError
+from aigc_models.data.hub_folders import Base
 from aigc_models.metrics.attribute_reader import AttributeReader
-from aigc_models.pretrained_lm.bases import Base, find_base
+from aigc_models.pretrained_lm.bases import held_base
 from aigc_models.pretrained_lm.networks import PretrainedNetwork, Taught, build, load_adapter, save_adapter
 from aigc_models.pretrained_lm.params import PretrainedLmTrain
 from aigc_models.recommending.saved import CONFIG, code_version, read_params
@@ -25,7 +26,7 @@ def taught_by(params: PretrainedLmTrain) -> Taught:
 
 
 def save(directory: Path, made: Saved, base: Base, characters: int) -> None:
-    """Write the files of a model version; the base stays where it is."""
+    """Write the files of a model version; the base stays where it is, unless it is put beside them."""
     assert isinstance(made.network, PretrainedNetwork)
     save_adapter(made.network, directory)
     training.save_weights(made.ranker, directory / RANKER)
@@ -49,7 +50,7 @@ def load(directory: Path, device: str) -> Saved:
     """
     params = read_params(directory, PretrainedLmTrain)
     config = json.loads((directory / CONFIG).read_text(encoding="utf-8"))
-    base = find_base(config["base"]["name"])
+    base = held_base(directory, config["base"]["name"])
     if base.sha256 != config["base"]["sha256"]:
         sentence = (
             "The pretrained model {name} is not the one this model was taught from: its files have changed. Put the "

@@ -56,11 +56,13 @@ class Scores:
         exact: BM25 over each passage's own texts.
         near: Cosines.
         around: BM25 over all of the passage's document.
+        foreign: 1 for a question in a language that next to no passage is in, else 0; float32 (Q,).
     """
 
     exact: Floats
     near: Floats
     around: Floats
+    foreign: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,7 @@ class Index:
         mix: How much each score counts.
         tongues: The language of each passage, where they have several; those in another one than the question count
             less.
+        tongue: The language of nearly all passages, where they have one; empty where they have several.
     """
 
     lexical: Bm25
@@ -95,6 +98,7 @@ class Index:
     document: Numbers
     mix: Mix = Mix()
     tongues: NDArray[np.str_] | None = None
+    tongue: str = ""
 
     def scores(self, queries: Sequence[Sequence[str]], vectors: Floats, tongues: Sequence[str] = ()) -> Scores:
         """Scores of every passage.
@@ -112,7 +116,8 @@ class Index:
             foreign = (asked != "") & (asked != self.tongues[None])  # (Q, P)
             exact, around = (np.where(foreign, _FOREIGN * one, one) for one in (exact, around))
             near = np.where(foreign, near - (1 - _FOREIGN), near)
-        return Scores(exact, near, around)
+        strange = [bool(self.tongue and one) and one != self.tongue for one in tongues or [""] * len(queries)]
+        return Scores(exact, near, around, np.array(strange, np.float32))
 
     def fuse(self, scores: Scores) -> Floats:
         """One score; (Q, passages)."""

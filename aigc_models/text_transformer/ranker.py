@@ -15,6 +15,7 @@ from aigc_models.writing.language_model import LanguageModel
 _FIGURES = 3
 _ROUNDS, _DECAY = 60, 1e-2
 _READ = 16  # texts read at once
+_LEAST = -100.0  # log-share of a token that is never written, such as a mark where attributes fill the whole context
 
 
 class Ranker(nn.Module):
@@ -76,7 +77,7 @@ def look(network: LanguageModel, texts: Sequence[Sequence[int]], given: Sequence
         longest = max(2, *map(len, rows))
         tokens = torch.tensor([row + [0] * (longest - len(row)) for row in rows], device=network.device)
         states, scores = network.see(tokens[:, :-1])
-        shares = torch.log_softmax(scores.float(), -1)
+        shares = torch.log_softmax(scores.float(), -1).clamp(min=_LEAST)
         likely = shares.gather(-1, tokens[:, 1:, None]).squeeze(-1).cpu()  # (B, T)
         for place, row, state, one in zip(some, rows, states.float().cpu(), likely, strict=True):
             begin = min(max(given[place] - 1, 0), max(len(row) - 2, 0))

@@ -222,8 +222,18 @@ def test_a_calibration_keeps_its_promise() -> None:
     easy = calibrate(answered + 10, strange - 10, 0.05)
     assert not (easy.sureness(answered + 10) < easy.thresholds["calibrated"]).any()
     few = calibrate(answered[:3], strange, 0.05)
-    assert few.sureness(np.array([[0.9, 0.9, 0, 0.2, 1, 0.9, 0.5, 0, 0.5]]))[0] > few.thresholds["calibrated"]
-    assert few.sureness(np.array([[0.1, 0.1, 0.9, 0.0, 1, 0.1, 0.5, 3, 0]]))[0] < few.thresholds["calibrated"]
+    assert few.sureness(np.array([[0.9, 0.9, 0, 0.2, 1, 0.9, 0.5, 0, 0.5, 0]]))[0] > few.thresholds["calibrated"]
+    assert few.sureness(np.array([[0.1, 0.1, 0.9, 0.0, 1, 0.1, 0.5, 3, 0, 0]]))[0] < few.thresholds["calibrated"]
+
+
+def test_questions_of_one_page_count_for_fewer() -> None:
+    rng = np.random.default_rng(1)
+    answered = np.repeat(rng.normal(0.2, 1, (50, 9)), 8, axis=0) + rng.normal(0, 0.1, (400, 9))
+    strange = rng.normal(-0.2, 1, (400, 9))
+    pages = np.repeat(np.arange(50), 8)
+    alone, together = (calibrate(answered, strange, 0.1, one) for one in (None, pages))
+    refused = [(one.sureness(answered) < one.thresholds["calibrated"]).mean() for one in (alone, together)]
+    assert refused[1] < refused[0], "fifty pages say less than four hundred questions"
 
 
 def test_pieces_of_a_section_are_one_answer() -> None:

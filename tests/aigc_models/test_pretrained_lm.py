@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 import torch
 
 from aigc_models.base import InputError, Params
+from aigc_models.data.language_model_decoding import read_upload
 from aigc_models.pretrained_lm.bases import find_base
 from aigc_models.pretrained_lm.hub import open_hub
 from aigc_models.pretrained_lm.networks import PretrainedNetwork, Taught, build
@@ -166,6 +168,28 @@ def test_a_base_that_was_changed_is_refused(
     monkeypatch.setenv("AIGC_PRETRAINED", str(tmp_path))
     with pytest.raises(InputError) as refused:
         load(taught[0].out_dir / "model", "cpu")
+    assert refused.value.faults[0].code == "base-changed"
+
+
+def test_an_uploaded_model_goes_with_what_was_learnt_from_it(
+    pretrained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AIGC_PRETRAINED")
+    with zipfile.ZipFile(tmp_path / "tiny.zip", "w") as archive:
+        for file in (pretrained / "tiny").iterdir():
+            archive.write(file, f"tiny/{file.name}")
+    read_upload({"file": str(tmp_path / "tiny.zip"), "out": str(tmp_path), "params": {}}, lambda *_: None)
+    inputs = {"dataset": write_texts(tmp_path / "texts"), "uploaded": tmp_path / "dataset"}
+    run = RecordingRun(tmp_path / "out", inputs)
+    chosen = {"steps": 2, "batch_size": 2, "context": 16, "rank": 2, "uploaded": "ds_" + "1" * 26}
+    perform("pretrained_lm", "train", settings("train", **chosen), run)
+    shutil.rmtree(tmp_path / "dataset")
+    model = run.out_dir / "model"
+    assert json.loads((model / "config.json").read_text())["base"]["name"] == "tiny"
+    assert load(model, "cpu").weights_sha256
+    (model / "base" / "tokenizer.json").write_text("{}")
+    with pytest.raises(InputError) as refused:
+        load(model, "cpu")
     assert refused.value.faults[0].code == "base-changed"
 
 

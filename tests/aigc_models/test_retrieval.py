@@ -130,7 +130,9 @@ def test_groups_and_ranks() -> None:
     assert groups.best(scores, -1.0).tolist() == [[5, -1, 3, -1], [0, -1, 9, -1]]
     assert ranks(np.array([[1.0, 3.0, 3.0, 0.0]]), np.array([1])).tolist() == [1.5]
     exact, near, around = (np.array([row], np.float32) for row in ([2, 1, 0], [0, 1, 0.5], [0, 0, 4]))
-    assert fused(Scores(exact, near, around), Mix(1.0))[0] == pytest.approx([0.5, 0.75, 0.25])
-    assert fused(Scores(exact, near, around), Mix(1.0, 2.0))[0] == pytest.approx([0.25, 0.375, 0.625])
+    assert fused(Scores(exact, near, around, np.zeros(1, np.float32)), Mix(1.0))[0] == pytest.approx([0.5, 0.75, 0.25])
+    assert fused(Scores(exact, near, around, np.zeros(1, np.float32)), Mix(1.0, 2.0))[0] == pytest.approx(
+        [0.25, 0.375, 0.625]
+    )
     none = np.zeros((1, 2), np.float32)
-    assert np.isfinite(fused(Scores(none, none, none), Mix(1.0, 1.0))).all()
+    assert np.isfinite(fused(Scores(none, none, none, np.zeros(1, np.float32)), Mix(1.0, 1.0))).all()

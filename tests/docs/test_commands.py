@@ -141,6 +141,9 @@ class Reader:
         operations = planted_operations.as_csv(planted_operations.plant(sessions=240))
         (self.directory / "operations.csv").write_text(operations, encoding="utf-8")
         write_handbook(self.directory / "handbook.zip")
+        with ZipFile(self.directory / "my-model.zip", "w") as archive:
+            for file_ in (Path(os.environ["AIGC_PRETRAINED"]) / "my-model").iterdir():
+                archive.write(file_, f"my-model/{file_.name}")
 
     def environment(self, apart: bool) -> dict[str, str]:
         own = {

@@ -1,7 +1,9 @@
 """Starting jobs from forms, without JavaScript."""
 
+import io
 import json
 import re
+import zipfile
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -14,7 +16,7 @@ from jobs.artifacts import LocalStore
 from jobs.engine import Engine
 from jobs.settings import Settings
 from jobs.tables import Job
-from tests.web.acting import ActingWorker, ready_dataset, submit_training
+from tests.web.acting import ActingWorker, ready_dataset, submit_training, upload
 from tests.web.reading import Page, read, token
 from web import create_app
 
@@ -45,6 +47,25 @@ def test_what_needs_a_setting_is_offered_where_it_is_made(
     assert "/jobs/new/pretrained_lm.train" not in read(client, "/jobs/new").links
     made = create_app(settings.model_copy(update={"pretrained": settings.home}), engine)
     assert "/jobs/new/pretrained_lm.train" in read(made.test_client(), "/jobs/new").links
+
+
+def test_an_uploaded_language_model_is_shown_and_can_be_taught(client: FlaskClient, worker: ActingWorker) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name in ("my-model/config.json", "my-model/model.safetensors", "my-model/tokenizer.json"):
+            archive.writestr(name, b"{}")
+    made = upload(client, packed.getvalue(), "my-model.zip", name="small").get_json()
+    assert made["kind"] == "language_model"
+    report = {"kind": "language_model", "parameters": 5120, "bytes": 20480, "architecture": "LlamaForCausalLM"}
+    report |= {"left_out": ["my-model/run.py"], "left_out_count": 1}
+    worker.finish("generation", {"dataset/dataset.json": json.dumps(report).encode(), "dataset/model/a": b"w"})
+    page = read(client, f"/datasets/{made['id']}")
+    assert "A language model of 5,120 parameters" in page.text
+    assert "LlamaForCausalLM" in page.html
+    address = f"/jobs/new/pretrained_lm.train?uploaded={made['id']}"
+    assert address in page.links
+    assert read(client, address).fields["uploaded"] == made["id"]
+    assert "/jobs/new/pretrained_lm.train" in read(client, "/jobs/new").links
 
 
 def test_a_fresh_form(client: FlaskClient, dataset: str) -> None:

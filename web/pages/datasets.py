@@ -264,7 +264,7 @@ def _view(dataset_id: str) -> dict[str, Any]:
 def holds(row: Dataset) -> str:
     """How much a dataset holds: "4,454 rows"."""
     report = row.report or {}
-    count = report.get("events", report.get("train", 0) + report.get("test", 0))
+    count = report.get("parameters", report.get("events", report.get("train", 0) + report.get("test", 0)))
     return plural(*KINDS[row.kind].counted, count) if count else "–"
 
 
@@ -278,7 +278,7 @@ def _hint(state: str, check: Situation, dataset: Dataset) -> str:
     if state == "ready":
         report: Mapping[str, Any] = dataset.report or {}
         counts = {name: count for name, count in report.items() if type(count) in (int, float)}
-        known = {"train": 0, "test": 0, "events": 0, "users": 0, "items": 0, "sessions": 0} | counts
+        known = {"train": 0, "test": 0, "events": 0, "users": 0, "items": 0, "sessions": 0, "parameters": 0} | counts
         return say(KINDS[dataset.kind].ready, {name: amounts.number(count) for name, count in known.items()})
     return say("The check found faults. Nothing of the file can be used until they are corrected.")
 
@@ -290,17 +290,19 @@ def _failure(job: Job) -> Mapping[str, Any]:
     return {"title": title, "detail": detail, "faults": faults, "code": failures.slug(str(stored.get("code")))}
 
 
-def _trainings(kind: str, shape: str) -> list[tuple[str, str, str]]:
-    """Tasks that learn from datasets of a kind: task, title, summary; what fits its shape best comes first."""
+def _trainings(kind: str, shape: str) -> list[tuple[str, str, str, str]]:
+    """Tasks that learn from datasets of a kind: task, setting, title, summary; what fits its shape best comes first."""
 
-    def learns(params: type[Params]) -> bool:
-        inputs = params.model_json_schema()["properties"].values()
-        return params.makes == "model" and any(
-            own.get("x-input") == "dataset" and own.get("x-kind") == kind for own in inputs
-        )
+    def takes(params: type[Params]) -> str:
+        inputs = params.model_json_schema()["properties"].items() if params.makes == "model" else ()
+        fitting = (name for name, own in inputs if own.get("x-input") == "dataset" and own.get("x-kind") == kind)
+        return next(fitting, "")
 
-    tasks = sorted((task for task, params in registry.tasks().items() if learns(params)), key=_fitting(shape))
-    return [(task, names.family_title(names.split(task)[0]), names.summary(task)) for task in tasks]
+    found = {task: field for task, params in registry.tasks().items() if (field := takes(params))}
+    return [
+        (task, found[task], names.family_title(names.split(task)[0]), names.summary(task))
+        for task in sorted(found, key=_fitting(shape))
+    ]
 
 
 def _fitting(shape: str) -> Callable[[str], bool]:

@@ -25,6 +25,7 @@ OPERATIONS: Mapping[str, str] = {
     "import_interactions": "Import of interactions",
     "import_text": "Import of texts",
     "import_event_log": "Import of an event log",
+    "import_language_model": "Import of a language model",
     "next_events": "Next events",
     "draft_how_to": "How-to drafts",
 }

@@ -12,7 +12,7 @@ from flask import Blueprint, Response, abort, jsonify, redirect, render_template
 from werkzeug.wrappers import Response as BaseResponse
 
 from aigc_models import registry
-from aigc_models.base import Fault, Params, families_of
+from aigc_models.base import Family, Fault, Params, families_of
 from aigc_models.faults import decode_text
 from jobs import durations, webhooks
 from jobs.errors import AigcError, InvalidParams
@@ -58,8 +58,7 @@ class Page:
 
 @blueprint.get("/jobs/new")
 def pick() -> str:
-    """Pick a task; what needs a setting that nobody made is not offered."""
-    settings = context.settings()
+    """Pick a task; what needs a setting that nobody made, or data that nobody brought, is not offered."""
     groups = [
         (
             family,
@@ -70,9 +69,14 @@ def pick() -> str:
             ],
         )
         for family in registry.families().values()
-        if not family.needs or getattr(settings, family.needs)
+        if _is_offered(family)
     ]
     return render_template("new_pick.html", groups=[group for group in groups if group[1]], summary=names.summary)
+
+
+def _is_offered(family: Family) -> bool:
+    made, reads = not family.needs or getattr(context.settings(), family.needs), context.repository()
+    return bool(made or reads.datasets(None, 1, kind=family.needs_data, ready_only=True).items)
 
 
 @blueprint.get("/jobs/new/<task>")

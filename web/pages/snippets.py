@@ -112,6 +112,7 @@ def dataset(kind: str) -> list[Snippet]:
         "interactions": "events.csv",
         "text": "products.jsonl",
         "event_log": "operations.csv",
+        "language_model": "my-model.zip",
     }.get(kind, "pictures.zip")
     form, keyword, option = (f" -F kind={kind}", f', kind="{kind}"', f" --kind {kind}") if kind else ("", "", "")
     return [

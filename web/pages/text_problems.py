@@ -80,6 +80,7 @@ TEXTS: Mapping[str, Topic] = {
         (
             "Put the model's folder into one directory, and name that directory by AIGC_PRETRAINED on every worker.",
             "Choose one of the folders that the message lists.",
+            "Or upload the model's folder as a ZIP: a dataset of the kind language model.",
         ),
     ),
     "base-unusable": Topic(
