@@ -66,7 +66,8 @@ def pick(scores: Numbers, choice: Choice, draws: Numbers, said: NDArray[np.bool_
     np.add.accumulate(shares, -1, out=shares)
     wanted = draws[:, None] * shares[:, -1:]  # the sum is not one
     passed: NDArray[np.int64] = np.add.reduce(shares <= wanted, -1)
-    return np.minimum(passed, scores.shape[-1] - 1)
+    last: NDArray[np.int64] = np.minimum(passed, scores.shape[-1] - 1)
+    return last
 
 
 def _leave_likeliest(shares: Numbers, part: float) -> None:
