@@ -12,7 +12,8 @@ recipe's published settings. Both sides of a speed take turns, each in a process
   none where it is.
 - ``bf16_gap``: our loss in bfloat16 less that in 32 bits after the same steps.
 - ``sample_speedup_b1`` and ``sample_speedup_b32``: characters a second, one text and 32 at once, over the peer's one.
-- ``jobs_speedup``: 64 prompts in one batch over one at a time; ``same_text`` says whether the texts are the same.
+- ``jobs_speedup``: 64 prompts in one batch over one at a time; ``jobs_per_second``: those in the batch; ``same_text``
+  says whether the texts are the same.
 - ``ngram_loss``: Witten-Bell counts of four characters. ``long_run_val_loss``: after ``--long`` seconds.
 - ``products_*``, after ``--products`` seconds of training on ``debian_descriptions.jsonl.gz``: ``perplexity`` per token
   of products kept apart beside ``perplexity_5gram`` (counts of the same tokens) and ``perplexity_neighbour`` (these
@@ -114,13 +115,14 @@ class OurTraining:
         self._texts(range(rows), length)
         return rows * length / (time.perf_counter() - started)
 
-    def together(self, jobs: int, length: int) -> tuple[float, bool]:
-        """How many times faster prompts are answered in one batch than one by one, and whether with the same texts."""
+    def together(self, jobs: int, length: int) -> tuple[float, float, bool]:
+        """Prompts a second one by one and in one batch, and whether both give the same texts."""
         started = time.perf_counter()
         alone = [self._texts([seed], length)[0].tokens for seed in range(jobs)]
         between = time.perf_counter()
         batched = [text.tokens for text in self._texts(range(jobs), length)]
-        return (between - started) / (time.perf_counter() - between), alone == batched
+        ended = time.perf_counter()
+        return jobs / (between - started), jobs / (ended - between), alone == batched
 
     def _texts(self, seeds: Any, length: int) -> list[Text]:
         network: TextTransformer = self.trainer.network.eval()
@@ -188,7 +190,7 @@ def speeds(data: Any, vocabulary: int, arguments: argparse.Namespace) -> dict[st
             turns["b1"].append(same.call("write", 1, 63))
             turns["b32"].append(same.call("write", 32, 63))
         medians = {name: statistics.median(rate[1:]) for name, rate in turns.items()}
-        jobs, alike = same.call("together", 8 if arguments.quick else 64, 63)
+        apart, jobs, alike = same.call("together", 8 if arguments.quick else 64, 63)
     return {
         "peer_tokens_per_second": rates[0],
         "train_speedup": rates[1] / rates[0],
@@ -196,7 +198,8 @@ def speeds(data: Any, vocabulary: int, arguments: argparse.Namespace) -> dict[st
         "peer_characters_per_second": medians["peer"],
         "sample_speedup_b1": medians["b1"] / medians["peer"],
         "sample_speedup_b32": medians["b32"] / medians["peer"],
-        "jobs_speedup": jobs,
+        "jobs_speedup": jobs / apart,
+        "jobs_per_second": jobs,
         "same_text": alike,
     }
 

@@ -1,9 +1,9 @@
 """Products of few rows with a matrix, in NumPy: without PyTorch's way to the kernel they take a third of the time.
 
 A single row would go through another kernel than several, which adds in another order, so a row by itself is multiplied
-twice. OpenBLAS has one kernel for small products and one for large ones; products are cut so that the small one does
-them all, or the large one. So a row's numbers are the same alone and in company, bit for bit, where :func:`agrees` says
-so.
+twice. OpenBLAS has one kernel for small products and one for large ones, which adds up long sums in pieces. Products are
+cut so that the small one does them all, a few rows at a time; with matrices too large for that, long sums are cut
+beforehand. So a row's numbers are the same alone and in company, bit for bit, where :func:`agrees` says so.
 """
 
 from collections.abc import Callable, Iterable
@@ -16,7 +16,8 @@ Numbers = NDArray[np.float32]
 
 LEAST = 2  # rows that are multiplied at once
 _SMALL = 1_000_000  # multiplications up to which OpenBLAS takes its kernel for small products
-_EVEN = 8  # rows that its kernel takes best
+_EVEN = 8  # rows that this kernel takes best
+_LONG = 384  # numbers that both kernels add up in the same order
 _PROBED = (2, 3, 5, 8, 12, 24, 33, 64)  # numbers of rows for which products are compared
 
 
@@ -27,10 +28,9 @@ def filled_up(rows: int) -> int:
 
 def cut(rows: int, matrix: Numbers) -> list[slice]:
     """Which rows are multiplied with a matrix at once; the last ones may be multiplied twice."""
-    fit = _SMALL // matrix.size
-    if fit < LEAST or rows <= fit:
+    fit = _SMALL // matrix.size // _EVEN * _EVEN
+    if fit == 0 or rows <= fit:
         return [slice(0, rows)]
-    fit -= fit % (_EVEN if fit > _EVEN else LEAST)
     return [slice(min(start, rows - LEAST), start + fit) for start in range(0, rows, fit)]
 
 
@@ -42,6 +42,8 @@ def product(rows: Numbers, matrix: Numbers, out: Numbers) -> Callable[[], object
         matrix: (in, out).
         out: (N, out).
     """
+    if len(matrix) > _LONG and matrix.size * _EVEN > _SMALL:
+        return _long_product(rows, matrix, out)
     parts = [partial(np.dot, rows[part], matrix, out[part]) for part in cut(len(rows), matrix)]
     if len(parts) == 1:
         return parts[0]
@@ -49,6 +51,21 @@ def product(rows: Numbers, matrix: Numbers, out: Numbers) -> Callable[[], object
     def multiply() -> None:
         for part in parts:
             part()
+
+    return multiply
+
+
+def _long_product(rows: Numbers, matrix: Numbers, out: Numbers) -> Callable[[], object]:
+    """The same in pieces of the sums."""
+    pieces = np.array_split(np.arange(len(matrix)), -(-len(matrix) // _LONG))
+    first, *others = (slice(int(piece[0]), int(piece[-1]) + 1) for piece in pieces)
+    more = np.empty_like(out)
+
+    def multiply() -> None:
+        np.dot(rows[:, first], matrix[first], out)
+        for piece in others:
+            np.dot(rows[:, piece], matrix[piece], more)
+            np.add(out, more, out=out)
 
     return multiply
 
