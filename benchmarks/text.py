@@ -55,7 +55,8 @@ SIZE = {"width": WIDTH, "num_layers": LAYERS, "num_heads": 4, "context": CONTEXT
 SAME = {**SIZE, "batch_size": ROWS, "optimiser": "adamw"}
 FREE = {**SAME, "batch_size": 64}
 FAST = {"width": 128, "num_layers": 4, "context": 64, "batch_size": 32, "learning_rate": 0.008}
-LONG = {"width": 192, "num_layers": 4, "context": 128, "batch_size": 24, "learning_rate": 0.006, "dropout": 0.05}
+LONG = {"width": 192, "num_layers": 4, "context": 256, "batch_size": 12, "learning_rate": 0.006, "dropout": 0.05}
+_BRIEF = 6  # so many times shorter than the peer's training
 MISSING = "Set AIGC_BENCH_DATA to a folder that holds tinyshakespeare.txt (1,115,394 characters)."
 
 
@@ -215,18 +216,18 @@ def quality(data: Any, vocabulary: int, arguments: argparse.Namespace) -> dict[s
         pilot.call("learn", 3)
         own = pilot.call("learn", 10) / 10
     budget = max(10, int(peer_steps * trial / own))  # our steps in the peer's time
-    quarter = max(10, budget // 4)
+    brief_steps = max(10, budget // _BRIEF)
     with (
         Side(PeerTraining, data[0], vocabulary, arguments.threads) as peer,
         Side(OurTraining, data, vocabulary, {**FAST, "steps": budget}, arguments.threads) as whole,
-        Side(OurTraining, data, vocabulary, {**FAST, "steps": quarter}, arguments.threads) as brief,
+        Side(OurTraining, data, vocabulary, {**FAST, "steps": brief_steps}, arguments.threads) as brief,
     ):
         taken = {"peer": 0.0, "whole": 0.0, "brief": 0.0}
         rounds = 20
         for _ in range(rounds):
             taken["peer"] += peer.call("learn", max(1, peer_steps // rounds))
             taken["whole"] += whole.call("learn", max(1, budget // rounds))
-            taken["brief"] += brief.call("learn", max(1, quarter // rounds))
+            taken["brief"] += brief.call("learn", max(1, brief_steps // rounds))
         peer_loss, ours, quick = peer.call("loss", data[1]), whole.call("loss"), brief.call("loss")
     return {
         "peer_val_loss": peer_loss,
