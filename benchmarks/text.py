@@ -100,6 +100,16 @@ class OurTraining:
             self.step()
         return time.perf_counter() - started
 
+    def learn_for(self, seconds: float) -> tuple[int, float]:
+        """Train for so long, the learning rate falling by time; returns the steps it took, and the seconds."""
+        started, passed, first = time.perf_counter(), 0.0, self.done
+        while passed < seconds:
+            self.learn(10)
+            passed = time.perf_counter() - started
+            pace = passed / (self.done - first)
+            self.trainer.total = self.done + max(1, round((seconds - passed) / pace))
+        return self.done - first, passed
+
     def loss(self) -> float:
         """Nats per character over whole windows of the validation text, as the peer's."""
         network, length = self.trainer.network.eval(), self.trainer.params.context
@@ -215,19 +225,19 @@ def quality(data: Any, vocabulary: int, arguments: argparse.Namespace) -> dict[s
         trial = peer.call("learn", 20) / 20
         pilot.call("learn", 3)
         own = pilot.call("learn", 10) / 10
-    budget = max(10, int(peer_steps * trial / own))  # our steps in the peer's time
-    brief_steps = max(10, budget // _BRIEF)
+    rounds = 20
+    budget = max(1, int(peer_steps * trial / own / rounds)) * rounds  # our steps in the peer's time
+    brief_steps = max(1, budget // _BRIEF // rounds) * rounds
     with (
         Side(PeerTraining, data[0], vocabulary, arguments.threads) as peer,
         Side(OurTraining, data, vocabulary, {**FAST, "steps": budget}, arguments.threads) as whole,
         Side(OurTraining, data, vocabulary, {**FAST, "steps": brief_steps}, arguments.threads) as brief,
     ):
         taken = {"peer": 0.0, "whole": 0.0, "brief": 0.0}
-        rounds = 20
         for _ in range(rounds):
             taken["peer"] += peer.call("learn", max(1, peer_steps // rounds))
-            taken["whole"] += whole.call("learn", max(1, budget // rounds))
-            taken["brief"] += brief.call("learn", max(1, brief_steps // rounds))
+            taken["whole"] += whole.call("learn", budget // rounds)
+            taken["brief"] += brief.call("learn", brief_steps // rounds)
         peer_loss, ours, quick = peer.call("loss", data[1]), whole.call("loss"), brief.call("loss")
     return {
         "peer_val_loss": peer_loss,
@@ -255,12 +265,9 @@ def long_run(data: Any, vocabulary: int, arguments: argparse.Namespace) -> dict[
     """A larger network for a given time."""
     if arguments.long <= 0:
         return {"long_run_val_loss": None, "long_run_seconds": 0.0}
-    with Side(OurTraining, data, vocabulary, {**LONG, "steps": 10}, arguments.threads) as pilot:
-        pilot.call("learn", 2)
-        steps = max(20, int(arguments.long / (pilot.call("learn", 5) / 5)))
-    with Side(OurTraining, data, vocabulary, {**LONG, "steps": steps}, arguments.threads) as side:
-        seconds = side.call("learn", steps)
-        return {"long_run_val_loss": side.call("loss"), "long_run_seconds": seconds}
+    with Side(OurTraining, data, vocabulary, {**LONG, "steps": 1000}, arguments.threads) as side:
+        steps, seconds = side.call("learn_for", arguments.long)
+        return {"long_run_val_loss": side.call("loss"), "long_run_seconds": seconds, "long_run_steps": steps}
 
 
 def rounded(result: dict[str, Any]) -> dict[str, Any]:

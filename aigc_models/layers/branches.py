@@ -16,9 +16,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-_ONE = torch.ones(())
-
-
 class Around(NamedTuple):
     """What a branch goes by besides weights.
 
@@ -110,26 +107,26 @@ class _NormedForward(torch.autograd.Function):
         norm, wide, narrow, around = weights
         with torch.autocast(x.device.type, enabled=False):
             normed, scale, folded = _norm(x, norm, wide, around)
-            gate, up = F.linear(normed, folded).to(x.dtype).chunk(2, -1)  # (N, F); halves are slower where they differ
-            share = torch.sigmoid(gate)
-            opened = gate * share
-            inside = (opened * up).to(around.dtype)
+            both = F.linear(normed, folded)  # (N, 2 F)
+            gate, up = both.chunk(2, -1)
+            opened = F.silu(gate)
+            inside = opened * up  # (N, F)
             rough = narrow.to(inside.dtype)
-            ctx.save_for_backward(x, norm, wide, rough, normed, scale, folded, up, share, opened, inside)
+            ctx.save_for_backward(x, norm, wide, rough, normed, scale, folded, both, opened, inside)
             ctx.kept = narrow.dtype
             return F.linear(inside, rough).view(x.shape).to(x.dtype)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, None]:
-        x, norm, wide, rough, normed, scale, folded, up, share, opened, inside = ctx.saved_tensors
+        x, norm, wide, rough, normed, scale, folded, both, opened, inside = ctx.saved_tensors
         back = gradient.reshape(-1, x.shape[-1]).to(inside.dtype)
         for_narrow = back.mT @ inside
-        for_inside = (back @ rough).to(x.dtype)  # (N, F)
-        for_both = torch.empty(len(back), 2 * up.shape[1], dtype=back.dtype, device=back.device)
+        for_inside = back @ rough  # (N, F)
+        gate, up = both.chunk(2, -1)
+        for_both = torch.empty_like(both)
         for_gate, for_up = for_both.chunk(2, -1)
-        for_up.copy_(for_inside * opened)
-        slope = torch.lerp(opened, _ONE.to(opened), share)  # of SiLU: g s + s (1 - g s), with s its share of g
-        for_gate.copy_(slope.mul_(for_inside).mul_(up))
+        torch.mul(for_inside, opened, out=for_up)
+        for_gate.copy_(torch.ops.aten.silu_backward(for_inside.mul_(up), gate))
         grads = _unfold(for_both, (x, norm, wide), (normed, scale, folded))
         return *grads, for_narrow.to(ctx.kept), None
 
