@@ -22,7 +22,11 @@ WIDTH, HEIGHT = 1200, 800
 FAMILY = "image_gan"  # what the documentation shows the pages of
 HEIGHTS = {
     "home": 1150, "job": 1500, "compare": 1500, "dataset": 1100, "form": 1000, "model": 1200,
-    "table": 1300, "texts": 1100, "chat": 1000,
+    "table": 1300, "texts": 1100, "recommendations": 1100, "guides": 1300, "chat": 1000,
+}  # fmt: skip
+SHOWN = {
+    "table": "table_vae.train", "texts": "text_transformer.generate",
+    "recommendations": "sasrec.recommend", "guides": "next_event.draft_how_to",
 }  # fmt: skip
 TURNS = 3  # questions of the dialogue shown
 COLOURS = 256  # of a picture; screens of text need no more, and files are a third of the size
@@ -67,8 +71,7 @@ def wanted(url: str) -> list[Shot]:
 def results(client: aigc.Client) -> dict[str, str]:
     """Pages of what other families made: rows beside real ones, texts, a dialogue."""
     newest = {
-        name: next(iter(client.jobs.list(limit=1, state="succeeded", task=task)), None)
-        for name, task in (("table", "table_vae.train"), ("texts", "text_transformer.generate"))
+        name: next(iter(client.jobs.list(limit=1, state="succeeded", task=task)), None) for name, task in SHOWN.items()
     }
     pages = {name: f"/jobs/{job.id}" for name, job in newest.items() if job}
     replies = list(client.jobs.list(limit=TURNS, state="succeeded", task="assistant.reply"))

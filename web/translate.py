@@ -15,6 +15,7 @@ COOKIE = "aigc_lang"
 EXTENSION = "languages"  # of an app: the sentences of each language by its tag
 SOURCE = NullTranslations()  # English, the language of the keys
 
+ONE = "one"  # the context of a sentence's form for a single thing
 # Gaps whose values are words of ours, so they are translated, too.
 WORDS = frozenset({"title", "kind", "status", "found", "wanted", "looks_like"})
 
@@ -22,7 +23,7 @@ WORDS = frozenset({"title", "kind", "status", "found", "wanted", "looks_like"})
 def say(template: str, values: Mapping[str, Any] | None = None) -> str:
     """Translate a template and fill its gaps."""
     known = sentences()
-    translated = known.gettext(template) if template else template
+    translated = _form(known, template, values or {}) if template else template
     if not values:
         return translated
     spoken = {name: _word(known, value) if name in WORDS else value for name, value in values.items()}
@@ -30,6 +31,15 @@ def say(template: str, values: Mapping[str, Any] | None = None) -> str:
         return translated.format(**spoken)
     except (KeyError, IndexError, ValueError):
         return translated
+
+
+def _form(known: NullTranslations, template: str, values: Mapping[str, Any]) -> str:
+    """The sentence of a language, in its form for one where the values count one and it has such a form."""
+    if values.get("count") in (1, "1"):
+        one = known.pgettext(ONE, template)
+        if one != template:
+            return one
+    return known.gettext(template)
 
 
 def joined(told: Iterable[str]) -> str:

@@ -70,11 +70,11 @@ class ImageGanTrain(Params):
         title="Learn classes",
         description="Whether images can be asked for by class; auto means yes where the dataset has classes.",
     )
-    image_size: int = setting(
-        0,
+    image_size: int | None = setting(
+        None,
         title="Image size",
         unit="pixels",
-        description="Side of the square images in pixels, a multiple of 4; 0 takes the dataset's size, at most 64.",
+        description="Side of the square images in pixels, a multiple of 4; empty takes the dataset's size, at most 64.",
         ge=0,
         le=256,
         multiple_of=4,

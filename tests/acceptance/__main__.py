@@ -32,6 +32,8 @@ class Outcome:
             self.passed.add(name)
         if report.failed or (report.skipped and self.bad.get(name) != "failed"):
             self.bad[name] = report.outcome
+        if report.failed:  # said at once: the whole takes long
+            sys.stdout.write(f"\nFAILED {report.nodeid}\n{report.longreprtext[-2_000:]}\n")
         if report.when == "teardown":
             for figure, value in report.user_properties:
                 if figure in FIGURES:

@@ -34,6 +34,8 @@ from web import create_app
 
 SOMEBODY = Principal("default", "operator")
 STEPS = 400
+# What a person wrote, in the language of that person.
+TAG, NOTE = "to show to everybody", "The first one that looks right."
 
 
 def photos(count: int, noise: float = 0.0) -> np.ndarray:
@@ -194,7 +196,7 @@ class Site:
         for start in range(0, STEPS, 50):
             self.go(lease, range(start + 10, start + 60, 10), sample=True)
         self.finish(lease)
-        said = Details(tags=["baseline", "to show to everybody", "数字"], notes="The first one that looks right.")
+        said = Details(tags=["baseline", TAG, "数字"], notes=NOTE)
         change(self.engine, SOMEBODY, job, said)
         model = self._models()[-1]
         made = self.submit("more-shirts", "image_gan.generate", model=model)

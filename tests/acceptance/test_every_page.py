@@ -183,7 +183,7 @@ def walk(page: Page, key: str) -> list[Stop]:
     )
     last = page.evaluate("() => [...document.querySelectorAll('footer a')].at(-1).innerText")
     seen = list[Stop]()
-    for _ in range(most + 5):
+    for _ in range(2 * most):  # what scrolls is a stop, too
         page.keyboard.press(key)
         seen.append(stop(page))
         if seen[-1].text == ("Skip to main content" if key == "Shift+Tab" else last):

@@ -19,10 +19,13 @@ PNG = b"\x89PNG\r\n\x1a\n"
 MINUTES = 25
 
 
+OTHERS = {"VENV", "PYTHONPATH", "VIRTUAL_ENV", "MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES"}
+
+
 def own_environment(**more: str) -> Mapping[str, str]:
-    """Nothing of this machine's installation; pip keeps its cache."""
+    """Nothing of this machine's installation, nor of a make that runs this; pip keeps its cache."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AIGC_")}
-    return {name: value for name, value in kept.items() if name not in ("VENV", "PYTHONPATH", "VIRTUAL_ENV")} | more
+    return {name: value for name, value in kept.items() if name not in OTHERS} | more
 
 
 @pytest.fixture(scope="module")

@@ -9,13 +9,15 @@ from playwright.sync_api import Browser, Page, expect
 from jobs import workers
 from jobs.tables import Job
 from tests.acceptance.browsing import settled, visit
-from tests.acceptance.site import STEPS, Site
+from tests.acceptance.site import NOTE, STEPS, TAG, Site
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(300)]
 
 MAIN_PAGES = ("home", "jobs", "form", "finished", "failed", "datasets", "models", "workers", "help")
 ENGLISH = re.compile(r"\b[A-Za-z]{2,} [a-z]{2,}\b")
-NAMES = re.compile(r"AIGC Foundry|Fashion-MNIST|NumPy \.npz|aigc worker|Zalando SE|Ankle boot")
+NAMES = re.compile(
+    r"AIGC Foundry|Fashion-MNIST|NumPy \.npz|aigc worker|Zalando SE|Ankle boot|" + f"{TAG}|{re.escape(NOTE)}"
+)
 TEXTS = """() => { const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT); const found = [];
     const silent = 'script, style, svg, code, pre, kbd, .mono, [lang=en], option';
     while (walker.nextNode()) { const text = walker.currentNode.data.trim().replace(/\\s+/g, ' ');

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from babel.messages.catalog import Catalog
+from babel.messages.pofile import read_po
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -49,6 +51,31 @@ def test_the_switch_keeps_the_address(client: FlaskClient) -> None:
     page = read(client, "/jobs?state=failed&q=a%26b&lang=en")
     assert "/jobs?state=failed&q=a%26b&lang=zh-CN" in page.links
     assert page.has("a", lang="zh-CN", hreflang="zh-CN")
+
+
+def test_one_thing_is_said_as_one(app: Flask) -> None:
+    many, one = "{count} images are exact copies of others.", "1 image is an exact copy of another."
+    with app.test_request_context("/"):
+        assert translate.say(many, {"count": 1}) == one
+        assert translate.say(many, {"count": 2}) == "2 images are exact copies of others."
+    with app.test_request_context("/?lang=zh"):
+        assert "1" in translate.say(many, {"count": 1})
+        assert "image" not in translate.say(many, {"count": 1})
+
+
+def test_what_counts_things_has_a_form_for_one() -> None:
+    """Where a sentence goes on with a noun in the plural after its count, English says one of them otherwise."""
+    counted = re.compile(r"(?<!One of )\{count\}( [a-z]+)? [a-z]+s\b(?! of)")
+    written = _catalog("en"), _catalog("zh_Hans")
+    sentences = {message.id for message in written[1] if isinstance(message.id, str) and message.id}
+    told = {message.id for message in written[0] if message.context == translate.ONE}
+    assert told <= sentences
+    assert [text for text in sentences - told if counted.search(text)] == []
+
+
+def _catalog(locale: str) -> Catalog:
+    with (i18n.DIRECTORY / locale / "LC_MESSAGES" / "messages.po").open("rb") as file:
+        return read_po(file)
 
 
 def test_numbers_of_things_have_their_forms(app: Flask) -> None:
