@@ -16,7 +16,7 @@ from aigc_models.layers.few_rows import Numbers, filled_up, product
 from aigc_models.layers.transformer import LayerCache
 from aigc_models.text_transformer.folded import Folded, FoldedBlock
 
-STEP = 32
+STEP = 16
 
 
 class Stepper:
