@@ -1,9 +1,9 @@
 """Products of few rows with a matrix, in NumPy: without PyTorch's way to the kernel they take a third of the time.
 
 A single row would go through another kernel than several, which adds in another order, so a row by itself is multiplied
-twice. OpenBLAS has one kernel for small products and one for large ones, which adds up long sums in pieces. Products are
-cut so that the small one does them all, a few rows at a time; with matrices too large for that, long sums are cut
-beforehand. So a row's numbers are the same alone and in company, bit for bit, where :func:`agrees` says so.
+twice. OpenBLAS has one kernel for small products and one for large ones, which adds up long sums in pieces. So products
+are cut for the small one, a few rows at a time; with matrices too large for it, long sums are cut beforehand. Then a
+row's numbers are the same alone and in company, bit for bit, where :func:`agrees` says so.
 """
 
 from collections.abc import Callable, Iterable
