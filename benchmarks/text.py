@@ -12,7 +12,8 @@ recipe's published settings. Both sides of a speed take turns, each in a process
   none where it is.
 - ``bf16_gap``: our loss in bfloat16 less that in 32 bits after the same steps.
 - ``sample_speedup_b1`` and ``sample_speedup_b32``: characters a second, one text and 32 at once, over the peer's one.
-- ``jobs_speedup``: 64 prompts in one batch over one at a time; ``same_text`` says whether the texts are the same.
+- ``jobs_speedup``: 64 prompts in one batch over one at a time; ``jobs_per_second``: those in the batch; ``same_text``
+  says whether the texts are the same.
 - ``ngram_loss``: Witten-Bell counts of four characters. ``long_run_val_loss``: after ``--long`` seconds.
 - ``products_*``, after ``--products`` seconds of training on ``debian_descriptions.jsonl.gz``: ``perplexity`` per token
   of products kept apart beside ``perplexity_5gram`` (counts of the same tokens) and ``perplexity_neighbour`` (these
@@ -54,7 +55,8 @@ SIZE = {"width": WIDTH, "num_layers": LAYERS, "num_heads": 4, "context": CONTEXT
 SAME = {**SIZE, "batch_size": ROWS, "optimiser": "adamw"}
 FREE = {**SAME, "batch_size": 64}
 FAST = {"width": 128, "num_layers": 4, "context": 64, "batch_size": 32, "learning_rate": 0.008}
-LONG = {"width": 192, "num_layers": 4, "context": 128, "batch_size": 24, "learning_rate": 0.006, "dropout": 0.05}
+LONG = {"width": 192, "num_layers": 4, "context": 256, "batch_size": 12, "learning_rate": 0.006, "dropout": 0.05}
+_BRIEF = 6  # so many times shorter than the peer's training
 MISSING = "Set AIGC_BENCH_DATA to a folder that holds tinyshakespeare.txt (1,115,394 characters)."
 
 
@@ -98,6 +100,16 @@ class OurTraining:
             self.step()
         return time.perf_counter() - started
 
+    def learn_for(self, seconds: float) -> tuple[int, float]:
+        """Train for so long, the learning rate falling by time; returns the steps it took, and the seconds."""
+        started, passed, first = time.perf_counter(), 0.0, self.done
+        while passed < seconds:
+            self.learn(10)
+            passed = time.perf_counter() - started
+            pace = passed / (self.done - first)
+            self.trainer.total = self.done + max(1, round((seconds - passed) / pace))
+        return self.done - first, passed
+
     def loss(self) -> float:
         """Nats per character over whole windows of the validation text, as the peer's."""
         network, length = self.trainer.network.eval(), self.trainer.params.context
@@ -114,13 +126,14 @@ class OurTraining:
         self._texts(range(rows), length)
         return rows * length / (time.perf_counter() - started)
 
-    def together(self, jobs: int, length: int) -> tuple[float, bool]:
-        """How many times faster prompts are answered in one batch than one by one, and whether with the same texts."""
+    def together(self, jobs: int, length: int) -> tuple[float, float, bool]:
+        """Prompts a second one by one and in one batch, and whether both give the same texts."""
         started = time.perf_counter()
         alone = [self._texts([seed], length)[0].tokens for seed in range(jobs)]
         between = time.perf_counter()
         batched = [text.tokens for text in self._texts(range(jobs), length)]
-        return (between - started) / (time.perf_counter() - between), alone == batched
+        ended = time.perf_counter()
+        return jobs / (between - started), jobs / (ended - between), alone == batched
 
     def _texts(self, seeds: Any, length: int) -> list[Text]:
         network: TextTransformer = self.trainer.network.eval()
@@ -188,7 +201,7 @@ def speeds(data: Any, vocabulary: int, arguments: argparse.Namespace) -> dict[st
             turns["b1"].append(same.call("write", 1, 63))
             turns["b32"].append(same.call("write", 32, 63))
         medians = {name: statistics.median(rate[1:]) for name, rate in turns.items()}
-        jobs, alike = same.call("together", 8 if arguments.quick else 64, 63)
+        apart, jobs, alike = same.call("together", 8 if arguments.quick else 64, 63)
     return {
         "peer_tokens_per_second": rates[0],
         "train_speedup": rates[1] / rates[0],
@@ -196,7 +209,8 @@ def speeds(data: Any, vocabulary: int, arguments: argparse.Namespace) -> dict[st
         "peer_characters_per_second": medians["peer"],
         "sample_speedup_b1": medians["b1"] / medians["peer"],
         "sample_speedup_b32": medians["b32"] / medians["peer"],
-        "jobs_speedup": jobs,
+        "jobs_speedup": jobs / apart,
+        "jobs_per_second": jobs,
         "same_text": alike,
     }
 
@@ -211,19 +225,19 @@ def quality(data: Any, vocabulary: int, arguments: argparse.Namespace) -> dict[s
         trial = peer.call("learn", 20) / 20
         pilot.call("learn", 3)
         own = pilot.call("learn", 10) / 10
-    budget = max(10, int(peer_steps * trial / own))  # our steps in the peer's time
-    quarter = max(10, budget // 4)
+    rounds = 20
+    budget = max(1, int(peer_steps * trial / own / rounds)) * rounds  # our steps in the peer's time
+    brief_steps = max(1, budget // _BRIEF // rounds) * rounds
     with (
         Side(PeerTraining, data[0], vocabulary, arguments.threads) as peer,
         Side(OurTraining, data, vocabulary, {**FAST, "steps": budget}, arguments.threads) as whole,
-        Side(OurTraining, data, vocabulary, {**FAST, "steps": quarter}, arguments.threads) as brief,
+        Side(OurTraining, data, vocabulary, {**FAST, "steps": brief_steps}, arguments.threads) as brief,
     ):
         taken = {"peer": 0.0, "whole": 0.0, "brief": 0.0}
-        rounds = 20
         for _ in range(rounds):
             taken["peer"] += peer.call("learn", max(1, peer_steps // rounds))
-            taken["whole"] += whole.call("learn", max(1, budget // rounds))
-            taken["brief"] += brief.call("learn", max(1, quarter // rounds))
+            taken["whole"] += whole.call("learn", budget // rounds)
+            taken["brief"] += brief.call("learn", brief_steps // rounds)
         peer_loss, ours, quick = peer.call("loss", data[1]), whole.call("loss"), brief.call("loss")
     return {
         "peer_val_loss": peer_loss,
@@ -251,12 +265,9 @@ def long_run(data: Any, vocabulary: int, arguments: argparse.Namespace) -> dict[
     """A larger network for a given time."""
     if arguments.long <= 0:
         return {"long_run_val_loss": None, "long_run_seconds": 0.0}
-    with Side(OurTraining, data, vocabulary, {**LONG, "steps": 10}, arguments.threads) as pilot:
-        pilot.call("learn", 2)
-        steps = max(20, int(arguments.long / (pilot.call("learn", 5) / 5)))
-    with Side(OurTraining, data, vocabulary, {**LONG, "steps": steps}, arguments.threads) as side:
-        seconds = side.call("learn", steps)
-        return {"long_run_val_loss": side.call("loss"), "long_run_seconds": seconds}
+    with Side(OurTraining, data, vocabulary, {**LONG, "steps": 1000}, arguments.threads) as side:
+        steps, seconds = side.call("learn_for", arguments.long)
+        return {"long_run_val_loss": side.call("loss"), "long_run_seconds": seconds, "long_run_steps": steps}
 
 
 def rounded(result: dict[str, Any]) -> dict[str, Any]:

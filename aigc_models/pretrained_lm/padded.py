@@ -20,14 +20,13 @@ class PaddedBatch(Batch):
 
     def __init__(self, decoder: LanguageModel, tokenizer: Tokenizer, choice: Choice, texts: Sequence[Text]) -> None:
         self._decoder, self._tokenizer, self._choice = decoder, tokenizer, choice
-        self._rows = [text for text in texts if not text.ended and text.most > 0]
+        self._line_up([text for text in texts if not text.ended and text.most > 0])
         self._starts: list[int] = []
         self._padded = self._positions = self._expected = torch.empty(0)
         if self._rows:
             self._fill()
 
-    def _keep(self, rows: Sequence[int]) -> None:
-        self._rows = [self._rows[row] for row in rows]
+    def _keep_read(self, rows: Sequence[int]) -> None:
         self._starts = [self._starts[row] for row in rows]
         kept = torch.tensor(rows, dtype=torch.int64)
         self._padded, self._positions = self._padded[kept], self._positions[kept]

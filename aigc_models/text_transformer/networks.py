@@ -15,6 +15,8 @@ from aigc_models.layers.block_plan import BlockPlan
 from aigc_models.layers.rotary import turns
 from aigc_models.layers.row_caches import UNIT, Places, RowCache, agrees
 from aigc_models.layers.transformer import Block, LayerCache
+from aigc_models.text_transformer.folded import Folded, fold, version_of
+from aigc_models.text_transformer.narrow import NarrowBatch
 from aigc_models.text_transformer.plan import Plan
 from aigc_models.writing.language_model import LanguageModel
 
@@ -26,11 +28,13 @@ class TextTransformer(LanguageModel):
         super().__init__()
         self.plan, self.dropout = plan, dropout
         self._rows_agree: bool | None = None
+        self._folded: tuple[Any, Folded | None] = (None, None)
         block = self.block_plan
         self.embedding = nn.Embedding(plan.vocabulary, plan.width)
         self.blocks = nn.ModuleList(Block(block) for _ in range(plan.num_layers))
         self.norm = nn.RMSNorm(plan.width, eps=transformer.EPSILON)
         self.register_buffer("turned", turns(torch.arange(plan.context), block.head_width), persistent=False)
+        self._weights = list(self.parameters())
         self.register_buffer("seen", transformer.causal(plan.context, torch.device("cpu")), persistent=False)
 
     @property
@@ -111,8 +115,22 @@ class TextTransformer(LanguageModel):
         shape = self._cache_shape(rows)
         return [RowCache(places, shape, self.embedding.weight) for _ in range(self.plan.num_layers)]
 
+    def batch(self, tokenizer: Any, choice: Any, texts: Any) -> NarrowBatch | None:
+        """Narrow networks write in NumPy on a CPU."""
+        folded = self.folded()
+        return None if folded is None else NarrowBatch(self, folded, tokenizer, choice, texts)
+
+    def folded(self) -> Folded | None:
+        """The weights as they are now, where NumPy is faster with them."""
+        version = version_of(self._weights)
+        if self._folded[0] != version:
+            self._folded = version, fold(self)
+        return self._folded[1]
+
     def rows_at_once(self, wanted: int) -> int:
         """So many, or fewer where a row of more would not be the same bit for bit as a row by itself."""
+        if self.folded() is not None:
+            return wanted
         if self._rows_agree is None:
             layers = [module for module in self.blocks[0].modules() if isinstance(module, nn.Linear)]
             self._rows_agree = agrees([self.embedding.weight, *(layer.weight for layer in layers)])

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -41,15 +42,15 @@ def _decode(
     network: TextVae, z: Tensor, choice: Choice, seeds: Sequence[int], after_step: Callable[[int], None]
 ) -> list[list[int]]:
     device, longest = network.embedding.weight.device, network.plan.longest
-    draws = torch.stack([uniforms(seed, longest) for seed in seeds])
+    draws = np.stack([uniforms(seed, longest) for seed in seeds])
     z, caches = z.to(device), network.caches(len(z))
     last = torch.full((len(z),), BODY, device=device)
     rows = torch.empty(len(z), 0, dtype=torch.int64)
     ended = torch.zeros(len(z), dtype=torch.bool)
     for place in range(longest):
-        scores = network.decode_next(last, z, caches).float().cpu()
-        scores[:, [BODY, network.hidden_token]] = -torch.inf
-        tokens = pick(scores, choice, draws[:, place]).masked_fill(ended, END)
+        scores = network.decode_next(last, z, caches).float().cpu().numpy()
+        scores[:, [BODY, network.hidden_token]] = -np.inf
+        tokens = torch.from_numpy(pick(scores, choice, draws[:, place])).masked_fill(ended, END)
         rows = torch.cat([rows, tokens[:, None]], 1)
         ended |= tokens == END
         last = tokens.to(device)

@@ -6,16 +6,18 @@ alone and in any company (:mod:`aigc_models.layers.row_caches` says where that h
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from aigc_models import training
 from aigc_models.layers.row_caches import Places, filled_up
 from aigc_models.writing.language_model import LanguageModel
-from aigc_models.writing.sampling import Choice, pick, uniforms
+from aigc_models.writing.sampling import Choice, Numbers, pick, uniforms
 from aigc_models.writing.tokenizers import BODY, END, Tokenizer
 
 # A token of a network no wider is over before a second thread has begun; waiting for it made a text 7 times slower. The
@@ -45,18 +47,11 @@ class Text:
     given: int = 0
     ended: str = ""
     choice: Choice | None = None
-    draws: list[float] = field(default_factory=list)
     in_body: bool = False
 
     def __post_init__(self) -> None:
         self.given = len(self.tokens)
-        self.draws = uniforms(self.seed, self.most).tolist()  # taken one by one, which tensors are slow at
         self.in_body = BODY in self.tokens
-
-    @property
-    def next_draw(self) -> float:
-        """The draw of the next token."""
-        return self.draws[len(self.tokens) - self.given]
 
     @property
     def written(self) -> list[int]:
@@ -107,7 +102,7 @@ class Batch:
     def __init__(self, decoder: LanguageModel, tokenizer: Tokenizer, choice: Choice, texts: Sequence[Text]) -> None:
         self._decoder, self._tokenizer, self._choice = decoder, tokenizer, choice
         rows = [text for text in texts if not text.ended and text.most > 0]
-        self._rows = sorted(rows, key=lambda text: len(text.tokens))  # those that look at as much stand together
+        self._line_up(sorted(rows, key=lambda text: len(text.tokens)))  # those that look at as much stand together
         self._starts = [0] * len(rows)
         self._places = Places([0] * len(rows), decoder.context, decoder.device)
         self._caches = decoder.row_caches(self._places, filled_up(len(rows)))
@@ -120,40 +115,67 @@ class Batch:
         """How many are not finished."""
         return len(self._rows)
 
+    def _line_up(self, rows: Sequence[Text]) -> None:
+        """Take in the texts that go on, and what is the same for all their tokens."""
+        self._rows = list(rows)
+        self._draws = np.zeros((len(rows), max((text.most for text in rows), default=0)), np.float32)
+        for row, text in enumerate(rows):
+            self._draws[row, : text.most] = uniforms(text.seed, text.most)
+        self._line_up_again()
+
+    def _line_up_again(self) -> None:
+        """Note who is next to whom."""
+        rows, choices = np.arange(len(self._rows)), [text.choice or self._choice for text in self._rows]
+        self._own = rows
+        self._written = np.array([len(text.tokens) - text.given for text in self._rows], np.int64)
+        self._in_body = np.array([text.in_body for text in self._rows], np.bool_)
+        self._chosen_alike = [(choice, rows[[each == choice for each in choices]]) for choice in dict.fromkeys(choices)]
+
     @torch.inference_mode()
     def step(self) -> None:
         """Write the next token of each."""
-        self._leave_out()
+        self._leave_out()  # whoever was ended from outside
         if not self._rows:
             return
         narrow = self._decoder.width <= _NARROW and self._decoder.device.type == "cpu"
         with training.one_thread() if narrow else nullcontext():
-            self._write_one()
+            self._write_one(self._scores())
 
-    def _write_one(self) -> None:
-        scores = self._decoder.scores(self._expected).float().cpu()[: len(self._rows)]
-        for text, token in zip(self._rows, self._pick(scores).tolist(), strict=True):
+    def _scores(self) -> Numbers:
+        """Scores of the next token, (rows, V)."""
+        scores: Numbers = self._decoder.scores(self._expected).float().cpu()[: len(self._rows)].numpy()
+        return scores
+
+    def _write_one(self, scores: Numbers) -> None:
+        over = False
+        for row, (text, token) in enumerate(zip(self._rows, self._pick(scores).tolist(), strict=True)):
             text.add(token, self._tokenizer)
-        self._leave_out()
+            if text.ended:
+                over = True
+            elif token == BODY:
+                self._in_body[row] = True
+        self._written += 1
+        if over:
+            self._leave_out()
         if self._rows:
             self._go_on()
 
-    def _pick(self, scores: Tensor) -> Tensor:
+    def _pick(self, scores: Numbers) -> NDArray[np.int64]:
         """The next tokens, those that are chosen alike together."""
-        scores[torch.tensor([text.in_body for text in self._rows]), BODY] = -torch.inf
-        tokens = torch.zeros(len(self._rows), dtype=torch.int64)
-        choices = [text.choice or self._choice for text in self._rows]
-        for choice in dict.fromkeys(choices):
-            own = [row for row, each in enumerate(choices) if each == choice]
+        scores[self._in_body, BODY] = -np.inf
+        draws = self._draws[self._own, self._written]
+        tokens = np.empty(len(self._rows), np.int64)
+        for choice, own in self._chosen_alike:
             said = self._said(own) if choice.repetition_penalty != 1.0 else None
-            draws = torch.tensor([self._rows[row].next_draw for row in own])
-            tokens[own] = pick(scores[own], choice, draws, said)
+            if len(own) == len(tokens):
+                return pick(scores, choice, draws, said)
+            tokens[own] = pick(scores[own], choice, draws[own], said)
         return tokens
 
-    def _said(self, rows: Sequence[int]) -> Tensor:
-        """Which tokens each text has already, bool (rows, V)."""
-        said = torch.zeros(len(rows), self._tokenizer.vocabulary, dtype=torch.bool)
-        for place, row in enumerate(rows):
+    def _said(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which tokens each text has already, (rows, V)."""
+        said = np.zeros((len(rows), self._tokenizer.vocabulary), np.bool_)
+        for place, row in enumerate(rows.tolist()):
             said[place, self._rows[row].tokens] = True
         said[:, [END, BODY]] = False
         return said
@@ -166,7 +188,12 @@ class Batch:
 
     def _keep(self, rows: Sequence[int]) -> None:
         """Keep some of the rows, in this order."""
-        self._rows = [self._rows[row] for row in rows]
+        self._rows, self._draws = [self._rows[row] for row in rows], self._draws[list(rows)]
+        self._line_up_again()
+        self._keep_read(rows)
+
+    def _keep_read(self, rows: Sequence[int]) -> None:
+        """Keep what was read of some of the rows, in this order."""
         self._starts = [self._starts[row] for row in rows]
         self._places.lengths = [self._places.lengths[row] for row in rows]
         if rows:

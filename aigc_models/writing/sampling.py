@@ -6,8 +6,11 @@ batch (but for rounding: a draw that falls within a millionth of the border betw
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
-from torch import Tensor
+from numpy.typing import NDArray
+
+Numbers = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,44 +30,50 @@ class Choice:
     repetition_penalty: float = 1.0
 
 
-def uniforms(seed: int, count: int) -> Tensor:
+def uniforms(seed: int, count: int) -> Numbers:
     """The draws of one text, (count,)."""
     generator = torch.Generator().manual_seed(seed)
-    return torch.rand(count, generator=generator)
+    drawn: Numbers = torch.rand(count, generator=generator).numpy()
+    return drawn
 
 
-def pick(scores: Tensor, choice: Choice, draws: Tensor, said: Tensor | None = None) -> Tensor:
+def pick(scores: Numbers, choice: Choice, draws: Numbers, said: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:
     """The next token of each row.
 
     Args:
         scores: Of all tokens; changed in place.
         choice: How.
         draws: From 0 to 1, one for each row.
-        said: Which tokens each row has already, bool; needed for a penalty only.
+        said: Which tokens each row has already; needed for a penalty only.
 
-    Shape: scores (B, V), draws (B,), said (B, V) to int64 (B,).
+    Shape: scores (B, V), draws (B,), said (B, V) to (B,).
     """
-    scores = scores.float()
     if said is not None and choice.repetition_penalty != 1.0:
-        fewer = torch.where(scores > 0, scores / choice.repetition_penalty, scores * choice.repetition_penalty)
-        scores = torch.where(said, fewer, scores)
+        fewer = np.where(scores > 0, scores / choice.repetition_penalty, scores * choice.repetition_penalty)
+        scores = np.where(said, fewer, scores)
     if choice.temperature <= 0:
-        return scores.argmax(-1)
+        likeliest: NDArray[np.int64] = scores.argmax(-1)
+        return likeliest
+    scores -= np.maximum.reduce(scores, -1, keepdims=True)
     if choice.temperature != 1.0:
-        scores = scores / choice.temperature
+        scores *= np.float32(1 / choice.temperature)
     if 0 < choice.top_k < scores.shape[-1]:
-        least = scores.topk(choice.top_k, -1).values[:, -1:]
-        scores = scores.masked_fill(scores < least, -torch.inf)
+        least = np.partition(scores, -choice.top_k, -1)[:, -choice.top_k, None]
+        scores[scores < least] = -np.inf
+    shares = np.exp(scores, out=scores)
     if choice.top_p < 1.0:
-        scores = _likeliest_share(scores, choice.top_p)
-    shares = torch.softmax(scores, -1).cumsum(-1)
-    wanted = draws[:, None].to(shares.device) * shares[:, -1:]  # the sum is one but for rounding
-    return (shares <= wanted).sum(-1).clamp(max=scores.shape[-1] - 1)
+        _leave_likeliest(shares, choice.top_p)
+    np.add.accumulate(shares, -1, out=shares)
+    wanted = draws[:, None] * shares[:, -1:]  # the sum is not one
+    passed: NDArray[np.int64] = np.add.reduce(shares <= wanted, -1)
+    last: NDArray[np.int64] = np.minimum(passed, scores.shape[-1] - 1)
+    return last
 
 
-def _likeliest_share(scores: Tensor, share: float) -> Tensor:
-    """Leave the likeliest tokens that have a share together, at least one."""
-    ordered, order = scores.sort(-1, descending=True)
-    before = torch.softmax(ordered, -1).cumsum(-1) - torch.softmax(ordered, -1)
-    ordered = ordered.masked_fill(before >= share, -torch.inf)
-    return torch.full_like(scores, -torch.inf).scatter(-1, order, ordered)
+def _leave_likeliest(shares: Numbers, part: float) -> None:
+    """Leave the likeliest tokens that have a part of the whole together, at least one and all as likely as the last."""
+    ordered = np.sort(shares, -1)[:, ::-1]
+    together = np.add.accumulate(ordered, -1)
+    wanted = np.add.reduce(together - ordered < part * together[:, -1:], -1)  # what is likelier does not do yet
+    least = np.take_along_axis(ordered, wanted[:, None] - 1, -1)
+    shares[shares < least] = 0
