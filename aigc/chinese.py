@@ -101,6 +101,7 @@ _JOBS = {
     "higher is better": "越高越好",
     "real data {value}": "真实数据 {value}",
     "baseline {value}: better": "基线 {value}：优于基线",
+    "baseline {value}: nothing to gain here": "基线 {value}：此处没有可提升的空间",
     "baseline {value}: NOT better than the baseline": "基线 {value}：未优于基线",
     "There is no job that this fits.": "没有适用的任务。",
     "The job {job} was cancelled.": "任务 {job} 已取消。",

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from importlib.util import find_spec
+from math import isfinite
 from typing import Any
 
 SHOWN_SAMPLES = 6
@@ -119,7 +120,9 @@ def table(title: str, head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str
 
 
 def number(value: Any) -> str:
-    """A figure in at most four digits; anything else as text."""
+    """A figure in at most four digits, whole from a thousand on: 0.8123, 15,860; anything else as text."""
+    if isinstance(value, float) and isfinite(value) and abs(value) >= 1000:
+        return f"{value:,.0f}"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 

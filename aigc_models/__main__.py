@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from math import isfinite
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -232,6 +233,10 @@ def _open_inputs(params: Params, given: Mapping[str, str | None], run: LocalRun,
     return params.model_copy(update=ids)
 
 
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if isfinite(value) and abs(value) >= 10_000 else f"{value:.5g}"
+
+
 def _show(family: Family, metrics: Metrics, out: Path) -> None:
     table = Table(box=None, pad_edge=False)
     for title in ("Figure", "Value", "Baseline"):
@@ -242,7 +247,7 @@ def _show(family: Family, metrics: Metrics, out: Path) -> None:
         if name in baselines:
             continue
         beside = metrics.get(info.baseline) if info and info.baseline else None
-        row = (info.title if info else name, f"{value:.5g}", "" if beside is None else f"{beside:.5g}")
+        row = (info.title if info else name, _number(value), "" if beside is None else _number(beside))
         table.add_row(*row)
     console = Console()
     if metrics:

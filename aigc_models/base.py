@@ -6,6 +6,7 @@ family's parameters at no cost.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from math import inf, isfinite
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol, TypeVar, get_args
 
@@ -16,6 +17,7 @@ Lane = Literal["training", "generation"]
 Makes = Literal["model", "dataset", "files"]
 Metrics = Mapping[str, float]
 Better = Literal["lower", "higher", "none"]
+Judgement = Literal["better", "even", "worse", ""]
 # An id, or the name of something with an alias that stands for one of its versions.
 NAMED = r"[^@/_\s\x00-\x1f\x7f]{1,120}"  # no name has an underscore, every id has one
 DATASET_REFERENCE = rf"^(ds_[0-9a-z]{{26}}|{NAMED})$"
@@ -216,6 +218,9 @@ class MetricInfo:
         real: Name of the metric that holds the real data's own figure, the best one could hope for.
         of: Whose figure it is, for one that stands beside another: "a Gaussian copula".
         alone: Why no baseline stands beside it, as a sentence, where one could be expected.
+        bound: The best value there can be, where there is one.
+        margin: A difference that does not matter, such as chance makes, where a baseline is at its best already.
+        gate: Another figure and the least it must reach: below, nothing can be gained in this one by any model.
     """
 
     title: str
@@ -225,12 +230,30 @@ class MetricInfo:
     real: str | None = None
     of: str = ""
     alone: str = ""
+    bound: float | None = None
+    margin: float = 0.0
+    gate: tuple[str, float] | None = None
 
-    def beats(self, value: float, baseline: float) -> bool | None:
-        """Whether a value is better than the baseline's; None where no direction is better."""
-        if self.better == "none":
-            return None
-        return value < baseline if self.better == "lower" else value > baseline
+    def judge(self, name: str, metrics: Mapping[str, Any]) -> Judgement:
+        """How a figure stands to its baseline: ``even`` where the baseline left nothing to gain, and none was lost.
+
+        The best there can be is the bound, or what the real data reach where that is less.
+        """
+        value, baseline, real = (_known(metrics.get(one or "")) for one in (name, self.baseline, self.real))
+        if value is None or baseline is None or self.better == "none":
+            return ""
+        gate = _known(metrics.get(self.gate[0])) if self.gate else None
+        if self.gate and gate is not None and gate < self.gate[1]:
+            return "even"
+        sign = -1 if self.better == "lower" else 1
+        best = min((sign * one for one in (self.bound, real) if one is not None), default=inf)
+        if min(sign * value, sign * baseline) >= best - self.margin:
+            return "even"
+        return "better" if sign * value > sign * baseline else "worse"
+
+
+def _known(value: Any) -> float | None:
+    return value if isinstance(value, int | float) and isfinite(value) else None
 
 
 @dataclass(frozen=True, slots=True)

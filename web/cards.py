@@ -13,6 +13,7 @@ from aigc_models.base import MetricInfo
 from jobs.errors import NotFound
 from jobs.tables import Dataset, Job, ModelVersion
 from web import context
+from web.pages import amounts
 from web.translate import say
 
 UNWRITTEN = "Not written yet."
@@ -73,8 +74,9 @@ class Card:
         if report.get("width"):
             values = {"width": report["width"], "height": report["height"]}
             lines.append(say("It only makes images of {width} × {height} pixels like those it learned from.", values))
-        for info, value, baseline, _ in self.figures():
-            if baseline is not None and info.beats(value, baseline) is False:
+        for name, info in self._infos().items():
+            if info.judge(name, self.row.metrics or {}) == "worse":
+                value, baseline = (self.row.metrics[one] for one in (name, info.baseline or ""))
                 values = {"title": say(info.title), "value": _number(value), "baseline": _number(baseline)}
                 lines.append(say("{title} {value} is not better than the baseline's {baseline}.", values))
         if not self.figures():
@@ -91,8 +93,7 @@ class Card:
 
     def figures(self) -> list[tuple[MetricInfo, float, float | None, float | None]]:
         """The explained figures, each with the baseline's and the real data's own."""
-        family = registry.families().get(self.row.family)
-        infos = family.metrics if family else {}
+        infos = self._infos()
         beside = {name for info in infos.values() for name in (info.baseline, info.real) if name}
         measured = self.row.metrics or {}
         return [
@@ -100,6 +101,10 @@ class Card:
             for name, info in infos.items()
             if name not in beside and isinstance(measured.get(name), int | float)
         ]
+
+    def _infos(self) -> Mapping[str, MetricInfo]:
+        family = registry.families().get(self.row.family)
+        return family.metrics if family else {}
 
     def markdown(self) -> str:
         """The card as Markdown with a YAML header, as model hubs read it."""
@@ -163,4 +168,4 @@ def of(row: ModelVersion) -> Card:
 
 
 def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4g}"
+    return "–" if value is None else amounts.figure(value)

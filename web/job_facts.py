@@ -1,8 +1,15 @@
 """What the API tells of a job that is not its state: its place in the queue, and what held at its submission."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from aigc_models.base import Judgement
+
+Judgements = Annotated[
+    dict[str, Judgement],
+    Field(description="How figures stand to their baselines, by name; even where nothing was to be gained."),
+]
 
 
 class Answer(BaseModel):

@@ -5,7 +5,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import Field, RootModel
 
-from web.job_facts import Answer, Energy, Queue, Snapshot
+from web.job_facts import Answer, Energy, Judgements, Queue, Snapshot
 from web.library_facts import Alias, Card, DatasetLinks, ModelFile, ModelLinks, Source, UsedBy
 
 T = TypeVar("T")
@@ -128,6 +128,7 @@ class Job(Answer):
     verdict: str = Field(
         "", description="What the figures say beside simple baselines, where they are judged together."
     )
+    judgements: Judgements
     queue: Queue
     attempt: int
     created_at: datetime
@@ -287,6 +288,7 @@ class Model(Answer):
     version: int
     family: str
     metrics: dict[str, Any]
+    judgements: Judgements
     aliases: list[Alias] = Field([], description="What it is the current version for: name@alias is its id, too.")
     card: Card
     job: str

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from aigc_models import registry
+from aigc_models.base import Judgement
 from web.pages import ranking, table_sentences
 
 
@@ -10,3 +12,10 @@ def of(metrics: Mapping[str, Any]) -> str:
     """The verdict on figures; empty where each stands for itself."""
     ranked = ranking.of("", metrics)
     return ranked.verdict if ranked else table_sentences.verdict(metrics)
+
+
+def each(family: str, metrics: Mapping[str, Any]) -> dict[str, Judgement]:
+    """How each figure stands to its baseline, for those that have one."""
+    found = registry.families().get(family)
+    judged = {name: info.judge(name, metrics) for name, info in (found.metrics if found else {}).items()}
+    return {name: judgement for name, judgement in judged.items() if judgement}

@@ -93,7 +93,8 @@ class Demo:
 
     def _say_figures(self, training: Job) -> None:
         self.say(say("Figures on held-out pictures"))
-        for line in figures.lines(training.last_metrics, figures.of_task(self.client, TASK)):
+        known = figures.of_task(self.client, TASK)
+        for line in figures.lines(training.last_metrics, known, training.raw.get("judgements")):
             self.say(f"  {line}")
 
     def _save(self, training: Job, generation: Job) -> Path:

@@ -12,6 +12,11 @@ from aigc.speech import say
 
 Known = Mapping[str, Mapping[str, Any]]
 _DIRECTIONS = {"lower": "lower is better", "higher": "higher is better"}
+_JUDGED = {
+    "better": "baseline {value}: better",
+    "even": "baseline {value}: nothing to gain here",
+    "worse": "baseline {value}: NOT better than the baseline",
+}
 
 
 def of_task(client: Client, task: str) -> Known:
@@ -23,12 +28,19 @@ def of_task(client: Client, task: str) -> Known:
     return {}
 
 
-def lines(measured: Mapping[str, Any], known: Known, *, everything: bool = False) -> list[str]:
+def lines(
+    measured: Mapping[str, Any],
+    known: Known,
+    judged: Mapping[str, str] | None = None,
+    *,
+    everything: bool = False,
+) -> list[str]:
     """The figures that say how good something is, a line each, aligned.
 
     Args:
         measured: Figures by name.
         known: What they mean.
+        judged: How the server says that they stand to their baselines, "better", "even" or "worse", by name.
         everything: Whether those that nothing is known of, such as losses, stand below.
     """
     beside = {known[name].get(of) for name in measured if name in known for of in ("baseline", "real")}
@@ -40,8 +52,9 @@ def lines(measured: Mapping[str, Any], known: Known, *, everything: bool = False
     width = max(map(_width, titles.values()), default=0)
     values = {name: number(measured[name]) for name in titles}
     room = max(map(len, values.values()), default=0)
+    said = {name: _said(name, measured, known, (judged or {}).get(name)) for name in titles}
     return [
-        f"{title}{' ' * (width - _width(title))}  {values[name]:>{room}}  {_said(name, measured, known)}".rstrip()
+        f"{title}{' ' * (width - _width(title))}  {values[name]:>{room}}  {said[name]}".rstrip()
         for name, title in titles.items()
     ]
 
@@ -72,22 +85,22 @@ def _plain(value: Any) -> str:
     return ", ".join(map(_plain, value)) if isinstance(value, list) else number(value)
 
 
-def _said(name: str, measured: Mapping[str, Any], known: Known) -> str:
-    return "; ".join(_remarks(name, measured, known)) if "better" in known.get(name, ()) else ""
+def _said(name: str, measured: Mapping[str, Any], known: Known, judged: str | None) -> str:
+    return "; ".join(_remarks(name, measured, known, judged)) if "better" in known.get(name, ()) else ""
 
 
-def _remarks(name: str, measured: Mapping[str, Any], known: Known) -> Iterator[str]:
+def _remarks(name: str, measured: Mapping[str, Any], known: Known, judged: str | None) -> Iterator[str]:
     about = known[name]
-    lower = about["better"] == "lower"
     if about["better"] in _DIRECTIONS:
         yield say(_DIRECTIONS[about["better"]])
     real, baseline = (measured.get(str(about.get(of))) for of in ("real", "baseline"))
     if real is not None:
         yield say("real data {value}", value=_whose(real, known.get(about["real"])))
     if baseline is not None:
-        better = measured[name] < baseline if lower else measured[name] > baseline
-        sentence = "baseline {value}: better" if better else "baseline {value}: NOT better than the baseline"
-        yield say(sentence, value=_whose(baseline, known.get(about["baseline"])))
+        if judged is None:  # a server of before it said so
+            better = measured[name] < baseline if about["better"] == "lower" else measured[name] > baseline
+            judged = "better" if better else "worse"
+        yield say(_JUDGED[judged], value=_whose(baseline, known.get(about["baseline"])))
 
 
 def _whose(value: Any, about: Mapping[str, Any] | None) -> str:

@@ -15,6 +15,7 @@ from aigc.cli.logs import logs
 from aigc.cli.session import EXIT_ERROR, EXIT_USAGE, Group, confirm_deletion, report, session
 from aigc.cli.submit import started
 from aigc.errors import InvalidParams
+from aigc.notebook import number
 from aigc.resources import Job
 from aigc.speech import say
 
@@ -239,8 +240,9 @@ def _below(lines: Iterable[str]) -> Iterator[str]:
 
 
 def _energy(spent: Mapping[str, Any]) -> str:
-    amounts = {"amount": f"{spent['watt_hours']:.4g}", "wasted": f"{spent['wasted_watt_hours']:.4g}"}
-    told = [say("{amount} Wh, {wasted} Wh of it for work that was lost", **amounts)]
+    wasted = number(float(spent["wasted_watt_hours"]))
+    sentence = "{amount} Wh, {wasted} Wh of it for work that was lost"
+    told = [say(sentence, amount=number(float(spent["watt_hours"])), wasted=wasted)]
     if spent["cost"] is not None:
         told.append(f"{spent['cost']:.4g} {spent['currency']}")
     if spent["source"] in ("estimate", "mixed"):
@@ -255,7 +257,10 @@ def describe(job: Job) -> str:
         lines.append(str(job.error.get("detail") or job.error.get("title") or ""))
     if job.last_metrics:
         known = figures.of_task(session().client, job.task)
-        lines += [say("Figures"), *_below(figures.lines(job.last_metrics, known, everything=True))]
+        lines += [
+            say("Figures"),
+            *_below(figures.lines(job.last_metrics, known, job.raw.get("judgements"), everything=True)),
+        ]
     if job.raw.get("verdict"):
         lines.append(str(job.raw["verdict"]))
     if job.params:

@@ -51,7 +51,7 @@ def show(model_id: str) -> None:
     """Show one model version."""
     item = naming.model(session().client, model_id)
     known = figures.of_task(session().client, f"{item.family}.train")
-    told = [f"  {line}" for line in figures.lines(item.metrics, known, everything=True)]
+    told = [f"  {line}" for line in figures.lines(item.metrics, known, item.raw.get("judgements"), everything=True)]
     text = [f"{item.name} v{item.version}  {item.id}", item.family, *told]
     origin = {"Job": item.job, "Dataset": item.dataset, "Page": item.web_url}
     session().show(item.raw, "\n".join([*text, *(f"{say(name)}: {value}" for name, value in origin.items() if value)]))

@@ -82,7 +82,8 @@ def conclude(session: Session, job: Job) -> int:
     """Say how a job ended and give the exit code for it."""
     if job.state == "succeeded":
         if job.last_metrics and not session.quiet:
-            for line in figures.lines(job.last_metrics, figures.of_task(session.client, job.task)):
+            known = figures.of_task(session.client, job.task)
+            for line in figures.lines(job.last_metrics, known, job.raw.get("judgements")):
                 session.tell(f"  {line}")
         if job.raw.get("verdict"):
             session.tell(str(job.raw["verdict"]))

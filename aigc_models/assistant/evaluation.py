@@ -10,6 +10,7 @@ from sklearn.linear_model import LogisticRegression
 
 from aigc_models.assistant import off_topic
 from aigc_models.assistant.calibration import SIGNS, Calibration, calibrate, signs
+from aigc_models.assistant.figures import ASSISTANT_METRICS
 from aigc_models.assistant.lesson import TEST, TRAIN, VALIDATION, Lesson, Question
 from aigc_models.assistant.loop import drawn
 from aigc_models.assistant.searching import Encoding, Searched, build, in_tests
@@ -159,7 +160,8 @@ def _within(places: NDArray[np.float64], most: int) -> float:
 def _verdict(figures: Metrics) -> str:
     line = f"MRR {figures['mrr']:.4f}, Recall@5 {figures['recall5']:.4f}; BM25 alone {figures['mrr_bm25']:.4f}, "
     line += f"{figures['recall5_bm25']:.4f}."
-    return line if figures["mrr"] > figures["mrr_bm25"] else f"{line} The model is not better than the baseline."
+    worse = ASSISTANT_METRICS["mrr"].judge("mrr", figures) == "worse"
+    return line if not worse else f"{line} The model is not better than the baseline."
 
 
 def _intents(lesson: Lesson, asked: Sequence[Question], near: NDArray[np.float64]) -> dict[str, float]:

@@ -14,15 +14,21 @@ ASSISTANT_METRICS: Mapping[str, MetricInfo] = MappingProxyType(
             "higher",
             f"Share of {_HELD} whose answer stands among the first 5 sections found; beside it BM25 alone.",
             "recall5_bm25",
+            bound=1.0,
         ),
         "mrr": MetricInfo(
             "Mean reciprocal rank",
             "higher",
             "One over the place of the section that answers, among all sections; beside it BM25 alone.",
             "mrr_bm25",
+            bound=1.0,
         ),
         "recall1": MetricInfo(
-            "Recall@1", "higher", f"Share of {_HELD} whose answer is found first; beside it BM25 alone.", "recall1_bm25"
+            "Recall@1",
+            "higher",
+            f"Share of {_HELD} whose answer is found first; beside it BM25 alone.",
+            "recall1_bm25",
+            bound=1.0,
         ),
         "recall5_bm25": MetricInfo("Recall@5, BM25", "higher", "Recall@5 of BM25 over the same texts.", of="BM25"),
         "mrr_bm25": MetricInfo("MRR, BM25", "higher", "Mean reciprocal rank of BM25 over the same texts.", of="BM25"),
@@ -35,6 +41,7 @@ ASSISTANT_METRICS: Mapping[str, MetricInfo] = MappingProxyType(
             f"Share of {_HELD} to which the trained encoder finds the right one of the known answers; beside it "
             "logistic regression on TF-IDF of words.",
             "intent_accuracy_tfidf",
+            bound=1.0,
         ),
         "intent_accuracy_tfidf": MetricInfo(
             "Accuracy, TF-IDF",

@@ -75,9 +75,7 @@ def verdict(metrics: Mapping[str, float], figures: Mapping[str, MetricInfo] = IM
     """Plain sentences on figures that are not better than their baselines."""
     lines = []
     for name, info in figures.items():
-        if info.baseline is None or name not in metrics or info.baseline not in metrics:
-            continue
-        figure, baseline = metrics[name], metrics[info.baseline]
-        if info.beats(figure, baseline) is False:
+        if info.baseline is not None and info.judge(name, metrics) == "worse":
+            figure, baseline = metrics[name], metrics[info.baseline]
             lines.append(f"{info.title} {figure:.3g} is not better than the trivial baseline {baseline:.3g}.")
     return lines

@@ -15,6 +15,10 @@ _COLUMNS_ALONE = (
 )
 _PRIVACY_ALONE = "No baseline: rows drawn at random come close to nobody; what held-out rows reach is the measure."
 
+# Below these nothing can be gained: not even real rows keep the dependence, or teach to predict the target.
+_DEPENDENT = ("dependence_kept_real", 0.1)
+_CLASSES, _NUMBERS = ("trtr_auc", 0.55), ("trtr_r2", 0.05)
+
 TABLE_METRICS = {
     "column_fidelity": MetricInfo(
         "Column fidelity",
@@ -48,6 +52,8 @@ TABLE_METRICS = {
         "One less the mean difference in association of two columns: correlation, correlation ratio or Cramer's V.",
         "pair_fidelity_baseline",
         "pair_fidelity_real",
+        bound=1.0,
+        margin=0.005,
     ),
     "pair_fidelity_baseline": MetricInfo(
         "Pair fidelity of independent columns",
@@ -68,6 +74,9 @@ TABLE_METRICS = {
         "columns keep none.",
         "dependence_kept_baseline",
         "dependence_kept_real",
+        bound=1.0,
+        margin=0.01,
+        gate=_DEPENDENT,
     ),
     "dependence_kept_baseline": MetricInfo(
         "Dependence a copula keeps", "higher", f"The same share for {_COPULA}.", of=_COPULA_SHORT
@@ -84,6 +93,8 @@ TABLE_METRICS = {
         "How badly a classifier tells synthetic rows from held-out ones: 1 where it guesses, 0 where it always knows.",
         "detection_score_baseline",
         "detection_score_real",
+        bound=1.0,
+        margin=0.06,
     ),
     "detection_score_baseline": MetricInfo(
         "Indistinguishability of a copula", "higher", f"The same score for {_COPULA}.", of=_COPULA_SHORT
@@ -98,6 +109,8 @@ TABLE_METRICS = {
         "tell synthetic rows from held-out ones; 0.5 is a guess.",
         "detection_auc_baseline",
         "detection_auc_real",
+        bound=0.5,
+        margin=0.03,
     ),
     "detection_auc_baseline": MetricInfo(
         "Detection AUC of a copula", "lower", f"The same area for {_COPULA}.", of=_COPULA_SHORT
@@ -111,6 +124,9 @@ TABLE_METRICS = {
         "Area under the ROC curve on held-out rows of gradient boosting taught with synthetic rows alone.",
         "tstr_auc_baseline",
         "trtr_auc",
+        bound=1.0,
+        margin=0.01,
+        gate=_CLASSES,
     ),
     "tstr_f1": MetricInfo(
         "Train-on-synthetic F1",
@@ -118,6 +134,9 @@ TABLE_METRICS = {
         "F1 of the same classifier: of the rarer of two classes, or the mean over more than two.",
         "tstr_f1_baseline",
         "trtr_f1",
+        bound=1.0,
+        margin=0.01,
+        gate=_CLASSES,
     ),
     "tstr_accuracy": MetricInfo(
         "Train-on-synthetic accuracy",
@@ -125,6 +144,9 @@ TABLE_METRICS = {
         "Share of held-out rows whose target a classifier taught with synthetic rows alone names rightly.",
         "tstr_accuracy_baseline",
         "trtr_accuracy",
+        bound=1.0,
+        margin=0.01,
+        gate=_CLASSES,
     ),
     "tstr_r2": MetricInfo(
         "Train-on-synthetic R²",
@@ -132,6 +154,9 @@ TABLE_METRICS = {
         "Share of the variance of the target in held-out rows that a model taught with synthetic rows alone explains.",
         "tstr_r2_baseline",
         "trtr_r2",
+        bound=1.0,
+        margin=0.01,
+        gate=_NUMBERS,
     ),
     "tstr_mae": MetricInfo(
         "Train-on-synthetic error",
@@ -139,6 +164,8 @@ TABLE_METRICS = {
         "Mean absolute error on held-out rows of a model taught with synthetic rows alone, in the target's own unit.",
         "tstr_mae_baseline",
         "trtr_mae",
+        bound=0.0,
+        gate=_NUMBERS,
     ),
     "trtr_auc": MetricInfo(
         "Train-on-real AUC", "higher", "The same area for a classifier taught with real rows.", of="training rows"

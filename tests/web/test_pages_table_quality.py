@@ -103,7 +103,10 @@ def test_what_is_not_better_than_a_baseline_is_said(
     ("better", "said"),
     [
         (("utility_auc", "dependence_kept", "detection_score"), "better than the baseline, a Gaussian copula, in all"),
-        (("dependence_kept",), "in 1 of 3 comparisons. A longer training"),
+        (
+            ("dependence_kept",),
+            "in Dependence kept; not better in Train-on-synthetic AUC, Indistinguishability. A longer",
+        ),
         ((), "this model is not better than the baseline, a Gaussian copula"),
     ],
 )
@@ -111,6 +114,7 @@ def test_a_verdict_comes_first(good: dict[str, Any], better: tuple[str, ...], sa
     compared = ("utility_auc", "dependence_kept", "detection_score")
     beside = {
         **good["baselines"],
+        "real": {**good["baselines"]["real"], **dict.fromkeys(compared, 0.9)},
         "synthetic": {**good["baselines"]["synthetic"], **{name: 0.6 + 0.1 * (name in better) for name in compared}},
         "copula": {**good["baselines"]["copula"], **dict.fromkeys(compared, 0.65)},
     }
@@ -118,6 +122,23 @@ def test_a_verdict_comes_first(good: dict[str, Any], better: tuple[str, ...], sa
     assert first.text.startswith("Verdict: ")
     assert said in first.text
     assert first.tone == {3: "ok", 1: "wait", 0: "bad"}[len(better)]
+
+
+def test_nothing_to_gain_is_no_failure(good: dict[str, Any]) -> None:
+    real = {"utility_auc": 0.478, "dependence_kept": 0.0, "detection_score": 0.99, "detection_auc": 0.505}
+    made = {"utility_auc": 0.46, "dependence_kept": 0.0, "detection_score": 0.97, "detection_auc": 0.515}
+    copula = {"utility_auc": 0.51, "dependence_kept": 0.0, "detection_score": 1.0, "detection_auc": 0.498}
+    sides = {"real": real, "synthetic": made, "copula": copula}
+    beside = {side: {**good["baselines"][side], **values} for side, values in sides.items()}
+    told = table_sentences.quality({**good, "baselines": beside})
+    assert "bad" not in {one.tone for one in told}
+    assert told[0].text.startswith("Verdict: as good as it can be.")
+    text = " ".join(one.text for one in told)
+    assert "状态 cannot be predicted from these columns" in text
+    assert "there is no dependence to keep" in text
+    beside["synthetic"]["detection_score"] = 0.8  # a copula's rows cannot be told apart, these can
+    first, *_ = table_sentences.quality({**good, "baselines": beside})
+    assert first.tone == "bad"
 
 
 def test_copies_are_said(client: FlaskClient, worker: ActingWorker, good: dict[str, Any]) -> None:

@@ -2,15 +2,15 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
+from aigc_models.base import Judgement
 from jobs.tables import Artifact
 from web.forms import defaults, in_words, to_text
 from web.pages import amounts, ranking
 from web.pages.names import curve_title, metric_info
 from web.translate import say
 
-Verdict = Literal["better", "worse", ""]
 MOST_SAMPLES = 24
 DIRECTIONS: Mapping[str, str] = {"lower": "lower is better", "higher": "higher is better"}
 # How fast it was says nothing of how good it is, and is shown as the job's speed.
@@ -31,7 +31,7 @@ class Figure:
     baseline: str
     real: str
     direction: str
-    verdict: Verdict
+    verdict: Judgement
     description: str
     baseline_of: str = ""
     real_of: str = ""
@@ -77,16 +77,13 @@ def _figure(family: str, name: str, metrics: Mapping[str, Any]) -> Figure:
     assert info is not None
     value, baseline = metrics.get(name), metrics.get(info.baseline) if info.baseline else None
     real = metrics.get(info.real) if info.real else None
-    verdict: Verdict = ""
-    if isinstance(value, int | float) and isinstance(baseline, int | float):
-        verdict = {True: "better", False: "worse", None: ""}[info.beats(value, baseline)]  # type: ignore[assignment]
     return Figure(
         title=say(info.title),
         value=amounts.figure(value),
         baseline=amounts.figure(baseline) if baseline is not None else "",
         real=amounts.figure(real) if real is not None else "",
         direction=direction(info.better),
-        verdict=verdict,
+        verdict=info.judge(name, metrics),
         description=say(info.description),
         baseline_of=_whose(family, info.baseline),
         real_of=_whose(family, info.real),

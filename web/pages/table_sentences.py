@@ -1,9 +1,11 @@
 """What the figures of a synthetic table say, in plain sentences, with "not better than the baseline" said as such."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from aigc_models.base import Judgement
+from aigc_models.metrics.table_figures import TABLE_METRICS
 from web.pages import amounts, plots
 from web.translate import say
 
@@ -12,7 +14,7 @@ Tone = Literal["ok", "wait", "bad", ""]
 # How much of what real rows teach counts as almost as much, and as somewhat less.
 _ALMOST, _SOMEWHAT = 0.93, 0.75
 # Where more is better, in usefulness, in dependence and in telling apart.
-_COMPARED = ("utility_auc", "utility_r2", "dependence_kept", "detection_score")
+_COMPARED = ("tstr_auc", "tstr_r2", "dependence_kept", "detection_score")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,42 +28,62 @@ class Sentence:
 def quality(found: Mapping[str, Any]) -> list[Sentence]:
     """A verdict, then sentences on usefulness, on telling apart, on dependence and on columns."""
     beside = found["baselines"]
+    metrics = _flat(beside)
     return [
-        *_verdict(beside["synthetic"], beside["copula"]),
-        *_useful(beside, str(found["target"])),
-        *_told_apart(beside),
-        *_dependence(beside),
+        *_verdict(metrics),
+        *_useful(metrics, str(found["target"])),
+        *_told_apart(metrics),
+        *_dependence(metrics),
         *_columns(beside),
     ]
 
 
 def verdict(metrics: Mapping[str, Any]) -> str:
     """The verdict alone, from the figures of a job that measured a table; empty for all others."""
-    made, copula = {}, {}
-    for name in _COMPARED:
-        figure = name.replace("utility_", "tstr_")
-        value, baseline = metrics.get(figure), metrics.get(f"{figure}_baseline")
-        if isinstance(value, int | float) and isinstance(baseline, int | float):
-            made[name], copula[name] = value, baseline
-    told = _verdict(made, copula) if "detection_auc" in metrics or "dependence_kept" in metrics else []
+    told = _verdict(metrics) if "detection_auc" in metrics or "dependence_kept" in metrics else []
     return told[0].text if told else ""
 
 
-def _verdict(made: Mapping[str, float], copula: Mapping[str, float]) -> list[Sentence]:
-    """Whether the model was worth its training, over all that a copula can be compared in."""
-    compared = [name for name in _COMPARED if name in made and name in copula]
-    if not compared:
+def _flat(beside: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    """Figures under the names that a job's have, with the copula's and the real rows' beside them."""
+    flat = {}
+    for name in (*_COMPARED, "detection_auc"):
+        info = TABLE_METRICS[name]
+        for side, key in (("synthetic", name), ("copula", info.baseline), ("real", info.real)):
+            value = beside[side].get(name.replace("tstr_", "utility_"))
+            if key and value is not None:
+                flat[key] = value
+    return flat
+
+
+def _judge(name: str, metrics: Mapping[str, Any]) -> Judgement:
+    return TABLE_METRICS[name].judge(name, metrics)
+
+
+def _verdict(metrics: Mapping[str, Any]) -> list[Sentence]:
+    """Whether the model was worth its training, over all that a copula can be compared in and surpassed."""
+    judged = {name: judgement for name in _COMPARED if (judgement := _judge(name, metrics))}
+    better, others = ([name for name, one in judged.items() if one == wanted] for wanted in ("better", "worse"))
+    if not judged:
         return []
-    better = sum(made[name] > copula[name] for name in compared)
-    values = {"better": amounts.number(better), "all": amounts.number(len(compared))}
-    if better == len(compared):
-        return [Sentence(say("Verdict: better than the baseline, a Gaussian copula, in all that is compared."), "ok")]
+    if not better and not others:
+        text = (
+            "Verdict: as good as it can be. There is nothing to gain here over the baseline, a Gaussian copula, which "
+            "takes seconds."
+        )
+        return [Sentence(say(text))]
+    if not others:
+        if len(better) == len(judged):
+            told = say("Verdict: better than the baseline, a Gaussian copula, in all that is compared.")
+        else:
+            told = say("Verdict: better than the baseline, a Gaussian copula, wherever there is something to gain.")
+        return [Sentence(told, "ok")]
     if better:
         text = (
-            "Verdict: better than the baseline, a Gaussian copula, in {better} of {all} comparisons. A longer training "
-            "(the preset Balanced or Best) may gain the others."
+            "Verdict: better than the baseline, a Gaussian copula, in {better}; not better in {others}. A longer "
+            "training (the preset Balanced or Best) may help there."
         )
-        return [Sentence(say(text, values), "wait")]
+        return [Sentence(say(text, {"better": _titles(better), "others": _titles(others)}), "wait")]
     text = (
         "Verdict: this model is not better than the baseline, a Gaussian copula, which takes seconds. Do not use its "
         "rows; train longer first (the preset Balanced or Best), or on more rows."
@@ -69,13 +91,28 @@ def _verdict(made: Mapping[str, float], copula: Mapping[str, float]) -> list[Sen
     return [Sentence(say(text), "bad")]
 
 
-def _useful(beside: Mapping[str, Mapping[str, float]], target: str) -> list[Sentence]:
-    name, unit, floor = ("utility_auc", "AUC", 0.5) if "utility_auc" in beside["synthetic"] else ("utility_r2", "R²", 0)
-    made, real, copula = (beside[side].get(name) for side in ("synthetic", "real", "copula"))
+def _titles(names: Iterable[str]) -> str:
+    return say(", ").join(say(TABLE_METRICS[name].title) for name in names)
+
+
+def _useful(metrics: Mapping[str, float], target: str) -> list[Sentence]:
+    name, unit, chance = ("tstr_auc", "AUC", 0.5) if "tstr_auc" in metrics else ("tstr_r2", "R²", 0.0)
+    info = TABLE_METRICS[name]
+    made, real = metrics.get(name), metrics.get(info.real or "")
     if made is None or real is None:
         return []
     values = {"made": amounts.figure(made), "real": amounts.figure(real), "unit": unit, "target": target}
-    kept = (made - floor) / (real - floor) if real > floor else 1.0
+    if info.gate and real < info.gate[1]:
+        text = (
+            "{target} cannot be predicted from these columns: even a model that learnt from real rows only "
+            "reaches {unit} {real} on held-out real rows, where {chance} is a guess. So nothing can be gained here."
+        )
+        return [Sentence(say(text, {**values, "chance": amounts.figure(chance)}))]
+    return [_taught((made - chance) / (real - chance), values), *_beside_copula(name, unit, metrics)]
+
+
+def _taught(kept: float, values: Mapping[str, str]) -> Sentence:
+    """How much of what real rows teach is learnt from these."""
     tone: Tone = "bad"
     text = (
         "A model that learnt to predict {target} from these rows does much worse than one that learnt from the real "
@@ -93,21 +130,21 @@ def _useful(beside: Mapping[str, Mapping[str, float]], target: str) -> list[Sent
             "A model that learnt to predict {target} from these rows does somewhat worse than one that learnt from "
             "the real ones: {unit} {made} against {real}, both on held-out real rows."
         )
-    return [Sentence(say(text, values), tone), *_beside_copula(made, copula, unit)]
+    return Sentence(say(text, values), tone)
 
 
-def _beside_copula(made: float, copula: float | None, unit: str) -> list[Sentence]:
-    if copula is None:
-        return []
-    values = {"unit": unit, "made": amounts.figure(made), "copula": amounts.figure(copula)}
-    if made <= copula:
+def _beside_copula(name: str, unit: str, metrics: Mapping[str, float]) -> list[Sentence]:
+    judged = _judge(name, metrics)
+    values = {"unit": unit, "copula": amounts.figure(metrics.get(TABLE_METRICS[name].baseline or ""))}
+    if judged == "worse":
         text = "That is not better than the baseline: rows of a Gaussian copula reach {unit} {copula}."
         return [Sentence(say(text, values), "bad")]
-    return [Sentence(say("The baseline, rows of a Gaussian copula, reaches {unit} {copula}.", values), "ok")]
+    text = "The baseline, rows of a Gaussian copula, reaches {unit} {copula}."
+    return [Sentence(say(text, values), "ok" if judged == "better" else "")] if judged else []
 
 
-def _told_apart(beside: Mapping[str, Mapping[str, float]]) -> list[Sentence]:
-    auc, copula = beside["synthetic"].get("detection_auc"), beside["copula"].get("detection_auc")
+def _told_apart(metrics: Mapping[str, float]) -> list[Sentence]:
+    auc, copula = metrics.get("detection_auc"), metrics.get("detection_auc_baseline")
     if auc is None:
         return []
     values = {"auc": amounts.figure(auc), "copula": amounts.figure(copula)}
@@ -120,18 +157,21 @@ def _told_apart(beside: Mapping[str, Mapping[str, float]]) -> list[Sentence]:
     else:
         text = "A classifier hardly tells these rows from real ones (AUC {auc}; 0.5 would be a guess)."
     told = [Sentence(say(text, values), "bad" if auc >= 0.9 else "wait" if auc >= 0.7 else "ok")]
-    if copula is not None and auc >= copula:
+    if _judge("detection_auc", metrics) == "worse":
         worse = "That is not better than the baseline: rows of a Gaussian copula are told apart with AUC {copula}."
         told.append(Sentence(say(worse, values), "bad"))
     return told
 
 
-def _dependence(beside: Mapping[str, Mapping[str, float]]) -> list[Sentence]:
-    kept, copula = (beside[side].get("dependence_kept") for side in ("synthetic", "copula"))
+def _dependence(metrics: Mapping[str, float]) -> list[Sentence]:
+    kept, copula = metrics.get("dependence_kept"), metrics.get("dependence_kept_baseline")
     if kept is None or copula is None:
         return []
     values = {"kept": plots.percent(kept), "copula": plots.percent(copula)}
-    if kept <= copula:
+    judged, gate = _judge("dependence_kept", metrics), TABLE_METRICS["dependence_kept"].gate
+    if gate and metrics.get(gate[0], 1.0) < gate[1]:
+        return [Sentence(say("The columns hardly depend on each other, so there is no dependence to keep."))]
+    if judged == "worse":
         text = "They keep {kept} of the dependence between columns, not more than a Gaussian copula ({copula})."
         return [Sentence(say(text, values), "bad")]
     text = "They keep {kept} of the dependence between columns; a Gaussian copula keeps {copula}."
