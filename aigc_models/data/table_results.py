@@ -8,10 +8,11 @@ as SVG, PNG and CSV in :data:`FIGURES`; a study of augmentation into :data:`AUGM
 import csv
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 
 SYNTHETIC, SAMPLES = "synthetic.csv", "samples.csv"
 QUALITY, FIGURES, AUGMENTATION = "quality.json", "figures.zip", "augmentation.json"
+_SIGNS = ",;\t|"  # what may stand between cells; the first wins where several cut the header into as many
 SHOWN_ROWS, SHOWN_COLUMNS = 20, 60
 _LONGEST = 1_000_000  # characters of a line that are read
 
@@ -27,8 +28,11 @@ class Preview:
 
 def preview(lines: Iterable[str]) -> Preview | None:
     """The first rows of a CSV file; None where nothing can be read. Only so many lines are taken."""
+    kept = _bounded(lines)
+    head = next(kept, "")
     try:
-        rows = list(islice(csv.reader(_bounded(lines)), SHOWN_ROWS + 1))
+        sign = max(_SIGNS, key=lambda one: len(next(csv.reader([head], delimiter=one), ())))
+        rows = list(islice(csv.reader(chain([head], kept), delimiter=sign), SHOWN_ROWS + 1))
     except csv.Error:
         return None
     if not rows or not rows[0]:

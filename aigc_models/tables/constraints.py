@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from aigc_models.base import Fault, InputError
 from aigc_models.data.tables import NUMERIC, Cells, Column, Table
-from aigc_models.tables.conditions import read_cell, unknown_column
+from aigc_models.tables.condition_text import unknown_column
+from aigc_models.tables.conditions import read_cell
 
 _POINTER = "/constraints"
 _SIGNS = ("<=", ">=", "==", "=", "<", ">")

@@ -3,7 +3,7 @@
 import json
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -81,7 +81,8 @@ def train(kind: Kind, params: Any, run: Run) -> Metrics:
     source = trainer.source()
     quality = _measure(source, material, params, run, trainer.total)
     run.phase("saving")
-    saving.save(run.out_dir / "model", kind.family, trainer, material, params.model_dump(mode="json"))
+    known = replace(material, more={**material.more, "source": load_report(directory).get("source") or {}})
+    saving.save(run.out_dir / "model", kind.family, trainer, known, params.model_dump(mode="json"))
     _save_samples(source, material, run)
     save_curves(trainer.state.plain["curves"], run.out_dir / "loss_curve.svg")
     more = {
@@ -252,7 +253,7 @@ def generate(kind: Kind, params: Any, run: Run) -> Metrics:
         "refused": tally.refused,
         "dropped_columns": list(trained.stored.encoder.dropped),
     }
-    write_results(table, run.out_dir, manifest)
+    write_results(table, run.out_dir, manifest, trained.stored.config["more"].get("source"))
     if len(table) >= _DRAWN_FROM:
         previews.save_marginals(table, table, run.out_dir / "samples.png")
     return {"rows": float(len(table)), "rows_refused": float(sum(tally.refused.values()))}

@@ -109,6 +109,14 @@ class TableGenerate(Params):
         max_length=10_000,
     )
 
+    def misfits(self, reports: Callable[[str], Mapping[str, Any]]) -> list[Fault]:
+        """Conditions on columns and values that the table the model learnt from does not have."""
+        if not self.conditions:
+            return []
+        from aigc_models.tables.condition_text import condition_faults  # pages that ask for none need not have it
+
+        return condition_faults(self.conditions, reports("model"))
+
     @classmethod
     def items(cls, params: Mapping[str, Any]) -> int | None:
         """As many as rows."""

@@ -80,10 +80,19 @@ def spelt(table: Table, escaped: bool = True) -> list[list[str]]:
     return found
 
 
-def write_csv(table: Table, path: Path, delimiter: str = ",") -> Path:
-    """Write rows with a header, in UTF-8; a block at a time, as texts take ten times the memory of numbers."""
-    with path.open("w", encoding="utf-8", newline="") as stream:
-        _write(table, stream, delimiter)
+def write_csv(table: Table, path: Path, source: Mapping[str, Any] | None = None) -> Path:
+    """Write rows with a header, in UTF-8; a block at a time, as texts take ten times the memory of numbers.
+
+    Args:
+        table: The rows.
+        path: The file.
+        source: How the file that was learnt from is written, as its dataset's report says: its delimiter and its
+            byte order mark are kept. Blanks between columns become commas.
+    """
+    source = source or {}
+    delimiter, marked = str(source.get("delimiter", ",")), bool(source.get("byte_order_mark"))
+    with path.open("w", encoding="utf-8-sig" if marked else "utf-8", newline="") as stream:
+        _write(table, stream, delimiter if delimiter.strip(" ") else ",")
     return path
 
 
@@ -129,9 +138,11 @@ def _arrow(pa: Any, column: Column, cells: Cells) -> Any:
     return pa.array(known, mask=gaps)
 
 
-def write_results(table: Table, directory: Path, manifest: Mapping[str, Any]) -> None:
+def write_results(
+    table: Table, directory: Path, manifest: Mapping[str, Any], source: Mapping[str, Any] | None = None
+) -> None:
     """Write ``synthetic.csv``, ``.parquet``, the rows as a dataset in ``synthetic/``, and all as ``samples.zip``."""
-    files = [write_csv(table, directory / "synthetic.csv")]
+    files = [write_csv(table, directory / "synthetic.csv", source)]
     parquet = write_parquet(table, directory / "synthetic.parquet")
     files += [parquet] if parquet else []
     nothing = table.take(np.empty(0, np.int64))

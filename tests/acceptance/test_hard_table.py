@@ -122,8 +122,8 @@ def test_a_hard_table_goes_from_form_to_synthetic_csv(browser: Browser, up: Up, 
         made = client.jobs.list(limit=1)[0].wait(timeout=120)  # the model's page stays, and lists what is made
         assert (made.task, made.state) == (f"{family}.generate", "succeeded")
         made.download(tmp_path)
-    with next(tmp_path.rglob("synthetic.csv")).open(encoding="utf-8", newline="") as stream:
-        rows = list(csv.DictReader(stream))
+    with next(tmp_path.rglob("synthetic.csv")).open(encoding="utf-8-sig", newline="") as stream:
+        rows = list(csv.DictReader(stream, delimiter=";"))  # as in the file that it learnt from
     check_rows(rows, real)
 
 

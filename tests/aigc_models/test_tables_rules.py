@@ -1,12 +1,16 @@
 """Conditions and constraints: what can be written, what it means, and what is said of what cannot."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from aigc_models.base import InputError
+from aigc_models.data.table_results import Preview, preview
 from aigc_models.data.tables import Column, Table
 from aigc_models.tables.conditions import parse_conditions
 from aigc_models.tables.constraints import Relation, parse_constraints
+from aigc_models.tables.writing import write_csv
 
 COLUMNS = (
     Column("hours-per-week", "integer"),
@@ -78,6 +82,14 @@ def test_a_fault_says_what_there_is() -> None:
 def rows(**cells: list[float]) -> Table:
     columns = tuple(column for column in COLUMNS if column.name in cells)
     return Table(columns, {name: np.array(values) for name, values in cells.items()})
+
+
+def test_rows_are_written_as_the_file_they_are_like(tmp_path: Path) -> None:
+    for delimiter, sign in ((";", ";"), ("\t", "\t"), (" ", ",")):
+        source = {"delimiter": delimiter, "byte_order_mark": delimiter == ";"}
+        text = write_csv(rows(Net=[1.0], Tax=[2.5]), tmp_path / "rows.csv", source).read_text("utf-8")
+        assert text == f"{'\ufeff' * (sign == ';')}Net{sign}Tax\n1.00{sign}2.50\n"
+        assert preview(text.splitlines(keepends=True)) == Preview(["Net", "Tax"], [["1.00", "2.50"]])
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,12 @@ LOANS = {
     "columns": [
         {"name": "Id", "type": "identifier"},
         {"name": "Age", "type": "integer"},
-        {"name": "Status", "type": "categorical", "categories": ["good", "bad"]},
+        {
+            "name": "Status",
+            "type": "categorical",
+            "distinct": 2,
+            "top": [{"value": "good", "count": 70}, {"value": "bad", "count": 30}],
+        },
     ],
     "warnings": [],
 }
@@ -89,6 +94,25 @@ def test_a_column_that_cannot_be_predicted(client: FlaskClient, loans: str, targ
         assert sentence in Page(sent.text).text
     fine = {"task": "table_vae.train", "params": {"dataset": loans, "target": "Status"}}
     assert client.post("/api/v1/jobs?validate_only=true", json=fine).status_code == 200
+
+
+def test_a_condition_that_no_row_can_meet(client: FlaskClient, worker: ActingWorker, loans: str) -> None:
+    body = {"task": "table_vae.train", "params": {"dataset": loans}, "name": "rows"}
+    assert client.post("/api/v1/jobs", json=body).status_code == 202
+    worker.finish("training", TRAINED)
+    for wish, sentence in (
+        ("Statuss=good", "The table has no column Statuss. Did you mean Status?"),
+        ("Status=gut", "The column Status has no value gut. Some it has: good, bad."),
+        ("Id=7", "The column Id holds identifier and cannot be asked for. Choose another column."),
+        (
+            "Status",
+            'Conditions cannot be read at "Status". Write them as Column=value, with commas between, or as JSON.',
+        ),
+    ):
+        wrong = {"model": "rows", "conditions": wish}
+        assert refused(client, "table_vae.generate", wrong) == (sentence, "#/params/conditions")
+    fine = {"model": "rows", "conditions": "Status=good, Age=about thirty"}  # how numbers are written the job knows
+    assert client.post("/api/v1/jobs", json={"task": "table_vae.generate", "params": fine}).status_code == 202
 
 
 def test_a_column_of_accounts_that_is_not_there(client: FlaskClient, loans: str) -> None:

@@ -306,6 +306,6 @@ def _trainings(kind: str, shape: str) -> list[tuple[str, str, str, str]]:
 
 
 def _fitting(shape: str) -> Callable[[str], bool]:
-    """Help pages and dialogues are to be answered from before they are to be imitated."""
-    first = ANSWERED_BY if shape in ANSWERED else ""
+    """Help pages and dialogues are to be answered from before they are to be imitated; tables go to a table VAE."""
+    first = ANSWERED_BY if shape in ANSWERED else "table_vae.train"
     return lambda task: task != first
