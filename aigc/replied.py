@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from html import escape
+from textwrap import shorten
 from typing import Any
+
+_BEGUN = 80  # characters of a passage that is near
 
 
 class Reply:
@@ -58,18 +61,26 @@ class Reply:
 
     def cited(self) -> list[str]:
         """The sources of an answer, one line each."""
-        if self.kind != "answer":
+        return self._named() if self.kind == "answer" else []
+
+    def nearest(self) -> list[str]:
+        """The passages that were nearest where nothing was sure enough, one line each with its beginning."""
+        if self.kind != "refusal":
             return []
+        begun = (shorten(str(one.get("text") or ""), _BEGUN, placeholder=" …") for one in self.sources)
+        return [f"{name}: {text}" for name, text in zip(self._named(), begun, strict=True)]
+
+    def _named(self) -> list[str]:
         return [f"[{one['number']}] {_name(one)}" for one in self.sources]
 
     def __str__(self) -> str:
-        return "\n".join([self.text, *(f"- {one}" for one in self.options), *self.cited()])
+        return "\n".join([self.text, *(f"- {one}" for one in self.options), *self.cited(), *self.nearest()])
 
     def __repr__(self) -> str:
         return f"<Reply {self.kind}: {self.text[:60]}>"
 
     def _repr_html_(self) -> str:
-        sources = "".join(f"<li>{escape(one)}</li>" for one in [*self.options, *self.cited()])
+        sources = "".join(f"<li>{escape(one)}</li>" for one in [*self.options, *self.cited(), *self.nearest()])
         return f"<p>{escape(self.text)}</p><ul>{sources}</ul>"
 
 

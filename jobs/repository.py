@@ -117,7 +117,7 @@ class Repository:
 
     def starts_in(self, job: Job) -> Span | None:
         """When a waiting job will start, as seconds from now; None for others, and while nobody can tell."""
-        if job.status != "queued" or job.not_before > self._now or self._is_full(job):
+        if job.status != "queued" or states.rests(job, self._now) or self._is_full(job):
             return None
         slots = [node for node in self._nodes if not node.draining and self.pauses.holding(node) is None]
         here = sum((node.lane, node.device_kind) == (job.lane, job.device_kind) for node in slots)

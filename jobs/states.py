@@ -66,6 +66,14 @@ def held_back(found: Label, quota: int) -> Label:
     return Label("queued", QUOTA, {"count": quota}) if found.state == "queued" else found
 
 
+def rests(job: Job, now: datetime) -> bool:
+    """Whether a job may not be taken yet, as an attempt failed a moment ago.
+
+    Not whether it was submitted after the caller looked at the clock.
+    """
+    return job.not_before > max(now, job.created_at)
+
+
 def _running(job: Job, now: datetime) -> Label:
     if job.cancel_requested_at is not None:
         return Label("cancelling", STOPPING)
@@ -77,7 +85,7 @@ def _running(job: Job, now: datetime) -> Label:
 
 
 def _queued(job: Job, now: datetime, served: Lanes, full: Lanes) -> Label:
-    if job.not_before > now:
+    if rests(job, now):
         return _waiting_retry(job)
     waiting = now - max(job.not_before, job.created_at)
     if waiting > WORKER_PATIENCE and (job.lane, job.device_kind) in full:

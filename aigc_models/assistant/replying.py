@@ -18,8 +18,8 @@ from aigc_models.retrieval.tokens import language
 
 REFUSALS: Mapping[str, str] = MappingProxyType(
     {
-        "en": "I found nothing in the documents that answers this.",
-        "zh": "我在文档中没有找到能回答这个问题的内容。",
+        "en": "I am not sure enough that anything in the documents answers this.",
+        "zh": "我没有足够的把握，认为文档中有内容能回答这个问题。",
     }
 )
 CLARIFICATIONS: Mapping[str, str] = MappingProxyType({"en": "Which of these do you mean?", "zh": "你指的是哪一个？"})

@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 import aigc
 from aigc.cli import run
 from tests.web.acting import ActingWorker
-from tests.web.asking import ANSWER, BACK, assistant, finish_reply
+from tests.web.asking import ANSWER, BACK, REFUSAL, assistant, finish_reply
 
 Out = pytest.CaptureFixture[str]
 
@@ -39,6 +39,17 @@ def test_the_client_asks_reads_and_judges(address: str, client: FlaskClient, wor
         back = asking.models.reply(model, question="print", history=["How?"])
         finish_reply(worker, BACK)
         assert list(back.refresh().reply().options) == list(BACK.options)
+
+
+def test_a_refusal_shows_what_was_near(address: str, worker: ActingWorker, model: str) -> None:
+    with aigc.Client(address) as asking:
+        job = asking.models.reply(model, question="Who won?")
+        finish_reply(worker, REFUSAL)
+        reply = job.refresh().reply()
+        assert reply.cited() == []
+        (near,) = reply.nearest()
+        assert near.startswith("[1] Print › Duplex <b>printing</b>: ")
+        assert str(reply).splitlines() == ["I found nothing.", near]
 
 
 def test_the_same_awaited(address: str, worker: ActingWorker, model: str) -> None:

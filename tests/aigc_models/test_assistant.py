@@ -29,8 +29,8 @@ FOREIGN = (
     "xyzzy plugh",
 )
 REFUSED = {
-    "en": "I found nothing in the documents that answers this.",
-    "zh": "我在文档中没有找到能回答这个问题的内容。",
+    "en": "I am not sure enough that anything in the documents answers this.",
+    "zh": "我没有足够的把握，认为文档中有内容能回答这个问题。",
 }
 
 

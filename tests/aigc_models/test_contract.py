@@ -66,8 +66,9 @@ TRAINED = [name for name, family in FAMILIES.items() if "train" in family.operat
 
 def params_of(task: str, **changed: Any) -> Params:
     """Settings of a task with ids where inputs are needed."""
-    fields = TASKS[task].model_json_schema()["properties"]
-    inputs = {name: IDS[field["x-input"]] for name, field in fields.items() if "x-input" in field}
+    schema = TASKS[task].model_json_schema()
+    needed = {name: schema["properties"][name] for name in schema.get("required", ())}
+    inputs = {name: IDS[field["x-input"]] for name, field in needed.items() if "x-input" in field}
     return TASKS[task].model_validate_json(json.dumps(inputs | changed))
 
 

@@ -31,6 +31,7 @@ PAGES = [page for page in (README, *ENGLISH) if blocks(page, "bash")]
 PYTHON = [page for page in (README, *ENGLISH) if blocks(page, "python")]
 TRAIN = "aigc submit image_gan.train --data shoes -p epochs=1 -p width=4 --watch"
 LONG = "-p epochs=9999 -p width=4"
+MODELS = "models"  # where pretrained ones lie, beside the home of the stack
 # A training that was cancelled after a checkpoint; it is the newest job then.
 CUT_OFF = """
 client = aigc.Client()
@@ -142,7 +143,7 @@ class Reader:
         (self.directory / "operations.csv").write_text(operations, encoding="utf-8")
         write_handbook(self.directory / "handbook.zip")
         with ZipFile(self.directory / "my-model.zip", "w") as archive:
-            for file_ in (Path(os.environ["AIGC_PRETRAINED"]) / "my-model").iterdir():
+            for file_ in (self.up.home.parent / MODELS / "my-model").iterdir():
                 archive.write(file_, f"my-model/{file_.name}")
 
     def environment(self, apart: bool) -> dict[str, str]:
@@ -207,10 +208,10 @@ def write_pictures(path: Path) -> None:
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AIGC_WEBHOOK_HOSTS", "hooks.example.org")
-        models = tmp_path_factory.mktemp("models")
-        write_base(models / "my-model")
-        patch.setenv("AIGC_PRETRAINED", str(models))
-        started = start(tmp_path_factory.mktemp("docs") / "home")
+        directory = tmp_path_factory.mktemp("docs")
+        write_base(directory / MODELS / "my-model")
+        patch.setenv("AIGC_PRETRAINED", str(directory / MODELS))
+        started = start(directory / "home")
     yield started
     stop(started)
 

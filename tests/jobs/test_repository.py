@@ -159,6 +159,14 @@ class TestLabel:
         clock.advance(13)
         assert self.label(actor, job.id) == "queued"
 
+    def test_who_looked_at_the_clock_before_a_job_came_sees_it_queued(self, actor: Actor, clock: Clock) -> None:
+        reads, first = Repository(actor.engine, actor.principal), actor.train()
+        assert reads.label(actor.job(first.id)).state == "queued"
+        clock.advance(1)
+        later = actor.job(actor.train().id)
+        assert reads.label(later).state == "queued"
+        assert reads.queue_position(later) == 2
+
     def test_a_running_job(self, actor: Actor, clock: Clock) -> None:
         job = actor.train()
         lease = actor.lease()

@@ -195,7 +195,7 @@ def test_a_used_dataset_stays(client: FlaskClient, worker: ActingWorker) -> None
     job = submit_training(client, dataset).get_json()["id"]
     used = client.delete(f"/api/v1/datasets/{dataset}")
     assert (used.status_code, used.get_json()["code"]) == (409, "dataset-in-use")
-    assert used.get_json()["detail"] == "The dataset is used by 1 jobs or models. Delete those first."
+    assert used.get_json()["detail"] == "The dataset is used by 1 job or model. Delete that first."
     told = {
         "detail": "It is used by the job digits-image-gan. Delete that first.",
         "where": {"job": job},

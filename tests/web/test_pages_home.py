@@ -65,7 +65,7 @@ def test_the_example_leads_to_the_check_while_that_takes_long(
     worker.check_dataset()
     page = read(client, reply.location)
     dataset = reply.location.partition("?")[0].rpartition("/")[2]
-    assert f"/jobs/new/image_vae.train?dataset={dataset}&preset=quick" in page.links
+    assert f"/jobs/new/image_vae.train?preset=quick&dataset={dataset}" in page.links
 
 
 def test_unknown_examples_are_not_found(client: FlaskClient) -> None:

@@ -189,6 +189,13 @@ def test_the_estimate_and_the_code_follow_what_is_typed(client: FlaskClient, dat
     assert client.get(f"{FORM}/estimate", query_string=typed | {"epochs": "no"}).get_json()["estimate"] == []
 
 
+def test_a_fresh_form_is_about_the_dataset_it_shows(client: FlaskClient, dataset: str) -> None:
+    page = read(client, FORM)
+    assert page.has("option", value=dataset, selected="")
+    assert f'"dataset": "{dataset}"' in page.text
+    assert re.search(r"about \d+ (s|min)\b", page.text)
+
+
 def test_the_curl_snippet_makes_that_job(client: FlaskClient, dataset: str) -> None:
     typed = filled(client, f"{FORM}?dataset={dataset}", epochs="3", _preset="quick")
     text = client.get(f"{FORM}/estimate", query_string=typed).get_json()["snippets"]["curl"]

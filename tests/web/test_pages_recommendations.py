@@ -30,7 +30,7 @@ def test_a_dataset_of_interactions_shows_what_was_found(client: FlaskClient, wor
     for words in (
         "120 events of 12 users with 6 items.", "50 %", "5 with a title", "items.csv", "utf-8, comma", "500 or more",
         "2024-01-01 00:00 UTC – 2024-02-01 00:00 UTC", "Most popular items", "Espresso machine",
-        "anna@example.org", "1 items have no title",
+        "anna@example.org", "1 item has no title",
         "The users look like e-mail addresses.",
     ):  # fmt: skip
         assert words in page.text, words
@@ -204,7 +204,7 @@ def test_files_that_are_no_lists_are_passed_over(client: FlaskClient, worker: Ac
 def test_warnings_are_told_as_sentences(client: FlaskClient, worker: ActingWorker) -> None:
     dataset = f"/api/v1/datasets/{ready_interactions(client, worker)}"
     (warning,) = client.get(f"{dataset}/report").get_json()["warnings"]
-    assert warning["detail"] == "1 items have no title; they are shown by their id."
+    assert warning["detail"] == "1 item has no title; it is shown by its id."
     assert client.get(dataset).get_json()["report"]["warnings"] == [warning]
     (spoken,) = client.get(f"{dataset}/report", headers={"Accept-Language": "zh-CN"}).get_json()["warnings"]
     assert spoken["values"] == {"count": 1}

@@ -12,25 +12,20 @@ from flask import Blueprint, Response, abort, jsonify, redirect, render_template
 from werkzeug.wrappers import Response as BaseResponse
 
 from aigc_models import registry
-from aigc_models.base import Family, Fault, Params, families_of
+from aigc_models.base import Family, Fault, Params
 from aigc_models.faults import decode_text
 from jobs import durations, webhooks
 from jobs.errors import AigcError, InvalidParams
-from jobs.filtering import ModelFilter
 from jobs.repository import JobFilter, Repository
 from jobs.submit import BAD_LIMIT, Submission, check, submit
-from jobs.tables import ModelVersion
 from web import context, forms, json_text, rates
 from web.auth import scoped
-from web.pages import amounts, names, snippets
+from web.pages import amounts, names, offers, snippets
 from web.pages.estimates import Estimates
 from web.translate import say, say_fault
 
-MOST_OPTIONS = 100
-MOST_TRAININGS = 20
 MOST_UNFINISHED = 8
 TEXTS = ("json", "yaml")
-UNFINISHED = ("blocked", "queued", "running", "paused")
 
 blueprint = Blueprint("new_job", __name__)
 
@@ -90,6 +85,8 @@ def form(task: str) -> str:
         request.args.get("preset", "") if request.args.get("preset") in params.presets else forms.first_preset(params)
     )
     typed, chosen = _from_address(params)
+    first = offers.first(params, context.repository())
+    typed, chosen = {**first, **typed}, {**first, **chosen}
     after = " ".join(request.args.getlist("after"))
     return _render(Page(task, params, forms.Posted(chosen, typed, preset), base=preset, after=after))
 
@@ -292,7 +289,7 @@ def _render(page: Page) -> str:
         page.posted.typed,
         preset=page.posted.preset,
         faults=page.error.faults if page.error else (),
-        options=options(page.params, reads),
+        options=offers.options(page.params, reads),
     )
     estimates = Estimates(page.task, reads)
     cost = estimates.of(page.posted.params, page.posted.preset)
@@ -317,40 +314,10 @@ def _render(page: Page) -> str:
     )
 
 
-def options(params: type[Params], reads: Repository) -> Mapping[str, Sequence[forms.Choice]]:
-    """What can be chosen for each input: ready datasets of the kind, model versions of the family."""
-    found: dict[str, Sequence[forms.Choice]] = {}
-    for name, own in params.model_json_schema()["properties"].items():
-        if own.get("x-input") == "dataset":
-            rows = reads.datasets(None, MOST_OPTIONS, kind=own["x-kind"], ready_only=True).items
-            found[name] = [forms.Choice(row.id, f"{row.name} v{row.number}") for row in rows]
-        elif own.get("x-input") == "model":
-            families = families_of(own["x-kind"])
-            wanted = [ModelFilter(family=one) for one in families]
-            versions = [row for one in wanted for row in reads.models(None, MOST_OPTIONS, one).items]
-            ids = [forms.Choice(row.id, f"{row.name} v{row.number}") for row in versions]
-            found[name] = [
-                *_aliases(versions, reads),
-                *ids,
-                *(each for one in families for each in _trainings(one, reads)),
-            ]
-    return found
-
-
-def _aliases(versions: Sequence[ModelVersion], reads: Repository) -> list[forms.Choice]:
-    """What aliases stand for at this moment; the job takes the version that its alias stands for when it is sent."""
-    held = reads.aliases([row.id for row in versions])
-    return [
-        forms.Choice(f"{row.name}@{alias}", f"{row.name}@{alias} (v{row.number})")
-        for row in versions
-        for alias in held.get(row.id, ())
-    ]
-
-
 def _unfinished(page: Page, reads: Repository) -> list[forms.Choice]:
     """Jobs that a new one may wait for, the newest first."""
     chosen = page.after.split()
-    rows = reads.jobs(JobFilter(states=UNFINISHED), limit=MOST_UNFINISHED).items
+    rows = reads.jobs(JobFilter(states=offers.UNFINISHED), limit=MOST_UNFINISHED).items
     return [forms.Choice(job.id, job.name, job.id in chosen) for job in rows]
 
 
@@ -366,19 +333,6 @@ def _problems(page: Page, made: forms.Form) -> list[forms.Problem]:
     if not found and page.error is not None:
         found = [forms.Problem(say(page.error.message, page.error.values), "#main")]
     return [replace(one, target=f"#f-{page.side}") for one in found] if page.side else found
-
-
-def _trainings(family: str, reads: Repository) -> list[forms.Choice]:
-    """Unfinished trainings of a family: a job may wait for the model version that one of them makes."""
-    tasks = registry.families()[family].operations.items() if family in registry.families() else ()
-    found = list[forms.Choice]()
-    for name in (name for name, params in tasks if params.makes == "model"):
-        wanted = JobFilter(states=UNFINISHED, task=f"{family}.{name}")
-        found += [
-            forms.Choice(job.id, say("{name} (when it is trained)", {"name": job.name}))
-            for job in reads.jobs(wanted, limit=MOST_TRAININGS).items
-        ]
-    return found
 
 
 def _presets(page: Page, estimates: Estimates) -> list[tuple[str, str, str]]:
