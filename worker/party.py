@@ -68,8 +68,10 @@ class Party:
             fd = os.open(self._path(name), os.O_RDWR | os.O_CLOEXEC)
         except FileNotFoundError:
             return False
+        # Slots of one device may work side by side, as while one that hangs is replaced; lent it is to one alone.
+        how = fcntl.LOCK_SH if name == self._own.name else fcntl.LOCK_EX
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(fd, how | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(fd)
             return False
