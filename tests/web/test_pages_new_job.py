@@ -62,6 +62,8 @@ def test_an_uploaded_language_model_is_shown_and_can_be_taught(client: FlaskClie
     page = read(client, f"/datasets/{made['id']}")
     assert "A language model of 5,120 parameters" in page.text
     assert "LlamaForCausalLM" in page.html
+    assert "Left in the archive" in page.text
+    assert "my-model/run.py" in page.html
     address = f"/jobs/new/pretrained_lm.train?uploaded={made['id']}"
     assert address in page.links
     assert read(client, address).fields["uploaded"] == made["id"]
