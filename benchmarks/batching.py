@@ -1,7 +1,7 @@
 """Many users' small generations on one model: sharing calls of the model beside one call for each job, in one run.
 
 ``python -m benchmarks.batching``: two installations on the real stack, each with a web process's engine, a scheduler
-and a generation slot on the CPU, take turns; in one of them jobs may share calls, in the other every job has its own
+and a generation slot, take turns; in one of them jobs may share calls, in the other every job has its own
 (``AIGC_SHARED_JOBS=1``; bursts, which share commits, are left on). Both have the same models, trained here for a
 moment: what is written is not good, and takes as long as if it were. The last line is JSON.
 
@@ -48,7 +48,6 @@ from jobs.tables import Artifact, Job, JobInput
 from tests.chaos.processes import Broker, Process
 from web.wakeups import message
 
-QUEUE = "generation.cpu"
 USERS = 8
 WORDS = ("light", "small", "for every day", "the new", "made of steel", "a red one that", "quiet", "with two handles")
 
@@ -89,11 +88,13 @@ class Side:
     Attributes:
         engine: Of its user.
         client: Of its broker.
+        queue: Of its slot.
         models: Model versions by kind.
     """
 
     engine: Engine
     client: "redis.Redis"
+    queue: str
     models: Mapping[str, str]
 
 
@@ -104,6 +105,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--models", type=Path, help="directory that keeps the trained models for the next run")
     parser.add_argument("--only", default=",".join(KINDS), help="some of the kinds, separated by commas")
+    parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu", help="what the slots compute on")
     parser.add_argument("--train", action="store_true", help="train the models and measure nothing")
     options = parser.parse_args()
     kinds = options.only.split(",")
@@ -114,7 +116,7 @@ def main() -> None:
             return
         os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
         sides = {
-            name: undo.enter_context(running(home / name, most, trained))
+            name: undo.enter_context(running(home / name, most, trained, options.device))
             for name, most in (("batched", "64"), ("unbatched", "1"))
         }
         print(json.dumps(measure(sides, kinds, options.jobs, options.rounds)))
@@ -140,7 +142,7 @@ def settings(task: str, given: dict[str, Any]) -> Params:
 
 
 @contextmanager
-def running(home: Path, most: str, trained: Mapping[str, Path]) -> Iterator[Side]:
+def running(home: Path, most: str, trained: Mapping[str, Path], device: str) -> Iterator[Side]:
     """An installation with a scheduler and a generation slot, and the models in its database."""
     with ExitStack() as undo:
         home.mkdir()
@@ -149,15 +151,16 @@ def running(home: Path, most: str, trained: Mapping[str, Path]) -> Iterator[Side
         undo.callback(engine.db.dispose)
         models = {kind: register(engine, KINDS[kind], files) for kind, files in trained.items()}
         own = {**environment, "AIGC_SHARED_JOBS": most}
-        for name, command in (("scheduler", ["jobs.scheduler"]), ("slot", [*_LAUNCH])):
+        for name, command in (("scheduler", ["jobs.scheduler"]), ("slot", _launch(device))):
             process = Process(name, [sys.executable, "-m", *command], own, home / f"log-{name}")
             undo.callback(process.stop)
             process.start()
         client = undo.enter_context(redis.Redis(unix_socket_path=str(_socket(broker))))
-        yield Side(engine, client, models)
+        yield Side(engine, client, f"generation.{device}", models)
 
 
-_LAUNCH = ("worker.launch", "--device", "cpu", "--lane", "generation")
+def _launch(device: str) -> list[str]:
+    return ["worker.launch", "--device", "cpu" if device == "cpu" else "0", "--lane", "generation"]
 
 
 def _socket(broker: Broker) -> Path:
@@ -244,7 +247,7 @@ def drain(side: Side, kind: str, jobs: int, seed: int) -> tuple[float, list[floa
         session.flush()
         session.execute(update(Job).where(Job.status == "queued").values(dispatched_at=now))
         began = time.perf_counter()
-    side.client.lpush(f"{engine.settings.key_prefix}{QUEUE}", *[message(QUEUE) for _ in range(jobs)])
+    side.client.lpush(f"{engine.settings.key_prefix}{side.queue}", *[message(side.queue) for _ in range(jobs)])
     until(lambda: not unfinished(engine))
     rate = jobs / (time.perf_counter() - began)
     with engine.db.read() as session:

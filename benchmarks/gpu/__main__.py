@@ -36,6 +36,7 @@ def parts(only: Sequence[str], families: Sequence[str]) -> list[Part]:
     every = [
         Part("device", 120),
         *(Part(f"family {name}", 240, alone=False) for name in families),
+        Part("exchange", 90),
         Part("memory", 150),
         Part("stack", 240),
         *(Part(f"speed {name}", 90) for name in families),
@@ -148,6 +149,10 @@ def _figures(name: str, device: Device, options: argparse.Namespace) -> dict[str
         from benchmarks.gpu import device as part
 
         return part.check()
+    if kind == "exchange":
+        from benchmarks.gpu import exchange
+
+        return exchange.check(device, options.work)
     if kind == "memory":
         from benchmarks.gpu import memory
 
