@@ -4,17 +4,18 @@ Writes go through :meth:`Database.begin`, which on SQLite starts ``BEGIN IMMEDIA
 default deferred transactions two processes can claim the same job. Reads use :meth:`Database.read`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import DateTime, Dialect, Engine, create_engine, event, text
+from sqlalchemy import DateTime, Dialect, Engine, Row, Select, create_engine, event, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.types import TypeDecorator
 
 from jobs.group_commit import GroupCommit
+from jobs.standing import StandingConnection
 
 BUSY_TIMEOUT_MS = 30_000
 # A client that is frozen inside a transaction gives its locks back after five seconds; ours last milliseconds.
@@ -66,6 +67,7 @@ class Database:
         self._read = sessionmaker(reading, expire_on_commit=False)
         hasty = self.engine.execution_options(aigc_hasty=True)
         self._hasty = sessionmaker(hasty, expire_on_commit=False)
+        self._standing = StandingConnection(self.engine)
         self._patient = patient
         self._group = GroupCommit(self.begin, self.now)
 
@@ -91,6 +93,16 @@ class Database:
         """A transaction that only reads; it never waits for a writer on SQLite."""
         with self._read.begin() as session:
             yield session
+
+    def glance(self, statement: Select[Any], values: Mapping[str, Any]) -> Sequence[Row[Any]]:
+        """The rows of one small statement that is asked again and again.
+
+        On PostgreSQL over a connection that is kept for that, which takes a third of the time of a transaction.
+        """
+        if self.is_sqlite:
+            with self.read() as session:
+                return session.connection().execute(statement, values).all()
+        return self._standing.rows(statement, values)
 
     def transact(self, work: Callable[[Session, datetime], T]) -> T:
         """Run a short writing transaction, again from its start when a neighbour was in its way.
@@ -142,6 +154,7 @@ class Database:
 
     def dispose(self) -> None:
         """Close all connections."""
+        self._standing.close()
         self.engine.dispose()
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from functools import cached_property, partial
 from typing import Any, Literal
 
-from sqlalchemy import Row, Select, bindparam, exists, func, select, union_all
+from sqlalchemy import Row, Select, exists, func, select, union_all
 
 from jobs import aliases, curves, disk, energy, fitting, graph, name_search, pausing, positions, states, workforce
 from jobs.curves import Point
@@ -42,9 +42,6 @@ MOST_COUNTED = 2_000  # a page shows ``2,000+``; every thousand more costs it a 
 ETA_SHARE, ETA_AFTER = 0.03, timedelta(seconds=10)
 
 
-_VERSION = select(Job.version).where(Job.id == bindparam("job"), Job.tenant_id == bindparam("tenant"))
-
-
 @dataclass
 class Repository:
     """The reads one caller may do; make one per request, as it remembers which workers live."""
@@ -63,11 +60,6 @@ class Repository:
         if found is None:
             raise JobNotFound(kind="job", id=job_id)
         return found
-
-    def version(self, job_id: str) -> int | None:
-        """The version of one job, or None where the caller has none of that id."""
-        with self.engine.db.read() as session:
-            return session.scalar(_VERSION, {"job": job_id, "tenant": self.principal.tenant_id})
 
     def jobs(
         self, wanted: JobFilter | None = None, cursor: str | None = None, limit: int = LIMIT, sort: Sort = NEWEST

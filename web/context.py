@@ -10,6 +10,7 @@ from jobs.moment import Moment
 from jobs.principal import Principal
 from jobs.repository import Repository
 from jobs.settings import Settings
+from jobs.versions import Versions, read_together
 from web.waiting import Budget
 
 
@@ -25,6 +26,7 @@ class Process:
         stopping: Whether the server is shutting down; streams and long polls then end.
         moment: What requests read of the whole installation, for about a second.
         told: The ETags that waiting jobs had some seconds ago.
+        versions: The versions that jobs have now, read for all who ask at the same time.
     """
 
     settings: Settings
@@ -34,6 +36,10 @@ class Process:
     stopping: Callable[[], bool] = field(default=lambda: False)
     moment: Moment = field(default_factory=Moment)
     told: Moment = field(default_factory=Moment)
+    versions: Versions = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.versions = read_together(self.engine.db)
 
 
 def init_app(app: Flask, settings: Settings, engine: Engine) -> None:

@@ -339,10 +339,11 @@ def get_job(job_id: str) -> Response:
 def _told_lately(job_id: str) -> Response | None:
     """304 for whoever has what a waiting job's reply was seconds ago, if its row is the same: then only its place in
     the line can be another, which need not be told each second. None where it must be looked up."""
-    tag, version = context.process().told.peek((context.principal().tenant_id, job_id, language())) or ("", 0)
+    shared, tenant = context.process(), context.principal().tenant_id
+    tag, version = shared.told.peek((tenant, job_id, language())) or ("", 0)
     if tag not in request.if_none_match or parsing.wait_seconds() > 0:
         return None
-    if context.repository().version(job_id) != version:
+    if shared.versions.of((tenant, job_id)) != version:
         return None
     reply = Response(status=304, headers={"Cache-Control": REVALIDATE, "Retry-After": LOOK_AGAIN})
     reply.set_etag(tag)
