@@ -1,6 +1,7 @@
 """Where a waiting job stands, in the order in which :mod:`jobs.picking` takes jobs."""
 
 import heapq
+import threading
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -89,21 +90,25 @@ class Line:
         self._order = list(in_order(whole, self._turns, aging, now))
         self._places = {row.id: place for place, row in enumerate(self._order)}
         self._of_owners: dict[Owner, tuple[Sequence[Waiting], Mapping[str, int]]] = {}
+        self._reading = threading.Lock()  # readers share a line, and what one of them has read of it
 
     def before(self, session: Session, job: Job) -> Sequence[Waiting]:
         """What will be taken before a job; everything, where the job does not wait here any more."""
         if len(self._rows) < CAP:
             return self._order[: self._places.get(job.id, len(self._order))]
         owner = (job.tenant_id, job.owner)
-        if owner not in self._of_owners:
-            self._of_owners[owner] = self._with_all_of(session, owner)
+        with self._reading:
+            if owner not in self._of_owners:
+                self._of_owners[owner] = self._with_all_of(session, owner)
         order, places = self._of_owners[owner]
         return order[: places.get(job.id, CAP)]
 
     def _with_all_of(self, session: Session, owner: Owner) -> tuple[Sequence[Waiting], Mapping[str, int]]:
         """The first of a longer line, with as many of one owner among them."""
-        mine = session.execute(self._first.where(Job.tenant_id == owner[0], Job.owner == owner[1]))
-        rows = list({*self._rows, *(Waiting(*row) for row in mine)})
+        rows = self._rows
+        if any((row.tenant_id, row.owner) != owner for row in rows):
+            mine = session.execute(self._first.where(Job.tenant_id == owner[0], Job.owner == owner[1]))
+            rows = list({*rows, *(Waiting(*row) for row in mine)})
         order = list(islice(in_order(rows, self._turns, self._aging, self._now), CAP))
         return order, {row.id: place for place, row in enumerate(order)}
 
