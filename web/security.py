@@ -36,6 +36,8 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 
+VARY = ("Accept-Language", "Cookie", "Authorization")
+
 
 class WrongHost(Forbidden):
     """This server does not answer to the name {host}. Add it to AIGC_ALLOWED_HOSTS if it should."""
@@ -127,8 +129,13 @@ def same_origin(origin: str) -> bool:
 
 
 def _set_headers(reply: Response) -> Response:
+    own = {name.lower() for name, _ in reply.headers}  # one pass: Werkzeug would search them all for each of ours
     for name, value in HEADERS.items():
-        reply.headers.setdefault(name, value)
+        if name.lower() not in own:
+            reply.headers.add(name, value)
     reply.headers["X-Request-Id"] = context.request_id()
-    reply.vary.update(["Accept-Language", "Cookie", "Authorization"])
+    if "vary" in own:
+        reply.vary.update(VARY)
+    else:
+        reply.headers.add("Vary", ", ".join(VARY))
     return reply

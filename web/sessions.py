@@ -6,8 +6,8 @@ import secrets
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Flask, Response, redirect, render_template, request, session, url_for
-from flask.sessions import SecureCookieSessionInterface
+from flask import Blueprint, Flask, Request, Response, redirect, render_template, request, session, url_for
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from werkzeug.wrappers import Response as BaseResponse
 
 from web import auth, context, rates
@@ -21,12 +21,24 @@ blueprint = Blueprint("sessions", __name__)
 
 
 class CookieSession(SecureCookieSessionInterface):
-    """The session cookie: named after the installation, with the ``__Host-`` prefix over TLS."""
+    """The session cookie: named after the installation, with the ``__Host-`` prefix over TLS.
+
+    Args:
+        key: The installation's key.
+    """
+
+    def __init__(self, key: str) -> None:
+        self._name = f"aigc_session_{hashlib.sha256(key.encode()).hexdigest()[:8]}"
 
     def get_cookie_name(self, app: Flask) -> str:
         """Cookies ignore ports, so two installations on one host need two names."""
-        name = f"aigc_session_{hashlib.sha256(str(app.secret_key).encode()).hexdigest()[:8]}"
-        return f"__Host-{name}" if request.is_secure else name
+        return f"__Host-{self._name}" if request.is_secure else self._name
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        """Read the cookie. Programs send none, and what would check its signature takes a while to make."""
+        if self.get_cookie_name(app) not in request.cookies:
+            return self.session_class()
+        return super().open_session(app, request)
 
     def get_cookie_secure(self, app: Flask) -> bool:
         """Over TLS the cookie never leaves it."""
@@ -36,8 +48,8 @@ class CookieSession(SecureCookieSessionInterface):
 def init_app(app: Flask) -> None:
     """Sign sessions with the installation's key and serve sign-in and sign-out."""
     settings = app.extensions["aigc"].settings
-    app.secret_key = secret_key(settings.home.resolve() / "secret.key")
-    app.session_interface = CookieSession()
+    app.secret_key = key = secret_key(settings.home.resolve() / "secret.key")
+    app.session_interface = CookieSession(key)
     app.config.update(SESSION_COOKIE_HTTPONLY=True, SESSION_COOKIE_SAMESITE="Strict", SESSION_COOKIE_PATH="/")
     app.register_blueprint(blueprint)
 
