@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from functools import cached_property, partial
 from typing import Any, Literal
 
-from sqlalchemy import Row, Select, exists, func, select, union_all
+from sqlalchemy import Row, Select, bindparam, exists, func, select, union_all
 
 from jobs import aliases, curves, disk, energy, fitting, graph, name_search, pausing, positions, states, workforce
 from jobs.curves import Point
@@ -42,6 +42,9 @@ MOST_COUNTED = 2_000  # a page shows ``2,000+``; every thousand more costs it a 
 ETA_SHARE, ETA_AFTER = 0.03, timedelta(seconds=10)
 
 
+_JOB = select(Job).where(Job.id == bindparam("job"), Job.tenant_id == bindparam("tenant"))
+
+
 @dataclass
 class Repository:
     """The reads one caller may do; make one per request, as it remembers which workers live."""
@@ -56,7 +59,7 @@ class Repository:
     def job(self, job_id: str) -> Job:
         """One job. Raises :class:`JobNotFound`."""
         with self.engine.db.read() as session:
-            found: Job | None = session.scalar(self._mine(Job).where(Job.id == job_id))
+            found: Job | None = session.scalar(_JOB, {"job": job_id, "tenant": self.principal.tenant_id})
         if found is None:
             raise JobNotFound(kind="job", id=job_id)
         return found
