@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 NAME = ".s.PGSQL.5432"
+COMMIT = b"COMMIT\x00"  # the statement; "BEGIN ISOLATION LEVEL READ COMMITTED" is none
 
 
 class Relay:
@@ -90,7 +91,7 @@ class Relay:
                 self._flowing.wait()
                 if self._delay:
                     time.sleep(self._delay)
-                if outward and self._armed.is_set() and b"COMMIT" in data:
+                if outward and self._armed.is_set() and COMMIT in data:
                     self._armed.clear()
                     losing.set()
                 elif not outward and losing.is_set():
