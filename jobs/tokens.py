@@ -2,14 +2,16 @@
 
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import cast
 
 from sqlalchemy import ColumnElement, or_, select, update
 
 from jobs.engine import Engine
 from jobs.errors import NotFound
+from jobs.group_read import GroupRead
 from jobs.ids import new_id
 from jobs.principal import Principal, Scope
 from jobs.tables import ApiToken
@@ -55,15 +57,23 @@ def verify(engine: Engine, secret: str) -> Principal | None:
 
 def verify_digest(engine: Engine, sha256: str) -> Principal | None:
     """The caller behind a secret of which only the digest is at hand, or None."""
+    return _verified(engine, [sha256]).get(sha256)
+
+
+def verify_together(engine: Engine) -> GroupRead[str, Principal]:
+    """Tells the caller behind a digest, as :func:`verify_digest` does, all that are asked for at once in one query."""
+    return GroupRead(partial(_verified, engine))
+
+
+def _verified(engine: Engine, digests: Collection[str]) -> Mapping[str, Principal]:
     with engine.db.read() as session:
         now = engine.db.now(session)
-        token = session.scalar(select(ApiToken).where(ApiToken.sha256 == sha256, *_active(now)))
-    if token is None:
-        return None
-    if token.last_used_at is None or now - token.last_used_at > USED:
+        found = session.scalars(select(ApiToken).where(ApiToken.sha256.in_(list(digests)), *_active(now))).all()
+    unnoted = [token.id for token in found if token.last_used_at is None or now - token.last_used_at > USED]
+    if unnoted:
         with engine.db.begin() as session:
-            session.execute(update(ApiToken).where(ApiToken.id == token.id).values(last_used_at=now))
-    return Principal(tenant_id=token.tenant_id, owner=token.owner, scope=cast(Scope, token.scope))
+            session.execute(update(ApiToken).where(ApiToken.id.in_(unnoted)).values(last_used_at=now))
+    return {token.sha256: Principal(token.tenant_id, token.owner, cast(Scope, token.scope)) for token in found}
 
 
 def revoke(engine: Engine, principal: Principal, token_id: str) -> None:

@@ -84,7 +84,7 @@ def verify(sha256: str) -> Principal | None:
     settings = context.settings()
     if settings.token is not None and compare_digest(sha256, digest(settings.token.get_secret_value())):
         return operator(settings)
-    return tokens.verify_digest(context.engine(), sha256)
+    return context.process().tokens.of(sha256)
 
 
 def operator(settings: Settings) -> Principal:

@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from flask import Flask, current_app, g
 
 from jobs.engine import Engine
+from jobs.group_read import GroupRead
 from jobs.moment import Moment
 from jobs.principal import Principal
 from jobs.repository import Repository
 from jobs.settings import Settings
+from jobs.tokens import verify_together
 from jobs.versions import Versions, read_together
 from web.waiting import Budget
 
@@ -27,6 +29,7 @@ class Process:
         moment: What requests read of the whole installation, for about a second.
         told: The ETags that waiting jobs had some seconds ago.
         versions: The versions that jobs have now, read for all who ask at the same time.
+        tokens: The callers behind tokens, as well.
     """
 
     settings: Settings
@@ -37,9 +40,11 @@ class Process:
     moment: Moment = field(default_factory=Moment)
     told: Moment = field(default_factory=Moment)
     versions: Versions = field(init=False)
+    tokens: GroupRead[str, Principal] = field(init=False)
 
     def __post_init__(self) -> None:
         self.versions = read_together(self.engine.db)
+        self.tokens = verify_together(self.engine)
 
 
 def init_app(app: Flask, settings: Settings, engine: Engine) -> None:
