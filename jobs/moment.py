@@ -45,13 +45,20 @@ class Moment:
         if known is not None:
             return known
         with self._guard:
-            if len(self._values) > MOST:
-                self._values.clear()
-                self._reading.clear()
             lock = self._reading.setdefault(key, threading.Lock())
         with lock:
             known = self.peek(key)
             if known is None:
                 known = read()
-                self._values[key] = (self._monotonic() + times * self.seconds, known)
+                self.keep(key, known, times)
             return known
+
+    def keep(self, key: Hashable, value: object, times: float = 1.0) -> None:
+        """Note a value that was read just now, in the place of what was read earlier; as long as with :meth:`of`."""
+        if not self.seconds:
+            return
+        with self._guard:
+            if len(self._values) > MOST:
+                self._values.clear()
+                self._reading.clear()
+            self._values[key] = (self._monotonic() + times * self.seconds, value)

@@ -1,6 +1,7 @@
 """PostgreSQL that loses answers, freezes clients' locks, or goes away and comes back."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,10 +18,13 @@ from jobs.principal import Principal
 from jobs.repository import Repository
 from jobs.settings import Settings
 from jobs.tables import Job
+from jobs.versions import read_together
 from tests import servers
 from tests.backends.proxy import Relay
 from tests.conftest import Clock, RecordingDispatcher
 from tests.jobs.acting import Actor
+
+SECONDS = 30.0
 
 
 def make(home: Path, database: Database) -> Actor:
@@ -114,15 +118,32 @@ def test_a_database_that_comes_back_is_used_again(home: Path) -> None:
         actor = make(home, database)
         job = actor.train()
         lease = actor.lease()
-        server.crash()
+        versions, asked = read_together(database), [("acme", job.id)] * 8
+        with ThreadPoolExecutor(len(asked)) as pool:
+            running = {versions.of(one) for one in asked}
+            server.crash()
+            polls = [pool.submit(versions.of, one) for one in asked]
+            assert all(isinstance(poll.exception(SECONDS), OperationalError) for poll in polls)
         for call in (lease.beat, actor.train, lambda: Repository(actor.engine, actor.principal).job(job.id)):
             with pytest.raises(OperationalError):
                 call()
         server.start()
+        assert {versions.of(one) for one in asked} == running
         lease.beat(Beat(step=3, total=9))  # the lease is as good as before
         actor.finish(lease.claim)
         assert actor.job(job.id).status == "succeeded"
         database.dispose()
+
+
+def test_a_line_that_broke_while_nobody_read_is_noticed_by_the_next_read(
+    actor: Actor, unsure: Actor, relay: Relay
+) -> None:
+    job, versions = actor.train(), read_together(unsure.engine.db)
+    before = versions.of(("acme", job.id))
+    assert before is not None
+    relay.cut()
+    actor.claim(expected=job.id)
+    assert (versions.of(("acme", job.id)) or 0) > before
 
 
 def test_a_client_frozen_in_a_transaction_loses_its_locks(actor: Actor) -> None:

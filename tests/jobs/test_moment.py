@@ -3,6 +3,8 @@
 import threading
 from functools import partial
 
+import pytest
+
 from jobs.moment import MOST, Moment
 
 
@@ -64,9 +66,28 @@ def test_many_who_ask_at_once_wait_for_one_who_reads() -> None:
     assert reads == [1]
 
 
-def test_what_is_kept_has_a_bound() -> None:
+def test_what_was_read_elsewhere_takes_the_place_of_what_is_older() -> None:
+    now = [0.0]
+    moment = Moment(1.0, lambda: now[0])
+    moment.keep("tag", "first")
+    now[0] = 0.5
+    moment.keep("tag", "second", times=2.0)
+    now[0] = 2.4
+    assert moment.peek("tag") == moment.of("tag", lambda: "anew") == "second"
+    now[0] = 2.6
+    assert moment.peek("tag") is None
+    off = Moment()
+    off.keep("tag", "first")
+    assert off.peek("tag") is None
+
+
+@pytest.mark.parametrize("how", ["read", "kept"])
+def test_what_is_kept_has_a_bound(how: str) -> None:
     moment = Moment(60.0)
     for number in range(MOST + 10):
-        moment.of(number, lambda: "x")
+        if how == "read":
+            moment.of(number, lambda: "x")
+        else:
+            moment.keep(number, "x")
     assert moment.peek(0) is None
     assert moment.peek(MOST + 5) == "x"

@@ -1,16 +1,19 @@
 """Submitting, listing, looking at, waiting for, cancelling, retrying and deleting jobs over the API."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import event
+from sqlalchemy import event, text
 
 from aigc_models import registry
 from aigc_models.base import Fault
+from jobs import tokens
 from jobs.engine import Engine
+from jobs.principal import Principal
 from tests.web.acting import ActingWorker, ready_dataset, submit_training
 
 PROBLEM = "application/problem+json"
@@ -355,8 +358,6 @@ def test_wrong_methods_and_media(client: FlaskClient) -> None:
 
 
 def test_a_database_outage_is_said_so(client: FlaskClient, engine: Engine) -> None:
-    from sqlalchemy import text
-
     with engine.db.begin() as session:
         session.execute(text("ALTER TABLE job RENAME TO elsewhere"))
     reply = client.get("/api/v1/jobs")
@@ -387,3 +388,61 @@ def test_a_waiting_job_that_has_not_changed_costs_one_look(
     running = client.get(place, headers={"If-None-Match": tag})
     assert (running.status_code, running.get_json()["state"]) == (200, "running")
     assert lease.claim.job_id == job
+
+
+@pytest.fixture
+def polled(client: FlaskClient, worker: ActingWorker) -> tuple[str, str]:
+    """A waiting job on a server whose requests share what they read; its address, and the ETag it had."""
+    job = submit_training(client, ready_dataset(client, worker)).get_json()["id"]
+    shared = client.application.extensions["aigc"]
+    shared.moment.seconds, shared.told.seconds = 60.0, 60.0
+    return f"/api/v1/jobs/{job}", client.get(f"/api/v1/jobs/{job}").headers["ETag"]
+
+
+def test_whoever_changed_a_job_sees_it_while_others_poll(client: FlaskClient, polled: tuple[str, str]) -> None:
+    place, tag = polled
+    done = threading.Event()
+
+    def poll() -> list[int]:
+        """What a program does that looks again and again: the versions it was told, in order."""
+        mine, known, versions = client.application.test_client(), tag, list[int]()
+        while not done.is_set():
+            reply = mine.get(place, headers={"If-None-Match": known})
+            assert reply.status_code in (200, 304)
+            known = reply.headers["ETag"]
+            versions.append(int(known.strip('"').partition("-")[0]))
+        return versions
+
+    with ThreadPoolExecutor(4) as pool:
+        polls = [pool.submit(poll) for _ in range(4)]
+        try:
+            for number in range(12):
+                assert client.patch(place, json={"name": f"name-{number}"}).status_code == 200
+                seen = client.get(place, headers={"If-None-Match": tag})
+                assert (seen.status_code, seen.get_json()["name"]) == (200, f"name-{number}")
+                tag = seen.headers["ETag"]
+            assert client.post(f"{place}/cancel").status_code == 200
+            assert client.get(place, headers={"If-None-Match": tag}).get_json()["state"] == "cancelled"
+        finally:
+            done.set()
+        for told in polls:
+            versions = told.result()
+            assert versions == sorted(versions)
+
+
+def test_a_poll_tells_nobody_else_of_a_job(client: FlaskClient, polled: tuple[str, str], engine: Engine) -> None:
+    place, tag = polled
+    known = {"If-None-Match": tag}
+    replies = {}
+    for tenant in ("default", "other"):
+        secret = tokens.create(engine, Principal(tenant, "ann"), name=tenant)[1]
+        replies[tenant] = client.get(place, headers=known | {"Authorization": f"Bearer {secret}"})
+    assert {tenant: reply.status_code for tenant, reply in replies.items()} == {"default": 304, "other": 404}
+
+
+def test_a_poll_says_that_the_database_is_away(client: FlaskClient, polled: tuple[str, str], engine: Engine) -> None:
+    place, tag = polled
+    for now, then, status in (("job", "elsewhere", 503), ("elsewhere", "job", 304)):
+        with engine.db.begin() as session:
+            session.execute(text(f"ALTER TABLE {now} RENAME TO {then}"))
+        assert client.get(place, headers={"If-None-Match": tag}).status_code == status

@@ -275,7 +275,7 @@ def job_reply(row: tables.Job, status: int = 200, label: Label | None = None) ->
     reply.set_etag(tag)
     if row.status == "queued":
         longer = min(MOST_LONGER, 1 + (place.position or 0) / FAR)
-        context.process().told.of((row.tenant_id, row.id, language()), lambda: (tag, row.version), longer)
+        context.process().told.keep((row.tenant_id, row.id, language()), (tag, row.version), longer)
     if row.status not in tables.FINAL:
         reply.headers["Retry-After"] = LOOK_AGAIN
     if parsing.wait_seconds() > 0 and status == 200 and row.status in tables.FINAL:
