@@ -7,7 +7,7 @@ default deferred transactions two processes can claim the same job. Reads use :m
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, TypeVarTuple
 
 from sqlalchemy import DateTime, Dialect, Engine, Row, Select, create_engine, event, text
 from sqlalchemy.exc import IntegrityError, OperationalError
@@ -27,6 +27,7 @@ RACES = 5
 DEADLOCK = "40P01"  # PostgreSQL's code for what it ended because two waited for each other
 
 T = TypeVar("T")
+Columns = TypeVarTuple("Columns")
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -100,7 +101,7 @@ class Database:
         with self._read.begin() as session:
             yield session
 
-    def glance(self, statement: Select[Any], values: Mapping[str, Any]) -> Sequence[Row[Any]]:
+    def glance(self, statement: Select[*Columns], values: Mapping[str, Any]) -> Sequence[Row[*Columns]]:
         """The rows of one small statement that is asked again and again.
 
         On PostgreSQL over a connection that is kept for that, which takes a third of the time of a transaction.

@@ -6,10 +6,12 @@ the one that reads.
 
 import threading
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVarTuple
 
 from sqlalchemy import Connection, Engine, Row, Select
 from sqlalchemy.exc import DBAPIError
+
+Columns = TypeVarTuple("Columns")
 
 
 class StandingConnection:
@@ -24,7 +26,7 @@ class StandingConnection:
         self._connection: Connection | None = None
         self._alone = threading.Lock()
 
-    def rows(self, statement: Select[Any], values: Mapping[str, Any]) -> Sequence[Row[Any]]:
+    def rows(self, statement: Select[*Columns], values: Mapping[str, Any]) -> Sequence[Row[*Columns]]:
         """All rows of a statement.
 
         That the connection broke while nobody used it is noticed now. As reading again is harmless, it is then read
@@ -45,7 +47,9 @@ class StandingConnection:
         with self._alone:
             self._hang_up()
 
-    def _over(self, connection: Connection, statement: Select[Any], values: Mapping[str, Any]) -> Sequence[Row[Any]]:
+    def _over(
+        self, connection: Connection, statement: Select[*Columns], values: Mapping[str, Any]
+    ) -> Sequence[Row[*Columns]]:
         try:
             return connection.execute(statement, values).all()
         except BaseException as error:
