@@ -42,7 +42,8 @@ def task_of(job: tables.Job) -> str:
 
 def params_class(job: tables.Job) -> type[Params] | None:
     """The params class of a job; None when its family is no longer installed."""
-    return registry.tasks().get(task_of(job))
+    family = registry.families().get(job.family)
+    return family.operations.get(job.operation) if family else None
 
 
 def _makes(job: tables.Job) -> str:
