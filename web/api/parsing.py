@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Annotated, Any, TypeVar
 
 from flask import request
@@ -110,7 +111,7 @@ def parsed(raw: bytes | str, model: type[Body]) -> Body:
 
 def query(model: type[Query]) -> Query:
     """Read the query parameters; unknown and repeated ones are errors."""
-    lists = {name for name, info in model.model_fields.items() if "list[" in str(info.annotation)}
+    lists = _lists(model)
     sent: dict[str, Any] = {}
     faults = []
     for name, values in request.args.lists():
@@ -129,6 +130,12 @@ def query(model: type[Query]) -> Query:
     if faults:
         raise InvalidQuery(faults=faults)
     return read
+
+
+@cache
+def _lists(model: type[Query]) -> frozenset[str]:
+    """The parameters that may be repeated."""
+    return frozenset(name for name, info in model.model_fields.items() if "list[" in str(info.annotation))
 
 
 def refuse_unknown(sent: Iterable[str], known: frozenset[str]) -> None:
