@@ -15,6 +15,7 @@ from web.pages import (
     amounts,
     curves,
     energies,
+    input_facts,
     lineage,
     live,
     recommend,
@@ -76,6 +77,8 @@ def _view(now: Situation, reads: Repository) -> dict[str, Any]:
     files = results.files(reads.artifacts(job.id))
     params_class = registry.tasks().get(f"{job.family}.{job.operation}")
     made = result_views.Results(job.id, job.family, job.metrics or {}, files.everything)
+    relatives = lineage.of(job, reads)
+    learns = params_class is not None and params_class.makes == "model"
     return {
         "job": job,
         "now": now,
@@ -101,7 +104,8 @@ def _view(now: Situation, reads: Repository) -> dict[str, Any]:
         "attempts": reads.attempts(job.id),
         "energy": energies.lines(reads.energy(job)),
         "worker": worker(job, reads),
-        "lineage": lineage.of(job, reads),
+        "lineage": relatives,
+        "cautions": input_facts.notes(relatives.datasets) if learns else [],
         "webhook": webhook.of(job),
         "needs": reads.needs(job.id) if job.status == "blocked" else [],
         "can_pause": not now.final and now.state not in ("paused", "pausing", "cancelling", "stalled"),

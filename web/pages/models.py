@@ -19,6 +19,7 @@ from web.auth import audit, scoped
 from web.pages import (
     chat,
     how_to,
+    input_facts,
     live,
     model_library,
     names,
@@ -113,6 +114,7 @@ def show(model_id: str) -> str:
         job=card.job,
         card=card,
         dataset=card.dataset,
+        cautions=input_facts.notes([card.dataset] if card.dataset else []),
         figures=results.figures(row.family, row.metrics or {}),
         family=registry.families().get(row.family),
         pictures=files.pictures,

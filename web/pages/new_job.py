@@ -18,9 +18,10 @@ from jobs import durations, webhooks
 from jobs.errors import AigcError, InvalidParams
 from jobs.repository import JobFilter, Repository
 from jobs.submit import BAD_LIMIT, Submission, check, submit
+from jobs.tables import Dataset
 from web import context, forms, json_text, rates
 from web.auth import scoped
-from web.pages import amounts, names, offers, snippets
+from web.pages import amounts, input_facts, names, offers, snippets
 from web.pages.estimates import Estimates
 from web.translate import say, say_fault
 
@@ -137,14 +138,24 @@ def estimate(task: str) -> Response:
     """What the settings in a form would cost, and the same as JSON and code; asked while someone types."""
     page = _posted(task)
     body = _body(page)
-    cost = Estimates(task, context.repository()).of(page.posted.params, page.posted.preset)
+    reads = context.repository()
+    cost = Estimates(task, reads).of(page.posted.params, page.posted.preset)
+    chosen = input_facts.named(page.params, page.posted.params, reads)
+    columns = input_facts.columns(page.params, chosen)
     return jsonify(
         estimate=cost.rows() if cost else [],
+        columns={name: [(one.value, one.label) for one in offered] for name, offered in columns.items()},
+        notes=[(one.sentence, one.link) for one in _notes(page, chosen)],
         snippets={one.key: one.text for one in snippets.submit(body)},
         texts=_texts(body),
         fields=_fields(page),
         faults=[say_fault(fault) for fault in page.error.faults] if page.error else [],
     )
+
+
+def _notes(page: Page, chosen: Mapping[str, Dataset]) -> list[input_facts.Note]:
+    """What is to be known of the datasets that a training learns from."""
+    return input_facts.notes(chosen.values()) if page.params.makes == "model" else []
 
 
 def _params(task: str) -> type[Params]:
@@ -284,12 +295,13 @@ def _page(page: Page, status: int) -> Response:
 
 def _render(page: Page) -> str:
     reads = context.repository()
+    chosen = input_facts.named(page.params, {**page.posted.params, **page.posted.typed}, reads)
     made = forms.build(
         page.params,
         page.posted.typed,
         preset=page.posted.preset,
         faults=page.error.faults if page.error else (),
-        options=offers.options(page.params, reads),
+        options={**offers.options(page.params, reads), **input_facts.columns(page.params, chosen)},
     )
     estimates = Estimates(page.task, reads)
     cost = estimates.of(page.posted.params, page.posted.preset)
@@ -299,6 +311,7 @@ def _render(page: Page) -> str:
         page=page,
         form=made,
         problems=_problems(page, made),
+        notes=_notes(page, chosen),
         title=names.task_title(page.task),
         summary=names.summary(page.task),
         verb=names.verb(page.task.partition(".")[2]),
