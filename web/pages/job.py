@@ -78,6 +78,7 @@ def _view(now: Situation, reads: Repository) -> dict[str, Any]:
     params_class = registry.tasks().get(f"{job.family}.{job.operation}")
     made = result_views.Results(job.id, job.family, job.metrics or {}, files.everything)
     relatives = lineage.of(job, reads)
+    views = result_views.of(made) if job.status == "succeeded" else []
     learns = params_class is not None and params_class.makes == "model"
     return {
         "job": job,
@@ -94,7 +95,10 @@ def _view(now: Situation, reads: Repository) -> dict[str, Any]:
         "log_wish": _log_wish(),
         "wrap": "wrap" in request.args,
         "files": files,
-        "views": result_views.of(made) if job.status == "succeeded" else [],
+        "views": views,
+        "pictures": result_views.pictures(files.pictures, views),
+        "explained": result_views.explained(views),
+        "drawn": results.drawn(job.family),
         "live_text": texts.live(files.texts) if job.status != "succeeded" or job.operation == "train" else None,
         "samples": results.spread(files.samples),
         "figures": results.figures(job.family, job.metrics or {}) if job.status == "succeeded" else [],

@@ -107,6 +107,7 @@ def show(model_id: str) -> str:
     uses = _uses(row.family)
     recent = _recent(reads, row)
     known = model_library.versions(reads, row)
+    views = result_views.of(result_views.Results(row.job_id, row.family, row.metrics or {}, files.everything))
     last = next((one for one in recent if one.now.job.id == request.args.get("from")), None)
     return render_template(
         "model.html",
@@ -117,8 +118,9 @@ def show(model_id: str) -> str:
         cautions=input_facts.notes([card.dataset] if card.dataset else []),
         figures=results.figures(row.family, row.metrics or {}),
         family=registry.families().get(row.family),
-        pictures=files.pictures,
-        views=result_views.of(result_views.Results(row.job_id, row.family, row.metrics or {}, files.everything)),
+        pictures=result_views.pictures(files.pictures, views),
+        views=views,
+        explained=result_views.explained(views),
         files=[file for file in files.everything if file.name.startswith("model/")],
         playground=_playground(row, uses, last.now.job.params if last else {}),
         asked=recommend.offered(row),
