@@ -80,6 +80,7 @@ class TableGenerate(Params):
 
     lane: ClassVar[Lane] = "generation"
     makes: ClassVar[Makes] = "files"
+    named_by: ClassVar[tuple[str, ...]] = ("conditions",)
 
     count: int = setting(
         1000,

@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from aigc_models import registry
 from aigc_models.base import Family, Fault, Params
 from aigc_models.faults import decode_text
-from jobs import durations, webhooks
+from jobs import again, durations, webhooks
 from jobs.errors import AigcError, InvalidParams
 from jobs.repository import JobFilter, Repository
 from jobs.submit import BAD_LIMIT, Submission, check, submit
@@ -99,7 +99,7 @@ def _duplicate(task: str, params: type[Params], source: str) -> Page:
     changed, chosen = _from_address(params)
     posted = forms.Posted({**job.params, **chosen}, {**typed, **changed}, "")
     limit = durations.spoken(job.time_limit_seconds) if job.time_limit_seconds else ""
-    return Page(task, params, posted, source=source, name=job.name, time_limit=limit)
+    return Page(task, params, posted, source=source, name=again.given_name(job) or "", time_limit=limit)
 
 
 def _from_address(params: type[Params]) -> tuple[dict[str, str], dict[str, Any]]:
