@@ -21,7 +21,7 @@ from jobs.submit import BAD_LIMIT, Submission, check, submit
 from jobs.tables import Dataset
 from web import context, forms, json_text, rates
 from web.auth import scoped
-from web.pages import amounts, input_facts, names, offers, snippets
+from web.pages import input_facts, names, offers, snippets
 from web.pages.estimates import Estimates
 from web.translate import say, say_fault
 
@@ -139,11 +139,10 @@ def estimate(task: str) -> Response:
     page = _posted(task)
     body = _body(page)
     reads = context.repository()
-    cost = Estimates(task, reads).of(page.posted.params, page.posted.preset)
     chosen = input_facts.named(page.params, page.posted.params, reads)
     columns = input_facts.columns(page.params, chosen)
     return jsonify(
-        estimate=cost.rows() if cost else [],
+        estimate=Estimates(task, reads).rows(page.posted.params, page.posted.preset),
         columns={name: [(one.value, one.label) for one in offered] for name, offered in columns.items()},
         notes=[(one.sentence, one.link) for one in _notes(page, chosen)],
         snippets={one.key: one.text for one in snippets.submit(body)},
@@ -304,7 +303,6 @@ def _render(page: Page) -> str:
         options={**offers.options(page.params, reads), **input_facts.columns(page.params, chosen)},
     )
     estimates = Estimates(page.task, reads)
-    cost = estimates.of(page.posted.params, page.posted.preset)
     body = _body(page)
     return render_template(
         "new_form.html",
@@ -317,7 +315,7 @@ def _render(page: Page) -> str:
         verb=names.verb(page.task.partition(".")[2]),
         presets=_presets(page, estimates),
         key=page.key or uuid4().hex,
-        cost=cost.rows() if cost else [],
+        cost=estimates.rows(page.posted.params, page.posted.preset),
         snippets=snippets.submit(body),
         texts=_texts(body) | ({page.side: page.text} if page.side else {}),
         unfinished=_unfinished(page, reads),
@@ -357,7 +355,7 @@ def _presets(page: Page, estimates: Estimates) -> list[tuple[str, str, str]]:
     for preset in page.params.presets:
         title, sentence = names.PRESETS.get(preset, (forms.in_words(preset), ""))
         cost = estimates.of(inputs, preset)
-        listed.append((preset, say(title), amounts.about(cost.seconds) if cost else say(sentence)))
+        listed.append((preset, say(title), cost.time if cost else say(sentence)))
     return listed
 
 
