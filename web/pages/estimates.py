@@ -49,7 +49,7 @@ class Cost:
     def basis(self) -> str:
         """What the time comes from."""
         if not self.jobs:
-            return say("a reckoning from the settings; no job of this kind has been measured here yet")
+            return say("a reckoning from the settings; too few jobs of this kind ran here to measure it")
         if self.memory_mib is None:
             return plural(
                 "{count} job of this kind that ran here, whatever its settings",

@@ -48,7 +48,7 @@ def columns(params: type[Params], datasets: Mapping[str, Dataset]) -> dict[str, 
             listed = [(str(one["name"]), str(one["type"])) for one in (dataset.report or {}).get("columns") or ()]
             wanted = own.get("x-types")
             fitting = [(column, type_) for column, type_ in listed if not wanted or type_ in wanted]
-            found[name] = [forms.Choice("", say("Leave empty"))]
+            found[name] = [forms.Choice("", say("Empty"))]
             for column, type_ in fitting:
                 values = {"column": column, "type": say(TYPES.get(type_, type_))}
                 found[name].append(forms.Choice(column, say("{column} ({type})", values)))

@@ -246,7 +246,8 @@ def _again(row: ModelVersion, job: Job) -> str:
 def _gallery(row: ModelVersion, recent: list[Made]) -> dict[str, Any]:
     """The recent results, and where to ask for news of them while some are not done."""
     moving = any(not one.now.final for one in recent)
-    return {"recent": recent, "live_url": url_for("pages.models.part", model_id=row.id) if moving else ""}
+    live_url = url_for("pages.models.part", model_id=row.id) if moving else ""
+    return {"recent": recent, "live_url": live_url, "drawn": results.drawn(row.family)}
 
 
 def _picture(reads: Repository, job_id: str) -> Artifact | None:
