@@ -211,7 +211,8 @@ def test_the_first_rows_are_shown(client: FlaskClient, worker: ActingWorker) -> 
 
 
 def test_what_a_view_says_better_is_left_out(client: FlaskClient, worker: ActingWorker, good: dict[str, Any]) -> None:
-    submit_training(client, ready_dataset(client, worker), name="loans")
+    dataset = ready_dataset(client, worker)
+    submit_training(client, dataset, name="loans")
     kept = {**MODEL, "samples.png": PNG, "quality.json": json.dumps(good).encode()}
     job = worker.finish("training", kept, pair_fidelity=0.9, pair_fidelity_baseline=0.8)
     model = client.get(f"/api/v1/jobs/{job}").get_json()["model"]
@@ -220,7 +221,7 @@ def test_what_a_view_says_better_is_left_out(client: FlaskClient, worker: Acting
         page = read(client, address)
         assert not page.has("img", alt=picture)
         assert address.endswith("html") or "All figures, and what they mean" in page.text
-    submit_training(client, ready_dataset(client, worker), name="loans")
+    submit_training(client, dataset, name="loans")
     plain = read(client, f"/jobs/{worker.finish('training', {**MODEL, 'samples.png': PNG})}")
     assert plain.has("img", alt=picture)
     assert (results.drawn("table_vae"), results.drawn("image_gan"), results.drawn("gone")) == (True, False, False)
