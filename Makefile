@@ -26,7 +26,7 @@ up: setup ## Start the stack and stay
 down: ## Stop what make up, make demo or aigc up started here
 	@$(VENV)/bin/aigc down
 
-test: setup-dev ## Set up and pass the tests, saying how long each part took
+test: ## Set up and pass the tests, saying how long each part took
 	@scripts/test.sh
 
 lint: setup-dev ## ruff, mypy, import-linter

@@ -23,8 +23,21 @@ tests() {
     }
 }
 
-part "browser for the tests" scripts/setup_browser.sh
+# Downloads and the type checker leave a core free each, so the browser comes meanwhile.
+browser() {
+    wait "$installing" || true # tried once more
+    scripts/setup_browser.sh
+}
+
+scripts/setup_browser.sh early &
+installing=$!
+part "setup" scripts/setup.sh dev
+if [ ${#failed[@]} -gt 0 ]; then
+    echo "FAILED: setup"
+    exit 1
+fi
 part "style, types, layers" scripts/lint.sh
+part "browser for the tests" browser
 part "tests" tests -m "not stack and not long" -n 2 --dist loadgroup
 part "tests with the whole stack" tests -m "stack and not long" -n 2 --dist loadfile
 part "chaos, short" "$bin/python" -m tests.chaos --short --seed 1

@@ -64,9 +64,9 @@ def train(params: AssistantTrain, run: Run) -> Metrics:
 
 def reply(params: AssistantReply, run: Run) -> Metrics:
     """Answer a question from the passages, or say why not; ``reply.json`` and ``reply.txt`` hold it."""
+    if misfits := params.misfits(lambda _name: {}):
+        raise InputError(misfits)
     saved = _opened(run)
-    if not params.question.strip():
-        raise InputError(Fault("Ask something: the question is blank.", pointer="/question", code="blank-question"))
     speaker = run.warm(run.inputs["writer"], partial(load_speaker, device=run.device)) if params.writer else None
     run.phase("generating")
     if speaker is None:

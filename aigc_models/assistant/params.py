@@ -1,13 +1,13 @@
 """What can be set when an assistant is trained or asked."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator
 
 from aigc_models.assistant.figures import ASSISTANT_METRICS
-from aigc_models.base import Estimate, Family, Lane, Makes, Params, dataset_input, model_input, setting
+from aigc_models.base import Estimate, Family, Fault, Lane, Makes, Params, dataset_input, model_input, setting
 from aigc_models.recommending.settings import Names, names_setting
 
 MOST_QUESTION = 4_000
@@ -194,6 +194,12 @@ class AssistantReply(Params):
     def items(cls, params: Mapping[str, Any]) -> int | None:
         """One question; what a model is to word takes its time, and is carried out by itself."""
         return None if params.get("writer") else 1
+
+    def misfits(self, reports: Callable[[str], Mapping[str, Any]]) -> list[Fault]:
+        """That nothing is asked."""
+        if self.question.strip():
+            return []
+        return [Fault("Ask something: the question is blank.", pointer="/question", code="blank-question")]
 
 
 class AssistantSimulate(Params):

@@ -229,7 +229,7 @@ def _refuse_few(frame: pd.DataFrame) -> None:
     users, items = int(frame["user"].nunique()), int(frame["item"].nunique())
     if len(frame) < LEAST_EVENTS or users < LEAST_USERS or items < LEAST_ITEMS:
         sentence = (
-            "Only {events} events of {users} users with {items} items are left. At least {least} events, 2 users and "
+            "Too little is left: events {events}, users {users}, items {items}. At least {least} events, 2 users and "
             "2 items are needed."
         )
         values: dict[str, Any] = {"events": len(frame), "users": users, "items": items, "least": LEAST_EVENTS}

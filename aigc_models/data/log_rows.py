@@ -134,7 +134,7 @@ def _refuse_few(frame: pd.DataFrame) -> None:
     sessions, kinds = int(frame["session"].nunique()), int(frame["event"].nunique())
     if len(frame) < LEAST_EVENTS or sessions < LEAST_SESSIONS or kinds < LEAST_KINDS:
         sentence = (
-            "Only {events} events of {sessions} sessions, {kinds} of them different, are left. At least "
+            "Too little is left: events {events}, of them different {kinds}, sessions {sessions}. At least "
             "{least_events} events of {least_sessions} sessions and 2 different events are needed."
         )
         values = {

@@ -103,9 +103,8 @@ def recommend(params: Recommend, run: Run, saved: Saved, title: str, how: How) -
 
 def wished(params: Recommend, saved: Saved, run: Run) -> Wishes:
     """Who is asked for: somebody new first, then the users named, then everybody else."""
-    if not (params.users.strip() or params.history.strip() or params.everybody):
-        sentence = "Say for whom: name users, give a history, or choose everybody."
-        raise InputError(Fault(sentence, pointer="/users", code="nobody-named"))
+    if misfits := params.misfits(lambda _name: {}):
+        raise InputError(misfits)
     asked: list[Asked] = []
     if params.history.strip():
         had = naming.find(params.history, saved.item_numbers)

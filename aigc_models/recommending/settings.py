@@ -1,11 +1,11 @@
 """The settings of the operations that all recommenders share; no torch, as forms are made from them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, WithJsonSchema
 
-from aigc_models.base import Lane, Makes, Params, dataset_input, model_input, setting
+from aigc_models.base import Fault, Lane, Makes, Params, dataset_input, model_input, setting
 
 MOST_TEXT, MOST_NAMES = 200_000, 10_000
 
@@ -70,6 +70,13 @@ class Recommend(Params):
     def items(cls, params: Mapping[str, Any]) -> int | None:
         """One, unless many users are named."""
         return None if params.get("everybody") else 1 + str(params.get("users", "")).replace(",", "\n").count("\n")
+
+    def misfits(self, reports: Callable[[str], Mapping[str, Any]]) -> list[Fault]:
+        """That nobody is asked for."""
+        if self.users.strip() or self.history.strip() or self.everybody:
+            return []
+        sentence = "Say for whom: name users, give a history, or choose everybody."
+        return [Fault(sentence, pointer="/users", code="nobody-named")]
 
 
 class Evaluate(Params):

@@ -99,7 +99,8 @@ case "$FAILS: $*" in
     "chaos: "*tests.chaos*) exit 1;;
 esac
 """
-PARTS = ("browser for the tests", "style, types, layers", "tests", "tests with the whole stack", "chaos, short")
+PARTS = ("style, types, layers", "browser for the tests", "tests", "tests with the whole stack", "chaos, short")
+CALLED = {"setup.sh": "setup", "setup_browser.sh": "browser", "lint.sh": "lint"}
 
 
 def run_parts(folder: Path, fails: str) -> tuple[int, str, list[str]]:
@@ -108,13 +109,13 @@ def run_parts(folder: Path, fails: str) -> tuple[int, str, list[str]]:
     for made in (scripts, tools):
         made.mkdir(parents=True, exist_ok=True)
     shutil.copy(ROOT / "scripts" / "test.sh", scripts)
-    for file, name in ((scripts / "setup_browser.sh", "browser"), (scripts / "lint.sh", "lint")):
-        file.write_text(f'#!/usr/bin/env bash\n[ "$FAILS" != "{name}" ]\n')
-        file.chmod(0o755)
+    for file, name in CALLED.items():
+        (scripts / file).write_text(f'#!/usr/bin/env bash\n[ "$FAILS" != "{name}" ]\n')
+        (scripts / file).chmod(0o755)
     (tools / "python").write_text(PYTHON)
     (tools / "python").chmod(0o755)
     asked = tools / "python.asked"
-    asked.unlink(missing_ok=True)
+    asked.write_text("", encoding="utf-8")
     done = subprocess.run(
         [str(scripts / "test.sh")],
         env=own_environment(VENV="venv", FAILS=fails),
@@ -130,7 +131,7 @@ def run_parts(folder: Path, fails: str) -> tuple[int, str, list[str]]:
 def test_make_test_says_how_long_each_part_took_and_ends_green(tmp_path: Path) -> None:
     code, said, asked = run_parts(tmp_path, fails="")
     assert code == 0, said
-    for part in PARTS:
+    for part in ("setup", *PARTS):
         assert f"== {part}\n" in said
         assert re.search(rf"^ +\d+ s  {re.escape(part)}$", said, re.MULTILINE), part
     assert said.endswith("All parts passed.\n")
@@ -139,7 +140,7 @@ def test_make_test_says_how_long_each_part_took_and_ends_green(tmp_path: Path) -
 
 @pytest.mark.checklist(36)
 @pytest.mark.parametrize(
-    ("fails", "part"), list(zip(("browser", "lint", "tests", "whole stack", "chaos"), PARTS, strict=True))
+    ("fails", "part"), list(zip(("lint", "browser", "tests", "whole stack", "chaos"), PARTS, strict=True))
 )
 def test_make_test_ends_red_when_a_part_is_red_and_still_runs_the_others(tmp_path: Path, fails: str, part: str) -> None:
     code, said, asked = run_parts(tmp_path, fails)
@@ -158,3 +159,10 @@ def test_what_fails_only_in_company_is_run_once_more_alone(tmp_path: Path) -> No
     assert alone.endswith("-n 0")
     assert "again, alone: what failed" in said
     assert code == 0
+
+
+@pytest.mark.checklist(36)
+def test_make_test_ends_at_once_where_nothing_could_be_set_up(tmp_path: Path) -> None:
+    code, said, asked = run_parts(tmp_path, fails="setup")
+    assert (code, asked) == (1, [])
+    assert "FAILED: setup\n" in said

@@ -98,6 +98,11 @@ def test_a_blank_question_keeps_the_dialogue(client: FlaskClient, worker: Acting
     assert refused.status_code == 422
     assert "Ask something: the question is blank." in refused.text
     assert f'value="{job}"' in refused.text
+    told = client.post(f"/api/v1/models/{model}/reply", json={"params": {"question": " "}})
+    assert told.status_code == 422
+    assert [(one["pointer"], one["code"]) for one in told.get_json()["errors"]] == [
+        ("#/params/question", "blank-question")
+    ]
 
 
 def test_thumbs_are_kept_changed_and_taken_back(client: FlaskClient, worker: ActingWorker, model: str) -> None:

@@ -132,6 +132,14 @@ def test_only_recommenders_have_the_form(client: FlaskClient, worker: ActingWork
     assert client.post(f"/api/v1/models/{other}/recommend", json={}).status_code == 409
 
 
+def test_a_wish_for_nobody_makes_no_job(client: FlaskClient, model: str) -> None:
+    refused = client.post(f"/api/v1/models/{model}/recommend", json={"params": {"users": " "}})
+    assert refused.status_code == 422
+    assert [(one["pointer"], one["code"]) for one in refused.get_json()["errors"]] == [
+        ("#/params/users", "nobody-named")
+    ]
+
+
 def test_a_list_shows_titles_scores_and_reasons(client: FlaskClient, worker: ActingWorker, model: str) -> None:
     job = asked(client, model)
     found = [replace(lists()[0], unknown=["X99"])]
