@@ -18,7 +18,7 @@ setup-dev: ## Make .venv with what tests and benchmarks need, too
 	@scripts/setup.sh dev
 
 demo: setup ## Start the stack, train on real pictures, show the samples (ONCE=1: then stop)
-	@$(VENV)/bin/aigc demo $(if $(ONCE),--once) || [ $$? -eq 130 ] # Ctrl-C is how one leaves it
+	@$(VENV)/bin/aigc demo $(if $(ONCE),--once) || [ $$? -eq 130 $(if $(ONCE),,-o $$? -eq 3) ] # left with Ctrl-C, or its job was cancelled
 
 up: setup ## Start the stack and stay
 	@$(VENV)/bin/aigc up || [ $$? -eq 130 ]

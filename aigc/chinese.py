@@ -94,6 +94,10 @@ _JOBS = {
     "Watch it: {command}": "查看进度：{command}",
     "The settings are fine. Nothing was started.": "设置没有问题。没有启动任何任务。",
     "Stopped watching; the job goes on. Cancel it with: {command}": "已停止查看，任务继续运行。取消命令：{command}",
+    "The job {job} was cancelled, so the demonstration ends here. Begin a new one with: {command}": (
+        "任务 {job} 已取消，演示到此结束。重新开始：{command}"
+    ),
+    "Interrupted. The demonstration goes on from here with: {command}": "已中断。从这里继续演示：{command}",
     "Connection lost. Trying again…": "连接已断开，正在重试…",
     "The job {job} succeeded.": "任务 {job} 已成功。",
     "{last} is {what}: {id}": "{last} 是 {what}：{id}",

@@ -151,7 +151,7 @@ def job_failed(job: Mapping[str, Any], server: str = "") -> JobFailed:
         title=str(said.get("title") or say("The job was cancelled" if cancelled else "The job failed")),
         detail=str(said.get("detail") or (say("The job {job} was cancelled.", job=job["id"]) if cancelled else "")),
         errors=flaws_from(said.get("errors")),
-        help_url=urljoin(server, str(said.get("help_url") or "")),
+        help_url=urljoin(server, str(said["help_url"])) if said.get("help_url") else "",
     )
     return JobFailed(problem, str(job["id"]))
 

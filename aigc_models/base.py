@@ -59,6 +59,8 @@ class Params(BaseModel):
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     # Settings that become 0 where another one is chosen and they are not: {"least_steps": "epochs"}.
     stands_back: ClassVar[Mapping[str, str]] = {}
+    # Settings that say what is wanted: a job's default name ends with the beginning of the first that is not empty.
+    named_by: ClassVar[tuple[str, ...]] = ()
 
     seed: int = Field(
         0,

@@ -12,6 +12,7 @@ from aigc_models.base import Params
 from jobs import webhooks
 from jobs.engine import Engine
 from jobs.errors import JobStillRunning
+from jobs.naming import wish
 from jobs.principal import Principal
 from jobs.submit import Submission
 from jobs.tables import FINAL, Job
@@ -55,12 +56,19 @@ def duplicate(engine: Engine, principal: Principal, job: Job, changes: Changes =
     return Submission(
         task=task,
         params=kind.over(job.params, changes.params),
-        name=changes.name or job.name,
+        name=changes.name or given_name(job),
         after=_unfinished(engine, principal, job),
         webhook=webhooks.of(job.webhook),
         time_limit=_time_limit(job),
         tags=job.tags or (),
     )
+
+
+def given_name(job: Job) -> str | None:
+    """A job's name, unless it ends with what was asked for, which may be something else the next time."""
+    kind = registry.tasks().get(f"{job.family}.{job.operation}", Params)
+    wanted = wish(job.params, kind.named_by)
+    return None if wanted and job.name.endswith(f"-{wanted}") else job.name
 
 
 def _time_limit(job: Job) -> timedelta | None:

@@ -2,15 +2,36 @@
 
 import re
 import unicodedata
+from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
+from typing import Any
 
 LONGEST = 120
+BEGINNING = 40
 
 
 def slug(text: str) -> str:
     """A name made of letters, digits and hyphens, in any script: ``Fashion MNIST.npz`` -> ``fashion-mnist-npz``."""
     plain = unicodedata.normalize("NFKC", text).lower()
     return re.sub(r"[\W_]+", "-", plain).strip("-")[:LONGEST].strip("-") or "unnamed"
+
+
+def beginning(text: str) -> str:
+    """The first words of a text as part of a name: ``How do I print a page?`` -> ``how-do-i-print-a-page``."""
+    words = slug(text[: 4 * BEGINNING]) if any(map(str.isalnum, text)) else ""
+    if len(words) <= BEGINNING:
+        return words
+    whole = words[: BEGINNING + 1].rpartition("-")[0]
+    return whole if len(whole) > BEGINNING // 2 else words[:BEGINNING]
+
+
+def wish(params: Mapping[str, Any], settings: Sequence[str]) -> str:
+    """The beginning of the first of some settings that says something: of a text, or of the first of several."""
+    for value in map(params.get, settings):
+        first = value if isinstance(value, str) else next(iter(value or ()), "")
+        if found := beginning(str(first)):
+            return found
+    return ""
 
 
 def is_printable(text: str) -> bool:

@@ -22,7 +22,7 @@ from jobs.errors import InvalidParams, UnknownTask
 from jobs.idempotency import fingerprint, recall, remember
 from jobs.ids import new_id
 from jobs.moves import add_events, state_event
-from jobs.naming import is_printable, slug
+from jobs.naming import LONGEST, is_printable, slug, wish
 from jobs.picking import NEVER
 from jobs.principal import Principal
 from jobs.tables import Artifact, Job, JobDependency, JobStatus, Metric, OwnerTurn
@@ -291,7 +291,7 @@ def _insert(session: Session, now: datetime, order: _Order) -> Job:
     draft = Draft(
         task=submission.task,
         params=order.params,
-        name=submission.name.strip() if submission.name else _name(submission.task, found.names),
+        name=submission.name.strip() if submission.name else _name(order, found),
         priority=submission.priority,
         retried_from=submission.retried_from,
         expires_in=submission.expires_in,
@@ -315,11 +315,16 @@ def _insert(session: Session, now: datetime, order: _Order) -> Job:
     return job
 
 
-def _name(task: str, sources: Sequence[str]) -> str:
-    """``fashion-mnist-image-gan`` for a training, ``fashion-mnist-image-gan-generate`` for what uses its model."""
-    family, _, operation = task.partition(".")
-    parts = [*sources[:1], *([] if sources and operation != "train" else [family])]
-    return slug("-".join([*parts, *([] if operation == "train" else [operation])]))
+def _name(order: _Order, found: inputs.Found) -> str:
+    """``fashion-mnist-image-gan`` for a training, ``fashion-mnist-image-gan-generate`` for what uses its model.
+
+    What is asked of a model comes after that: ``help-desk-reply-how-do-i-print``.
+    """
+    family, _, operation = order.submission.task.partition(".")
+    parts = [*found.names[:1], *([] if found.names and operation != "train" else [family])]
+    name = slug("-".join([*parts, *([] if operation == "train" else [operation])]))
+    wanted = wish(found.params, order.params.named_by)
+    return f"{name[: LONGEST - 1 - len(wanted)].rstrip('-')}-{wanted}" if wanted else name
 
 
 def _print(submission: Submission, params: Params) -> str:

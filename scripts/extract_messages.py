@@ -135,7 +135,7 @@ def _pages() -> Iterator[Message]:
         yield from (use.title, use.sentence, use.about)
     yield from (word for word, _icon, _tone in datasets.CHECKS.values())
     yield from dataset_report.COLOURS.values()
-    yield from (*table_report.TYPES.values(), *table_report.PERSONAL.values())
+    yield from (*table_report.TYPES.values(), *table_report.MARKS.values(), *table_report.PERSONAL.values())
     for table in (interaction_report.UNITS, interaction_report.ROLES, interaction_report.DELIMITERS):
         yield from table.values()
     yield from interaction_report.PERSONAL.values()

@@ -28,14 +28,33 @@ if ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then # also when makin
     echo "Making $venv with $($python --version)"
     "$python" -m venv --clear "$venv"
 fi
+
+# In a terminal pip shows what it downloads; a log gets a line for each step. What goes wrong is shown in both.
+if [ ! -t 1 ]; then export PIP_QUIET=1; fi
 pip() { "$venv/bin/python" -m pip --disable-pip-version-check "$@"; }
-echo "Installing (about a minute; PyTorch is the large part)"
+
+step=0
+steps=2
+if [ "$kind" = dev ]; then steps=4; fi
+install() { # install NAME ARGUMENTS...: one step, with its number and the time it took
+    local name=$1 began=$SECONDS
+    shift
+    step=$((step + 1))
+    echo "$name ($step of $steps)"
+    if ! pip install --constraint constraints.txt "$@"; then
+        echo "Installing stopped at: $name. What is above says why. Run it again: what is there already stays." >&2
+        exit 1
+    fi
+    echo "  $((SECONDS - began)) s"
+}
+
+echo "Installing into $venv (one to several minutes; PyTorch is the large part)"
 pip install --quiet 'pip>=25.1'
-pip install --quiet --constraint constraints.txt torch
-pip install --quiet --constraint constraints.txt --editable '.[worker,postgres]'
+install "PyTorch" torch
+install "AIGC Foundry and what it needs" --editable '.[worker,postgres]'
 if [ "$kind" = dev ]; then
-    pip install --quiet --constraint constraints.txt --editable '.[llm]'
-    pip install --quiet --constraint constraints.txt --group dev
+    install "Pretrained language models" --editable '.[llm]'
+    install "Tools for tests" --group dev
 fi
 echo "$want" > "$venv/.installed-$kind"
 echo "Installed in $((SECONDS - started)) s"

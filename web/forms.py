@@ -16,7 +16,7 @@ from aigc_models.base import Fault, Params
 from aigc_models.faults import decode_text
 from web.translate import joined, say, say_fault
 
-Kind = Literal["dataset", "model", "choice", "flag", "number", "text", "long"]
+Kind = Literal["dataset", "model", "column", "choice", "flag", "number", "text", "long"]
 LONG_TEXT = 500
 BESIDE = frozenset({"time_limit", "name", "after", "webhook"})  # fields that every job's form has beside the task's own
 UNSET = object()
@@ -143,7 +143,7 @@ def build(
         typed: Text for each field; fields that are absent show their default.
         preset: The preset chosen.
         faults: What was wrong with the values posted.
-        options: What can be chosen for inputs (datasets, model versions), by field.
+        options: What can be chosen for inputs (datasets, model versions) and for columns of a table, by field.
     """
     schema = _schema(params)
     wrong: dict[str, list[str]] = {}
@@ -222,6 +222,8 @@ def kind_of(own: Mapping[str, Any]) -> Kind:
     """Which control shows a setting."""
     if own.get("x-input") in ("dataset", "model"):
         return "dataset" if own["x-input"] == "dataset" else "model"
+    if own.get("x-column"):
+        return "column"
     if values_of(own):
         return "choice"
     types = _types(own)
@@ -251,7 +253,7 @@ def _limit(own: Mapping[str, Any], name: str) -> Any:
 def _choices(
     own: Mapping[str, Any], name: str, value: str, options: Mapping[str, Sequence[Choice]]
 ) -> Sequence[Choice]:
-    if own.get("x-input"):
+    if own.get("x-input") or own.get("x-column"):
         return [Choice(one.value, one.label, one.value == value) for one in options.get(name, ())]
     texts = [to_text(one) for one in values_of(own)]
     empty = [Choice("", say("Automatic"), not value)] if texts and "null" in _types(own) else []

@@ -15,10 +15,11 @@ from aigc.address import home_directory
 from aigc.cli import figures, watching
 from aigc.cli import up as up_command
 from aigc.cli.processes import need_server
-from aigc.cli.session import EXIT_ERROR, EXIT_INTERRUPTED, Command, Session, report, session
+from aigc.cli.session import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_JOB_FAILED, Command, Session, report, session
 from aigc.client import Client
-from aigc.errors import ApiError
+from aigc.errors import ApiError, JobFailed
 from aigc.library import Dataset
+from aigc.program import here
 from aigc.progress import Lines, Show, follow_on_screen
 from aigc.resources import Artifact, Job
 from aigc.speech import say
@@ -41,12 +42,14 @@ class Demo:
         home: Where the picture of the samples goes.
         say: Prints a line for the person.
         stopping: Set when the person has had enough.
+        job: The job that it waits for.
     """
 
     client: Client
     home: Path
     say: Callable[[str], None]
     stopping: threading.Event = field(default_factory=threading.Event)
+    job: Job | None = None
 
     def play(self, session: Session) -> str:
         """Do it all; returns the last line to print."""
@@ -76,6 +79,7 @@ class Demo:
         return job
 
     def _follow(self, session: Session, job: Job) -> None:
+        self.job = job
         if sys.stderr.isatty() and not session.quiet:
             with follow_on_screen(session.console(stderr=True)) as show:
                 self._look(session, job, show)
@@ -137,12 +141,31 @@ def demo(once: bool, **options: Any) -> int:
 
 
 def _play_there(current: Session, home: Path) -> int:
+    demo = Demo(current.client, home, click.echo)
     try:
-        click.echo(Demo(current.client, home, click.echo).play(current))
+        last = _unless_cancelled(lambda: demo.play(current))
     except ApiError as error:
         report(error)
         return EXIT_ERROR
-    return 0
+    except KeyboardInterrupt:
+        if demo.job is not None:
+            watching.stopped(demo.job)
+        raise
+    if last:
+        click.echo(last)
+    return 0 if last else EXIT_JOB_FAILED
+
+
+def _unless_cancelled(play: Callable[[], str]) -> str:
+    """The last line of a demonstration; nothing where somebody cancelled its job, which is no fault, but said."""
+    try:
+        return play()
+    except JobFailed as error:
+        if error.code != "cancelled":
+            raise
+        sentence = "The job {job} was cancelled, so the demonstration ends here. Begin a new one with: {command}"
+        click.echo(here(say(sentence, job=error.job_id, command="aigc demo")))
+        return ""
 
 
 def _play_here(current: Session, stack: Stack, once: bool) -> int:
@@ -154,11 +177,12 @@ def _play_here(current: Session, stack: Stack, once: bool) -> int:
             current.url = stack.start()
             click.echo(f"Open {current.url}")
             demo = Demo(current.client, stack.home.path, click.echo, stack.stopping)
-            last = _tended(stack, lambda: demo.play(current))
-            click.echo(f"Done after {time.monotonic() - started:.0f} s")
-            code = 0
+            last = _unless_cancelled(lambda: _tended(stack, lambda: demo.play(current)))
+            if last:
+                click.echo(f"Done after {time.monotonic() - started:.0f} s")
+            code = 0 if last or not once else EXIT_JOB_FAILED
             if not once:
-                click.echo(f"{last}\nThe pages stay at {stack.url} (stop with Ctrl-C)")
+                click.echo(f"{last}\nThe pages stay at {stack.url} (stop with Ctrl-C)".lstrip())
                 while not stack.stopping.is_set():
                     stack.tend()
         except (StackError, ApiError) as error:
@@ -167,6 +191,9 @@ def _play_here(current: Session, stack: Stack, once: bool) -> int:
             click.echo(f"The logs of all parts are in {stack.home.logs}", err=True)
         except Stopped:
             code = EXIT_INTERRUPTED
+            click.echo(
+                here(say("Interrupted. The demonstration goes on from here with: {command}", command="aigc demo"))
+            )
         finally:
             up_command.end(stack)
     if once and code == 0 and not interrupted:

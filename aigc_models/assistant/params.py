@@ -136,6 +136,7 @@ class AssistantReply(Params):
 
     lane: ClassVar[Lane] = "generation"
     makes: ClassVar[Makes] = "files"
+    named_by: ClassVar[tuple[str, ...]] = ("question",)
 
     model: str = model_input("assistant", description="Trained assistant to ask.")
     question: str = setting(

@@ -3,13 +3,40 @@
 Only the standard library is used.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
+from pydantic import Field
+
 from aigc_models.base import Fault
 
+PREDICTABLE = ("categorical", "boolean", "continuous", "integer", "datetime")
+ORDERED = ("datetime", "integer", "continuous")
 _WRITTEN = frozenset({"identifier", "text"})  # as aigc_models.data.tables says, which needs numpy
+
+
+def column_setting(*, title: str, description: str, types: Sequence[str] = ()) -> Any:
+    """Declare a setting that names a column of the table in the setting ``dataset``, or none.
+
+    Forms offer the columns of that table; the API and the command line take the name.
+
+    Args:
+        title: The label.
+        description: A full sentence that says what an empty one does.
+        types: Types of columns that are offered; all where there are none.
+    """
+    extra: dict[str, Any] = {"x-column": "dataset"}
+    if types:
+        extra["x-types"] = list(types)
+    return Field("", title=title, description=description, max_length=500, json_schema_extra=extra)
+
+
+def target_setting(
+    description: str = "Column whose prediction measures the synthetic rows; empty takes the last one with categories.",
+) -> Any:
+    """Declare the setting that names the column to predict."""
+    return column_setting(title="Target column", description=description, types=PREDICTABLE)
 
 
 def target_fault(types: Mapping[str, str], target: str) -> Fault | None:

@@ -152,6 +152,7 @@ class NextEventDraftHowTo(Params):
 
     lane: ClassVar[Lane] = "generation"
     makes: ClassVar[Makes] = "files"
+    named_by: ClassVar[tuple[str, ...]] = ("tasks", "start")
 
     model: str = model_input("next_event", description="Trained model to use.")
     tasks: Names = names_setting(

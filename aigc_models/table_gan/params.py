@@ -95,12 +95,7 @@ class TableGanEvaluate(Params):
 
     model: str = model_input("table_gan", description="Trained model to measure.")
     dataset: str = dataset_input("table", description="Table whose held-out rows it is compared with.")
-    target: str = setting(
-        "",
-        title="Target column",
-        description="Column whose prediction measures the synthetic rows; empty takes the last one with categories.",
-        max_length=500,
-    )
+    target: str = table_targets.target_setting()
 
     def misfits(self, reports: Callable[[str], Mapping[str, Any]]) -> list[Fault]:
         """Columns that are named and that the table does not have."""

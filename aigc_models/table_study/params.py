@@ -19,12 +19,9 @@ class TableStudyAugment(Params):
     makes: ClassVar[Makes] = "files"
 
     dataset: str = dataset_input("table", description="Table whose training rows are used and whose test rows judge.")
-    target: str = setting(
-        "",
-        title="Target column",
-        description="Header of the column to predict: categories are judged by the area under the ROC curve, numbers "
-        "by the share of variance that is explained. Empty takes the last column with categories.",
-        max_length=500,
+    target: str = table_targets.target_setting(
+        "Header of the column to predict: categories are judged by the area under the ROC curve, numbers by the share "
+        "of variance that is explained. Empty takes the last column with categories."
     )
     generator: Literal["table_gan", "table_vae", "copula"] = setting(
         "table_vae",

@@ -69,19 +69,16 @@ class TableVaeTrain(TableTrain):
         le=100,
         advanced=True,
     )
-    account_column: str = setting(
-        "",
+    account_column: str = table_targets.column_setting(
         title="Account column",
         description="Column that says whose row it is, to learn the rows of an account one after the other; empty "
         "learns single rows.",
-        max_length=500,
     )
-    time_column: str = setting(
-        "",
+    time_column: str = table_targets.column_setting(
         title="Time column",
         description="Column of dates or numbers by which the rows of an account follow each other; needed with an "
         "account column.",
-        max_length=500,
+        types=table_targets.ORDERED,
     )
     devices: int = devices_setting()
 
@@ -128,12 +125,7 @@ class TableVaeEvaluate(Params):
 
     model: str = model_input("table_vae", description="Trained model to measure.")
     dataset: str = dataset_input("table", description="Table whose held-out rows it is compared with.")
-    target: str = setting(
-        "",
-        title="Target column",
-        description="Column whose prediction measures the synthetic rows; empty takes the last one with categories.",
-        max_length=500,
-    )
+    target: str = table_targets.target_setting()
 
     def misfits(self, reports: Callable[[str], Mapping[str, Any]]) -> list[Fault]:
         """Columns that are named and that the table does not have."""

@@ -36,9 +36,13 @@ def _parts(cells: Cells, common: NDArray[np.int64]) -> Shares:
 
 
 def save_marginals(real: Table, made: Table, path: Path) -> Path:
-    """Draw a small panel for each column: grey bars for real rows, blue ones for made rows."""
+    """Draw a small panel for each column: grey bars for real rows, blue ones for made rows.
+
+    Where both are the same table, nothing is compared: each bar stands by itself.
+    """
     names = {column.name for column in made.columns}
     shown = [column for column in real.columns if column.type in NUMERIC | CODED and column.name in names][:_MOST]
+    colours = (_MADE,) if real is made else (_REAL, _MADE)
     lines = max(1, -(-len(shown) // _COLUMNS))
     sheet = Image.new("RGB", (_COLUMNS * _WIDTH, lines * _HEIGHT), "white")
     draw, font = ImageDraw.Draw(sheet), label_font(12)
@@ -49,12 +53,12 @@ def save_marginals(real: Table, made: Table, path: Path) -> Path:
         sides = shares(column, real.cells[column.name], made.cells[column.name])
         top = max([float(side.max(initial=0)) for side in sides] + [1e-9])
         step = (_WIDTH - 16) / max(len(sides[0]), 1)
-        for side, values in enumerate(sides):
-            for bar, value in enumerate(values.tolist()):
-                left = x + bar * step + side * step / 2
+        for side, colour in enumerate(colours):
+            for bar, value in enumerate(sides[side].tolist()):
+                left = x + bar * step + side * step / len(colours)
                 height = value / top * (_HEIGHT - 30)
-                box = (left, y + _HEIGHT - 6 - height, left + step / 2 - 1, y + _HEIGHT - 6)
-                draw.rectangle(box, fill=(_REAL, _MADE)[side])
+                box = (left, y + _HEIGHT - 6 - height, left + step / len(colours) - 1, y + _HEIGHT - 6)
+                draw.rectangle(box, fill=colour)
     path.parent.mkdir(parents=True, exist_ok=True)
     sheet.save(path, compress_level=1)
     return path

@@ -40,12 +40,7 @@ class TableTrain(Params):
     batch_size: int = setting(
         500, title="Batch size", unit="rows", description="Rows per training step.", ge=2, le=65_536
     )
-    target: str = setting(
-        "",
-        title="Target column",
-        description="Column whose prediction measures the synthetic rows; empty takes the last one with categories.",
-        max_length=500,
-    )
+    target: str = table_targets.target_setting()
     most_categories: int = setting(
         100,
         title="Most categories",
@@ -85,6 +80,7 @@ class TableGenerate(Params):
 
     lane: ClassVar[Lane] = "generation"
     makes: ClassVar[Makes] = "files"
+    named_by: ClassVar[tuple[str, ...]] = ("conditions",)
 
     count: int = setting(
         1000,

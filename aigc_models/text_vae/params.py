@@ -161,6 +161,7 @@ class TextVaeGenerate(Params):
 
     lane: ClassVar[Lane] = "generation"
     makes: ClassVar[Makes] = "files"
+    named_by: ClassVar[tuple[str, ...]] = ("sentences",)
 
     model: str = model_input("text_vae", description="Trained model to use.")
     mode: Literal["sample", "reconstruct", "interpolate", "near"] = setting(

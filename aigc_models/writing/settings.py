@@ -14,6 +14,8 @@ FEW_CHARACTERS = 300_000
 class Prompted(Params):
     """Write texts that begin with something, or are to be like something."""
 
+    named_by: ClassVar[tuple[str, ...]] = ("prompt", "attributes")
+
     model: str = model_input("", description="Trained model to use.")
     prompt: str = setting(
         "",

@@ -74,6 +74,21 @@ def test_an_interrupted_demonstration_goes_on(tmp_path: Path, capsys: pytest.Cap
     assert not [asked for asked in server.asked if asked.method == "POST" and asked.path == "/api/v1/jobs"]
 
 
+def test_a_cancelled_training_ends_it_calmly(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def cancel(asked: Asked) -> Answer:
+        if asked.method == "GET" and "/jobs/" in asked.path:
+            return Answer(200, job("cancelled", id=TRAINING))
+        return play(asked)
+
+    with serving(cancel) as server:
+        assert run(["demo", "--url", server.url, "--home", str(tmp_path)]) == 3
+    told = capsys.readouterr()
+    assert told.out.splitlines()[-1] == (
+        f"The job {TRAINING} was cancelled, so the demonstration ends here. Begin a new one with: aigc demo"
+    )
+    assert told.err.count("Error") == told.err.count("Help") == 0
+
+
 def test_a_failed_training_is_told_in_the_servers_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     error = {"code": "diverged", "detail": "The loss became NaN at step 120.", "errors": []}
 

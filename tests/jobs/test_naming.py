@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.naming import LONGEST, file_name, is_printable, plain, slug
+from jobs.naming import BEGINNING, LONGEST, beginning, file_name, is_printable, plain, slug, wish
 
 
 @pytest.mark.parametrize(
@@ -18,6 +18,28 @@ from jobs.naming import LONGEST, file_name, is_printable, plain, slug
 )
 def test_slugs(text: str, expected: str) -> None:
     assert slug(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("How do I print a page?", "how-do-i-print-a-page"),
+        ("How do I export what I made to a folder of my own?", "how-do-i-export-what-i-made-to-a-folder"),
+        ("怎么打印一页？" * 9, "怎么打印一页-怎么打印一页-怎么打印一页-怎么打印一页-怎么打印一页"),
+        ("x" * 99, "x" * BEGINNING),
+        ("?!", ""),
+        ("", ""),
+    ],
+)
+def test_beginnings(text: str, expected: str) -> None:
+    assert beginning(text) == expected
+
+
+def test_the_first_wish_that_says_something() -> None:
+    named = ("prompt", "tasks")
+    assert wish({"prompt": " ", "tasks": ["Pay an invoice", "Other"]}, named) == "pay-an-invoice"
+    assert wish({"prompt": "Red shoes", "tasks": ["Other"]}, named) == "red-shoes"
+    assert wish({"prompt": None, "tasks": []}, named) == ""
 
 
 @pytest.mark.parametrize(

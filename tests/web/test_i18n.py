@@ -137,4 +137,4 @@ def test_no_english_is_left_on_pages(client: FlaskClient, worker: ActingWorker) 
 def test_estimates_speak_the_readers_language(client: FlaskClient, worker: ActingWorker) -> None:
     dataset = ready_dataset(client, worker)
     reply = client.get(f"/jobs/new/image_gan.train/estimate?dataset={dataset}&_preset=quick&_base=quick&lang=zh")
-    assert [label for label, _ in json.loads(reply.text)["estimate"]] == ["时间", "内存", "参数量"]
+    assert [label for label, _ in json.loads(reply.text)["estimate"]] == ["时间", "依据", "内存", "参数量"]

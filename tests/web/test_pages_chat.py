@@ -60,6 +60,17 @@ def test_a_dialogue_works_without_a_script(client: FlaskClient, worker: ActingWo
     assert "The nearest passages, which may not answer it" in both.text
 
 
+def test_the_name_of_a_reply_holds_its_question(client: FlaskClient, model: str) -> None:
+    (job,) = jobs_in(asked(client, model, "How do I print on both sides?"))
+    name = client.get(f"/api/v1/jobs/{job}").get_json()["name"]
+    assert name.endswith("-reply-how-do-i-print-on-both-sides")
+    other = client.post(f"/api/v1/jobs/{job}/duplicate", json={"params": {"question": "怎么打印？"}}).get_json()["name"]
+    assert other == name.replace("how-do-i-print-on-both-sides", "怎么打印")
+    assert read(client, f"/jobs/new/assistant.reply?from={job}").fields["_name"] == ""
+    named = client.post(f"/api/v1/jobs/{job}/duplicate", json={"params": {"question": "Why?"}, "name": "mine"})
+    assert named.get_json()["name"] == "mine"
+
+
 def test_what_is_meant_can_be_chosen(client: FlaskClient, worker: ActingWorker, model: str) -> None:
     address = asked(client, model, "print")
     finish_reply(worker, BACK)

@@ -47,10 +47,10 @@ def test_the_example_starts_on_a_checked_dataset_in_one_click(client: FlaskClien
 
 
 def test_home_says_how_long_an_example_takes_once_its_data_is_known(client: FlaskClient, worker: ActingWorker) -> None:
-    assert "on this machine" not in read(client, "/").text.replace("on your own data, on this machine", "")
+    assert "with sample data, reckoned" not in read(client, "/").text
     client.post("/api/v1/datasets", json={"starter": "fashion-mnist"}, headers={"Prefer": "wait=0"})
     worker.check_dataset()
-    assert re.search(r"about \d+ (s|min) with sample data on this machine", read(client, "/").text)
+    assert re.search(r"about \d+ (s|min) with sample data, reckoned", read(client, "/").text)
 
 
 def test_the_example_leads_to_the_check_while_that_takes_long(

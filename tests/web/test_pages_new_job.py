@@ -184,7 +184,7 @@ def test_a_form_without_its_token_is_refused(client: FlaskClient, dataset: str) 
 def test_the_estimate_and_the_code_follow_what_is_typed(client: FlaskClient, dataset: str) -> None:
     typed = filled(client, f"{FORM}?dataset={dataset}", epochs="3")
     reply = client.get(f"{FORM}/estimate", query_string=typed).get_json()
-    assert [label for label, _ in reply["estimate"]] == ["Time", "Memory", "Parameters"]
+    assert [label for label, _ in reply["estimate"]] == ["Time", "Based on", "Memory", "Parameters"]
     assert '"epochs": 3' in reply["snippets"]["curl"]
     assert "epochs=3" in reply["snippets"]["python"]
     assert "-p epochs=3" in reply["snippets"]["cli"]
@@ -371,7 +371,7 @@ def test_the_estimate_is_set_right_by_what_jobs_took_here(
     client: FlaskClient, engine: Engine, worker: ActingWorker, dataset: str
 ) -> None:
     typed = filled(client, f"{FORM}?dataset={dataset}", epochs="3")
-    before = client.post(f"{FORM}/estimate", data=typed).get_json()["estimate"][0][1]
+    before = dict(client.post(f"{FORM}/estimate", data=typed).get_json()["estimate"])
     for _ in range(3):
         submit_training(client, dataset, params={"dataset": dataset, "epochs": 3})
         job = worker.train()
@@ -379,8 +379,15 @@ def test_the_estimate_is_set_right_by_what_jobs_took_here(
             row = session.get_one(Job, job)
             row.started_at = row.finished_at - timedelta(hours=2) if row.finished_at else None
     found = client.post(f"{FORM}/estimate", data=typed).get_json()["estimate"]
-    assert found[0] == ["Time", "about 2 h (as 3 jobs took here)"]
-    assert "took here" not in before
+    assert found[:2] == [
+        ["Time", "about 2 h"],
+        ["Based on", "a reckoning, set right by 3 jobs of this kind that ran here"],
+    ]
+    assert before["Based on"] == "a reckoning from the settings; too few jobs of this kind ran here to measure it"
+    assert "Not counted" not in before
+    submit_training(client, dataset)
+    now = dict(client.post(f"{FORM}/estimate", data=typed).get_json()["estimate"])
+    assert now["Not counted"] == "1 job that runs or waits now"
     twice = client.post(f"{FORM}/estimate", data=typed | {"epochs": "6000"}).get_json()["estimate"]
     assert twice[0][1] != found[0][1]  # longer jobs take longer
 

@@ -15,9 +15,9 @@ from aigc_models.metrics.table_baselines import independent_columns
 from aigc_models.metrics.table_figures import TABLE_METRICS
 from aigc_models.metrics.table_quality import measure
 from tests.aigc_models.loan_tables import loans, quiet, table
-from tests.web.acting import ActingWorker, ready_dataset, submit_training
+from tests.web.acting import PNG, ActingWorker, ready_dataset, submit_training
 from tests.web.reading import read
-from web.pages import table_sentences
+from web.pages import results, table_sentences
 
 ROWS = "a,b\r\n1,2\r\n"
 MODEL = {"model/weights.safetensors": b"w", "model/config.json": b"{}"}
@@ -208,6 +208,23 @@ def test_the_first_rows_are_shown(client: FlaskClient, worker: ActingWorker) -> 
     assert "<b>x19</b>" in page.texts or "&lt;b&gt;x19&lt;/b&gt;" in page.html
     assert "x20" not in page.html
     assert "编号" in page.texts
+
+
+def test_what_a_view_says_better_is_left_out(client: FlaskClient, worker: ActingWorker, good: dict[str, Any]) -> None:
+    dataset = ready_dataset(client, worker)
+    submit_training(client, dataset, name="loans")
+    kept = {**MODEL, "samples.png": PNG, "quality.json": json.dumps(good).encode()}
+    job = worker.finish("training", kept, pair_fidelity=0.9, pair_fidelity_baseline=0.8)
+    model = client.get(f"/api/v1/jobs/{job}").get_json()["model"]
+    picture = "Picture samples.png that loans made"
+    for address in (f"/jobs/{job}", f"/models/{model}", f"/jobs/{job}/report.html"):
+        page = read(client, address)
+        assert not page.has("img", alt=picture)
+        assert address.endswith("html") or "All figures, and what they mean" in page.text
+    submit_training(client, dataset, name="loans")
+    plain = read(client, f"/jobs/{worker.finish('training', {**MODEL, 'samples.png': PNG})}")
+    assert plain.has("img", alt=picture)
+    assert (results.drawn("table_vae"), results.drawn("image_gan"), results.drawn("gone")) == (True, False, False)
 
 
 def test_the_report_holds_the_plots_and_loads_nothing(

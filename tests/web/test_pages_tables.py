@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
 from aigc_models.base import Fault
@@ -12,6 +13,7 @@ from aigc_models.data.column_words import split, split_types
 from tests.aigc_models.tables_in import bring, lines
 from tests.web.acting import ActingWorker, picture_zip, upload
 from tests.web.reading import Page, read, send
+from web.pages import table_report
 
 CONTENT = lines(
     "id,age,email,city", *(f"{n},{20 + n % 40},user{n}@example.com,{('Kiel', 'Köln', 'NA')[n % 3]}" for n in range(60))
@@ -112,6 +114,21 @@ def test_a_table_shows_its_first_rows_and_columns(client: FlaskClient, worker: A
     assert "NA: 20" in page.text
     listed = read(client, "/datasets").text
     assert "60 rows" in listed
+
+
+@pytest.mark.parametrize(
+    ("kind", "form", "english", "chinese"),
+    [
+        ("continuous", ",", "decimal comma", "小数点写作逗号"),
+        ("continuous", ",.", "decimal comma, point between thousands", "小数点写作逗号、千位之间是句点"),
+        ("integer", ".,", "comma between thousands", "千位之间是逗号"),
+        ("datetime", "%d.%m.%Y %H:%M", "like 31.12.2026 23:59", "例如 31.12.2026 23:59"),
+    ],
+)
+def test_how_cells_are_written_is_said_in_words(app: Flask, kind: str, form: str, english: str, chinese: str) -> None:
+    for language, told in (("en", english), ("zh-CN", chinese)):
+        with app.test_request_context(headers={"Accept-Language": language}):
+            assert table_report._facts({"type": kind, "format": form})[0][1] == told
 
 
 def test_the_preview_is_json_rows(client: FlaskClient, worker: ActingWorker, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Durations, sizes and figures as people read them, in the reader's language."""
 
 from datetime import UTC, datetime
-from math import ceil, floor, isfinite
+from math import ceil, floor, isfinite, log10
 from typing import Any
 
 from web.translate import say
@@ -56,6 +56,13 @@ def about(seconds: float) -> str:
     if seconds < 90 * MINUTE:
         return say("about {minutes} min", {"minutes": round(seconds / MINUTE)})
     return say("about {hours} h", {"hours": f"{seconds / HOUR:.1f}".removesuffix(".0")})
+
+
+def roughly(seconds: float) -> float:
+    """A duration to one digit of the unit that :func:`about` tells it in."""
+    unit = next((unit for below, unit in ((90, 1), (90 * MINUTE, MINUTE)) if seconds < below), HOUR)
+    amount = seconds / unit
+    return round(amount, -floor(log10(amount))) * unit if amount >= 1 else seconds
 
 
 def left(seconds: float) -> str:

@@ -26,19 +26,52 @@ FEWEST = 3  # fewer jobs say more of chance than of the machine
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a job would take; ``jobs`` is how many finished ones the time was measured on, 0 if none."""
+    """What a job would take, nothing else running.
+
+    Attributes:
+        seconds: Wall time.
+        memory_mib: Memory of its process; None where only times of others are known.
+        parameters: Trainable numbers; None likewise.
+        jobs: How many finished jobs of its kind the time was measured on, 0 if none.
+    """
 
     seconds: float
     memory_mib: float | None = None
     parameters: int | None = None
     jobs: int = 0
 
-    def rows(self) -> list[tuple[str, str]]:
-        """Labels and figures as a form shows them."""
-        time = amounts.about(self.seconds)
-        if self.jobs:
-            time = f"{time} ({plural('as {count} job took here', 'as {count} jobs took here', self.jobs)})"
-        rows = [(say("Time"), time)]
+    @property
+    def time(self) -> str:
+        """The time; one that nothing was measured for has a single digit, as it may be off by a factor of two."""
+        return amounts.about(self.seconds if self.jobs else amounts.roughly(self.seconds))
+
+    @property
+    def basis(self) -> str:
+        """What the time comes from."""
+        if not self.jobs:
+            return say("a reckoning from the settings; too few jobs of this kind ran here to measure it")
+        if self.memory_mib is None:
+            return plural(
+                "{count} job of this kind that ran here, whatever its settings",
+                "{count} jobs of this kind that ran here, whatever their settings",
+                self.jobs,
+            )
+        return plural(
+            "a reckoning, set right by {count} job of this kind that ran here",
+            "a reckoning, set right by {count} jobs of this kind that ran here",
+            self.jobs,
+        )
+
+    def rows(self, busy: int = 0) -> list[tuple[str, str]]:
+        """Labels and figures as a form shows them.
+
+        Args:
+            busy: How many other jobs run or wait, which the time does not know of.
+        """
+        rows = [(say("Time"), self.time), (say("Based on"), self.basis)]
+        if busy:
+            told = plural("{count} job that runs or waits now", "{count} jobs that run or wait now", busy)
+            rows.append((say("Not counted"), told))
         if self.memory_mib is not None and self.parameters is not None:
             rows += [
                 (say("Memory"), amounts.size(int(self.memory_mib * 2**20))),
@@ -67,6 +100,12 @@ class Estimates:
             )
         seconds = [_seconds(job) for job in self._lately]
         return Cost(median(seconds), jobs=len(seconds)) if len(seconds) >= FEWEST else None
+
+    def rows(self, params: Mapping[str, Any], preset: str) -> list[tuple[str, str]]:
+        """What :meth:`of` finds, as a form shows it; nothing where nobody can tell."""
+        cost, lane = self.of(params, preset), registry.task(self.task).lane
+        busy = sum(one.queued + one.running for one in self._reads.queues() if one.lane == lane) if cost else 0
+        return cost.rows(busy) if cost else []
 
     @cached_property
     def _lately(self) -> list[Job]:

@@ -16,10 +16,10 @@ from jobs.tables import FINAL
 from jobs.uploads import receive_starter
 from web import context
 from web.auth import scoped
-from web.pages import amounts
 from web.pages.estimates import Estimates
 from web.pages.states import Situation, situation
 from web.rates import limited
+from web.translate import say
 from web.waiting import watch
 
 LATEST = 5
@@ -137,7 +137,7 @@ def starters() -> list[Starter]:
 
 
 def _times(reads: Repository) -> Mapping[str, str]:
-    """How long each example would take on this machine, once its data has been looked at."""
+    """How long each example would take, once its data has been looked at, and whether that was measured."""
     ready = {row.name: row.id for row in reads.datasets(limit=RECENT_DATASETS, ready_only=True).items}
     times = {}
     for use in uses():
@@ -145,7 +145,9 @@ def _times(reads: Repository) -> Mapping[str, str]:
         field = next(name for name, info in _inputs(use.task).items() if info == "dataset")
         cost = Estimates(use.task, reads).of({field: dataset}, "quick") if dataset else None
         if cost is not None:
-            times[use.task] = amounts.about(cost.seconds)
+            values = {"time": cost.time}
+            measured = say("{time} with sample data, as such jobs took here", values)
+            times[use.task] = measured if cost.jobs else say("{time} with sample data, reckoned", values)
     return times
 
 

@@ -15,6 +15,7 @@ from web.pages import (
     amounts,
     curves,
     energies,
+    input_facts,
     lineage,
     live,
     recommend,
@@ -76,6 +77,9 @@ def _view(now: Situation, reads: Repository) -> dict[str, Any]:
     files = results.files(reads.artifacts(job.id))
     params_class = registry.tasks().get(f"{job.family}.{job.operation}")
     made = result_views.Results(job.id, job.family, job.metrics or {}, files.everything)
+    relatives = lineage.of(job, reads)
+    views = result_views.of(made) if job.status == "succeeded" else []
+    learns = params_class is not None and params_class.makes == "model"
     return {
         "job": job,
         "now": now,
@@ -91,7 +95,10 @@ def _view(now: Situation, reads: Repository) -> dict[str, Any]:
         "log_wish": _log_wish(),
         "wrap": "wrap" in request.args,
         "files": files,
-        "views": result_views.of(made) if job.status == "succeeded" else [],
+        "views": views,
+        "pictures": result_views.pictures(files.pictures, views),
+        "explained": result_views.explained(views),
+        "drawn": results.drawn(job.family),
         "live_text": texts.live(files.texts) if job.status != "succeeded" or job.operation == "train" else None,
         "samples": results.spread(files.samples),
         "figures": results.figures(job.family, job.metrics or {}) if job.status == "succeeded" else [],
@@ -101,7 +108,8 @@ def _view(now: Situation, reads: Repository) -> dict[str, Any]:
         "attempts": reads.attempts(job.id),
         "energy": energies.lines(reads.energy(job)),
         "worker": worker(job, reads),
-        "lineage": lineage.of(job, reads),
+        "lineage": relatives,
+        "cautions": input_facts.notes(relatives.datasets) if learns else [],
         "webhook": webhook.of(job),
         "needs": reads.needs(job.id) if job.status == "blocked" else [],
         "can_pause": not now.final and now.state not in ("paused", "pausing", "cancelling", "stalled"),

@@ -19,6 +19,7 @@ from web.auth import audit, scoped
 from web.pages import (
     chat,
     how_to,
+    input_facts,
     live,
     model_library,
     names,
@@ -106,6 +107,7 @@ def show(model_id: str) -> str:
     uses = _uses(row.family)
     recent = _recent(reads, row)
     known = model_library.versions(reads, row)
+    views = result_views.of(result_views.Results(row.job_id, row.family, row.metrics or {}, files.everything))
     last = next((one for one in recent if one.now.job.id == request.args.get("from")), None)
     return render_template(
         "model.html",
@@ -113,10 +115,12 @@ def show(model_id: str) -> str:
         job=card.job,
         card=card,
         dataset=card.dataset,
+        cautions=input_facts.notes([card.dataset] if card.dataset else []),
         figures=results.figures(row.family, row.metrics or {}),
         family=registry.families().get(row.family),
-        pictures=files.pictures,
-        views=result_views.of(result_views.Results(row.job_id, row.family, row.metrics or {}, files.everything)),
+        pictures=result_views.pictures(files.pictures, views),
+        views=views,
+        explained=result_views.explained(views),
         files=[file for file in files.everything if file.name.startswith("model/")],
         playground=_playground(row, uses, last.now.job.params if last else {}),
         asked=recommend.offered(row),
@@ -242,7 +246,8 @@ def _again(row: ModelVersion, job: Job) -> str:
 def _gallery(row: ModelVersion, recent: list[Made]) -> dict[str, Any]:
     """The recent results, and where to ask for news of them while some are not done."""
     moving = any(not one.now.final for one in recent)
-    return {"recent": recent, "live_url": url_for("pages.models.part", model_id=row.id) if moving else ""}
+    live_url = url_for("pages.models.part", model_id=row.id) if moving else ""
+    return {"recent": recent, "live_url": live_url, "drawn": results.drawn(row.family)}
 
 
 def _picture(reads: Repository, job_id: str) -> Artifact | None:

@@ -14,13 +14,14 @@ from werkzeug.wrappers import Response as BaseResponse
 from aigc_models import registry
 from aigc_models.base import Family, Fault, Params
 from aigc_models.faults import decode_text
-from jobs import durations, webhooks
+from jobs import again, durations, webhooks
 from jobs.errors import AigcError, InvalidParams
 from jobs.repository import JobFilter, Repository
 from jobs.submit import BAD_LIMIT, Submission, check, submit
+from jobs.tables import Dataset
 from web import context, forms, json_text, rates
 from web.auth import scoped
-from web.pages import amounts, names, offers, snippets
+from web.pages import input_facts, names, offers, snippets
 from web.pages.estimates import Estimates
 from web.translate import say, say_fault
 
@@ -98,7 +99,7 @@ def _duplicate(task: str, params: type[Params], source: str) -> Page:
     changed, chosen = _from_address(params)
     posted = forms.Posted({**job.params, **chosen}, {**typed, **changed}, "")
     limit = durations.spoken(job.time_limit_seconds) if job.time_limit_seconds else ""
-    return Page(task, params, posted, source=source, name=job.name, time_limit=limit)
+    return Page(task, params, posted, source=source, name=again.given_name(job) or "", time_limit=limit)
 
 
 def _from_address(params: type[Params]) -> tuple[dict[str, str], dict[str, Any]]:
@@ -137,14 +138,23 @@ def estimate(task: str) -> Response:
     """What the settings in a form would cost, and the same as JSON and code; asked while someone types."""
     page = _posted(task)
     body = _body(page)
-    cost = Estimates(task, context.repository()).of(page.posted.params, page.posted.preset)
+    reads = context.repository()
+    chosen = input_facts.named(page.params, page.posted.params, reads)
+    columns = input_facts.columns(page.params, chosen)
     return jsonify(
-        estimate=cost.rows() if cost else [],
+        estimate=Estimates(task, reads).rows(page.posted.params, page.posted.preset),
+        columns={name: [(one.value, one.label) for one in offered] for name, offered in columns.items()},
+        notes=[(one.sentence, one.link) for one in _notes(page, chosen)],
         snippets={one.key: one.text for one in snippets.submit(body)},
         texts=_texts(body),
         fields=_fields(page),
         faults=[say_fault(fault) for fault in page.error.faults] if page.error else [],
     )
+
+
+def _notes(page: Page, chosen: Mapping[str, Dataset]) -> list[input_facts.Note]:
+    """What is to be known of the datasets that a training learns from."""
+    return input_facts.notes(chosen.values()) if page.params.makes == "model" else []
 
 
 def _params(task: str) -> type[Params]:
@@ -284,27 +294,28 @@ def _page(page: Page, status: int) -> Response:
 
 def _render(page: Page) -> str:
     reads = context.repository()
+    chosen = input_facts.named(page.params, {**page.posted.params, **page.posted.typed}, reads)
     made = forms.build(
         page.params,
         page.posted.typed,
         preset=page.posted.preset,
         faults=page.error.faults if page.error else (),
-        options=offers.options(page.params, reads),
+        options={**offers.options(page.params, reads), **input_facts.columns(page.params, chosen)},
     )
     estimates = Estimates(page.task, reads)
-    cost = estimates.of(page.posted.params, page.posted.preset)
     body = _body(page)
     return render_template(
         "new_form.html",
         page=page,
         form=made,
         problems=_problems(page, made),
+        notes=_notes(page, chosen),
         title=names.task_title(page.task),
         summary=names.summary(page.task),
         verb=names.verb(page.task.partition(".")[2]),
         presets=_presets(page, estimates),
         key=page.key or uuid4().hex,
-        cost=cost.rows() if cost else [],
+        cost=estimates.rows(page.posted.params, page.posted.preset),
         snippets=snippets.submit(body),
         texts=_texts(body) | ({page.side: page.text} if page.side else {}),
         unfinished=_unfinished(page, reads),
@@ -344,7 +355,7 @@ def _presets(page: Page, estimates: Estimates) -> list[tuple[str, str, str]]:
     for preset in page.params.presets:
         title, sentence = names.PRESETS.get(preset, (forms.in_words(preset), ""))
         cost = estimates.of(inputs, preset)
-        listed.append((preset, say(title), amounts.about(cost.seconds) if cost else say(sentence)))
+        listed.append((preset, say(title), cost.time if cost else say(sentence)))
     return listed
 
 

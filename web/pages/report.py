@@ -51,6 +51,7 @@ def show(job_id: str) -> Response:
     row = now.job
     files = results.files(reads.artifacts(row.id))
     made = result_views.Results(row.id, row.family, row.metrics or {}, files.everything)
+    views = result_views.of(made) if row.status == "succeeded" else []
     wanted = log_lines.Wanted()
     text = render_template(
         "report.html",
@@ -60,8 +61,8 @@ def show(job_id: str) -> Response:
         hint=hint(now),
         failure=job.failure(now),
         figures=results.figures(row.family, row.metrics or {}) if row.status == "succeeded" else [],
-        pictures=list(_pictures(files.pictures)),
-        views=result_views.of(made) if row.status == "succeeded" else [],
+        pictures=list(_pictures(result_views.pictures(files.pictures, views))),
+        views=views,
         standalone=True,
         samples=list(_pictures(results.spread(files.samples, MOST_SAMPLES))),
         charts=curves.charts(reads.metrics(row.id, -1, None, POINTS), row.family),

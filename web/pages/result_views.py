@@ -62,6 +62,12 @@ BUILDERS: Sequence[tuple[str, Callable[[Results], Any]]] = (
 )
 
 
+# Pictures of a result that say less than a view of it does, by its template.
+SAID: Mapping[str, str] = {"views/table_columns.html": "samples.png"}
+# A view with the figures of a result in words and beside others.
+EXPLAINS = "views/table_quality.html"
+
+
 def of(made: Results) -> list[View]:
     """The views of results; files that hold something else than their names promise have none."""
     found = []
@@ -74,3 +80,14 @@ def of(made: Results) -> list[View]:
         if shown is not None:
             found.append(View(template, shown))
     return found
+
+
+def pictures(files: Sequence[Artifact], views: Sequence[View]) -> list[Artifact]:
+    """The pictures of a result that no view of it makes superfluous."""
+    said = {SAID.get(view.template) for view in views}
+    return [file for file in files if file.name not in said]
+
+
+def explained(views: Sequence[View]) -> bool:
+    """Whether a view tells what the figures of a result say."""
+    return any(view.template == EXPLAINS for view in views)

@@ -4,7 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from aigc_models import registry
 from aigc_models.base import Judgement
+from jobs.inputs import input_fields
 from jobs.tables import Artifact
 from web.forms import defaults, in_words, to_text
 from web.pages import amounts, ranking
@@ -119,6 +121,13 @@ def files(artifacts: Iterable[Artifact]) -> Files:
         archives=[file for file in outputs if file.media_type == "application/zip"],
         everything=[*outputs, *(file for file in kept if file.role in ("upload", "checkpoint"))],
     )
+
+
+def drawn(family: str) -> bool:
+    """Whether a family's pictures are drawings of columns, which have words to read, and not made of pixels."""
+    known = registry.families().get(family)
+    operations = known.operations.values() if known else ()
+    return any(own.get("x-kind") == "table" for params in operations for own in input_fields(params).values())
 
 
 def spread(samples: Sequence[Artifact], most: int = MOST_SAMPLES) -> list[Artifact]:

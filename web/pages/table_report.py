@@ -26,6 +26,8 @@ TYPES: Mapping[str, str] = {
     "text": "free text",
     "constant": "constant",
 }
+MARKS: Mapping[str, str] = {",": "comma", ".": "point", "'": "apostrophe", " ": "space"}
+EXAMPLE = datetime(2026, 12, 31, 23, 59, 5, tzinfo=UTC)
 PERSONAL: Mapping[str, str] = {
     column_words.EMAIL: "{column} looks like e-mail addresses.",
     column_words.PHONE: "{column} looks like phone numbers.",
@@ -147,8 +149,17 @@ def _facts(one: Mapping[str, Any]) -> list[tuple[str, str]]:
         words = ", ".join(f"{text or say('empty')}: {amounts.number(count)}" for text, count in spellings.items())
         told.append((say("Missing cells are written"), words))
     if one.get("format"):
-        told.append((say("Written as"), one["format"]))
+        told.append((say("Written"), _written(str(one["type"]), str(one["format"]))))
     return told
+
+
+def _written(kind: str, form: str) -> str:
+    """How cells are written, in words: dates by an example, numbers by the marks in them."""
+    if kind == "datetime":
+        return say("like {example}", {"example": EXAMPLE.strftime(form)})
+    decimal, thousands = (say(MARKS.get(mark, mark)) for mark in (form[:1], form[1:]))
+    told = [say("decimal {mark}", {"mark": decimal})] if form[:1] != "." else []
+    return say(", ").join([*told, *([say("{mark} between thousands", {"mark": thousands})] if thousands else [])])
 
 
 def _value(value: float, one: Mapping[str, Any]) -> str:

@@ -1,4 +1,5 @@
-// Forms of settings: a preset's values come into view, the estimate and the code follow what is typed.
+// Forms of settings: a preset's values come into view; the estimate, the code and the columns of the chosen table follow
+// what is typed.
 (() => {
   'use strict';
   const form = document.querySelector('form[data-estimate]');
@@ -18,6 +19,8 @@
   function put(control, value) {
     if (control.type === 'checkbox') control.checked = value === 'true';
     else control.value = value;
+    // what was typed as text stays, whether it is offered or not
+    if (value && control.tagName === 'SELECT' && control.value !== value) control.append(new Option(value, value, false, true));
   }
 
   // Values that were left alone follow the preset; those that were changed stay.
@@ -46,6 +49,8 @@
         document.getElementById(text.id.replace('f-', 'e-')).textContent = here ? found.faults.join(' ') : '';
       }
       if (found.faults.length) return;
+      note(found.notes);
+      if (offer(found.columns, side === form)) return void ask(side);
       if (side !== form) fill(found.fields);
       for (const text of texts) {
         if (text.form !== side) text.value = found.texts[text.id.slice(2)];
@@ -58,6 +63,43 @@
     } catch {
       // the estimate is a courtesy: the form works without it
     }
+  }
+
+  // Settings that name a column offer those of the chosen table; one that the table does not have is let go, unless it
+  // was typed as text. True where that changed a value.
+  function offer(columns, here) {
+    let changed = false;
+    for (const [name, choices] of Object.entries(columns)) {
+      const control = form.querySelector(`[data-column][name="${name}"]`);
+      if (!control) continue;
+      const list = document.createElement('select');
+      list.append(...choices.map(([value, label]) => new Option(label, value)));
+      const known = choices.some(([value]) => value === control.value);
+      if (known || !here) put(list, control.value);
+      else changed = true;
+      if (values(control) === values(list)) continue;
+      for (const { name: key, value } of control.attributes) {
+        if (key !== 'value' && key !== 'autocomplete') list.setAttribute(key, value);
+      }
+      control.replaceWith(list);
+    }
+    return changed;
+  }
+
+  const values = (list) => JSON.stringify([...(list.options ?? [])].map((one) => one.value));
+
+  function note(notes) {
+    const place = form.querySelector('[data-notes]');
+    const told = notes.map(([sentence, address]) => {
+      const item = document.createElement('p');
+      const link = document.createElement('a');
+      item.className = 'alert wait';
+      link.href = address;
+      link.textContent = place?.dataset.link;
+      item.append(`${sentence} `, link);
+      return item;
+    });
+    place?.replaceChildren(...told);
   }
 
   function fill(fields) {
