@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 from hashlib import sha256
+from random import uniform
 from typing import Annotated, Any, Literal
 
 from flask import Response, request
@@ -275,6 +276,7 @@ def job_reply(row: tables.Job, status: int = 200, label: Label | None = None) ->
     reply.set_etag(tag)
     if row.status == "queued":
         longer = min(MOST_LONGER, 1 + (place.position or 0) / FAR)
+        longer *= uniform(0.5, 1)  # noqa: S311 - those who began to look together are not all told at once
         context.process().told.keep((row.tenant_id, row.id, language()), (tag, row.version), longer)
     if row.status not in tables.FINAL:
         reply.headers["Retry-After"] = LOOK_AGAIN
