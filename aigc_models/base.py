@@ -17,7 +17,7 @@ Lane = Literal["training", "generation"]
 Makes = Literal["model", "dataset", "files"]
 Metrics = Mapping[str, float]
 Better = Literal["lower", "higher", "none"]
-Judgement = Literal["better", "even", "worse", ""]
+Judgement = Literal["better", "even", "unclear", "worse", ""]
 # An id, or the name of something with an alias that stands for one of its versions.
 NAMED = r"[^@/_\s\x00-\x1f\x7f]{1,120}"  # no name has an underscore, every id has one
 DATASET_REFERENCE = rf"^(ds_[0-9a-z]{{26}}|{NAMED})$"
@@ -223,6 +223,7 @@ class MetricInfo:
         bound: The best value there can be, where there is one.
         margin: A difference that does not matter, such as chance makes, where a baseline is at its best already.
         gate: Another figure and the least it must reach: below, nothing can be gained in this one by any model.
+        noise: Name of the metric up to which a difference to the baseline may be chance, if there is one.
     """
 
     title: str
@@ -235,11 +236,13 @@ class MetricInfo:
     bound: float | None = None
     margin: float = 0.0
     gate: tuple[str, float] | None = None
+    noise: str | None = None
 
     def judge(self, name: str, metrics: Mapping[str, Any]) -> Judgement:
         """How a figure stands to its baseline: ``even`` where the baseline left nothing to gain, and none was lost.
 
-        The best there can be is the bound, or what the real data reach where that is less.
+        It is ``unclear`` where the difference is no larger than its noise. The best there can be is the bound, or what
+        the real data reach where that is less.
         """
         value, baseline, real = (_known(metrics.get(one or "")) for one in (name, self.baseline, self.real))
         if value is None or baseline is None or self.better == "none":
@@ -251,6 +254,9 @@ class MetricInfo:
         best = min((sign * one for one in (self.bound, real) if one is not None), default=inf)
         if min(sign * value, sign * baseline) >= best - self.margin:
             return "even"
+        noise = _known(metrics.get(self.noise or ""))
+        if noise is not None and abs(value - baseline) <= noise:
+            return "unclear"
         return "better" if sign * value > sign * baseline else "worse"
 
 

@@ -94,7 +94,7 @@ class Card:
     def figures(self) -> list[tuple[MetricInfo, float, float | None, float | None]]:
         """The explained figures, each with the baseline's and the real data's own."""
         infos = self._infos()
-        beside = {name for info in infos.values() for name in (info.baseline, info.real) if name}
+        beside = {name for info in infos.values() for name in (info.baseline, info.real, info.noise) if name}
         measured = self.row.metrics or {}
         return [
             (info, measured[name], measured.get(info.baseline or ""), measured.get(info.real or ""))

@@ -307,6 +307,7 @@ class Figure(Answer):
     description: str
     baseline: str | None = Field(None, description="Name of the figure that holds the trivial baseline's.")
     real: str | None = Field(None, description="Name of the figure that holds the real data's own.")
+    noise: str | None = Field(None, description="Name of the figure up to which a difference may be chance.")
     of: str = Field("", description="Whose figure it is, where it stands beside another one.")
     alone: str = Field("", description="Why no baseline stands beside it, where one could be expected.")
 

@@ -12,9 +12,11 @@ from aigc.speech import say
 
 Known = Mapping[str, Mapping[str, Any]]
 _DIRECTIONS = {"lower": "lower is better", "higher": "higher is better"}
+_BESIDE = ("baseline", "real", "noise")
 _JUDGED = {
     "better": "baseline {value}: better",
     "even": "baseline {value}: nothing to gain here",
+    "unclear": "baseline {value}: no difference that these test rows could show",
     "worse": "baseline {value}: NOT better than the baseline",
 }
 
@@ -40,10 +42,10 @@ def lines(
     Args:
         measured: Figures by name.
         known: What they mean.
-        judged: How the server says that they stand to their baselines, "better", "even" or "worse", by name.
+        judged: How the server says that they stand to their baselines, "better", "even", "unclear" or "worse", by name.
         everything: Whether those that nothing is known of, such as losses, stand below.
     """
-    beside = {known[name].get(of) for name in measured if name in known for of in ("baseline", "real")}
+    beside = {known[name].get(of) for name in measured if name in known for of in _BESIDE}
     explained = [name for name in measured if "better" in known.get(name, ()) and name not in beside]
     others = [name for name in measured if name not in explained and name not in beside]
     titles = {name: str(known[name]["title"]) for name in explained}
@@ -61,7 +63,7 @@ def lines(
 
 def short(measured: Mapping[str, Any], known: Known, most: int = 2) -> str:
     """The first figures that say how good something is, on one line."""
-    beside = {about.get(of) for about in known.values() for of in ("baseline", "real")}
+    beside = {about.get(of) for about in known.values() for of in _BESIDE}
     told = [
         name
         for name in known
@@ -100,7 +102,7 @@ def _remarks(name: str, measured: Mapping[str, Any], known: Known, judged: str |
         if judged is None:  # a server of before it said so
             better = measured[name] < baseline if about["better"] == "lower" else measured[name] > baseline
             judged = "better" if better else "worse"
-        yield say(_JUDGED[judged], value=_whose(baseline, known.get(about["baseline"])))
+        yield say(_JUDGED.get(judged, "baseline {value}"), value=_whose(baseline, known.get(about["baseline"])))
 
 
 def _whose(value: Any, about: Mapping[str, Any] | None) -> str:

@@ -19,6 +19,11 @@ _PRIVACY_ALONE = "No baseline: rows drawn at random come close to nobody; what h
 _DEPENDENT = ("dependence_kept_real", 0.1)
 _CLASSES, _NUMBERS = ("trtr_auc", 0.55), ("trtr_r2", 0.05)
 
+_NOISE = (
+    "Half the width of the 95 % interval of the difference to the figure of a copula, which the held-out rows alone "
+    "make (DeLong et al. 1988): a smaller difference may be chance."
+)
+
 TABLE_METRICS = {
     "column_fidelity": MetricInfo(
         "Column fidelity",
@@ -127,6 +132,7 @@ TABLE_METRICS = {
         bound=1.0,
         margin=0.01,
         gate=_CLASSES,
+        noise="tstr_auc_noise",
     ),
     "tstr_f1": MetricInfo(
         "Train-on-synthetic F1",
@@ -137,6 +143,7 @@ TABLE_METRICS = {
         bound=1.0,
         margin=0.01,
         gate=_CLASSES,
+        noise="tstr_f1_noise",
     ),
     "tstr_accuracy": MetricInfo(
         "Train-on-synthetic accuracy",
@@ -147,6 +154,7 @@ TABLE_METRICS = {
         bound=1.0,
         margin=0.01,
         gate=_CLASSES,
+        noise="tstr_accuracy_noise",
     ),
     "tstr_r2": MetricInfo(
         "Train-on-synthetic R²",
@@ -157,6 +165,7 @@ TABLE_METRICS = {
         bound=1.0,
         margin=0.01,
         gate=_NUMBERS,
+        noise="tstr_r2_noise",
     ),
     "tstr_mae": MetricInfo(
         "Train-on-synthetic error",
@@ -166,6 +175,7 @@ TABLE_METRICS = {
         "trtr_mae",
         bound=0.0,
         gate=_NUMBERS,
+        noise="tstr_mae_noise",
     ),
     "trtr_auc": MetricInfo(
         "Train-on-real AUC", "higher", "The same area for a classifier taught with real rows.", of="training rows"
@@ -197,6 +207,11 @@ TABLE_METRICS = {
     "tstr_mae_baseline": MetricInfo(
         "Error of a copula", "lower", f"The same error when rows come from {_COPULA}.", of=_COPULA_SHORT
     ),
+    "tstr_auc_noise": MetricInfo("Noise of the AUC", "none", _NOISE),
+    "tstr_f1_noise": MetricInfo("Noise of F1", "none", _NOISE),
+    "tstr_accuracy_noise": MetricInfo("Noise of the accuracy", "none", _NOISE),
+    "tstr_r2_noise": MetricInfo("Noise of R²", "none", _NOISE),
+    "tstr_mae_noise": MetricInfo("Noise of the error", "none", _NOISE),
     "closer_to_train": MetricInfo(
         "Closer to training rows",
         "lower",

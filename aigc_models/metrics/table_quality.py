@@ -9,7 +9,7 @@ import numpy as np
 
 from aigc_models.base import Fault, InputError
 from aigc_models.data.tables import Table
-from aigc_models.metrics import table_columns, table_detection, table_pairs, table_privacy, table_utility
+from aigc_models.metrics import table_columns, table_detection, table_noise, table_pairs, table_privacy, table_utility
 from aigc_models.metrics.table_baselines import GaussianCopula, independent_columns
 from aigc_models.metrics.table_columns import ColumnFigures
 from aigc_models.metrics.table_detection import Detection
@@ -180,10 +180,15 @@ def _detection(work: _Work) -> dict[str, Detection]:
 
 def _utility(work: _Work, target: str | None) -> dict[str, Scores]:
     task = table_utility.make_task(work.others["real"], work.held_out, target, work.seed) if target else None
-    found = {}
+    found: dict[str, dict[str, float]] = {}
+    synthetic = None
     for kind, table in work.others.items():
-        if task is not None:
-            found[kind] = table_utility.learn_and_test(task, table, work.seed)
+        said = table_utility.predict(task, table, work.seed) if task is not None else None
+        if task is not None and said is not None:
+            synthetic = said if kind == "synthetic" else synthetic
+            unsure = {} if synthetic is None else table_noise.noise(task, synthetic, said)
+            told = {f"{name}_noise": value for name, value in unsure.items() if kind != "synthetic"}
+            found[kind] = {**table_utility.judge(task, said), **told}
         work.step()
     return found
 
@@ -233,6 +238,7 @@ def _metrics(
             found[f"tstr_{short}"] = value
             found |= _named(f"trtr_{short}", beside["real"].get(name))
             found |= _named(f"tstr_{short}_baseline", beside["copula"].get(name))
+            found |= _named(f"tstr_{short}_noise", beside["copula"].get(f"{name}_noise"))
             continue
         found[name] = value
         found |= _named(f"{name}_real", beside["real"].get(name))

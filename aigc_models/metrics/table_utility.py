@@ -73,12 +73,6 @@ def make_task(train: Table, test: Table, target: str, seed: int) -> Task:
     return Task(target, "categories", held_out, encoder, positive)
 
 
-def learn_and_test(task: Task, rows: Table, seed: int) -> Mapping[str, float]:
-    """Figures on the held-out rows of one fixed recipe taught with these rows; none where nothing can be judged."""
-    said = predict(task, rows, seed)
-    return {} if said is None else judge(task, said)
-
-
 def predict(task: Task, rows: Table, seed: int) -> Numbers | None:
     """What a model taught with these rows says of the held-out ones; None where there is nothing to learn or to judge.
 

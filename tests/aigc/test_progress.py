@@ -121,5 +121,9 @@ def test_baselines_stand_beside_their_figures() -> None:
     assert figures.lines(measured, known, everything=True) == [*told, "g loss      0.7"]
     even = figures.lines(measured, known, {"fid": "better", "accuracy": "even"})
     assert even == [told[0], told[1].replace("NOT better than the baseline", "nothing to gain here")]
+    unclear = figures.lines(
+        {**measured, "spread": 0.2}, {**known, "spread": {"title": "Noise"}}, {"accuracy": "unclear"}
+    )
+    assert unclear[1].endswith("baseline 0.1: no difference that these test rows could show")
     assert figures.lines({"g_loss": 15_860.0}, known) == ["g loss  15,860"]
     assert figures.lines({"g_loss": 0.7}, known) == ["g loss  0.7"]

@@ -4,6 +4,7 @@ import csv
 import json
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from math import isfinite
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 from aigc_models.base import InputError
 from aigc_models.data import table_results
 from aigc_models.data.tables import Column, Table
-from aigc_models.metrics import table_columns, table_detection, table_pairs, table_privacy, table_utility
+from aigc_models.metrics import table_columns, table_detection, table_noise, table_pairs, table_privacy, table_utility
 from aigc_models.metrics.table_baselines import GaussianCopula, independent_columns
 from aigc_models.metrics.table_figures import TABLE_METRICS
 from aigc_models.metrics.table_quality import STAGES, TableQuality, measure
@@ -180,6 +181,30 @@ def test_synthetic_rows_of_one_class_teach_nothing() -> None:
     found = quality(train, test, dull, "状态").metrics
     assert found["tstr_auc"] == 0.5
     assert 0 < found["tstr_accuracy"] < 1
+
+
+@pytest.mark.parametrize("target", ["收入", "状态", "职业"])
+def test_the_noise_of_every_figure_is_that_of_leaving_one_row_out(target: str) -> None:
+    train = loans(200, 1)
+    task = table_utility.make_task(like(train, train), like(loans(90, 2), train), target, 0)
+    draws, truth = np.random.default_rng(0), task.test.cells[task.target]
+    if task.kind == "numbers":
+        one, other = truth + draws.normal(0, 500, (2, len(truth)))
+    else:
+        chances = np.eye(int(truth.max()) + 1)[truth] + draws.uniform(0, 2, (2, len(truth), int(truth.max()) + 1))
+        one, other = chances / chances.sum(2, keepdims=True)
+    left: dict[str, list[float]] = {}
+    for row in range(len(truth)):
+        keep = np.arange(len(truth)) != row
+        part = replace(task, test=task.test.take(keep))
+        a, b = table_utility.judge(part, one[keep]), table_utility.judge(part, other[keep])
+        for name in a:
+            left.setdefault(name, []).append(a[name] - b[name])
+    found = table_noise.noise(task, one, other)
+    assert found.keys() == left.keys()
+    for name, differences in left.items():
+        jackknife = np.sqrt((len(truth) - 1) * np.var(differences))
+        assert found[name] == pytest.approx(1.96 * jackknife, rel=0.06), name
 
 
 def test_several_classes_have_a_mean_area() -> None:

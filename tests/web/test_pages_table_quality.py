@@ -55,7 +55,7 @@ def test_figures_are_told_in_plain_sentences_and_beside_baselines(
     page = read(client, f"/jobs/{job}")
     beside = good["baselines"]
     auc, real = (f"{beside[side]['utility_auc']:.4g}" for side in ("synthetic", "real"))
-    assert f"almost as well as one that learnt from the real ones: AUC {auc} against {real}" in page.text
+    assert f"no difference that these test rows could show: AUC {auc} against {real}" in page.text
     assert "250 synthetic rows beside 200 held-out and 250 training rows." in page.text
     assert "There is no sign that training rows are repeated" in page.text
     assert "They are no proof that nobody can be recognised" in page.text
@@ -83,8 +83,9 @@ def test_the_verdict_comes_first_and_programs_are_told_it(
 
 def test_every_figure_has_a_baseline_or_says_why_not(good: dict[str, Any]) -> None:
     shown = {name for info in TABLE_METRICS.values() for name in (info.baseline, info.real) if name}
+    noises = {info.noise for info in TABLE_METRICS.values()}
     for name, info in TABLE_METRICS.items():
-        if name in good["metrics"] and name not in shown:
+        if name in good["metrics"] and name not in shown | noises:
             assert (info.baseline in good["metrics"]) != info.alone.startswith("No baseline: "), name
         assert bool(info.of) == (name in shown), "what stands beside says whose it is"
 
@@ -116,7 +117,7 @@ def test_a_verdict_comes_first(good: dict[str, Any], better: tuple[str, ...], sa
         **good["baselines"],
         "real": {**good["baselines"]["real"], **dict.fromkeys(compared, 0.9)},
         "synthetic": {**good["baselines"]["synthetic"], **{name: 0.6 + 0.1 * (name in better) for name in compared}},
-        "copula": {**good["baselines"]["copula"], **dict.fromkeys(compared, 0.65)},
+        "copula": {**good["baselines"]["copula"], **dict.fromkeys(compared, 0.65), "utility_auc_noise": 0.01},
     }
     first, *_ = table_sentences.quality({**good, "baselines": beside})
     assert first.text.startswith("Verdict: ")
@@ -139,6 +140,25 @@ def test_nothing_to_gain_is_no_failure(good: dict[str, Any]) -> None:
     beside["synthetic"]["detection_score"] = 0.8  # a copula's rows cannot be told apart, these can
     first, *_ = table_sentences.quality({**good, "baselines": beside})
     assert first.tone == "bad"
+
+
+def test_a_difference_that_few_rows_make_is_no_verdict(good: dict[str, Any]) -> None:
+    def told(made: float, baseline: float, **noise: float) -> str:
+        compared = {"utility_auc": (made, 0.665, baseline), "dependence_kept": (0.8, 0.9, 0.7)}
+        sides = {
+            side: {name: values[place] for name, values in compared.items()} | {"utility_auc_noise": noise.get(side)}
+            for place, side in enumerate(("synthetic", "real", "copula"))
+        }
+        return " ".join(one.text for one in table_sentences.quality({**good, "baselines": sides}))
+
+    text = told(0.506, 0.561, real=0.13, copula=0.12)
+    assert "in Dependence kept; no difference that these test rows could show in Train-on-synthetic AUC." in text
+    assert "no difference that these test rows could show: AUC 0.506 against 0.665" not in text, "it is beyond chance"
+    assert "reaches AUC 0.561, where differences up to 0.12 may be chance" in text
+    text = told(0.705, 0.523, real=0.13, copula=0.12)
+    assert "Verdict: better than the baseline, a Gaussian copula, in all that is compared." in text
+    assert "these test rows could show: AUC 0.705 against 0.665" in text
+    assert "does at least as well as one that learnt from the real ones: AUC 0.705 against 0.665" in told(0.705, 0.523)
 
 
 def test_copies_are_said(client: FlaskClient, worker: ActingWorker, good: dict[str, Any]) -> None:

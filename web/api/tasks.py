@@ -77,6 +77,7 @@ def _figure(info: MetricInfo) -> schemas.Figure:
         description=say(info.description),
         baseline=info.baseline,
         real=info.real,
+        noise=info.noise,
         of=say(info.of) if info.of else "",
         alone=say(info.alone) if info.alone else "",
     )

@@ -66,7 +66,7 @@ def figures(family: str, metrics: Mapping[str, Any]) -> list[Figure]:
     """The figures a family explains, then those it does not; baselines stand beside what they belong to."""
     compared = ranking.names(metrics)
     infos = {name: metric_info(family, name) for name in metrics if name not in SPEEDS | compared}
-    beside = {name for info in infos.values() if info for name in (info.baseline, info.real) if name}
+    beside = {name for info in infos.values() if info for name in (info.baseline, info.real, info.noise) if name}
     explained = [name for name, info in infos.items() if info]
     others = [name for name in infos if name not in explained and name not in beside]
     return [_figure(family, name, metrics) for name in explained if name not in beside] + [

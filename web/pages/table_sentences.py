@@ -53,6 +53,10 @@ def _flat(beside: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
             value = beside[side].get(name.replace("tstr_", "utility_"))
             if key and value is not None:
                 flat[key] = value
+        for side, key in (("copula", info.noise), ("real", f"{info.real}_noise")):
+            value = beside[side].get(f"{name.replace('tstr_', 'utility_')}_noise")
+            if key and value is not None:
+                flat[key] = value
     return flat
 
 
@@ -63,9 +67,13 @@ def _judge(name: str, metrics: Mapping[str, Any]) -> Judgement:
 def _verdict(metrics: Mapping[str, Any]) -> list[Sentence]:
     """Whether the model was worth its training, over all that a copula can be compared in and surpassed."""
     judged = {name: judgement for name in _COMPARED if (judgement := _judge(name, metrics))}
-    better, others = ([name for name, one in judged.items() if one == wanted] for wanted in ("better", "worse"))
+    better, unclear, others = (
+        [name for name, one in judged.items() if one == wanted] for wanted in ("better", "unclear", "worse")
+    )
     if not judged:
         return []
+    if unclear and not others:
+        return _unsure(better, unclear)
     if not better and not others:
         text = (
             "Verdict: as good as it can be. There is nothing to gain here over the baseline, a Gaussian copula, which "
@@ -91,6 +99,21 @@ def _verdict(metrics: Mapping[str, Any]) -> list[Sentence]:
     return [Sentence(say(text), "bad")]
 
 
+def _unsure(better: Iterable[str], unclear: Iterable[str]) -> list[Sentence]:
+    values = {"better": _titles(better), "unclear": _titles(unclear)}
+    if not better:
+        text = (
+            "Verdict: no difference from the baseline, a Gaussian copula, that these test rows could show in "
+            "{unclear}. More could tell."
+        )
+        return [Sentence(say(text, values))]
+    text = (
+        "Verdict: better than the baseline, a Gaussian copula, in {better}; no difference that these test rows could "
+        "show in {unclear}."
+    )
+    return [Sentence(say(text, values), "ok")]
+
+
 def _titles(names: Iterable[str]) -> str:
     return say(", ").join(say(TABLE_METRICS[name].title) for name in names)
 
@@ -108,7 +131,17 @@ def _useful(metrics: Mapping[str, float], target: str) -> list[Sentence]:
             "reaches {unit} {real} on held-out real rows, where {chance} is a guess. So nothing can be gained here."
         )
         return [Sentence(say(text, {**values, "chance": amounts.figure(chance)}))]
-    return [_taught((made - chance) / (real - chance), values), *_beside_copula(name, unit, metrics)]
+    kept, noise = (made - chance) / (real - chance), metrics.get(f"{info.real}_noise")
+    if noise is not None and abs(made - real) <= noise:
+        text = (
+            "Whether a model learns to predict {target} from these rows or from the real ones makes no difference that "
+            "these test rows could show: {unit} {made} against {real}, both on held-out real rows, where differences "
+            "up to {noise} may be chance."
+        )
+        told = Sentence(say(text, {**values, "noise": amounts.figure(noise)}), "ok" if kept >= _ALMOST else "")
+    else:
+        told = _taught(kept, values)
+    return [told, *_beside_copula(name, unit, metrics)]
 
 
 def _taught(kept: float, values: Mapping[str, str]) -> Sentence:
@@ -118,7 +151,13 @@ def _taught(kept: float, values: Mapping[str, str]) -> Sentence:
         "A model that learnt to predict {target} from these rows does much worse than one that learnt from the real "
         "ones: {unit} {made} against {real}, both on held-out real rows."
     )
-    if kept >= _ALMOST:
+    if kept >= 1:
+        tone = "ok"
+        text = (
+            "A model that learnt to predict {target} from these rows does at least as well as one that learnt from the "
+            "real ones: {unit} {made} against {real}, both on held-out real rows."
+        )
+    elif kept >= _ALMOST:
         tone = "ok"
         text = (
             "A model that learnt to predict {target} from these rows does almost as well as one that learnt from the "
@@ -139,6 +178,13 @@ def _beside_copula(name: str, unit: str, metrics: Mapping[str, float]) -> list[S
     if judged == "worse":
         text = "That is not better than the baseline: rows of a Gaussian copula reach {unit} {copula}."
         return [Sentence(say(text, values), "bad")]
+    if judged == "unclear":
+        text = (
+            "The baseline, rows of a Gaussian copula, reaches {unit} {copula}, where differences up to {noise} may be "
+            "chance: these test rows show no difference."
+        )
+        noise = amounts.figure(metrics.get(TABLE_METRICS[name].noise or ""))
+        return [Sentence(say(text, {**values, "noise": noise}))]
     text = "The baseline, rows of a Gaussian copula, reaches {unit} {copula}."
     return [Sentence(say(text, values), "ok" if judged == "better" else "")] if judged else []
 
