@@ -14,7 +14,7 @@ from aigc_models.base import Fault, InputError
 
 _POINTER = "/conditions"
 _CODED = frozenset({"categorical", "boolean", "constant"})  # as aigc_models.data.tables says, which needs numpy
-_NUMERIC = frozenset({"continuous", "integer", "datetime"})
+NUMERIC = frozenset({"continuous", "integer", "datetime"})
 
 
 class Asked(Protocol):
@@ -68,7 +68,7 @@ def _fault(name: str, value: str, columns: Mapping[str, Listed]) -> Fault | None
     column = columns.get(name)
     if column is None:
         return unknown_column(name, columns, _POINTER)
-    fits = column.type in _NUMERIC
+    fits = column.type in NUMERIC
     if column.type in _CODED:
         fits = not column.categories or value in (*column.categories, "", column.missing)
     return None if fits else not_a_cell(column, value)
@@ -121,7 +121,7 @@ def not_a_cell(column: Asked, text: str) -> Fault:
         near = difflib.get_close_matches(text, column.categories, n=3, cutoff=0.3) or column.categories[:5]
         values["examples"] = ", ".join(near)
         sentence = "The column {column} has no value {value}. Some it has: {examples}."
-    elif column.type in _NUMERIC:
+    elif column.type in NUMERIC:
         sentence = "The value {value} of column {column} is no {type}. Write it as in the table."
     else:
         sentence = "The column {column} holds {type} and cannot be asked for. Choose another column."

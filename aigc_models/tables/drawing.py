@@ -217,7 +217,7 @@ class _Drawing:
         found = [(str(each), each.holds(table)) for each in self.asked.conditions]
         relations = [rule for rule in self.asked.constraints if isinstance(rule, Relation)]
         found += [(rule.text, rule.holds(table)) for rule in relations]
-        settled = {name for rule in relations for side in (rule.left, rule.right) for _, name in side.terms}
+        settled = {name for rule in relations for name in (*rule.left.names, *rule.right.names)}
         found += [(f"range of {name}", self._in_range(table, name)) for name in sorted(settled)]
         return found
 

@@ -196,7 +196,7 @@ def _target(chosen: str, train: Table) -> str | None:
 
 def _tell(tally: Tally, run: Run) -> None:
     for reason, count in tally.refused.items():
-        run.log(f"{count} of {tally.proposed} proposed rows were refused and drawn again: {reason}.")
+        run.log(f"{count} of {tally.proposed} candidates, drawn many at once, did not fit: {reason}.")
 
 
 def _save_samples(source: Source, material: Material, run: Run) -> None:
@@ -256,7 +256,8 @@ def generate(kind: Kind, params: Any, run: Run) -> Metrics:
     write_results(table, run.out_dir, manifest, trained.stored.config["more"].get("source"))
     if len(table) >= _DRAWN_FROM:
         previews.save_marginals(table, table, run.out_dir / "samples.png")
-    return {"rows": float(len(table)), "rows_refused": float(sum(tally.refused.values()))}
+    refused = sum(tally.refused.values())
+    return {"rows": float(len(table)), "rows_proposed": float(tally.proposed), "rows_refused": float(refused)}
 
 
 def evaluate(kind: Kind, params: Any, run: Run) -> Metrics:

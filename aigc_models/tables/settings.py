@@ -11,10 +11,16 @@ MODES = 11  # codes of a numeric column, most often
 
 DRAWN_METRICS = {
     "rows": MetricInfo("Rows", "none", "How many rows were made."),
-    "rows_refused": MetricInfo(
-        "Rows refused",
+    "rows_proposed": MetricInfo(
+        "Candidates drawn",
         "none",
-        "Proposed rows that broke a condition or a rule, or equalled a training row, and were drawn again.",
+        "How many rows the model proposed, many at once, until there were as many as were asked for.",
+    ),
+    "rows_refused": MetricInfo(
+        "Candidates passed over",
+        "none",
+        "Candidates that did not fit: they said something else than a condition or a rule asks for, or equalled a "
+        "training row. With a rare value these are most of them, and others took their places.",
     ),
 }
 
@@ -101,17 +107,19 @@ class TableGenerate(Params):
         "",
         title="Constraints",
         description="Rules that every row keeps, one a line or with semicolons: 18 <= Age <= 65, Net + Tax = Gross, "
-        "Start < End, unique(Name, Day).",
+        "Items * Price = Total, Start < End, unique(Name, Day).",
         max_length=10_000,
     )
 
     def misfits(self, reports: Callable[[str], Mapping[str, Any]]) -> list[Fault]:
-        """Conditions on columns and values that the table the model learnt from does not have."""
-        if not self.conditions:
+        """Conditions and rules that cannot be read, or that the table the model learnt from does not have."""
+        if not self.conditions and not self.constraints:
             return []
         from aigc_models.tables.condition_text import condition_faults  # pages that ask for none need not have it
+        from aigc_models.tables.constraint_text import constraint_faults
 
-        return condition_faults(self.conditions, reports("model"))
+        report = reports("model")
+        return [*condition_faults(self.conditions, report), *constraint_faults(self.constraints, report)]
 
     @classmethod
     def items(cls, params: Mapping[str, Any]) -> int | None:

@@ -165,7 +165,7 @@ def test_copies_are_drawn_again(trained: tuple[str, RecordingRun], tmp_path: Pat
     assert not set(hash_rows(second, compared(second.columns), 0).tolist()) & set(
         hash_rows(first, compared(first.columns), 0).tolist()
     )
-    assert metrics["rows_refused"] >= 300
+    assert 300 <= metrics["rows_refused"] <= metrics["rows_proposed"]
     assert any("copies of training rows" in line for line in run.lines)
 
 

@@ -118,6 +118,11 @@ def test_relations(text: str, expected: list[bool]) -> None:
         ("100 = Net + Tax", "Tax", [98.0, np.nan]),
         ("Net - Tax = 2*Gross", "Gross", [-0.5, np.nan]),
         ("Tax = 100 - Net", "Tax", [98.0, np.nan]),
+        ("Net * Tax + 1 = Gross", "Gross", [7.0, np.nan]),
+        ("Gross = Net × Tax * 0.333", "Gross", [2.0, np.nan]),
+        ("Gross - Net = Net * Tax", "Gross", [8.0, np.nan]),
+        ("Net * Tax = 10", "Tax", [5.0, np.nan]),
+        ("9 = Net * 2 * Gross", "Gross", [2.25, np.nan]),
     ],
 )
 def test_equations_are_made_true(text: str, changed: str, expected: list[float]) -> None:
@@ -131,13 +136,24 @@ def test_equations_are_made_true(text: str, changed: str, expected: list[float])
         np.testing.assert_array_equal(settled.cells[name], table.cells[name])
 
 
+def test_a_product_is_kept_up_to_rounding_and_not_divided_by_nothing() -> None:
+    (rule,) = parse_constraints("Net * Tax = Gross", COLUMNS)
+    assert isinstance(rule, Relation)
+    assert rule.holds(rows(Net=[0.1, 0.1], Tax=[0.33, 0.33], Gross=[0.03, 0.04])).tolist() == [True, False]
+    (rule,) = parse_constraints("Net * Tax = 1", COLUMNS)
+    assert isinstance(rule, Relation)
+    settled = rule.settle(rows(Net=[0, 4], Tax=[3, 3]))
+    assert settled.cells["Tax"].tolist() == [3, 0.25]
+    assert rule.holds(settled).tolist() == [False, True]
+
+
 def test_names_with_signs_dates_and_several_rules() -> None:
-    rules = parse_constraints("10 <= hours-per-week <= 60; '01.01.2020' <= Day\nunique(Status, Day)", COLUMNS)
+    rules = parse_constraints("10 <= hours-per-week <= 60; '01.01.2020' <= Day\nunique（Status，Day）", COLUMNS)
     assert [rule.text for rule in rules] == [
         "10 <= hours-per-week <= 60",
         "10 <= hours-per-week <= 60",
         "'01.01.2020' <= Day",
-        "unique(Status, Day)",
+        "unique（Status，Day）",
     ]
     assert isinstance(rules[2], Relation)
     assert rules[2].left.constant == 1577836800
@@ -153,6 +169,7 @@ def test_names_with_signs_dates_and_several_rules() -> None:
         ("Status < 3", "unreadable-constraint"),
         ("'yesterday' < Day", "unreadable-constraint"),
         ("unique(Net", "unreadable-constraint"),
+        ("Net / Tax = Gross", "unreadable-constraint"),
         ("unique(Nett)", "unreadable-constraint"),
     ],
 )

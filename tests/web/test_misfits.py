@@ -111,7 +111,23 @@ def test_a_condition_that_no_row_can_meet(client: FlaskClient, worker: ActingWor
     ):
         wrong = {"model": "rows", "conditions": wish}
         assert refused(client, "table_vae.generate", wrong) == (sentence, "#/params/conditions")
-    fine = {"model": "rows", "conditions": "Status=good, Age=about thirty"}  # how numbers are written the job knows
+    for wish, sentence in (
+        ("Agf < 7", "The table has no column Agf. Did you mean Age?"),
+        ("Status < 7", "The column Status holds categorical, which cannot be compared. Choose numbers or dates."),
+        (
+            "Age / 2 = 3",
+            'The constraint "Age / 2 = 3" cannot be read. Sums, differences and products of columns can be',
+        ),
+    ):
+        wrong = {"model": "rows", "constraints": wish}
+        told, pointer = refused(client, "table_vae.generate", wrong)
+        assert (told[: len(sentence)], pointer) == (sentence, "#/params/constraints")
+    rules = "2 * Age * Age <= 9000; unique(Status, Age)"
+    fine = {
+        "model": "rows",
+        "constraints": rules,
+        "conditions": "Status=good, Age=about thirty",
+    }  # how numbers are written the job knows
     assert client.post("/api/v1/jobs", json={"task": "table_vae.generate", "params": fine}).status_code == 202
 
 
