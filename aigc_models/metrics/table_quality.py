@@ -9,7 +9,15 @@ import numpy as np
 
 from aigc_models.base import Fault, InputError
 from aigc_models.data.tables import Table
-from aigc_models.metrics import table_columns, table_detection, table_noise, table_pairs, table_privacy, table_utility
+from aigc_models.metrics import (
+    table_columns,
+    table_detection,
+    table_noise,
+    table_pairs,
+    table_privacy,
+    table_relations,
+    table_utility,
+)
 from aigc_models.metrics.table_baselines import GaussianCopula, independent_columns
 from aigc_models.metrics.table_columns import ColumnFigures
 from aigc_models.metrics.table_detection import Detection
@@ -113,6 +121,7 @@ def measure(train: Table, test: Table, synthetic: Table, **wish: Unpack[Wish]) -
         "target": target,
         "utility": {kind: dict(found) for kind, found in utility.items()},
         "privacy": privacy.told() if privacy else None,
+        "relations": _relations(tables[0], tables[2], seed),
         "baselines": _beside(columns, pairs, detection, utility),
         "notes": work.notes,
     }
@@ -180,7 +189,7 @@ def _detection(work: _Work) -> dict[str, Detection]:
 
 def _utility(work: _Work, target: str | None) -> dict[str, Scores]:
     task = table_utility.make_task(work.others["real"], work.held_out, target, work.seed) if target else None
-    found: dict[str, dict[str, float]] = {}
+    found: dict[str, Scores] = {}
     synthetic = None
     for kind, table in work.others.items():
         said = table_utility.predict(task, table, work.seed) if task is not None else None
@@ -190,6 +199,16 @@ def _utility(work: _Work, target: str | None) -> dict[str, Scores]:
             told = {f"{name}_noise": value for name, value in unsure.items() if kind != "synthetic"}
             found[kind] = {**table_utility.judge(task, said), **told}
         work.step()
+    return found
+
+
+def _relations(train: Table, synthetic: Table, seed: int) -> list[dict[str, Any]]:
+    """What ties columns together in the training rows, and in how many rows of each side it holds."""
+    found = []
+    for rule in table_relations.find(train, seed):
+        real, made = rule.share(train), rule.share(synthetic)
+        if real is not None and made is not None:
+            found.append({"rule": str(rule), "real": real, "synthetic": made})
     return found
 
 

@@ -14,12 +14,21 @@ import pytest
 from aigc_models.base import InputError
 from aigc_models.data import table_results
 from aigc_models.data.tables import Column, Table
-from aigc_models.metrics import table_columns, table_detection, table_noise, table_pairs, table_privacy, table_utility
+from aigc_models.metrics import (
+    table_columns,
+    table_detection,
+    table_noise,
+    table_pairs,
+    table_privacy,
+    table_relations,
+    table_utility,
+)
 from aigc_models.metrics.table_baselines import GaussianCopula, independent_columns
 from aigc_models.metrics.table_figures import TABLE_METRICS
 from aigc_models.metrics.table_quality import STAGES, TableQuality, measure
 from aigc_models.metrics.table_report import write_quality
 from aigc_models.metrics.table_rows import binned, like, sample, seeded
+from aigc_models.tables.constraints import Relation, parse_constraints
 from tests.aigc_models.loan_tables import loans, quiet, table
 
 
@@ -149,6 +158,41 @@ def test_categories_are_compared_by_their_spelling() -> None:
     found = quality(real, real, new)
     assert found.metrics["column_fidelity"] == 0.25
     assert found.details["columns"][0]["histogram"]["labels"] == ["b", "a", "c"]
+
+
+def test_what_ties_columns_together_is_found_and_written_as_a_constraint() -> None:
+    draws = np.random.default_rng(0)
+    items, price = draws.integers(1, 6, 300), np.round(draws.uniform(1, 90, 300), 2)
+    shipping, weight = draws.choice([0.0, 4.99], 300), np.round(draws.uniform(0.1, 2, 300), 3)
+    sent = draws.uniform(1.6e9, 1.7e9, 300)
+    orders = table(
+        ("items", "integer", items.tolist()),
+        ("unit-price", "continuous", price.tolist()),
+        ("shipping", "continuous", [None, *shipping[1:].tolist()]),
+        ("total", "continuous", np.round(items * price + shipping, 2).tolist()),
+        ("weight", "continuous", weight.tolist()),
+        ("freight", "continuous", np.round(weight * price, 3).tolist()),
+        ("sum", "continuous", np.round(shipping + price, 2).tolist()),
+        ("sent", "datetime", sent.tolist()),
+        ("arrived", "datetime", (sent + draws.uniform(0, 1e6, 300)).tolist()),
+        ("flag", "integer", (items > 3).astype(float).tolist()),
+    )
+    rules = table_relations.find(orders, 0)
+    wanted = {
+        "freight = `unit-price` * weight",
+        "sum = `unit-price` + shipping",
+        "total = items * `unit-price` + shipping",
+        "sent <= arrived",
+        "sum <= total",
+    }
+    assert set(map(str, rules)) == wanted
+    for rule in rules:
+        (written,) = parse_constraints(str(rule), orders.columns)
+        assert isinstance(written, Relation)
+        assert written.holds(orders).all()
+    drawn = independent_columns(orders, 300, 1)
+    assert all((rule.share(drawn) or 0.0) < (0.02 if rule.sign == "=" else 0.9) for rule in rules)
+    assert table_relations.find(loans(300), 0) == []
 
 
 # --- telling apart, learning

@@ -161,6 +161,17 @@ def test_a_difference_that_few_rows_make_is_no_verdict(good: dict[str, Any]) -> 
     assert "does at least as well as one that learnt from the real ones: AUC 0.705 against 0.665" in told(0.705, 0.523)
 
 
+def test_what_ties_columns_together_is_said(good: dict[str, Any]) -> None:
+    kept, lost = (
+        {"rule": "a <= b", "real": 1.0, "synthetic": 0.997},
+        {"rule": "c = a * b", "real": 1.0, "synthetic": 0.0},
+    )
+    *_, one, other = table_sentences.quality({**good, "relations": [kept, lost]})
+    assert (one.tone, other.tone) == ("ok", "wait")
+    assert other.text.startswith("c = a * b holds in 100 % of the real rows and in 0 % of the synthetic ones")
+    assert other.text.endswith("Give it as a constraint when you generate.")
+
+
 def test_copies_are_said(client: FlaskClient, worker: ActingWorker, good: dict[str, Any]) -> None:
     copied = measured(loans(250, 1))
     page = read(client, f"/jobs/{finish(client, worker, quality=copied)}")

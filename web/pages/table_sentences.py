@@ -13,6 +13,7 @@ Tone = Literal["ok", "wait", "bad", ""]
 
 # How much of what real rows teach counts as almost as much, and as somewhat less.
 _ALMOST, _SOMEWHAT = 0.93, 0.75
+_SLIPS = 0.01  # of the rows, in which a relation between columns may fail more often than in real ones
 # Where more is better, in usefulness, in dependence and in telling apart.
 _COMPARED = ("tstr_auc", "tstr_r2", "dependence_kept", "detection_score")
 
@@ -35,6 +36,7 @@ def quality(found: Mapping[str, Any]) -> list[Sentence]:
         *_told_apart(metrics),
         *_dependence(metrics),
         *_columns(beside),
+        *_relations(found.get("relations") or ()),
     ]
 
 
@@ -231,6 +233,26 @@ def _columns(beside: Mapping[str, Mapping[str, float]]) -> list[Sentence]:
     values = {"made": plots.percent(made), "real": plots.percent(real)}
     text = "Each column by itself is {made} like the real one on average; training rows are {real} like held-out ones."
     return [Sentence(say(text, values), "ok" if made >= real - 0.1 else "wait")]
+
+
+def _relations(found: Iterable[Mapping[str, Any]]) -> list[Sentence]:
+    """What ties columns together in the real rows, and whether the synthetic ones keep it."""
+    told = []
+    for one in found:
+        values = {"rule": one["rule"], "real": plots.percent(one["real"]), "made": plots.percent(one["synthetic"])}
+        if one["synthetic"] >= one["real"] - _SLIPS:
+            told.append(
+                Sentence(
+                    say("{rule} holds in {real} of the real rows and in {made} of the synthetic ones.", values), "ok"
+                )
+            )
+            continue
+        text = (
+            "{rule} holds in {real} of the real rows and in {made} of the synthetic ones: no model is exact in this. "
+            "Give it as a constraint when you generate."
+        )
+        told.append(Sentence(say(text, values), "wait"))
+    return told
 
 
 def privacy(found: Mapping[str, Any] | None, rows: int) -> list[Sentence]:
