@@ -11,7 +11,7 @@ from tests.web.reading import read
 
 FORM = "/jobs/new/table_vae.train"
 COLUMNS = [("Id", "identifier"), ("Day", "datetime"), ("Age", "integer"), ("Status", "categorical"), ("Note", "text")]
-CAUTION = "people v1 has likely personal data in Note, neither masked nor dropped. A model may repeat it."
+CAUTION = "people v1 has likely personal data in Status, neither masked nor dropped. A model may repeat it."
 
 
 def table(client: FlaskClient, worker: ActingWorker, name: str, personal: str = "", drop: str = "") -> str:
@@ -74,7 +74,7 @@ def test_another_table_brings_its_own_columns(client: FlaskClient, worker: Actin
 
 
 def test_personal_data_is_told_wherever_a_model_learns_it(client: FlaskClient, worker: ActingWorker) -> None:
-    people = table(client, worker, "people", personal="Note")
+    people = table(client, worker, "people", personal="Status")
     link = f"/datasets/{people}#personal"
     assert "personal" in read(client, f"/datasets/{people}").ids
     assert asked(client, "table_vae.train", dataset=people)["notes"] == [[CAUTION, link]]
@@ -89,6 +89,17 @@ def test_personal_data_is_told_wherever_a_model_learns_it(client: FlaskClient, w
         assert link in page.links
     assert "既未遮盖，也未去除" in read(client, address, Accept_Language="zh-CN").text
     assert "personal data" not in read(client, f"{FORM}?dataset={table(client, worker, 'clean', drop='Note')}").text
+
+
+def test_columns_that_are_not_learnt_are_not_warned_of(client: FlaskClient, worker: ActingWorker) -> None:
+    for column, settings, told in (
+        ("Id", {}, 0),
+        ("Note", {}, 0),
+        ("Note", {"text_columns": "empty"}, 0),
+        ("Note", {"text_columns": "repeat"}, 1),
+    ):
+        made = table(client, worker, "people", personal=column)
+        assert len(asked(client, "table_vae.train", dataset=made, **settings)["notes"]) == told
 
 
 @pytest.mark.parametrize(

@@ -55,9 +55,14 @@ def columns(params: type[Params], datasets: Mapping[str, Dataset]) -> dict[str, 
     return found
 
 
-def notes(datasets: Iterable[Dataset]) -> list[Note]:
-    """What is to be known of likely personal data in datasets, once for each that has some."""
-    told = ((dataset, _personal(dataset)) for dataset in {one.id: one for one in datasets}.values())
+def notes(datasets: Iterable[Dataset], values: Mapping[str, Any]) -> list[Note]:
+    """What is to be known of likely personal data in datasets, once for each that has some.
+
+    Args:
+        datasets: What a training learns from.
+        values: Its settings: of columns that it does not learn nothing is told.
+    """
+    told = ((dataset, _personal(dataset, values)) for dataset in {one.id: one for one in datasets}.values())
     return [
         Note(sentence, url_for("pages.datasets.show", dataset_id=dataset.id, _anchor="personal"))
         for dataset, sentence in told
@@ -65,11 +70,18 @@ def notes(datasets: Iterable[Dataset]) -> list[Note]:
     ]
 
 
-def _personal(dataset: Dataset) -> str:
+def _learnt(column: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
+    """Whether a model of rows can repeat cells: identifiers are made anew, free text is copied only on demand."""
+    kind = column.get("type")
+    return kind != "identifier" and (kind != "text" or values.get("text_columns") == "repeat")
+
+
+def _personal(dataset: Dataset, values: Mapping[str, Any]) -> str:
     report: Mapping[str, Any] = dataset.report or {}
     name = f"{dataset.name} v{dataset.number}"
     if dataset.kind == "table":
-        return _in_columns(name, [str(one["name"]) for one in report.get("columns") or () if one.get("personal")])
+        columns = [one for one in report.get("columns") or () if one.get("personal") and _learnt(one, values)]
+        return _in_columns(name, [str(one["name"]) for one in columns])
     hidden = report.get("masked") or report.get("hashed")
     if not report.get("personal") or hidden:
         return ""

@@ -109,7 +109,7 @@ def _view(now: Situation, reads: Repository) -> dict[str, Any]:
         "energy": energies.lines(reads.energy(job)),
         "worker": worker(job, reads),
         "lineage": relatives,
-        "cautions": input_facts.notes(relatives.datasets) if learns else [],
+        "cautions": input_facts.notes(relatives.datasets, job.params) if learns else [],
         "webhook": webhook.of(job),
         "needs": reads.needs(job.id) if job.status == "blocked" else [],
         "can_pause": not now.final and now.state not in ("paused", "pausing", "cancelling", "stalled"),

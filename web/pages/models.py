@@ -115,7 +115,7 @@ def show(model_id: str) -> str:
         job=card.job,
         card=card,
         dataset=card.dataset,
-        cautions=input_facts.notes([card.dataset] if card.dataset else []),
+        cautions=input_facts.notes([card.dataset] if card.dataset else [], card.job.params if card.job else {}),
         figures=results.figures(row.family, row.metrics or {}),
         family=registry.families().get(row.family),
         pictures=result_views.pictures(files.pictures, views),

@@ -154,7 +154,7 @@ def estimate(task: str) -> Response:
 
 def _notes(page: Page, chosen: Mapping[str, Dataset]) -> list[input_facts.Note]:
     """What is to be known of the datasets that a training learns from."""
-    return input_facts.notes(chosen.values()) if page.params.makes == "model" else []
+    return input_facts.notes(chosen.values(), page.posted.params) if page.params.makes == "model" else []
 
 
 def _params(task: str) -> type[Params]:
