@@ -32,6 +32,8 @@ def test_home_offers_what_works_and_says_how_to_begin(client: FlaskClient) -> No
     assert "Product pictures" in page.text
     assert "Picture variations" in page.text
     assert "/jobs/new/image_gan.train" in page.links
+    headings = re.findall(r"<h2[^>]*>([^<]+)</h2>", page.html)
+    assert headings[:5] == ["Content", "Data augmentation", "Recommendation", "Assistants", "Sample data"]
     assert page.has("form", method="post", action="/try/image_gan.train")
 
 

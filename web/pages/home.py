@@ -33,6 +33,7 @@ blueprint = Blueprint("home", __name__)
 class Use:
     """Something a business wants, the task that makes it, and a picture with its words for who does not see it."""
 
+    group: str
     task: str
     title: str
     sentence: str
@@ -43,6 +44,7 @@ class Use:
 
 USES: Sequence[Use] = (
     Use(
+        group="Content",
         task="image_gan.train",
         title="Product pictures",
         sentence="Draw new product pictures in the style of your own photos, by class if they are sorted into folders.",
@@ -50,6 +52,7 @@ USES: Sequence[Use] = (
         picture="img/image_gan.png",
     ),
     Use(
+        group="Content",
         task="image_vae.train",
         title="Picture variations",
         sentence="Blend, vary and rebuild pictures along a few numbers that describe them.",
@@ -57,30 +60,7 @@ USES: Sequence[Use] = (
         picture="img/image_vae.png",
     ),
     Use(
-        task="table_vae.train",
-        title="Synthetic rows",
-        sentence="Make new rows like those of your own table, to test with or to share, and see how good they are.",
-        starter="credit",
-        picture="img/table_vae.svg",
-        about="A table with made rows among real ones",
-    ),
-    Use(
-        task="table_gan.train",
-        title="Rare cases",
-        sentence="Make more rows of a value that is rare in your table, such as loans that were not paid back.",
-        starter="credit",
-        picture="img/table_gan.svg",
-        about="A table of made rows, all with the value that was asked for",
-    ),
-    Use(
-        task="sasrec.train",
-        title="Recommendations",
-        sentence="Say what each customer will want next, from what they did so far, and for which of it.",
-        starter="synthetic-shop",
-        picture="img/sasrec.svg",
-        about="What somebody had, and beside it what is recommended to them",
-    ),
-    Use(
+        group="Content",
         task="text_transformer.train",
         title="Texts",
         sentence="Write product texts, news or reviews like your own, with the attributes you ask for or after a "
@@ -90,6 +70,7 @@ USES: Sequence[Use] = (
         about="A line that was given, and the text that goes on from it",
     ),
     Use(
+        group="Content",
         task="text_vae.train",
         title="Other words",
         sentence="Write a sentence in other words, go from one sentence to another, or draw new ones.",
@@ -98,14 +79,34 @@ USES: Sequence[Use] = (
         about="Two sentences and the steps between them",
     ),
     Use(
-        task="next_event.train",
-        title="How-to guides",
-        sentence="Learn from logs of what people do in a program what comes next, and draft step-by-step guides.",
-        starter="synthetic-operations",
-        picture="img/next_event.svg",
-        about="Lines of a log, and beside them the steps of a guide",
+        group="Data augmentation",
+        task="table_vae.train",
+        title="Synthetic rows",
+        sentence="Make new rows like those of your own table, to test with or to share, and see how good they are.",
+        starter="credit",
+        picture="img/table_vae.svg",
+        about="A table with made rows among real ones",
     ),
     Use(
+        group="Data augmentation",
+        task="table_gan.train",
+        title="Rare cases",
+        sentence="Make more rows of a value that is rare in your table, such as loans that were not paid back.",
+        starter="credit",
+        picture="img/table_gan.svg",
+        about="A table of made rows, all with the value that was asked for",
+    ),
+    Use(
+        group="Recommendation",
+        task="sasrec.train",
+        title="Recommendations",
+        sentence="Say what each customer will want next, from what they did so far, and for which of it.",
+        starter="synthetic-shop",
+        picture="img/sasrec.svg",
+        about="What somebody had, and beside it what is recommended to them",
+    ),
+    Use(
+        group="Assistants",
         task="assistant.train",
         title="Help desk",
         sentence="Answer questions from your help pages and past dialogues, with the source of each sentence, or say "
@@ -114,7 +115,24 @@ USES: Sequence[Use] = (
         picture="img/assistant.svg",
         about="A question, and below it an answer with numbered sources",
     ),
+    Use(
+        group="Assistants",
+        task="next_event.train",
+        title="How-to guides",
+        sentence="Learn from logs of what people do in a program what comes next, and draft step-by-step guides.",
+        starter="synthetic-operations",
+        picture="img/next_event.svg",
+        about="Lines of a log, and beside them the steps of a guide",
+    ),
 )
+
+
+def groups() -> dict[str, list[Use]]:
+    """The uses whose family is installed, by what they are for."""
+    found: dict[str, list[Use]] = {}
+    for use in uses():
+        found.setdefault(use.group, []).append(use)
+    return found
 
 
 def uses() -> list[Use]:
@@ -128,7 +146,7 @@ def index() -> str:
     """Say what can be made and show the latest jobs."""
     reads = context.repository()
     latest: list[Situation] = [situation(job, reads) for job in reads.jobs(limit=LATEST).items]
-    return render_template("home.html", uses=uses(), latest=latest, times=_times(reads), starters=starters())
+    return render_template("home.html", groups=groups(), latest=latest, times=_times(reads), starters=starters())
 
 
 def starters() -> list[Starter]:
