@@ -18,7 +18,8 @@ from aigc_models.data.tables import CODED, NUMERIC, Column, Table
 from aigc_models.tables.ahead import Ahead
 from aigc_models.tables.columns import CategoryCodec, NumericCodec
 from aigc_models.tables.conditions import Condition
-from aigc_models.tables.constraints import Constraint, Relation, Unique
+from aigc_models.tables.constraint_text import Unique
+from aigc_models.tables.constraints import Constraint, Relation
 from aigc_models.tables.copies import Hashes, compared, hash_rows, hash_units, known_in
 from aigc_models.tables.encoding import Encoded, Encoder, generator
 from aigc_models.tables.identifiers import Seen
