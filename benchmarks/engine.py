@@ -13,6 +13,8 @@ and the last line is JSON.
   both. ``celery_p50_ms``: ``delay().get()``.
 - ``submit_per_s``, ``submit_p99_ms``: ``POST /api/v1/jobs`` from 8 clients (a durable row and a token), no
   worker running. ``no_io_per_s``: Flask that answers the same body from memory, same server settings.
+- ``poll_per_s``, ``poll_p99_ms``: ``GET /api/v1/jobs/{id}`` of a waiting job with its ETag, from 8 clients.
+  ``no_io_poll_per_s``: the same Flask, which compares the tag with one in memory. Behind it, ``poll_ratio``.
 
 Both databases live on the disk that holds the temporary directory, with the durability of the product.
 """
@@ -26,10 +28,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import redis
 from sqlalchemy import func, select, update
@@ -65,21 +68,21 @@ def main() -> None:
     parser.add_argument("--slots", type=int, default=1, help="generation slots of the worker")
     parser.add_argument("--seconds", type=float, default=3.0, help="length of a round of submissions")
     parser.add_argument("--database-url", default="", help="an empty database in the place of SQLite")
-    parser.add_argument("--only", choices=("drain", "floor", "submit"), help="one part of it")
+    parser.add_argument("--only", choices=("drain", "floor", "submit", "poll"), help="one part of it")
     options = parser.parse_args()
     result: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(prefix="aigcbench") as directory:
         home = Path(directory)
         make_noop_known(home / "site")
         with started_broker(home) as broker:
-            if options.only != "submit":
+            if options.only not in ("submit", "poll"):
                 with engine_and_celery(home, broker, options.slots, options.database_url) as sides:
                     if options.only != "floor":
                         result |= drain(*sides, options.jobs, options.rounds)
                     if options.only != "drain":
                         result |= floor(*sides, options.rounds)
             if options.only not in ("drain", "floor"):
-                result |= submissions(home, broker, options.rounds, options.seconds)
+                result |= requests(home, broker, options)
     result |= {"jobs": options.jobs, "rounds": options.rounds, "slots": options.slots, "cpus": os.cpu_count()}
     print(json.dumps(result | {"database": options.database_url.partition(":")[0] or "sqlite"}))
 
@@ -269,41 +272,63 @@ def timed(work: Callable[[], object]) -> float:
     return 1000 * (time.perf_counter() - began)
 
 
-def submissions(home: Path, broker: Broker, rounds: int, seconds: float) -> dict[str, float]:
-    """Submissions a second over HTTP beside Flask without I/O, from 8 clients."""
+def requests(home: Path, broker: Broker, options: argparse.Namespace) -> dict[str, float]:
+    """Submissions and polls a second over HTTP beside Flask without I/O, from 8 clients."""
     _, environment = installation(home / "web", broker)
     web = Process("web", [sys.executable, "-m", "web"], environment, home / "log-web")
     plain = Process("plain", [sys.executable, "-m", "benchmarks.peers.plain_flask"], environment, home / "log-plain")
-    measured: dict[str, list[dict[str, float]]] = {"web": [], "plain": []}
+    result: dict[str, float] = {}
     try:
         web.start()
         plain.start()
-        for number in range(rounds + 1):
-            for process, path in ((plain, "/jobs"), (web, "/api/v1/jobs")):
-                found = load(process.ready_line.split()[-1] + path, seconds)
-                print(f"submit {number}: {process.name} {found}", flush=True)
-                if number:
-                    measured[process.name].append(found)
+        sides = {"no_io": plain.ready_line.split()[-1], "web": web.ready_line.split()[-1] + "/api/v1"}
+        if options.only != "poll":
+            paths = {name: address + "/jobs" for name, address in sides.items()}
+            result |= beside("submit", paths, [BODY], options)
+        if options.only != "submit":
+            job = submitted(sides["web"])
+            paths = {name: f"{address}/jobs/{job}" for name, address in sides.items()}
+            result |= beside("poll", paths, [], options)
     finally:
         web.stop()
         plain.stop()
+    return result
 
-    def median(name: str, figure: str) -> float:
-        return statistics.median(round_[figure] for round_ in measured[name])
 
-    rate, peer = median("web", "per_s"), median("plain", "per_s")
+def submitted(address: str) -> str:
+    """The id of a job that waits."""
+    wish = Request(address + "/jobs", BODY.encode(), {"Content-Type": "application/json"})
+    with urlopen(wish, timeout=30) as reply:
+        return str(json.load(reply)["id"])
+
+
+def beside(kind: str, paths: Mapping[str, str], body: Sequence[str], options: argparse.Namespace) -> dict[str, float]:
+    """A kind of request to both sides in turns; the first round warms up and is not counted."""
+    measured: dict[str, list[dict[str, float]]] = {name: [] for name in paths}
+    for number in range(options.rounds + 1):
+        for name, address in paths.items():
+            found = load(address, body, options.seconds)
+            print(f"{kind} {number}: {name} {found}", flush=True)
+            if number:
+                measured[name].append(found)
+    middle = {
+        (name, figure): statistics.median(one[figure] for one in rounds)
+        for name, rounds in measured.items()
+        for figure in ("per_s", "p99_ms")
+    }
+    peer = "no_io" if kind == "submit" else f"no_io_{kind}"
     return {
-        "submit_per_s": round(rate, 1),
-        "no_io_per_s": round(peer, 1),
-        "submit_ratio": round(rate / peer, 3),
-        "submit_p99_ms": round(median("web", "p99_ms"), 2),
-        "no_io_p99_ms": round(median("plain", "p99_ms"), 2),
+        f"{kind}_per_s": round(middle["web", "per_s"], 1),
+        f"{peer}_per_s": round(middle["no_io", "per_s"], 1),
+        f"{kind}_ratio": round(middle["web", "per_s"] / middle["no_io", "per_s"], 3),
+        f"{kind}_p99_ms": round(middle["web", "p99_ms"], 2),
+        f"{peer}_p99_ms": round(middle["no_io", "p99_ms"], 2),
     }
 
 
-def load(address: str, seconds: float) -> dict[str, float]:
+def load(address: str, body: Sequence[str], seconds: float) -> dict[str, float]:
     """One round of the client, in a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.http_load", address, BODY, "--seconds", str(seconds)]
+    command = [sys.executable, "-m", "benchmarks.http_load", address, *body, "--seconds", str(seconds)]
     said = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     figures: dict[str, float] = json.loads(said.splitlines()[-1])
     return figures

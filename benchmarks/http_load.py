@@ -1,4 +1,6 @@
-"""``python -m benchmarks.http_load ADDRESS BODY``: posts a JSON body again and again over connections that stay open.
+"""``python -m benchmarks.http_load ADDRESS [BODY]``: the same request again and again over connections that stay open.
+
+With a body it posts that JSON. Without one it asks whether what it read at first has changed (``If-None-Match``).
 
 One thread and bare sockets, so that the client takes as little of the machine as Python can. The
 last line is JSON: requests per second, and the 50th and 99th percentile of their times in milliseconds.
@@ -12,12 +14,13 @@ import statistics
 import time
 from dataclasses import dataclass
 from urllib.parse import urlsplit
+from urllib.request import urlopen
 
 END_OF_HEAD = b"\r\n\r\n"
 
 
 class UnexpectedReply(RuntimeError):
-    """The server did not take the submission."""
+    """The server did not answer as it should."""
 
 
 @dataclass(slots=True)
@@ -44,23 +47,34 @@ class Client:
         chunk = self.link.recv(1 << 16)
         self.received += chunk
         head, found, body = self.received.partition(END_OF_HEAD)
-        if not chunk or (found and not head.startswith((b"HTTP/1.1 2", b"HTTP/1.0 2"))):
+        if not chunk or (found and not head.startswith((b"HTTP/1.1 2", b"HTTP/1.1 304"))):
             raise UnexpectedReply(self.received.decode(errors="replace"))
         return bool(found) and len(body) >= _length(head)
 
 
 def _length(head: bytes) -> int:
     _, _, rest = head.lower().partition(b"\r\ncontent-length:")
-    return int(rest.partition(b"\r\n")[0])
+    return int(rest.partition(b"\r\n")[0] or 0)  # a 304 has none
 
 
-def load(address: str, body: str, clients: int, seconds: float) -> dict[str, float]:
+def post(address: str, body: str) -> bytes:
+    """A request that sends a body."""
+    parts = urlsplit(address)
+    head = f"POST {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: application/json"
+    return f"{head}\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
+
+
+def poll(address: str) -> bytes:
+    """A request that asks whether something is still as it is now."""
+    parts = urlsplit(address)
+    with urlopen(address, timeout=30) as reply:  # an address of this machine
+        tag = reply.headers["ETag"]
+    return f"GET {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nIf-None-Match: {tag}\r\n\r\n".encode()
+
+
+def load(address: str, request: bytes, clients: int, seconds: float) -> dict[str, float]:
     """Keep every client busy for some time."""
     parts = urlsplit(address)
-    request = (
-        f"POST {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: application/json\r\n"
-        f"Content-Length: {len(body)}\r\n\r\n{body}"
-    ).encode()
     times: list[float] = []
     with selectors.DefaultSelector() as selector:
         for _ in range(clients):
@@ -87,11 +101,12 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("address")
-    parser.add_argument("body")
+    parser.add_argument("body", nargs="?")
     parser.add_argument("--clients", type=int, default=8)
     parser.add_argument("--seconds", type=float, default=3.0)
     options = parser.parse_args()
-    print(json.dumps(load(options.address, options.body, options.clients, options.seconds)))
+    request = post(options.address, options.body) if options.body else poll(options.address)
+    print(json.dumps(load(options.address, request, options.clients, options.seconds)))
 
 
 if __name__ == "__main__":

@@ -56,7 +56,7 @@ SAME = {**SIZE, "batch_size": ROWS, "optimiser": "adamw"}
 FREE = {**SAME, "batch_size": 64}
 FAST = {"width": 128, "num_layers": 4, "context": 64, "batch_size": 32, "learning_rate": 0.008}
 LONG = {"width": 192, "num_layers": 4, "context": 256, "batch_size": 12, "learning_rate": 0.006, "dropout": 0.05}
-_BRIEF = 6  # so many times shorter than the peer's training
+_BRIEF = 5  # so many times shorter than the peer's training
 MISSING = "Set AIGC_BENCH_DATA to a folder that holds tinyshakespeare.txt (1,115,394 characters)."
 
 

@@ -1,4 +1,4 @@
-"""Flask without any I/O: reads a JSON body and answers with JSON, under the product's own server settings."""
+"""Flask without any I/O, under the product's own server settings: answers a body with JSON, and a poll with 304."""
 
 import sys
 from typing import Any
@@ -25,6 +25,13 @@ class PlainServer(Server):
         def submit() -> tuple[Response, int]:
             sent = request.get_json()
             return jsonify(id="job_" + "0" * 26, task=sent["task"], params=sent["params"], state="queued"), 202
+
+        @app.get("/jobs/<job_id>")
+        def look(job_id: str) -> Response:
+            reply = jsonify(id=job_id, state="queued")
+            reply.set_etag("1")
+            reply.make_conditional(request)
+            return reply
 
         return app
 
