@@ -8,7 +8,10 @@ from aigc_models.base import Judgement
 
 Judgements = Annotated[
     dict[str, Judgement],
-    Field(description="How figures stand to their baselines, by name; even where nothing was to be gained."),
+    Field(
+        description="How figures stand to their baselines, by name; even where nothing was to be gained, few where "
+        "too little was measured to say."
+    ),
 ]
 
 

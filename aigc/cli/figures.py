@@ -16,6 +16,7 @@ _JUDGED = {
     "better": "baseline {value}: better",
     "even": "baseline {value}: nothing to gain here",
     "worse": "baseline {value}: NOT better than the baseline",
+    "few": "baseline {value}: too few to judge",
 }
 
 
@@ -40,7 +41,7 @@ def lines(
     Args:
         measured: Figures by name.
         known: What they mean.
-        judged: How the server says that they stand to their baselines, "better", "even" or "worse", by name.
+        judged: How the server says that they stand to their baselines, "better", "even", "worse" or "few", by name.
         everything: Whether those that nothing is known of, such as losses, stand below.
     """
     beside = {known[name].get(of) for name in measured if name in known for of in ("baseline", "real")}
@@ -101,6 +102,8 @@ def _remarks(name: str, measured: Mapping[str, Any], known: Known, judged: str |
             better = measured[name] < baseline if about["better"] == "lower" else measured[name] > baseline
             judged = "better" if better else "worse"
         yield say(_JUDGED[judged], value=_whose(baseline, known.get(about["baseline"])))
+    elif judged == "few":
+        yield say("too few to judge")
 
 
 def _whose(value: Any, about: Mapping[str, Any] | None) -> str:
