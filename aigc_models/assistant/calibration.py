@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, logit
 from scipy.stats import binom
 from sklearn.linear_model import LogisticRegression
 
@@ -142,9 +141,7 @@ def calibrate(
     Args:
         answered: Signs of questions with an answer, (Q, signs).
         off_topic: Signs of others, (R, signs).
-        false_refusals: Share of the first that may be refused. Where all of the others are refused with fewer, the
-            threshold lies half way, in log-odds, between those others and what may be refused: as far from both as it
-            can be, as what people ask is neither.
+        false_refusals: Share of the first that may be refused. Less are where all of the others are refused anyway.
         pages: The page that answers each of the first, (Q,); each has one of its own where it is left out.
     """
     if len(answered) < _LEAST:
@@ -154,9 +151,7 @@ def calibrate(
     enough = float(np.nextafter(unsure.max(), 1)) if len(unsure) else 1.0
     alike = _alike(sure <= np.quantile(sure, false_refusals), np.arange(len(sure)) if pages is None else pages)
     most = int(allowed(int(len(sure) / alike), false_refusals, _CONFIDENCE[len(sure) >= _MANY]) * alike)
-    usual = float(np.sort(sure)[most])
-    if enough < usual:
-        usual = float(expit((logit(enough) + logit(usual)) / 2))
+    usual = min(float(np.sort(sure)[most]), enough)
     low = min(float(np.quantile(sure, _LAX * false_refusals)), usual)
     high = max(usual, float(np.quantile(sure, min(_STRICT * false_refusals, 0.5))))
     return replace(made, thresholds={"low": low, "calibrated": usual, "high": high})

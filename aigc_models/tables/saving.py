@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,7 @@ def weights_hash(directory: Path) -> str:
     return hashlib.sha256((directory / WEIGHTS).read_bytes()).hexdigest()
 
 
+@cache
 def code_version() -> str:
     """The installed version of this software."""
     try:

@@ -1,13 +1,16 @@
 """What a caller sees, and what not."""
 
+from typing import Any
+
 import pytest
+from sqlalchemy import event
 
 from jobs import positions
 from jobs.errors import InvalidParams, JobNotFound, NotFound
 from jobs.filtering import ModelFilter
 from jobs.lifecycle import Beat, Failure, request_cancel, request_pause
 from jobs.repository import JobFilter, QueueState, Repository
-from jobs.tables import Dataset
+from jobs.tables import STATUSES, Dataset
 from jobs.workers import beat, register
 from tests.conftest import Clock, RecordingDispatcher
 from tests.jobs.acting import Actor
@@ -92,6 +95,23 @@ def test_counts_are_by_status(actor: Actor, reads: Repository) -> None:
     assert reads.counts() == {
         "blocked": 0, "queued": 1, "running": 1, "paused": 0, "succeeded": 1, "failed": 0, "cancelled": 0,
     }  # fmt: skip
+
+
+def test_imports_are_not_looked_for_among_all_jobs_of_a_status(actor: Actor, reads: Repository) -> None:
+    if not actor.engine.db.is_sqlite:
+        return  # PostgreSQL knows how many rows there are, and chooses by that
+    said: list[tuple[str, Any]] = []
+    note = event.listens_for(actor.engine.db.engine, "before_cursor_execute")
+    note(lambda *told: said.append((told[2], told[3])))
+    reads.counts(imports=False)
+    (asked,) = [one for one in said if "count(" in one[0]]
+    with actor.engine.db.read() as session:
+        plan = [row[3] for row in session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {asked[0]}", asked[1])]
+    looks = [line for line in plan if line.startswith("SEARCH job")]
+    assert len(looks) == 2 * len(STATUSES)
+    by_tenant = [line for line in looks if "tenant_id=?" in line]
+    assert len(by_tenant) == len(STATUSES)
+    assert all("COVERING INDEX" in line for line in by_tenant)
 
 
 def test_datasets_tell_their_state(actor: Actor, reads: Repository) -> None:
