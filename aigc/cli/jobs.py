@@ -187,7 +187,7 @@ def delete(job_ids: tuple[str, ...], yes: bool) -> int:
 def download(job_id: str, output: Path, pattern: str, force: bool) -> int:
     """Save a job's result files into a folder; prints their paths."""
     job = naming.job(session().client, job_id, fits=("succeeded",))
-    wanted = (file for file in job.artifacts("output") if fnmatch(file.name, pattern)) if not force else ()
+    wanted = [] if force else [file for file in job.artifacts("output") if fnmatch(file.name, pattern)]
     if other := next((path for file in wanted if (path := taken(file, output))), None):
         raise click.UsageError(say("{path} is there already. Say --force to write over it.", path=other))
     saved = job.download(output, pattern)
