@@ -92,6 +92,15 @@ _WORDS = {
 }
 _JOBS = {
     "Watch it: {command}": "查看进度：{command}",
+    "{name} has likely personal data that is not masked. Mask it: {command}": (
+        "{name} 含有可能的个人信息，尚未遮盖。遮盖命令：{command}"
+    ),
+    "{name} has likely personal data in {columns}. Mask it: {command}": (
+        "{name} 的 {columns} 含有可能的个人信息。遮盖命令：{command}"
+    ),
+    "Look at it: {show}. Learn from it: {use}; aigc tasks lists the tasks.": (
+        "查看：{show}。用它学习：{use}；aigc tasks 列出可用的任务。"
+    ),
     "The settings are fine. Nothing was started.": "设置没有问题。没有启动任何任务。",
     "Stopped watching; the job goes on. Cancel it with: {command}": "已停止查看，任务继续运行。取消命令：{command}",
     "The job {job} was cancelled, so the demonstration ends here. Begin a new one with: {command}": (
@@ -108,6 +117,8 @@ _JOBS = {
     "baseline {value}: better": "基线 {value}：优于基线",
     "baseline {value}: nothing to gain here": "基线 {value}：此处没有可提升的空间",
     "baseline {value}: no difference that these test rows could show": "基线 {value}：这些测试行显示不出差别",
+    "baseline {value}: too few to judge": "基线 {value}：数量太少，无法判断",
+    "too few to judge": "数量太少，无法判断",
     "baseline {value}: NOT better than the baseline": "基线 {value}：未优于基线",
     "There is no job that this fits.": "没有适用的任务。",
     "The job {job} was cancelled.": "任务 {job} 已取消。",

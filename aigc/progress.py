@@ -39,7 +39,7 @@ _STARTS = {
     "min": "starts in about {span} min",
     "h": "starts in about {span} h",
 }
-LINE_SECONDS = 10.0
+LINE_SECONDS, LONG_WAIT = 10.0, 60.0
 SILENT_SECONDS = 2.0
 Show = Callable[[Mapping[str, Any]], None]
 
@@ -94,6 +94,13 @@ def starts(job: Mapping[str, Any]) -> str:
     size, unit = next((size, unit) for below, size, unit in _UNITS if high < below)
     first, last = round(low / size), math.ceil(high / size)
     return say(_STARTS[unit], span=say("{first} to {last}", first=first, last=last) if first < last else last)
+
+
+def waits_long(job: Mapping[str, Any]) -> bool:
+    """Whether a queued job has others ahead of it, or starts in a minute or later."""
+    queue = job.get("queue") or {}
+    late = (queue.get("starts_in_seconds") or {}).get("high", 0) >= LONG_WAIT
+    return job["state"] == "queued" and ((queue.get("position") or 0) > 1 or late)
 
 
 def _waits(job: Mapping[str, Any]) -> list[str]:

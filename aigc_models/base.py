@@ -17,7 +17,7 @@ Lane = Literal["training", "generation"]
 Makes = Literal["model", "dataset", "files"]
 Metrics = Mapping[str, float]
 Better = Literal["lower", "higher", "none"]
-Judgement = Literal["better", "even", "unclear", "worse", ""]
+Judgement = Literal["better", "even", "unclear", "worse", "few", ""]
 # An id, or the name of something with an alias that stands for one of its versions.
 NAMED = r"[^@/_\s\x00-\x1f\x7f]{1,120}"  # no name has an underscore, every id has one
 DATASET_REFERENCE = rf"^(ds_[0-9a-z]{{26}}|{NAMED})$"
@@ -224,6 +224,7 @@ class MetricInfo:
         margin: A difference that does not matter, such as chance makes, where a baseline is at its best already.
         gate: Another figure and the least it must reach: below, nothing can be gained in this one by any model.
         noise: Name of the metric up to which a difference to the baseline may be chance, if there is one.
+        counted: The figure that counts what this one was measured on, and from how many on it says something.
     """
 
     title: str
@@ -237,14 +238,19 @@ class MetricInfo:
     margin: float = 0.0
     gate: tuple[str, float] | None = None
     noise: str | None = None
+    counted: tuple[str, int] | None = None
 
     def judge(self, name: str, metrics: Mapping[str, Any]) -> Judgement:
         """How a figure stands to its baseline: ``even`` where the baseline left nothing to gain, and none was lost.
 
         It is ``unclear`` where the difference is no larger than its noise. The best there can be is the bound, or what
-        the real data reach where that is less.
+        the real data reach where that is less. It is ``few``, with or without a baseline, where it was measured on too
+        little to say anything.
         """
         value, baseline, real = (_known(metrics.get(one or "")) for one in (name, self.baseline, self.real))
+        count = _known(metrics.get(self.counted[0])) if self.counted else None
+        if self.counted and value is not None and count is not None and count < self.counted[1]:
+            return "few"
         if value is None or baseline is None or self.better == "none":
             return ""
         gate = _known(metrics.get(self.gate[0])) if self.gate else None

@@ -13,7 +13,7 @@ from aigc_models.base import MetricInfo
 from jobs.errors import NotFound
 from jobs.tables import Dataset, Job, ModelVersion
 from web import context
-from web.pages import amounts
+from web.pages import amounts, assistant_sentences
 from web.translate import say
 
 UNWRITTEN = "Not written yet."
@@ -79,6 +79,8 @@ class Card:
                 value, baseline = (self.row.metrics[one] for one in (name, info.baseline or ""))
                 values = {"title": say(info.title), "value": _number(value), "baseline": _number(baseline)}
                 lines.append(say("{title} {value} is not better than the baseline's {baseline}.", values))
+        if few := assistant_sentences.verdict(self.row.metrics or {}):
+            lines.append(few)
         if not self.figures():
             lines.append(say("Nothing was measured, so nobody knows how good it is."))
         return lines

@@ -9,8 +9,8 @@ from aigc_models.base import Judgement
 Judgements = Annotated[
     dict[str, Judgement],
     Field(
-        description="How figures stand to their baselines, by name; even where nothing was to be gained, "
-        "unclear where a difference may be chance."
+        description="How figures stand to their baselines, by name; even where nothing was to be gained, unclear where "
+        "a difference may be chance, few where too little was measured to say."
     ),
 ]
 

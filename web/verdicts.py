@@ -5,13 +5,13 @@ from typing import Any
 
 from aigc_models import registry
 from aigc_models.base import Judgement
-from web.pages import ranking, table_sentences
+from web.pages import assistant_sentences, ranking, table_sentences
 
 
 def of(metrics: Mapping[str, Any]) -> str:
     """The verdict on figures; empty where each stands for itself."""
     ranked = ranking.of("", metrics)
-    return ranked.verdict if ranked else table_sentences.verdict(metrics)
+    return ranked.verdict if ranked else table_sentences.verdict(metrics) or assistant_sentences.verdict(metrics)
 
 
 def each(family: str, metrics: Mapping[str, Any]) -> dict[str, Judgement]:

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import click
 
-from aigc.cli import completing, figures, naming, settings
+from aigc.cli import completing, figures, naming, personal, settings
 from aigc.cli.acting import deleted, each, edited
 from aigc.cli.session import EXIT_ERROR, Group, complain, confirm_deletion, session
 from aigc.errors import ApiError, InvalidParams, flaws_from
@@ -62,7 +62,11 @@ def add(path: Path | None, starter: str | None, address: str | None, pairs: tupl
     wanted = about["name"] if path is not None or address is not None else None
     if wanted and wanted != made.name:
         session().say("It is called {name}, as names have no blanks or capital letters.", name=made.name)
+    personal.tell(made)
     session().show(made.raw, made.id)
+    if sys.stderr.isatty():
+        show, use = f"aigc datasets show {made.name}", f"aigc submit TASK --data {made.name}"
+        session().say("Look at it: {show}. Learn from it: {use}; aigc tasks lists the tasks.", show=show, use=use)
 
 
 @datasets.command()
@@ -190,8 +194,10 @@ def delete(dataset_ids: tuple[str, ...], yes: bool) -> int:
 def describe(item: Dataset) -> list[str]:
     """A dataset and what its check found, as lines."""
     facts = {name: value for name, value in item.report.items() if not isinstance(value, dict)}
-    attributes, personal = (facts.pop(name, []) if item.kind == "text" else [] for name in ("attributes", "personal"))
+    attributes, private = (facts.pop(name, []) if item.kind == "text" else [] for name in ("attributes", "personal"))
     columns = facts.pop("columns", []) if item.kind == "table" else []
+    if masked := [str(one["name"]) for one in columns if one.get("masked")]:
+        facts["masked"] = masked
     warnings = facts.pop("warnings", None) or []
     head = [f"{item.name} v{item.version}  {item.id}", f"{item.kind}, {say(item.state)}"]
     told = {name.replace("_", " "): value for name, value in facts.items() if not _is_nested(value)}
@@ -201,7 +207,7 @@ def describe(item: Dataset) -> list[str]:
         *(f"  {line}" for line in figures.aligned(told)),
         *map(_column, columns),
         *map(_attribute, attributes),
-        *("  " + say("likely personal data: {kind}", kind=f"{one['kind']} ({one['pieces']})") for one in personal),
+        *("  " + say("likely personal data: {kind}", kind=f"{one['kind']} ({one['pieces']})") for one in private),
     ]
 
 

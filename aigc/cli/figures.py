@@ -18,6 +18,7 @@ _JUDGED = {
     "even": "baseline {value}: nothing to gain here",
     "unclear": "baseline {value}: no difference that these test rows could show",
     "worse": "baseline {value}: NOT better than the baseline",
+    "few": "baseline {value}: too few to judge",
 }
 
 
@@ -42,7 +43,7 @@ def lines(
     Args:
         measured: Figures by name.
         known: What they mean.
-        judged: How the server says that they stand to their baselines, "better", "even", "unclear" or "worse", by name.
+        judged: How the server says that they stand to their baselines, by name, as :data:`aigc_models.base.Judgement`.
         everything: Whether those that nothing is known of, such as losses, stand below.
     """
     beside = {known[name].get(of) for name in measured if name in known for of in _BESIDE}
@@ -103,6 +104,8 @@ def _remarks(name: str, measured: Mapping[str, Any], known: Known, judged: str |
             better = measured[name] < baseline if about["better"] == "lower" else measured[name] > baseline
             judged = "better" if better else "worse"
         yield say(_JUDGED.get(judged, "baseline {value}"), value=_whose(baseline, known.get(about["baseline"])))
+    elif judged == "few":
+        yield say("too few to judge")
 
 
 def _whose(value: Any, about: Mapping[str, Any] | None) -> str:

@@ -1,7 +1,9 @@
 """``aigc jobs``: list, look at, watch, stop, hold, repeat and fetch."""
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,10 @@ from aigc.cli.comparing import compare
 from aigc.cli.logs import logs
 from aigc.cli.session import EXIT_ERROR, EXIT_USAGE, Group, confirm_deletion, report, session
 from aigc.cli.submit import started
+from aigc.downloads import safe_name
 from aigc.errors import InvalidParams
 from aigc.notebook import number
-from aigc.resources import Job
+from aigc.resources import Artifact, Job
 from aigc.speech import say
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -180,9 +183,13 @@ def delete(job_ids: tuple[str, ...], yes: bool) -> int:
 @click.argument("job_id", metavar="ID", shell_complete=completing.jobs)
 @click.option("-o", "--output", default=".", show_default=True, type=click.Path(file_okay=False, path_type=Path))
 @click.option("--pattern", default="*", show_default=True, help="Only files whose name fits: '*.png'.")
-def download(job_id: str, output: Path, pattern: str) -> int:
+@click.option("--force", is_flag=True, help="Write over other files of the same names.")
+def download(job_id: str, output: Path, pattern: str, force: bool) -> int:
     """Save a job's result files into a folder; prints their paths."""
     job = naming.job(session().client, job_id, fits=("succeeded",))
+    wanted = [] if force else [file for file in job.artifacts("output") if fnmatch(file.name, pattern)]
+    if other := next((path for file in wanted if (path := taken(file, output))), None):
+        raise click.UsageError(say("{path} is there already. Say --force to write over it.", path=other))
     saved = job.download(output, pattern)
     session().show([str(path) for path in saved], "\n".join(str(path) for path in saved))
     if not saved and not job.is_final:
@@ -218,6 +225,15 @@ def judge(job_id: str, verdict: str, better: str) -> None:
     job = naming.job(session().client, job_id, fits=("succeeded",), operation="reply")
     job.judge(verdict, better)
     session().say("Kept. Thank you.")
+
+
+def taken(file: Artifact, folder: Path) -> Path | None:
+    """Where a file would be saved, if another one is there; the same bytes are none."""
+    path = folder / safe_name(file.name)
+    if not path.is_file():
+        return None
+    with path.open("rb") as stream:
+        return path if hashlib.file_digest(stream, "sha256").hexdigest() != file.sha256 else None
 
 
 def _now(job: Job) -> str:

@@ -1,5 +1,6 @@
 """``aigc submit``: start a job from the command line."""
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,11 +8,13 @@ from typing import Any
 
 import click
 
-from aigc.cli import completing, naming, settings, times, watching
+from aigc import progress
+from aigc.cli import completing, naming, personal, settings, times, watching
 from aigc.cli.datasets import shown_upload
 from aigc.cli.session import EXIT_USAGE, Command, report, session
 from aigc.client import Client
-from aigc.errors import InvalidParams
+from aigc.errors import ApiError, InvalidParams
+from aigc.library import Dataset
 from aigc.records import TaskRecord
 from aigc.resources import Job
 from aigc.speech import say
@@ -110,6 +113,7 @@ def started(job: Job, *, follow: bool) -> int:
     """Print a new job's id; watch it to its end where asked."""
     if not follow:
         session().show(job.raw, job.id)
+        _tell_wait(job)
         session().say("Watch it: {command}", command=f"aigc jobs watch {job.id}")
         return 0
     if not session().wants_json:
@@ -121,6 +125,15 @@ def started(job: Job, *, follow: bool) -> int:
     return code
 
 
+def _tell_wait(job: Job) -> None:
+    """Say where a job stands in its queue and when it will start, where that is not soon."""
+    if job.state != "queued" or session().quiet or session().wants_json:
+        return
+    with contextlib.suppress(ApiError):  # it was accepted, whether the server still answers or not
+        if progress.waits_long(job.refresh().raw):
+            session().tell(progress.line(job.raw))
+
+
 def _settings(client: Client, task: TaskRecord, order: Order) -> dict[str, Any]:
     chosen = settings.from_file(order.file) if order.file else {}
     chosen |= settings.from_pairs(order.pairs, task)
@@ -129,24 +142,32 @@ def _settings(client: Client, task: TaskRecord, order: Order) -> dict[str, Any]:
             chosen[field] = naming.model(client, chosen[field], family=task.kind_of(field)).id
     for field in task.inputs("dataset"):
         if isinstance(chosen.get(field), str):
-            chosen[field] = naming.dataset(client, chosen[field], task.kind_of(field)).id
+            found = naming.dataset(client, chosen[field], task.kind_of(field))
+            chosen[field] = _told(found, task)
     if order.data:
         fields = task.inputs("dataset")
         if not fields:
             raise click.UsageError(say("{task} reads no dataset, so --data has no meaning for it.", task=task.task))
-        chosen[fields[0]] = dataset_id(client, order.data, task.kind_of(fields[0]), check=order.check)
+        chosen[fields[0]] = _told(_dataset(client, order.data, task.kind_of(fields[0]), check=order.check), task)
     return chosen
 
 
-def dataset_id(client: Client, data: str, kind: str, *, check: bool) -> str:
-    """The id of the dataset that ``--data`` names, uploading the file it names."""
+def _told(data: Dataset, task: TaskRecord) -> str:
+    """The id of a dataset; what a model may learn of people from it was told."""
+    if task.task.endswith(".train"):
+        personal.tell(data)
+    return data.id
+
+
+def _dataset(client: Client, data: str, kind: str, *, check: bool) -> Dataset:
+    """The dataset that ``--data`` names, uploading the file it names."""
     path = Path(data).expanduser()
     if not path.is_file():
         if path.suffix and not data.startswith("@"):
             raise click.UsageError(say("There is no file called {name}.", name=data))
-        return naming.dataset(client, data, kind).id
+        return naming.dataset(client, data, kind)
     if check:
         raise click.UsageError(say("--check starts nothing, so it uploads nothing. Use the id of a dataset."))
     session().say("Uploading {name} and checking it", name=path.name)
     with shown_upload(path) as tell:
-        return client.datasets.upload(path, progress=tell).id
+        return client.datasets.upload(path, progress=tell)

@@ -11,6 +11,7 @@ from sklearn.linear_model import LogisticRegression
 
 from aigc_models.retrieval.bm25 import K1, UNSEEN
 from aigc_models.retrieval.index import Floats, Index, Scores
+from aigc_models.retrieval.tokens import only_asks
 
 Doubles = NDArray[np.float64]
 
@@ -38,11 +39,13 @@ def signs(index: Index, queries: Sequence[Sequence[str]], scores: Scores) -> NDA
     logarithm of the number of words; the score of the best passage's page as a share, like the first; how rare the
     words are on average, from 0 to 1; the logarithm of the place at which the encoder finds the best passage by BM25;
     how far the best BM25 score leads the tenth, as a share like the first; and whether the question is in a language
-    that next to no passage is in.
+    that next to no passage is in. Words that only ask and that no passage has count for the length alone: among few
+    passages "mean" would be as rare as the code that somebody asks the meaning of.
     """
     exact, near = scores.exact, scores.near
     best = index.fuse(scores).argmax(-1)
     rows = np.arange(len(queries))
+    lengths, queries = [len(one) for one in queries], [_counted(index, one) for one in queries]
     highest = np.array([max(index.lexical.highest(one), 1e-6) for one in queries])
     first = exact.argmax(-1)
     return np.stack(
@@ -51,7 +54,7 @@ def signs(index: Index, queries: Sequence[Sequence[str]], scores: Scores) -> NDA
             near[rows, best],
             [_unseen(index, one) for one in queries],
             near.max(-1) - _tenth(near),
-            np.log1p([len(one) for one in queries]),
+            np.log1p(lengths),
             scores.around[rows, best] / [max(index.context.highest(one), 1e-6) for one in queries],
             [_rarity(index, one) for one in queries],
             np.log1p((near > near[rows, first][:, None]).sum(-1)),
@@ -66,6 +69,11 @@ def _tenth(scores: Floats) -> Floats:
     """The tenth best score of each question, or the worst where there are fewer."""
     place = min(10, scores.shape[1])
     return np.partition(scores, -place, axis=-1)[:, -place]
+
+
+def _counted(index: Index, query: Sequence[str]) -> Sequence[str]:
+    """The words that say what a question is about, or all where none does."""
+    return [word for word in query if word in index.lexical.vocabulary or not only_asks(word)] or query
 
 
 def _unseen(index: Index, query: Sequence[str]) -> float:

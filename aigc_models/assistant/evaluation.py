@@ -146,6 +146,7 @@ def evaluate(bench: Bench, calibration: Calibration, run: Run) -> Metrics:
         "mrr_dense": float((1 / near).mean()),
         "false_refusals": float((sure < threshold).mean()),
         "refusal_recall": float((unsure < threshold).mean()),
+        "encoder_weight": bench.index.mix.near,
         "test_questions": float(len(asked)),
         "passages": float(len(lesson.passages)),
     }
@@ -160,8 +161,10 @@ def _within(places: NDArray[np.float64], most: int) -> float:
 def _verdict(figures: Metrics) -> str:
     line = f"MRR {figures['mrr']:.4f}, Recall@5 {figures['recall5']:.4f}; BM25 alone {figures['mrr_bm25']:.4f}, "
     line += f"{figures['recall5_bm25']:.4f}."
-    worse = ASSISTANT_METRICS["mrr"].judge("mrr", figures) == "worse"
-    return line if not worse else f"{line} The model is not better than the baseline."
+    judged = ASSISTANT_METRICS["mrr"].judge("mrr", figures)
+    if judged == "few":
+        return f"{line} {figures['test_questions']:.0f} test questions are too few to judge."
+    return line if judged != "worse" else f"{line} The model is not better than the baseline."
 
 
 def _intents(lesson: Lesson, asked: Sequence[Question], near: NDArray[np.float64]) -> dict[str, float]:

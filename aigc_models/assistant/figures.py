@@ -6,6 +6,8 @@ from types import MappingProxyType
 from aigc_models.base import MetricInfo
 
 _HELD = "questions that no training saw"
+ENOUGH = 20  # test questions to judge by: of fewer, one more right is more than 5 percent
+_COUNTED = ("test_questions", ENOUGH)
 
 ASSISTANT_METRICS: Mapping[str, MetricInfo] = MappingProxyType(
     {
@@ -15,6 +17,7 @@ ASSISTANT_METRICS: Mapping[str, MetricInfo] = MappingProxyType(
             f"Share of {_HELD} whose answer stands among the first 5 sections found; beside it BM25 alone.",
             "recall5_bm25",
             bound=1.0,
+            counted=_COUNTED,
         ),
         "mrr": MetricInfo(
             "Mean reciprocal rank",
@@ -22,6 +25,7 @@ ASSISTANT_METRICS: Mapping[str, MetricInfo] = MappingProxyType(
             "One over the place of the section that answers, among all sections; beside it BM25 alone.",
             "mrr_bm25",
             bound=1.0,
+            counted=_COUNTED,
         ),
         "recall1": MetricInfo(
             "Recall@1",
@@ -29,6 +33,7 @@ ASSISTANT_METRICS: Mapping[str, MetricInfo] = MappingProxyType(
             f"Share of {_HELD} whose answer is found first; beside it BM25 alone.",
             "recall1_bm25",
             bound=1.0,
+            counted=_COUNTED,
         ),
         "recall5_bm25": MetricInfo("Recall@5, BM25", "higher", "Recall@5 of BM25 over the same texts.", of="BM25"),
         "mrr_bm25": MetricInfo("MRR, BM25", "higher", "Mean reciprocal rank of BM25 over the same texts.", of="BM25"),
@@ -42,6 +47,7 @@ ASSISTANT_METRICS: Mapping[str, MetricInfo] = MappingProxyType(
             "logistic regression on TF-IDF of words.",
             "intent_accuracy_tfidf",
             bound=1.0,
+            counted=_COUNTED,
         ),
         "intent_accuracy_tfidf": MetricInfo(
             "Accuracy, TF-IDF",
@@ -50,13 +56,22 @@ ASSISTANT_METRICS: Mapping[str, MetricInfo] = MappingProxyType(
             of="TF-IDF",
         ),
         "false_refusals": MetricInfo(
-            "False refusals", "lower", f"Share of {_HELD} that are refused although an answer is there."
+            "False refusals",
+            "lower",
+            f"Share of {_HELD} that are refused although an answer is there.",
+            counted=_COUNTED,
         ),
         "refusal_recall": MetricInfo(
             "Off-topic refused", "higher", "Share of off-topic questions, made from everyday talk, that are refused."
         ),
         "validation_mrr": MetricInfo(
             "Validation MRR", "higher", "Mean reciprocal rank of the encoder on validation questions, which chose it."
+        ),
+        "encoder_weight": MetricInfo(
+            "Weight of the encoder",
+            "none",
+            "How much the trained encoder counts in the search beside BM25, which counts 1; "
+            "0 leaves a search by words.",
         ),
         "test_questions": MetricInfo("Test questions", "none", "Questions that tested the model."),
         "passages": MetricInfo("Passages", "none", "Passages that can be cited."),

@@ -156,7 +156,8 @@ def _warnings(texts: TextSet, gathered: Gathered, found: Found) -> Iterator[tupl
     elif not texts.test:
         yield "There is only one text, so none is kept for testing.", {}
     elif len(documents) < _FEW and characters < _FEW_CHARACTERS * 10:
-        yield "There are only {count} texts; results will be poor.", {"count": len(documents)}
+        values = {"count": len(documents)}
+        yield "There are only {count} texts: few for a model that writes, enough for an assistant to search.", values
     if characters < _FEW_CHARACTERS:
         values = {"count": characters}
         yield "There are only {count} characters; a model that writes will learn little but to repeat them.", values

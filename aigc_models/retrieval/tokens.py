@@ -32,6 +32,15 @@ _ASKING = re.compile(
     "谁|多少|吗|呢|吧|啊"
 )
 
+# Words that ask for a meaning or an account, whatever of. They can be a matter of their own, as "mean" in statistics.
+_ASKS_FOR = frozenset({
+    "define", "definition", "describe", "explain", "explanation", "happen", "happened", "happening", "happens", "know",
+    "mean", "meaning", "means", "meant", "say", "says", "show", "stand", "stands", "understand",
+    "一下", "代表", "含义", "回事", "意义", "意味", "味着", "意思", "表示", "解释", "释一",
+})  # fmt: skip
+_NEGATIONS = re.compile(r"(?:ca|do|does|did|is|are|was|were|wo)n['’]t")
+_SEAM = re.compile("[的是了]|^请|^[和与在有]$")  # a pair with such a word in it spans two words, and is none
+
 
 def is_wide(text: str) -> bool:
     """Whether a text starts with a character of a script without blanks."""
@@ -56,6 +65,13 @@ def question_words(text: str) -> list[str]:
     """Words of a question without those that only make it one, such as "how can I", unless nothing else is left."""
     plain = _ASKING.sub(" ", unicodedata.normalize("NFKC", text))
     return [word for word in words(plain) if word not in _FUNCTION_WORDS] or words(text)
+
+
+def only_asks(word: str) -> bool:
+    """Whether a word as :func:`words` gives it says nothing of what a question is about, unless a text is about it."""
+    if is_wide(word):
+        return word in _ASKS_FOR or _SEAM.search(word) is not None
+    return word in _ASKS_FOR or word in _FUNCTION_WORDS or _NEGATIONS.fullmatch(word) is not None
 
 
 def sentences(text: str) -> list[str]:

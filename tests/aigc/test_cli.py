@@ -137,7 +137,8 @@ def test_submit_prints_the_id_and_says_how_to_watch(server: Scripted, capsys: py
     pairs = ["-p", "epochs=3", "-p", "lr=1e-4", "-p", "conditional=no", "-p", "size=64", "-p", "loss=hinge"]
     given = ["submit", "image_gan.train", "-p", f"dataset={dataset}", *pairs, "--preset", "quick", "--name", "mine"]
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(naming, "dataset", lambda _client, text, _kind: type("Found", (), {"id": text}))
+        found = {"id": dataset, "kind": "images", "report": {}}
+        patched.setattr(naming, "dataset", lambda *_: type("Found", (), found))
         assert run(given) == 0
     printed = capsys.readouterr()
     assert printed.out == job()["id"] + "\n"

@@ -125,5 +125,11 @@ def test_baselines_stand_beside_their_figures() -> None:
         {**measured, "spread": 0.2}, {**known, "spread": {"title": "Noise"}}, {"accuracy": "unclear"}
     )
     assert unclear[1].endswith("baseline 0.1: no difference that these test rows could show")
+    known["refused"] = {"title": "Refused", "better": "lower"}
+    few = figures.lines({"fid": 20.0, "fid_noise": 300.0, "refused": 1.0}, known, {"fid": "few", "refused": "few"})
+    assert few == [
+        "Domain-FID  20  lower is better; baseline 300: too few to judge",
+        "Refused      1  lower is better; too few to judge",
+    ]
     assert figures.lines({"g_loss": 15_860.0}, known) == ["g loss  15,860"]
     assert figures.lines({"g_loss": 0.7}, known) == ["g loss  0.7"]

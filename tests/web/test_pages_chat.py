@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from jobs.engine import Engine
+from jobs.lifecycle import Beat
 from jobs.simulated import DIALOGUES
 from jobs.tables import Artifact
 from tests.web.acting import ActingWorker
@@ -182,6 +183,43 @@ def test_other_pages_lead_to_it(client: FlaskClient, worker: ActingWorker, model
     assert f"/models/{model}/chat?turn={job}" in " ".join(result.links)
     chinese = read(client, f"/models/{model}/chat?turn={job}&lang=zh-CN")
     assert "你的问题" in chinese.text
+
+
+def test_few_test_questions_are_too_few_to_judge_and_nothing_empty_is_drawn(
+    client: FlaskClient, worker: ActingWorker, model: str
+) -> None:
+    usual = read(client, f"/models/{model}").text
+    assert "Better than the baseline" in usual
+    assert "too few to judge" not in usual
+    made = client.get(f"/api/v1/models/{model}").get_json()
+    body = {"task": "assistant.train", "params": {"dataset": made["dataset"]}, "name": "Small"}
+    job = client.post("/api/v1/jobs", json=body).get_json()["id"]
+    lease = worker.take("training")
+    points: list[tuple[int, dict[str, float]]] = [(1, {"loss": 2.0}), (2, {"loss": 1.0, "validation_mrr": 0.5})]
+    lease.beat(Beat(phase="training", step=2, total=2, points=points))
+    (sample,) = worker.keep({"found.txt": b"How?\n  found it\n"})
+    lease.sample(2, sample)
+    running = read(client, f"/jobs/{job}")
+    assert "What it finds now" in running.text
+    assert running.has("div", **{"data-names": "validation_mrr"})
+    figures = {"mrr": 0.4, "mrr_bm25": 0.5, "recall5": 0.5, "recall5_bm25": 0.5, "false_refusals": 1.0}
+    counts = {"test_questions": 4.0, "encoder_weight": 0.0}
+    lease.succeed(figures | counts, worker.keep({"model/weights.safetensors": b"w", "model/config.json": b"{}"}))
+    told = "4 test questions: too few to judge. It works as a search by words (BM25)."
+    page = read(client, f"/jobs/{job}")
+    assert told in page.text
+    assert "Too few to judge" in page.text
+    assert "Not better" not in page.text
+    assert "What it found while it learnt" in page.text
+    assert page.has("div", **{"data-names": "loss"})
+    assert not page.has("div", **{"data-names": "validation_mrr"})
+    found = client.get(f"/api/v1/jobs/{job}").get_json()
+    assert found["verdict"] == told
+    assert found["judgements"] == dict.fromkeys(("mrr", "recall5", "false_refusals"), "few")
+    newest = found["model"]
+    assert told in read(client, f"/models/{newest}").text
+    assert told in client.get(f"/api/v1/models/{newest}/card").get_data(as_text=True)
+    assert "4 个测试问题：数量太少，无法判断。它按词搜索（BM25）。" in read(client, f"/jobs/{job}?lang=zh-CN").text
 
 
 def test_code_items_and_rows_are_shown_as_what_they_are(client: FlaskClient, worker: ActingWorker, model: str) -> None:

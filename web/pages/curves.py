@@ -89,9 +89,15 @@ class _Scale:
         return round(self.start + (value - self.low) / span * (self.end - self.start), 1)
 
 
-def charts(points: Sequence[Point], family: str) -> list[Chart]:
-    """The charts of a job; losses share one, every other figure has its own."""
-    return [draw(key, title, lines) for key, title, lines in groups(points, family)[:MOST_CHARTS]]
+def charts(points: Sequence[Point], family: str, *, ended: bool = False) -> list[Chart]:
+    """The charts of a job; losses share one, every other figure has its own.
+
+    A single point draws no line, so once a job has ended no chart waits for the others.
+    """
+    found = groups(points, family)
+    if ended:
+        found = [(key, title, [one for one in lines if len(one.points) > 1]) for key, title, lines in found]
+    return [draw(key, title, lines) for key, title, lines in found if lines][:MOST_CHARTS]
 
 
 def groups(points: Sequence[Point], family: str) -> list[tuple[str, str, list[Series]]]:

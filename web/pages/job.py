@@ -13,6 +13,7 @@ from jobs.tables import FINAL, Job, WorkerNode
 from web import context, failures
 from web.pages import (
     amounts,
+    assistant_sentences,
     curves,
     energies,
     input_facts,
@@ -90,7 +91,7 @@ def _view(now: Situation, reads: Repository) -> dict[str, Any]:
         "failure": failure(now),
         "steps": timeline.steps(job, reads.events(job.id, 0, EVENTS, kinds=("state", "phase"))),
         "percent": amounts.percent(job.step, job.total),
-        "charts": curves.charts(reads.metrics(job.id, -1, None, CURVE_POINTS), job.family),
+        "charts": curves.charts(reads.metrics(job.id, -1, None, CURVE_POINTS), job.family, ended=now.final),
         "log": log_lines.newest(context.engine(), context.principal(), job.id, _log_wish(), LOG_LINES),
         "log_wish": _log_wish(),
         "wrap": "wrap" in request.args,
@@ -101,6 +102,7 @@ def _view(now: Situation, reads: Repository) -> dict[str, Any]:
         "drawn": results.drawn(job.family),
         "live_text": texts.live(files.texts) if job.status != "succeeded" or job.operation == "train" else None,
         "samples": results.spread(files.samples),
+        "said": assistant_sentences.verdict(job.metrics or {}) if job.status == "succeeded" else "",
         "figures": results.figures(job.family, job.metrics or {}) if job.status == "succeeded" else [],
         "settings": results.settings(params_class, job.params),
         "adjusted": results.adjusted(job.adjustments),

@@ -17,6 +17,7 @@ from jobs.tables import Artifact, Job, ModelVersion
 from web import cards, context, forms
 from web.auth import audit, scoped
 from web.pages import (
+    assistant_sentences,
     chat,
     how_to,
     input_facts,
@@ -116,6 +117,7 @@ def show(model_id: str) -> str:
         card=card,
         dataset=card.dataset,
         cautions=input_facts.notes([card.dataset] if card.dataset else [], card.job.params if card.job else {}),
+        said=assistant_sentences.verdict(row.metrics or {}),
         figures=results.figures(row.family, row.metrics or {}),
         family=registry.families().get(row.family),
         pictures=result_views.pictures(files.pictures, views),

@@ -16,6 +16,7 @@ from jobs import durations, log_lines
 from jobs.tables import Artifact, Job
 from web import context
 from web.pages import (
+    assistant_sentences,
     curves,
     frame,
     job,
@@ -60,12 +61,13 @@ def show(job_id: str) -> Response:
         look=look(now.state),
         hint=hint(now),
         failure=job.failure(now),
+        said=assistant_sentences.verdict(row.metrics or {}),
         figures=results.figures(row.family, row.metrics or {}) if row.status == "succeeded" else [],
         pictures=list(_pictures(result_views.pictures(files.pictures, views))),
         views=views,
         standalone=True,
         samples=list(_pictures(results.spread(files.samples, MOST_SAMPLES))),
-        charts=curves.charts(reads.metrics(row.id, -1, None, POINTS), row.family),
+        charts=curves.charts(reads.metrics(row.id, -1, None, POINTS), row.family, ended=now.final),
         settings=results.settings(registry.tasks().get(f"{row.family}.{row.operation}"), row.params),
         steps=timeline.steps(row, reads.events(row.id, 0, job.EVENTS, kinds=("state", "phase"))),
         inputs=_inputs(row),

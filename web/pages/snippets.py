@@ -87,7 +87,6 @@ def model(model_id: str, params: Mapping[str, Any], operation: str = "generate")
     taken, _ = _TAKEN.get(operation, ('job.download("results")', ""))
     body = json.dumps({"params": dict(params)}, ensure_ascii=False)
     keywords = "".join(f", {name}={value!r}" for name, value in params.items())
-    options = "".join(f" -p {shlex.quote(f'{name}={_plain(value)}')}" for name, value in params.items())
     return [
         Snippet(
             "curl",
@@ -101,8 +100,16 @@ def model(model_id: str, params: Mapping[str, Any], operation: str = "generate")
             f'import aigc\n\nclient = aigc.Client("{server()}")\n'
             f'job = client.models.{operation}("{model_id}"{keywords})\njob.wait(progress=True)\n{taken}',
         ),
-        Snippet("cli", "CLI", f"aigc models {operation} {model_id}{options} --watch"),
+        Snippet("cli", "CLI", f"aigc models {operation} {model_id}{_arguments(params, operation)}"),
     ]
+
+
+def _arguments(params: Mapping[str, Any], operation: str) -> str:
+    """Settings as the command of a use takes them: a question stands by itself, and its reply is waited for."""
+    asked = [shlex.quote(str(params["question"]))] if operation == "reply" else []
+    others = [(name, value) for name, value in params.items() if not asked or name != "question"]
+    options = [f"-p {shlex.quote(f'{name}={_plain(value)}')}" for name, value in others]
+    return "".join(f" {one}" for one in (*asked, *options, *(() if asked else ("--watch",))))
 
 
 def dataset(kind: str) -> list[Snippet]:

@@ -32,6 +32,15 @@ class Live:
     newest: Artifact
     earlier: Sequence[Artifact]
 
+    def heading(self, *, ended: bool) -> str:
+        """What it is: written, found for questions of the training's own, or recommended to some users."""
+        kind = self.newest.name.rpartition("-")[0]  # its name holds the step: found-000300.txt
+        if kind == "found":
+            return say("What it found while it learnt") if ended else say("What it finds now")
+        if kind == "recommendations":
+            return say("What it recommended while it learnt") if ended else say("What it recommends now")
+        return say("What it wrote while it learnt") if ended else say("What it writes now")
+
 
 def of(files: Sequence[Artifact]) -> Shown | None:
     """The texts a job wrote; None where it wrote none."""
