@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aigc_models import registry
-from aigc_models.base import MetricInfo
+from aigc_models.judging import MetricInfo
 from jobs.errors import NotFound
 from jobs.tables import Dataset, Job, ModelVersion
 from web import context

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from aigc_models.base import Judgement
+from aigc_models.judging import Judgement
 
 Judgements = Annotated[
     dict[str, Judgement],

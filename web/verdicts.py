@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aigc_models import registry
-from aigc_models.base import Judgement
+from aigc_models.judging import Judgement
 from web.pages import assistant_sentences, ranking, table_sentences
 
 

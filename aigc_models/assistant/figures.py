@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from aigc_models.base import MetricInfo
+from aigc_models.judging import MetricInfo
 
 _HELD = "questions that no training saw"
 ENOUGH = 20  # test questions to judge by: of fewer, one more right is more than 5 percent

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 
-from aigc_models.base import Estimate, Family, Lane, Makes, MetricInfo, Params, dataset_input, model_input, setting
+from aigc_models.base import Estimate, Family, Lane, Makes, Params, dataset_input, model_input, setting
 from aigc_models.image_vae.plan import Plan, TokenPlan, cost, token_cost
+from aigc_models.judging import MetricInfo
 from aigc_models.metrics.image_figures import IMAGE_METRICS
 
 # Multiplications a second of one CPU thread in training, measured on servers with and without bf16.

@@ -1,6 +1,6 @@
 """How the figures of generated pictures read to a person; without torch."""
 
-from aigc_models.base import MetricInfo
+from aigc_models.judging import MetricInfo
 
 IMAGE_METRICS = {
     "domain_fid": MetricInfo(

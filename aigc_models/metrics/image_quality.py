@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from aigc_models import training
-from aigc_models.base import MetricInfo
 from aigc_models.data.images import ImageSet
+from aigc_models.judging import MetricInfo
 from aigc_models.metrics import image_classifier, image_distance
 from aigc_models.metrics.image_figures import IMAGE_METRICS
 

@@ -5,7 +5,7 @@ Gaussian copula, which keeps every column and the correlations of their ranks; f
 drawn independently.
 """
 
-from aigc_models.base import MetricInfo
+from aigc_models.judging import MetricInfo
 
 _COPULA_SHORT = "a Gaussian copula"
 _COPULA = f"{_COPULA_SHORT} fitted to the same rows"

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar
 
-from aigc_models.base import Estimate, Family, Lane, Makes, MetricInfo, Params, dataset_input, model_input, setting
+from aigc_models.base import Estimate, Family, Lane, Makes, Params, dataset_input, model_input, setting
+from aigc_models.judging import MetricInfo
 from aigc_models.pretrained_lm.bases import known_parameters
 from aigc_models.writing.figures import GUIDED, JUDGED
 from aigc_models.writing.settings import JudgeTexts, WriteWanted

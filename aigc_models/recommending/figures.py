@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from aigc_models.base import MetricInfo
+from aigc_models.judging import MetricInfo
 
 BASELINES: Mapping[str, str] = MappingProxyType(
     {"popularity": "popularity", "ease": "EASE", "markov": "3-step Markov counts"}

@@ -5,8 +5,9 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import field_validator
 
-from aigc_models.base import Family, Fault, Lane, Makes, MetricInfo, Params, dataset_input, setting
+from aigc_models.base import Family, Fault, Lane, Makes, Params, dataset_input, setting
 from aigc_models.data import table_targets
+from aigc_models.judging import MetricInfo
 
 _MOST_SHARES = 6
 _WRONG_SHARES = "Real shares must be whole numbers from 1 to 100, separated by commas, six at most."

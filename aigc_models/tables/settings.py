@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 
-from aigc_models.base import Fault, Lane, Makes, MetricInfo, Params, dataset_input, setting
+from aigc_models.base import Fault, Lane, Makes, Params, dataset_input, setting
 from aigc_models.data import table_targets
+from aigc_models.judging import MetricInfo
 
 MODES = 11  # codes of a numeric column, most often
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 
-from aigc_models.base import Estimate, Family, Lane, Makes, MetricInfo, Params, dataset_input, model_input, setting
+from aigc_models.base import Estimate, Family, Lane, Makes, Params, dataset_input, model_input, setting
+from aigc_models.judging import MetricInfo
 from aigc_models.text_vae.plan import Plan
 from aigc_models.writing.figures import JUDGED
 from aigc_models.writing.settings import MOST_TEXT, JudgeTexts, TokenizerKind, tokenizer_kind

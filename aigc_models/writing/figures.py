@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from aigc_models.base import MetricInfo
+from aigc_models.judging import MetricInfo
 
 JUDGED: Mapping[str, MetricInfo] = MappingProxyType(
     {

@@ -5,7 +5,8 @@ from typing import Any
 from flask import Response
 
 from aigc_models import registry
-from aigc_models.base import Family, MetricInfo, Params
+from aigc_models.base import Family, Params
+from aigc_models.judging import MetricInfo
 from jobs import errors
 from jobs.submit import unknown_task
 from web import schemas

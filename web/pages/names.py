@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aigc_models import registry
-from aigc_models.base import MetricInfo
+from aigc_models.judging import MetricInfo
 from web import failures
 from web.forms import in_words
 from web.translate import say

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aigc_models import registry
-from aigc_models.base import Judgement
+from aigc_models.judging import Judgement
 from jobs.inputs import input_fields
 from jobs.tables import Artifact
 from web.forms import defaults, in_words, to_text

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from aigc_models.base import Judgement
+from aigc_models.judging import Judgement
 from aigc_models.metrics.table_figures import TABLE_METRICS
 from web.pages import amounts, plots
 from web.translate import say
