@@ -43,7 +43,7 @@ def lines(
     Args:
         measured: Figures by name.
         known: What they mean.
-        judged: How the server says that they stand to their baselines, by name, as :data:`aigc_models.judging.Judgement`.
+        judged: How the server says that they stand to their baselines, by name (:data:`aigc_models.judging.Judgement`).
         everything: Whether those that nothing is known of, such as losses, stand below.
     """
     beside = {known[name].get(of) for name in measured if name in known for of in _BESIDE}
