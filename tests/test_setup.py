@@ -1,11 +1,8 @@
 """What setting up says while it takes its minutes, and when it stops; pip is played."""
 
 import os
-import shutil
 import subprocess
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PIP = """#!/bin/bash
@@ -14,7 +11,6 @@ if [[ "$*" == *"$BROKEN"* ]]; then echo "ERROR: no room left" >&2; exit 1; fi
 """
 
 
-@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
 def test_each_step_is_told_and_errors_stay_visible(tmp_path: Path) -> None:
     played = tmp_path / "bin" / "python"
     played.parent.mkdir()

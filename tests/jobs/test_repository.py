@@ -97,21 +97,22 @@ def test_counts_are_by_status(actor: Actor, reads: Repository) -> None:
     }  # fmt: skip
 
 
-def test_imports_are_not_looked_for_among_all_jobs_of_a_status(actor: Actor, reads: Repository) -> None:
-    if not actor.engine.db.is_sqlite:
-        return  # PostgreSQL knows how many rows there are, and chooses by that
+def test_imports_are_counted_apart_without_a_look_at_all_jobs_of_a_status(actor: Actor, reads: Repository) -> None:
+    actor.train()
+    actor.upload(filename="b.zip")
     said: list[tuple[str, Any]] = []
     note = event.listens_for(actor.engine.db.engine, "before_cursor_execute")
     note(lambda *told: said.append((told[2], told[3])))
-    reads.counts(imports=False)
-    (asked,) = [one for one in said if "count(" in one[0]]
-    with actor.engine.db.read() as session:
-        plan = [row[3] for row in session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {asked[0]}", asked[1])]
-    looks = [line for line in plan if line.startswith("SEARCH job")]
-    assert len(looks) == 2 * len(STATUSES)
-    by_tenant = [line for line in looks if "tenant_id=?" in line]
-    assert len(by_tenant) == len(STATUSES)
-    assert all("COVERING INDEX" in line for line in by_tenant)
+    assert {status: count for status, count in reads.counts(imports=False).items() if count} == {"queued": 1}
+    assert reads.counts()["queued"] == 2
+    if actor.engine.db.is_sqlite:  # PostgreSQL knows how many rows there are, and chooses by that
+        asked = next(one for one in said if "count(" in one[0])
+        with actor.engine.db.read() as session:
+            plan = [row[3] for row in session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {asked[0]}", asked[1])]
+        looks = [line for line in plan if line.startswith("SEARCH job")]
+        by_tenant = [line for line in looks if "tenant_id=?" in line]
+        assert (len(looks), len(by_tenant)) == (2 * len(STATUSES), len(STATUSES))
+        assert all("COVERING INDEX" in line for line in by_tenant)
 
 
 def test_datasets_tell_their_state(actor: Actor, reads: Repository) -> None:

@@ -1,5 +1,6 @@
 """Submitting, listing, looking at, waiting for, cancelling, retrying and deleting jobs over the API."""
 
+import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -13,6 +14,7 @@ from aigc_models import registry
 from aigc_models.base import Fault
 from jobs import tokens
 from jobs.engine import Engine
+from jobs.moment import Moment
 from jobs.principal import Principal
 from tests.web.acting import ActingWorker, ready_dataset, submit_training
 
@@ -388,6 +390,24 @@ def test_a_waiting_job_that_has_not_changed_costs_one_look(
     running = client.get(place, headers={"If-None-Match": tag})
     assert (running.status_code, running.get_json()["state"]) == (200, "running")
     assert lease.claim.job_id == job
+
+
+def test_those_who_began_to_look_together_are_not_told_their_places_together(
+    client: FlaskClient, worker: ActingWorker
+) -> None:
+    random.seed(1)
+    seconds, dataset = [0.0], ready_dataset(client, worker)
+    shared = client.application.extensions["aigc"]
+    shared.told = Moment(60.0, lambda: seconds[0])
+    keys = [("default", submit_training(client, dataset).get_json()["id"], "en") for _ in range(12)]
+    for _, job, _ in keys:
+        assert client.get(f"/api/v1/jobs/{job}").status_code == 200
+    known = []
+    for seconds[0] in (29.0, 45.0, 76.0):
+        known.append(len([key for key in keys if shared.told.peek(key)]))
+    assert known[0] == 12
+    assert 0 < known[1] < 12
+    assert known[2] == 0
 
 
 @pytest.fixture
