@@ -163,7 +163,7 @@ def _verdict(figures: Metrics) -> str:
     line += f"{figures['recall5_bm25']:.4f}."
     judged = ASSISTANT_METRICS["mrr"].judge("mrr", figures)
     if judged == "few":
-        return f"{line} {figures['test_questions']:.0f} test questions are too few to judge."
+        return f"{line} Test questions: {figures['test_questions']:.0f}, too few to judge."
     return line if judged != "worse" else f"{line} The model is not better than the baseline."
 
 
