@@ -17,6 +17,7 @@ from web import (
     pages,
     problems,
     rates,
+    repeated,
     security,
     sessions,
     uploads,
@@ -44,7 +45,8 @@ def create_app(settings: Settings, engine: Engine | None = None) -> Flask:
     )
     engine = engine or open_web_engine(settings)
     context.init_app(app, settings, engine)
-    if not isinstance(engine.tracing, Off):
+    traced = not isinstance(engine.tracing, Off)
+    if traced:
         from web import traces
 
         traces.init_app(app)
@@ -60,6 +62,8 @@ def create_app(settings: Settings, engine: Engine | None = None) -> Flask:
         app.register_blueprint(blueprint)
     security.exempt_api(app)
     live.init_app(app)
+    if not traced:  # else each request has a span
+        repeated.init_app(app)
     return app
 
 

@@ -81,10 +81,15 @@ def digest(secret: str) -> str:
 
 def verify(sha256: str) -> Principal | None:
     """The caller a token's digest stands for: the operator's AIGC_TOKEN or one kept in SQL."""
-    settings = context.settings()
+    return behind(context.process(), sha256)
+
+
+def behind(shared: context.Process, sha256: str) -> Principal | None:
+    """As :func:`verify`, outside a request."""
+    settings = shared.settings
     if settings.token is not None and compare_digest(sha256, digest(settings.token.get_secret_value())):
         return operator(settings)
-    return context.process().tokens.of(sha256)
+    return shared.tokens.of(sha256)
 
 
 def operator(settings: Settings) -> Principal:

@@ -97,9 +97,13 @@ def _is_address(name: str) -> bool:
     return True
 
 
+def request_name(sent: str) -> str:
+    """The name that a request came with, if it is a sane one, or else a new one."""
+    return sent if SANE_REQUEST_ID.fullmatch(sent) else uuid4().hex
+
+
 def _name_request() -> None:
-    sent = request.headers.get("X-Request-Id", "")
-    g.request_id = sent if SANE_REQUEST_ID.fullmatch(sent) else uuid4().hex
+    g.request_id = request_name(request.headers.get("X-Request-Id", ""))
     logs.begin(request=g.request_id)
 
 

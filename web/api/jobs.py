@@ -16,7 +16,7 @@ from jobs.filtering import NEWEST
 from jobs.naming import LONGEST
 from jobs.repository import JobFilter, Label, Sort
 from jobs.submit import LONGEST_RUN, MOST_AFTER, Submission, Submitted, check, submit
-from web import context, rates, schemas
+from web import context, rates, repeated, schemas
 from web.api import parsing, shapes
 from web.api.render import REVALIDATE, address, answer, api, listing
 from web.api.routing import IDS, Reply, operation
@@ -342,11 +342,14 @@ def _told_lately(job_id: str) -> Response | None:
     """304 for whoever has what a waiting job's reply was seconds ago, if its row is the same: then only its place in
     the line can be another, which need not be told each second. None where it must be looked up."""
     shared, tenant = context.process(), context.principal().tenant_id
-    tag, version = shared.told.peek((tenant, job_id, language())) or ("", 0)
+    place = (tenant, job_id, language())
+    told = shared.told.peek(place) or ("", 0)
+    tag, version = told
     if tag not in request.if_none_match or parsing.wait_seconds() > 0:
         return None
     if shared.versions.of((tenant, job_id)) != version:
         return None
+    repeated.note(place, told)
     reply = Response(status=304, headers={"Cache-Control": REVALIDATE, "Retry-After": LOOK_AGAIN})
     reply.set_etag(tag)
     return reply
