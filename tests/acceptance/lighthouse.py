@@ -27,6 +27,7 @@ CATEGORIES = ("performance", "accessibility", "best-practices")
 SETUP = ROOT / "scripts" / "setup_lighthouse.sh"
 PROGRAM = ROOT / "build" / "lighthouse" / "node_modules" / "lighthouse" / "cli" / "index.js"
 SECONDS = 300
+TRIES, NOT_RECORDED = 3, "Please run Lighthouse again"  # its own words where the browser gave it no whole trace
 
 Scores = Mapping[str, float]
 
@@ -56,15 +57,18 @@ def _score(url: str, home: Path) -> Scores:
     report = home / "lighthouse.json"
     command = ["node", str(PROGRAM), url, "--quiet", "--output=json", f"--output-path={report}"]
     command += [f"--only-categories={','.join(CATEGORIES)}", f"--chrome-flags={' '.join(['--headless=new', *FLAGS])}"]
-    # Debian's start script writes of its own to stderr; that is no fault.
-    done = subprocess.run(
-        command,
-        env={**os.environ, "CHROME_PATH": chromium()},
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
+    for _ in range(TRIES):
+        # Debian's start script writes of its own to stderr; that is no fault.
+        done = subprocess.run(
+            command,
+            env={**os.environ, "CHROME_PATH": chromium()},
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+        if NOT_RECORDED not in done.stderr:
+            break
     if done.returncode != 0:
         raise RuntimeError(f"lighthouse ended with {done.returncode}: {done.stderr[-2_000:]}")
     found = json.loads(report.read_text(encoding="utf-8"))["categories"]
