@@ -108,19 +108,24 @@ def _encoding(data: bytes) -> str:
 
 
 def _without_strangers(data: bytes, name: str, encoding: str, faults: TableFaults) -> tuple[bytes, str]:
-    """The lines that are UTF-8, where most lines with letters beyond ASCII are; a fault for each of the others."""
+    """The lines in the encoding of most lines with letters beyond ASCII, and that; a fault for each of the others.
+
+    Chinese in GB 18030 can be UTF-8 by chance, so lines of that are faults only in a file that is mostly UTF-8.
+    """
     lines = data.split(b"\n")
     high = [place for place, line in enumerate(lines) if _HIGH.search(line)]
-    strangers = [place for place in high if not _is_utf8(lines[place])]
-    if len(high) - len(strangers) <= _MOSTLY * len(high):
-        return data, encoding
-    for place in strangers:
-        value = cut(lines[place].decode("utf-8", "replace").strip())
-        where = {"file": name, "line": place + 1, "value": value}
+    utf8 = [place for place in high if _is_utf8(lines[place])]
+    strangers: set[int] = set()
+    if len(utf8) > _MOSTLY * len(high):
+        encoding, strangers = "utf-8", set(high) - set(utf8)
         sentence = "{file}, line {line} is not written in UTF-8 as the other lines are. It reads {value}."
-        faults.add(sentence, "mixed-encoding", where)
-    gone = set(strangers)
-    return b"\n".join(line for place, line in enumerate(lines) if place not in gone), "utf-8"
+    elif encoding == "cp1252":
+        strangers = set(utf8)
+        sentence = "{file}, line {line} is written in UTF-8, unlike the other lines. It reads {value}."
+    for place in sorted(strangers):
+        value = cut(lines[place].decode("utf-8", "replace").strip())
+        faults.add(sentence, "mixed-encoding", {"file": name, "line": place + 1, "value": value})
+    return b"\n".join(line for place, line in enumerate(lines) if place not in strangers), encoding
 
 
 def _is_utf8(line: bytes) -> bool:

@@ -354,6 +354,8 @@ def test_faults_name_file_line_and_value(bring: Import, monkeypatch: pytest.Monk
     assert (fault.code, fault.where["line"]) == ("mixed-encoding", 10)
     kept, report = bring(mixed, skip_broken=True)
     assert (len(all_of(kept)), report["left_out"]) == (9, 1)
+    (fault,) = faults_of(bring, "Maß voll\n".encode("latin-1") * 2 + "Größe\n".encode())
+    assert (fault.code, fault.where["line"], fault.where["value"]) == ("mixed-encoding", 3, "Größe")
     latin, report = bring("Die Maße sind für alle da, weil das Öl fehlt.\n".encode("latin-1") * 2)
     assert report["source"]["encodings"] == {"cp1252": 1}
     assert "Maße" in all_of(latin)["1"].text
