@@ -66,7 +66,8 @@ class Encoder(nn.Module):
     def forward(self, bags: Bags) -> Tensor:
         """Vectors of texts; (texts, width)."""
         features, counts, starts = bags.tensors(str(self.weight.device))
-        weights = counts * F.softplus(self.weight[features])
+        # not weight[features]: gradients of features that occur again would be added up in whatever order threads come
+        weights = counts * F.softplus(self.weight.gather(0, features))
         total = F.embedding_bag(features, self.table.weight, starts, mode="sum", per_sample_weights=weights)
         state = F.normalize(total, dim=-1) * (math.sqrt(self.plan.width) / 4)
         return F.normalize(state + self.narrow(F.gelu(self.widen(state))), dim=-1)

@@ -37,8 +37,9 @@ def _shift(x: Tensor, generator: torch.Generator, chance: float) -> Tensor:
     moves = moves * _chosen(x, generator, chance).view(1, B, 1)
     rows = (torch.arange(H, device=x.device) + moves[0]).clamp_(0, H - 1)  # (B, H)
     columns = (torch.arange(W, device=x.device) + moves[1]).clamp_(0, W - 1)  # (B, W)
-    picture = torch.arange(B, device=x.device)
-    return x[picture[:, None, None], :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+    # not x[picture, :, rows, columns]: gradients of the border would be added up in whatever order threads come
+    moved = x.gather(2, rows[:, None, :, None].expand_as(x))
+    return moved.gather(3, columns[:, None, None, :].expand_as(x))
 
 
 def _cutout(x: Tensor, generator: torch.Generator, chance: float) -> Tensor:

@@ -112,5 +112,6 @@ class ClassNorm(nn.Module):
         x = self.norm(x)
         if labels is None:
             return x * self.gain[0].to(x.dtype)[:, None, None] + self.bias[0].to(x.dtype)[:, None, None]
-        gain, bias = self.gain[labels].to(x.dtype), self.bias[labels].to(x.dtype)
+        # not gain[labels]: gradients of a class would be added up in whatever order threads come
+        gain, bias = (F.embedding(labels, table).to(x.dtype) for table in (self.gain, self.bias))
         return torch.addcmul(bias[:, :, None, None], x, gain[:, :, None, None])

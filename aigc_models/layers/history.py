@@ -68,7 +68,9 @@ class Block(nn.Module):
         )
         back = torch.arange(T, device=x.device)
         back = (back[:, None] - back[None]).clamp(min=0)  # (T, T)
-        scores = query @ key.mT / math.sqrt(D // self.heads) + self.distance[:, back]
+        # not distance[:, back]: gradients of a distance would be added up in whatever order threads come
+        near = self.distance.gather(1, back.view(1, -1).expand(self.heads, -1)).view(-1, T, T)
+        scores = query @ key.mT / math.sqrt(D // self.heads) + near
         return torch.softmax(scores.float().masked_fill(hidden, -torch.inf), -1).to(value.dtype), value
 
     def _drop(self, x: Tensor) -> Tensor:

@@ -73,8 +73,9 @@ class SasrecTrainer(Trainer):
             scores = self._network.scores(expected).float()
             return F.cross_entropy(scores, wanted, reduction="sum", label_smoothing=self.params.label_smoothing)
         weight, bias = self._network.embedding.weight, self._network.bias
-        own = ((expected * weight[wanted]).sum(-1) + bias[wanted]).float()
-        others = (expected @ weight[negatives].T + bias[negatives]).float()  # (N, M)
+        # not weight[wanted]: gradients of items that occur again would be added up in whatever order threads come
+        own = ((expected * F.embedding(wanted, weight)).sum(-1) + bias.gather(0, wanted)).float()
+        others = (expected @ F.embedding(negatives, weight).T + bias.gather(0, negatives)).float()  # (N, M)
         others = others + math.log((self.plan.items - 1) / len(negatives))
         others = others.masked_fill(wanted[:, None] == negatives[None], -torch.inf)
         return (torch.logsumexp(torch.cat([own[:, None], others], 1), 1) - own).sum()

@@ -21,7 +21,7 @@ def reconstruction(
     numbers, logits = said
     places, there = layout.mode_of(codes)
     certain = log_deviation.clamp(LEAST_LOG_DEVIATION, MOST_LOG_DEVIATION)
-    certain = certain[places] if certain.dim() == 1 else certain.gather(1, places)
+    certain = certain.expand(len(places), -1).gather(1, places)
     error = (scalars - numbers.gather(1, places).tanh()) / certain.exp()
     return ((0.5 * error.square() + certain) * there).sum() + cross_entropy(logits, codes, layout)
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from aigc_models import registry
 from aigc_models.base import Adjustments, Cancelled, Estimate, Family, InputError, Metrics, Params, Paused
@@ -203,6 +204,44 @@ def test_a_resumed_training_equals_an_undisturbed_one(family: str, tiny_dataset:
     assert train(family, resumed) == metrics
     assert resumed.steps[0][0] == 8
     assert all(torch.equal(value, weights(resumed)[name]) for name, value in weights(whole).items())
+
+
+class SumsInAnyOrder(TorchDispatchMode):
+    """Notes operations that add several numbers into one place in the order in which threads come, on a CPU."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.found: set[str] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if func.overloadpacket.__name__ in ("index_put", "index_put_", "_index_put_impl_", "_unsafe_index_put"):
+            places = [one for one in args[1] if one is not None and one.dtype != torch.bool]  # a mask names each once
+            accumulate = args[3] if len(args) > 3 else kwargs.get("accumulate", False)
+            if accumulate and places:
+                each = torch.stack(torch.broadcast_tensors(*places)).flatten(1)
+                if each.unique(dim=1).shape != each.shape:
+                    self.found.add(str(func))
+        return func(*args, **kwargs)
+
+
+@pytest.mark.parametrize(
+    ("family", "changed"),
+    [
+        *((name, {}) for name in TRAINED),
+        ("sasrec", {"loss": "sampled", "negatives": 4}),
+        ("image_gan", {"augmentation": "strong"}),
+    ],
+)
+def test_what_is_learnt_does_not_depend_on_which_thread_is_first(
+    family: str, changed: dict[str, Any], tiny_dataset: Path, tmp_path: Path
+) -> None:
+    """A tiny training has one thread, a large one several: no sum of it may be left to chance."""
+    with SumsInAnyOrder() as mode:
+        train(
+            family, RecordingRun(tmp_path, {"dataset": tiny_dataset}), **BRIEFLY.get(family, {"epochs": 1}), **changed
+        )
+    assert mode.found == set()
 
 
 @pytest.mark.parametrize("family", TRAINED)
