@@ -18,6 +18,7 @@ PROGRESS_SECONDS = 0.25
 POINT_SECONDS = 1.0
 _EARLY_SHARE = 0.05  # young runs keep points closer together, so that a run of seconds has a curve, too
 _RATE_WEIGHT = 0.3
+_LEAST_SECONDS = 0.05  # a speed is reckoned from; steps that are told at once after the work say nothing of it
 _LINE_LIMIT = 4000
 
 
@@ -75,12 +76,14 @@ class _Progress:
         self.step, self.total, self.unsent = step, total, True
 
     def mark_sent(self, now: float) -> None:
-        """Reckon the speed since the last message."""
-        passed = now - self.sent_at
-        if self.step > self.sent_step and passed > 0:
-            speed = (self.step - self.sent_step) / passed
+        """Reckon the speed since the last message, or since one before that where it has just been sent."""
+        passed, done, self.unsent = now - self.sent_at, self.step - self.sent_step, False
+        if done > 0 and passed < _LEAST_SECONDS:
+            return
+        if done > 0:
+            speed = done / passed
             self.rate = speed if self.rate is None else self.rate + _RATE_WEIGHT * (speed - self.rate)
-        self.sent_at, self.sent_step, self.unsent = now, self.step, False
+        self.sent_at, self.sent_step = now, self.step
 
 
 class PipeRun:
