@@ -117,7 +117,7 @@ def _import(file: Path, told: Told) -> Path:
             kept = {"name": row["name"], "section": row["section"], "tags": tags, "text": row["description"]}
             out.write(json.dumps(kept, ensure_ascii=False) + "\n")
     run = LocalRun(told.home / "imported", {"upload": upload})
-    perform("dataset", "import_text", task("dataset.import_text")(**IMPORT), run)
+    perform("dataset", "import_text", task("dataset.import_text").model_validate(IMPORT), run)
     return told.home / "imported" / "dataset"
 
 

@@ -8,6 +8,7 @@ import argparse
 import json
 import resource
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from aigc_models.tables.drawing import Asked, draw
 from aigc_models.tables.lesson import Lesson
 from aigc_models.tables.writing import write_csv
 
-TRAINERS = {"table_gan": GanTrainer, "table_vae": RowTrainer}
+TRAINERS: Mapping[str, type[Any]] = {"table_gan": GanTrainer, "table_vae": RowTrainer}
 
 
 def read_table(path: Path, names: dict[str, tuple[str, ...]] | None = None) -> Table:

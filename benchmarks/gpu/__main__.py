@@ -161,12 +161,14 @@ def _figures(name: str, device: Device, options: argparse.Namespace) -> dict[str
         from benchmarks.gpu import stack
 
         return stack.check(device, options.work, options.share, epochs=2 if options.brief else 40)
+    import torch
+
     from benchmarks.gpu import family as checks
 
     if kind == "family":
-        checks.torch.set_num_threads(4)  # several are checked side by side
+        torch.set_num_threads(4)  # several are checked side by side
         return checks.check(family, device.torch_name, options.work, options.brief)
-    found = {"cpu": checks.speed(family, "cpu", options.work, options.seconds), "cpus": os.cpu_count()}
+    found: dict[str, Any] = {"cpu": checks.speed(family, "cpu", options.work, options.seconds), "cpus": os.cpu_count()}
     if device.kind == "gpu":
         found["gpu"] = checks.speed(family, device.torch_name, options.work, options.seconds)
         found["gpu_over_cpu"] = round(found["gpu"]["steps_per_s"] / max(found["cpu"]["steps_per_s"], 1e-9), 2)

@@ -96,7 +96,7 @@ def weight_gap(one: Path, other: Path) -> float:
     mine, theirs = (load_file(path / "weights.safetensors") for path in (one, other))
     apart = sum(float((mine[name].double() - theirs[name].double()).square().sum()) for name in mine)
     size = sum(float(weight.double().square().sum()) for weight in theirs.values())
-    return round((apart / max(size, 1e-12)) ** 0.5, 8)
+    return round(float((apart / max(size, 1e-12)) ** 0.5), 8)
 
 
 def speed(name: str, device: str, work: Path, seconds: float) -> dict[str, Any]:

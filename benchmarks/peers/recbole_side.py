@@ -25,7 +25,7 @@ def stub_unused() -> None:
             module = types.ModuleType(name)
             for part in ("tune", "profile", "SummaryWriter"):
                 setattr(module, part, lambda *_, **__: types.SimpleNamespace())
-            module.__path__ = []  # type: ignore[attr-defined]
+            module.__path__ = []
             sys.modules[name] = module
 
 
