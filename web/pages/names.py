@@ -68,7 +68,7 @@ CURVES: Mapping[str, str] = {
     "events_per_second": "Events per second",
     "tokens_per_second": "Tokens per second",
     "tokens_per_text": "Tokens per text",
-    "tokens": "Tokens",
+    "tokens": "Tokens written",
     "texts": "Texts",
     "images": "Images",
     "sureness": "Sureness",
