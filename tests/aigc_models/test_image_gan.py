@@ -109,13 +109,14 @@ def test_every_loss_trains_with_every_augmentation(loss: str, augmentation: str)
     recipe = Recipe(loss=loss, augmentation=augmentation, penalty_every=1, steps=3)
     trainer = Trainer(plan, recipe, Precision("float32", "cpu"))
     data = tiny_set()
-    before = [p.clone() for p in trainer.discriminator.parameters()]
+    before = {name: p.clone() for name, p in trainer.discriminator.named_parameters()}
     assert data.train_labels is not None
     for _ in range(3):
         losses = trainer.step(data.train[:6], data.train_labels[:6])
         assert all(torch.isfinite(value) for value in losses.values())
-    changed = [not torch.equal(a, b) for a, b in zip(before, trainer.discriminator.parameters(), strict=True)]
-    assert all(changed)
+    same = {name for name, p in trainer.discriminator.named_parameters() if torch.equal(before[name], p)}
+    # A relativistic loss sees differences of two judgements, in which what is added to both is nothing but rounding.
+    assert same <= ({"judge.linear.bias"} if loss == "relativistic" else set())
 
 
 def test_low_precision_stays_close_to_full_precision() -> None:
