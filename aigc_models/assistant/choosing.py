@@ -52,7 +52,13 @@ def choose(saved: Saved, found: Found, order: Sequence[int], sources: int, most:
             further += [Chosen(number, one) for one in complete(passage.pieces, [place], 1)]
             said.add(passage.pieces[place].text)
     run = answering(saved.passages[best].pieces, own, max(1, most - len(further)))
-    return [Chosen(best, place) for place in run] + further
+    return [Chosen(best, place) for place in _particular(saved, saved.passages[best], run)] + further
+
+
+def _particular(saved: Saved, passage: Passage, run: Sequence[int]) -> list[int]:
+    """The run without what many documents say before and behind the rest; all of it where nothing else is left."""
+    own = [at for at, place in enumerate(run) if passage.question or passage.pieces[place].text not in saved.common]
+    return list(run[own[0] : own[-1] + 1] if own else run)
 
 
 def fits(saved: Saved, found: Found, passage: Passage) -> NDArray[np.float64]:
@@ -68,6 +74,8 @@ def fits(saved: Saved, found: Found, passage: Passage) -> NDArray[np.float64]:
     fitting = (share + 0.5 * np.maximum(near, 0)) * whole
     fitting[[one.kind == "code" for one in passage.pieces]] *= _CODE
     fitting[0] += _OPENING * whole[0]
+    if not passage.question:
+        fitting[[one.text in saved.common for one in passage.pieces]] = 0
     return np.asarray(fitting, np.float64)
 
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,11 @@ class Saved:
     calibration: Calibration
     params: AssistantTrain
     weights_sha256: str
+
+    @cached_property
+    def common(self) -> frozenset[str]:
+        """What several documents say word for word: it answers no question in particular."""
+        return stored_passages.said_alike(self.passages)
 
 
 def save(directory: Path, saved: Saved, data: dict[str, int]) -> None:

@@ -1,5 +1,6 @@
 """From documents and dialogues to passages: pieces short enough to cite, which keep the headings they stand under."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -14,6 +15,7 @@ MOST_WORDS = 160
 _MOST_CHARACTERS = 4_000  # of one sentence, as some texts have no end
 _CODE_SEARCHED = 200  # characters
 _LEADS_ON = (":", "：")
+_ALIKE = 4  # documents
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,3 +200,16 @@ def from_json(stored: Mapping[str, Any]) -> Passage:
     known = stored.get("pieces") or [[text, "text", 1] for text in stored.get("sentences", ())]
     pieces = tuple(Piece(text, kind, bool(begins)) for text, kind, *begins in known)
     return Passage(pieces=pieces, headings=tuple(stored.get("headings", ())), **rest)
+
+
+def said_alike(passages: Sequence[Passage]) -> frozenset[str]:
+    """Sentences that several documents have word for word, such as a note on prices below each page.
+
+    Those of dialogues do not count: what many are answered alike is an answer.
+    """
+    having = defaultdict[str, set[str]](set)
+    for one in passages:
+        if not one.question:
+            for piece in one.pieces:
+                having[piece.text].add(one.document)
+    return frozenset(text for text, documents in having.items() if len(documents) >= _ALIKE)

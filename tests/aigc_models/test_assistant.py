@@ -16,7 +16,7 @@ from aigc_models.assistant.trainer import contrast
 from aigc_models.base import InputError
 from aigc_models.data.replies import REPLY, TEXT, parse_reply, save_reply
 from aigc_models.data.texts import Document, Part, TextSet
-from aigc_models.retrieval.passages import of_sections
+from aigc_models.retrieval.passages import Piece, of_sections
 from aigc_models.standalone import perform
 from tests.aigc_models.conftest import RecordingRun
 from tests.aigc_models.tiny_assistant import MODEL, ask, made_of, with_hostile_page
@@ -51,6 +51,16 @@ def test_answers_cite_the_right_page_word_by_word(helper: Saved) -> None:
         assert all(held[one.source][one.start : one.end] == one.text for one in reply.sentences)
         assert PLACES[(number + 2) % len(PLACES)] in reply.text or reply.sources[0].document != f"{thing}.md"
     assert right >= 0.9 * len(THINGS)
+
+
+def test_what_each_page_says_is_no_answer_of_any(helper: Saved) -> None:
+    note = Piece("All prices of printers and of cleaning include tax.")
+    noted = [replace(one, pieces=(note, *one.pieces, note)) for one in helper.passages]
+    for thing in THINGS[:5]:
+        plain = ask(helper, f"How can I clean my {thing}?")
+        assert ask(replace(helper, passages=noted), f"How can I clean my {thing}?").text == plain.text
+    asked = [replace(one, question="What do I pay?") for one in noted]
+    assert note.text in ask(replace(helper, passages=asked), f"How can I clean my {THINGS[0]}?").text
 
 
 @pytest.mark.parametrize("question", FOREIGN)
