@@ -51,8 +51,12 @@ class Guard:
     checked_at: float = field(default=float("-inf"))
     protected: bool = True
 
-    def is_protected(self, engine: Engine) -> bool:
+    def asks(self, shared: context.Process) -> bool:
         """Whether a token is asked for."""
+        return shared.settings.token is not None or self.is_protected(shared.engine)
+
+    def is_protected(self, engine: Engine) -> bool:
+        """Whether any token exists."""
         now = time.monotonic()
         if now - self.checked_at > LOOK_AGAIN:
             self.protected = tokens.any_active(engine)
@@ -68,10 +72,8 @@ def init_app(app: Flask) -> None:
 
 def is_protected() -> bool:
     """Whether this server asks for a token."""
-    if context.settings().token is not None:
-        return True
     guard: Guard = current_app.extensions["aigc_guard"]
-    return guard.is_protected(context.engine())
+    return guard.asks(context.process())
 
 
 def digest(secret: str) -> str:

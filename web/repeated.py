@@ -100,8 +100,7 @@ class Answers:
     def _caller(self, credential: str | None) -> Principal | None:
         if credential is not None:
             return auth.behind(self._shared, credential)
-        protected = self._shared.settings.token is not None or self._guard.is_protected(self._shared.engine)
-        return None if protected else auth.operator(self._shared.settings)
+        return None if self._guard.asks(self._shared) else auth.operator(self._shared.settings)
 
     def _listen(
         self, words: bytes, environ: Environ, start_response: Callable[..., Any], status: str, headers: Headers,

@@ -57,8 +57,14 @@ def choose(saved: Saved, found: Found, order: Sequence[int], sources: int, most:
 
 def _particular(saved: Saved, passage: Passage, run: Sequence[int]) -> list[int]:
     """The run without what many documents say before and behind the rest; all of it where nothing else is left."""
-    own = [at for at, place in enumerate(run) if passage.question or passage.pieces[place].text not in saved.common]
+    alike = _alike(saved, passage)
+    own = [at for at, place in enumerate(run) if not alike[place]]
     return list(run[own[0] : own[-1] + 1] if own else run)
+
+
+def _alike(saved: Saved, passage: Passage) -> list[bool]:
+    """Which pieces many documents say word for word; what many are answered alike in dialogues is an answer."""
+    return [not passage.question and one.text in saved.common for one in passage.pieces]
 
 
 def fits(saved: Saved, found: Found, passage: Passage) -> NDArray[np.float64]:
@@ -74,8 +80,7 @@ def fits(saved: Saved, found: Found, passage: Passage) -> NDArray[np.float64]:
     fitting = (share + 0.5 * np.maximum(near, 0)) * whole
     fitting[[one.kind == "code" for one in passage.pieces]] *= _CODE
     fitting[0] += _OPENING * whole[0]
-    if not passage.question:
-        fitting[[one.text in saved.common for one in passage.pieces]] = 0
+    fitting[_alike(saved, passage)] = 0
     return np.asarray(fitting, np.float64)
 
 
