@@ -18,10 +18,12 @@ recipe's published settings. Both sides of a speed take turns, each in a process
 - ``products_*``, after ``--products`` seconds of training on ``debian_descriptions.jsonl.gz``: ``perplexity`` per token
   of products kept apart beside ``perplexity_5gram`` (counts of the same tokens) and ``perplexity_neighbour`` (these
   counts, and for a share the tokens of the product whose name, section and tags are the most alike);
-  ``attribute_coverage``, ``distinct2`` and ``overlap`` (words in common with the real text, F1) beside that product's
-  own text; ``longest_copy`` from the training texts. Twenty are printed beside the real ones.
-- ``sentences_*``: the sentence VAE on those descriptions' sentences; rebuilt ones and ways between three pairs are
-  printed.
+  ``attribute_coverage``, ``distinct2``, ``overlap`` (words in common with the real text, F1) and ``names`` (texts with
+  the first word of their product's name) beside that product's own text; ``longest_copy`` from the training texts.
+  Twenty are printed beside the real ones.
+- ``sentences_*``, after as many seconds on the questions of ``banking77/train.csv``: the sentence VAE's, beside
+  ``*_ngram`` (counts of five characters) and ``*_transformer`` (a text transformer of as many layers, after as many
+  steps); new questions, rebuilt ones, ways between three pairs and ones near another are printed.
 - ``chinese_*``: the same training on ``libreoffice_help_zh.jsonl.gz``; ten are printed.
 """
 
@@ -47,8 +49,10 @@ from aigc_models.writing.generating import Text, write
 from aigc_models.writing.sampling import Choice
 from aigc_models.writing.tokenizers import BODY, MARKS, Tokenizer
 from benchmarks.peers.nano_decoder import CONTEXT, LAYERS, ROWS, STEPS, WIDTH, PeerTraining
-from benchmarks.products import Told, chinese, products, sentences
+from benchmarks.products import chinese, products
+from benchmarks.sentences import sentences
 from benchmarks.sides import Side, in_turns
+from benchmarks.writers import Told
 
 DATASET = "ds_" + "0" * 26
 SIZE = {"width": WIDTH, "num_layers": LAYERS, "num_heads": 4, "context": CONTEXT}
@@ -148,11 +152,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="a few steps only: does it run, not how good it is")
     parser.add_argument("--long", type=float, default=0.0, help="seconds of the long run; 0 leaves it out")
-    parser.add_argument("--products", type=float, default=900.0, help="seconds of the training on products")
+    parser.add_argument(
+        "--products", type=float, default=900.0, help="seconds of each training on products, sentences, chinese"
+    )
     parser.add_argument("--only", default=",".join(PARTS), help="parts to measure, with commas between")
     parser.add_argument(
         "--keep", default="", help="folder for what is trained on products; a temporary one if left out"
     )
+    parser.add_argument("--device", default="cpu", help="where products, sentences and chinese are trained and written")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     arguments = parser.parse_args()
     path = Path(os.environ.get("AIGC_BENCH_DATA", "")) / "tinyshakespeare.txt"
@@ -160,7 +167,7 @@ def main() -> None:
         raise SystemExit(MISSING)
     result: dict[str, Any] = {"quick": arguments.quick, "threads": arguments.threads}
     with tempfile.TemporaryDirectory() as name:
-        told = Told(Path(arguments.keep or name), arguments.products, arguments.quick)
+        told = Told(Path(arguments.keep or name), arguments.products, arguments.quick, arguments.device)
         for part in arguments.only.split(","):
             if part in OF_TEXTS:
                 result |= OF_TEXTS[part](path.parent, told)

@@ -1,24 +1,24 @@
 """What a sentence VAE is worth on sentences it never saw: what it keeps, what it says, and whether it collapsed."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 
 from aigc_models import training
 from aigc_models.base import Run
 from aigc_models.data.texts import Document, Part
+from aigc_models.text_vae.likelihood import bound, tighter_bound
+from aigc_models.text_vae.params import TEMPERATURE
 from aigc_models.text_vae.saved import Saved
 from aigc_models.text_vae.sentences import Rows, rows_of
-from aigc_models.text_vae.trainer import bound
 from aigc_models.text_vae.writer import AT_ONCE, decode_all
 from aigc_models.writing.judging import Counted, copies, variety
 
 ACTIVE = 0.01  # variance of a posterior mean above which a latent number is active (Burda et al. 2016)
 LEAST_KL = 1.0  # nats below which the latent numbers say next to nothing
-WRITTEN, _MOST_READ, _MOST_COUNTED = 128, 2_000, 40_000  # sentences
-TEMPERATURE = 0.5
-
+WRITTEN, _MOST_READ, _MOST_COUNTED = 128, 1_000, 40_000  # sentences
+_DRAWS = 8  # of the latent numbers of each, for how likely it is
 
 At = tuple[int, int]  # where a run stands meanwhile: its step and its total
 
@@ -27,7 +27,7 @@ def judge(saved: Saved, learnt: Sequence[str], test: Sequence[str], run: Run, at
     """Every figure of a model, on test sentences beside those it learnt from."""
     seed = saved.params.seed
     rows = rows_of(saved.tokenizer, test[:_MOST_READ], saved.network.plan.longest)
-    found = _likelihood(saved, rows)
+    found = _likelihood(saved, rows, lambda: run.report(*at))
     counted = Counted.over(learnt[:_MOST_COUNTED])
     read = [saved.tokenizer.decode(row[: n - 1].tolist()) for row, n in zip(rows.tokens, rows.lengths, strict=True)]
     found["bits_per_character_ngram"] = counted.bits_per_character(read)
@@ -62,13 +62,13 @@ def _draw(saved: Saved, seeds: Sequence[int], run: Run, at: At) -> list[str]:
     return [saved.tokenizer.decode(row) for row in found]
 
 
-def _likelihood(saved: Saved, rows: Rows) -> dict[str, float]:
-    """The bound in bits per character: the KL term counts, as the latent numbers have to be told as well."""
-    nats, kl, tokens = bound(saved.network, rows)
+def _likelihood(saved: Saved, rows: Rows, after_batch: Callable[[], None]) -> dict[str, float]:
+    """How surprised the model is: what the latent numbers say counts as well, as it has to be told."""
+    nats, usual = tighter_bound(saved.network, rows, _DRAWS, after_batch), bound(saved.network, rows, len(rows))
     return {
-        "bits_per_character": (nats + kl) / max(rows.characters, 1) / math.log(2),
-        "perplexity": math.exp(min((nats + kl) / max(tokens, 1), 50.0)),
-        "kl": kl / max(len(rows), 1),
+        "bits_per_character": nats / max(rows.characters, 1) / math.log(2),
+        "perplexity": math.exp(min(nats / max(usual.tokens, 1), 50.0)),
+        "kl": usual.kl / max(len(rows), 1),
         "test_characters": float(rows.characters),
     }
 

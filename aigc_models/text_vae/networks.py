@@ -29,7 +29,7 @@ class TextVae(nn.Module):
         self.writer_blocks = nn.ModuleList(Block(block) for _ in range(plan.num_layers))
         self.norm_read, self.norm_write = (nn.RMSNorm(plan.width, eps=transformer.EPSILON) for _ in range(2))
         self.posterior = nn.Linear(plan.width, 2 * plan.latent_dim)
-        self.widen = nn.Linear(plan.latent_dim, plan.width)
+        self.widen = nn.Linear(plan.latent_dim, plan.num_layers * plan.width)
         self.register_buffer("turned", turns(torch.arange(plan.longest + 1), block.head_width), persistent=False)
         seen = transformer.causal(plan.longest + 1, torch.device("cpu"))
         self.register_buffer("seen", seen, persistent=False)
@@ -73,17 +73,17 @@ class TextVae(nn.Module):
     def decode(self, tokens: Tensor, z: Tensor) -> Tensor:
         """Scores of the next token after each, (B, T) and (B, Z) to (B, T, V)."""
         T = tokens.shape[1]
-        x = self._embed(tokens) + self.widen(z)[:, None]
-        for block in self.writer_blocks:
-            x = block(x, self.turned[:T], self.seen[:T, :T])  # type: ignore[index]
+        x = self._embed(tokens)
+        for block, told in zip(self.writer_blocks, self._told(z), strict=True):
+            x = block(x + told[:, None], self.turned[:T], self.seen[:T, :T])  # type: ignore[index]
         return F.linear(self.norm_write(x), self.embedding.weight)
 
     def decode_next(self, tokens: Tensor, z: Tensor, caches: list[LayerCache]) -> Tensor:
         """Scores after one more token, (B,) and (B, Z) to (B, V)."""
         place = caches[0].used
-        x = (self._embed(tokens) + self.widen(z))[:, None]
-        for block, cache in zip(self.writer_blocks, caches, strict=True):
-            x = block(x, self.turned[place : place + 1], None, cache)  # type: ignore[index]
+        x = self._embed(tokens)[:, None]
+        for block, told, cache in zip(self.writer_blocks, self._told(z), caches, strict=True):
+            x = block(x + told[:, None], self.turned[place : place + 1], None, cache)  # type: ignore[index]
         return F.linear(self.norm_write(x[:, 0]), self.embedding.weight)
 
     def caches(self, rows: int) -> list[LayerCache]:
@@ -92,13 +92,9 @@ class TextVae(nn.Module):
         shape = (rows, plan.num_heads, plan.longest + 1, plan.width // plan.num_heads)
         return [LayerCache.empty(shape, weight) for _ in range(plan.num_layers)]
 
+    def _told(self, z: Tensor) -> tuple[Tensor, ...]:
+        """What each block of the decoder is told of the latent numbers, (B, Z) to (B, D) each."""
+        return torch.as_tensor(self.widen(z)).chunk(self.plan.num_layers, -1)
+
     def _embed(self, tokens: Tensor) -> Tensor:
         return F.rms_norm(F.embedding(tokens, self.embedding.weight), (self.plan.width,), eps=transformer.EPSILON)
-
-
-def kl_by_number(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """KL(N(mean, variance) || N(0, 1)) of each latent number in nats, (B, Z).
-
-    Source: Kingma and Welling 2013, appendix B.
-    """
-    return 0.5 * (log_variance.exp() + mean.square() - 1 - log_variance)

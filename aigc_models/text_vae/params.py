@@ -13,7 +13,9 @@ from aigc_models.writing.settings import MOST_TEXT, JudgeTexts, TokenizerKind, t
 # Multiplications a second of one CPU thread in training.
 _RATE = 18e9
 _EACH = 6.0  # seconds for judging a small model, whatever its data
-_USUAL = 0.5  # share of the longest sentence that a sentence usually has
+_USUAL = 0.4  # share of the longest sentence that a sentence usually has
+
+TEMPERATURE = 0.4  # low, as sentences already differ by their latent numbers
 
 
 class TextVaeTrain(Params):
@@ -23,9 +25,9 @@ class TextVaeTrain(Params):
     makes: ClassVar[Makes] = "model"
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
         {
-            "quick": {"steps": 400, "width": 128, "num_layers": 2, "batch_size": 32, "vocabulary": 1024},
+            "quick": {"steps": 400, "width": 128, "num_layers": 2, "learning_rate": 0.012, "dropout": 0.0},
             "balanced": {},
-            "best": {"steps": 12_000, "width": 256, "num_layers": 6, "latent_dim": 64},
+            "best": {"steps": 12_000, "batch_size": 128, "width": 256, "num_layers": 4, "dropout": 0.2},
         }
     )
 
@@ -41,7 +43,7 @@ class TextVaeTrain(Params):
         64, title="Batch size", unit="sentences", description="Sentences per training step.", ge=2, le=4096
     )
     learning_rate: float = setting(
-        0.002, title="Learning rate", description="Largest step size of the optimiser.", gt=0, le=0.1
+        0.005, title="Learning rate", description="Largest step size of the optimiser.", gt=0, le=0.1
     )
     longest: int = setting(
         48,
@@ -102,7 +104,7 @@ class TextVaeTrain(Params):
         advanced=True,
     )
     free_bits: float = setting(
-        0.25,
+        0.5,
         title="Free bits",
         unit="nats",
         description="KL that each latent number has for free, so that the decoder does not learn to ignore it.",
@@ -111,7 +113,7 @@ class TextVaeTrain(Params):
         advanced=True,
     )
     word_dropout: float = setting(
-        0.3,
+        0.1,
         title="Word dropout",
         description="Share of the tokens before it that the decoder does not get to see in training, so that it needs "
         "the latent numbers.",
@@ -192,7 +194,7 @@ class TextVaeGenerate(Params):
         le=1,
     )
     temperature: float = setting(
-        0.5,
+        TEMPERATURE,
         title="Temperature",
         description="How daring the choice of words is: 0 always takes the likeliest.",
         ge=0,

@@ -32,7 +32,8 @@ class Plan:
     @property
     def parameters(self) -> int:
         """Trainable numbers of encoder and decoder together."""
-        latent = 3 * self.width * self.latent_dim + 2 * self.latent_dim + self.width
+        latent = (2 + self.num_layers) * self.width * self.latent_dim + 2 * self.latent_dim
+        latent += self.num_layers * self.width
         return (self.vocabulary + 2) * self.width + 2 * self.num_layers * self.block().parameters + latent
 
     @property

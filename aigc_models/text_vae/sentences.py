@@ -1,12 +1,13 @@
 """Texts as sentences, and sentences as rows of tokens of one length."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from aigc_models import training
 from aigc_models.base import Fault, InputError
 from aigc_models.data.texts import Document
 from aigc_models.writing.conditions import body_of
@@ -14,6 +15,7 @@ from aigc_models.writing.tokenizers import BODY, END, Tokenizer
 
 # The end of a sentence with its closing quotes: before a blank, or anywhere where the sign is full-width.
 _END = re.compile(r"([.!?…][\"'”’)\]]*)\s+|([。！？]+[”’」』）]*)")
+_POOL = 16  # batches that are sorted by length together
 LEAST = 4  # characters; less is no sentence to learn from
 
 
@@ -70,6 +72,40 @@ def require_some(rows: Rows, longest: int) -> None:
         )
         values = {"count": len(rows), "longest": longest}
         raise InputError(Fault(sentence, values, "/dataset", code="too-little-text"))
+
+
+class AlikeBatches:
+    """Endless batches of sentences of about one length, so that little is filled up; every sentence once per pass.
+
+    Args:
+        lengths: Of all sentences, (S,).
+        batch_size: Sentences of a batch.
+        generator: Shuffles.
+    """
+
+    def __init__(self, lengths: Tensor, batch_size: int, generator: torch.Generator) -> None:
+        self._lengths, self._batch_size, self._generator = lengths, batch_size, generator
+        pool = min(_POOL, max(1, len(lengths) // batch_size)) * batch_size
+        self._pools = training.Batches(len(lengths), pool, generator)
+        self._waiting = torch.empty(0, batch_size, dtype=torch.int64)
+
+    def next(self) -> Tensor:
+        """Numbers of the next ``batch_size`` sentences."""
+        if not len(self._waiting):
+            pool = self._pools.next()
+            alike = pool[self._lengths[pool].argsort(stable=True)].view(-1, self._batch_size)
+            self._waiting = alike[torch.randperm(len(alike), generator=self._generator)]
+        batch, self._waiting = self._waiting[0], self._waiting[1:]
+        return batch
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """What is left of the pass (the generator is saved beside it)."""
+        return {**self._pools.state_dict(), "waiting": self._waiting.clone()}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Go on inside the pass."""
+        self._pools.load_state_dict(state)
+        self._waiting = state["waiting"].clone()
 
 
 def shifted(tokens: Tensor) -> Tensor:

@@ -3,22 +3,23 @@
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from aigc_models import training
 from aigc_models.accumulation import Figures
 from aigc_models.base import UNADJUSTED, Adjustments
 from aigc_models.recommending.trainer import drawing
-from aigc_models.text_vae.networks import TextVae, kl_by_number
-from aigc_models.text_vae.params import TextVaeTrain, plan_for
-from aigc_models.text_vae.sentences import Rows, shifted
+from aigc_models.text_vae.likelihood import bound, kl_by_number, nats_of
+from aigc_models.text_vae.networks import TextVae
+from aigc_models.text_vae.params import TEMPERATURE, TextVaeTrain, plan_for
+from aigc_models.text_vae.sentences import AlikeBatches, Rows, shifted
 from aigc_models.text_vae.writer import decode_all
 from aigc_models.writing.loop import Learner, Settings
 from aigc_models.writing.optimiser import Optimiser
 from aigc_models.writing.tokenizers import Tokenizer
 
-_WATCHED, _AT_ONCE, _SHOWN = 512, 64, 8
+_WATCHED, _SHOWN = 512, 8  # sentences
+_WEIGHT_DECAY = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +47,17 @@ class TextVaeTrainer(Learner):
         network.to(lesson.device)
         best.to(lesson.device)
         rate = params.learning_rate * lesson.adjustments.learning_rate_factor
-        optimiser = Optimiser(network, "adamw", rate, weight_decay=0.01)
+        optimiser = Optimiser(network, "muon", rate, _WEIGHT_DECAY)
         settings = Settings(params.steps, params.patience, params.seed)
         super().__init__((network, best), optimiser, settings, lesson.device, lesson.adjustments)
         self.noise = training.seeded(params.seed, "noise")
         batch = min(params.batch_size, len(lesson.train))
-        self.batches = training.Batches(len(lesson.train), batch, self.order)
+        self.batches = AlikeBatches(lesson.train.lengths, batch, self.order)
         self.state.generators["noise"] = self.noise
         self.state.optimisers["batches"] = self.batches
 
     def step(self, step: int) -> dict[str, Tensor]:
-        """Take one step up the evidence lower bound."""
+        """Take one step up the evidence lower bound; losses are told in nats per token, the KL in nats per sentence."""
         tokens, known = self.lesson.train.take(self.batches.next())
         noise = torch.randn(len(tokens), self.params.latent_dim, generator=self.noise).to(self.device)
         hide = torch.rand(tokens.shape, generator=self.noise) < self.params.word_dropout
@@ -71,45 +72,22 @@ class TextVaeTrainer(Learner):
                 mean, log_variance = self.network.encode(tokens[part], known[part])
                 z = mean + noise[part] * (0.5 * log_variance).exp()
                 scores = self.network.decode(before[part], z)
-            nats = _nats(scores, tokens[part], known[part]).sum() / len(mean)
+            nats = nats_of(scores, tokens[part], known[part]).sum() / len(mean)
             by_number = kl_by_number(mean, log_variance).mean(0)
             bound = nats + weight * by_number.clamp(min=self.params.free_bits).sum()
-            return bound, {"loss": bound, "reconstruction": nats, "kl": by_number.sum()}
+            length = known[part].sum() / len(mean)
+            return bound, {"loss": bound / length, "reconstruction": nats / length, "kl": by_number.sum()}
 
         self.optimiser.schedule(step, self.total)
         return self.parts.descend(self.optimiser, len(tokens), loss)
 
     def validation_loss(self) -> float:
-        """Nats per token by the bound, at the mean of the posterior, with the KL term at its full weight.
-
-        Until the weight is warmed up, the bound is a poor judge; it is asked for the reconstruction as it will count.
-        """
-        nats, kl, tokens = bound(self.network, self.lesson.validation, _WATCHED)
-        return (nats + self.params.beta * kl) / max(tokens, 1)
+        """Nats per token by the bound, with the KL term at the weight it has once it is warmed up."""
+        found = bound(self.network, self.lesson.validation, _WATCHED)
+        return (found.reconstruction + self.params.beta * found.kl) / max(found.tokens, 1)
 
     def sample(self) -> str:
         """Sentences from fixed latent numbers: what the network writes now."""
         z = training.item_noise(range(_SHOWN), self.params.latent_dim)
-        rows = decode_all(self.network, z, temperature=0.5, seeds=range(_SHOWN))
+        rows = decode_all(self.network, z, TEMPERATURE, seeds=range(_SHOWN))
         return "\n".join(self.lesson.tokenizer.decode(row) for row in rows) + "\n"
-
-
-@torch.inference_mode()
-def bound(network: TextVae, rows: Rows, most: int | None = None) -> tuple[float, float, int]:
-    """Nats of the tokens given the latent numbers' means, nats of the KL term, and tokens, of the first sentences."""
-    nats, kl, count = 0.0, 0.0, 0
-    device = network.embedding.weight.device
-    for some in torch.arange(min(len(rows), most or len(rows))).split(_AT_ONCE):
-        tokens, known = (each.to(device) for each in rows.take(some))
-        mean, log_variance = network.encode(tokens, known)
-        scores = network.decode(shifted(tokens), mean)
-        nats += float(_nats(scores, tokens, known).sum())
-        kl += float(kl_by_number(mean, log_variance).sum())
-        count += int(known.sum())
-    return nats, kl, count
-
-
-def _nats(scores: Tensor, tokens: Tensor, known: Tensor) -> Tensor:
-    """Nats of the tokens that count, (B, T)."""
-    nats = F.cross_entropy(scores.float().flatten(0, 1), tokens.flatten(), reduction="none").view(tokens.shape)
-    return nats * known

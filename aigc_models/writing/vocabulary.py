@@ -81,11 +81,12 @@ class Vocabulary:
     def faults(self, wish: Attributes) -> list[Fault]:
         """What a wish asks for that no training text has."""
         return [
-            self._fault(name, value)
-            for name, values in wish.items()
-            for value in values
-            if name in self.values and self._spelled(name, value) not in self.values[name]
+            self._fault(name, value) for name, values in wish.items() for value in values if not self.has(name, value)
         ]
+
+    def has(self, name: str, value: str) -> bool:
+        """Whether an attribute's value can be asked for."""
+        return name not in self.values or self._spelled(name, value) in self.values[name]
 
     def _spelled(self, name: str, value: str) -> str:
         known = self.values.get(name, ())

@@ -14,8 +14,10 @@ from aigc_models.registry import task
 from aigc_models.standalone import perform
 from aigc_models.text_transformer.ranker import Ranker, area_under_curve
 from aigc_models.text_vae.judge import warnings
-from aigc_models.text_vae.networks import kl_by_number
-from aigc_models.text_vae.sentences import rows_of, sentences_of
+from aigc_models.text_vae.likelihood import bound, kl_by_number, tighter_bound
+from aigc_models.text_vae.networks import TextVae
+from aigc_models.text_vae.plan import Plan
+from aigc_models.text_vae.sentences import AlikeBatches, rows_of, sentences_of
 from aigc_models.text_vae.writer import between, near
 from aigc_models.training import seeded
 from aigc_models.writing.tokenizers import END, of_bytes
@@ -142,6 +144,47 @@ def test_rows_hold_sentences_and_their_ends() -> None:
     assert tokens.tolist() == [[99, 100, END, END, END], [99, 100, 101, 102, END]]
     assert known.sum(1).tolist() == [3, 5]
     assert rows.characters == 3 + 5
+
+
+def test_batches_are_of_sentences_of_about_one_length_and_take_each_once() -> None:
+    lengths = torch.randint(2, 40, (96,), generator=seeded(3))
+    batches = AlikeBatches(lengths, 8, seeded(4))
+    taken = [batches.next() for _ in range(12)]
+    assert sorted(torch.cat(taken).tolist()) == list(range(96))
+    spread = max(int(lengths[batch].max() - lengths[batch].min()) for batch in taken)
+    assert spread < int(lengths.max() - lengths.min()) / 2
+    longest = [int(lengths[batch].max()) for batch in taken]
+    assert longest != sorted(longest), "but batches come in any order"
+
+
+def test_batches_go_on_inside_a_pass() -> None:
+    lengths = torch.randint(2, 40, (50,), generator=seeded(3))
+    whole, first = AlikeBatches(lengths, 8, seeded(4)), AlikeBatches(lengths, 8, generator := seeded(4))
+    expected = [whole.next().tolist() for _ in range(20)]
+    for _ in range(3):
+        first.next()
+    after = AlikeBatches(lengths, 8, again := seeded(9))
+    after.load_state_dict(first.state_dict())
+    again.set_state(generator.get_state())
+    assert [after.next().tolist() for _ in range(17)] == expected[3:]
+
+
+def test_the_likelihood_of_a_decoder_that_ignores_the_latent_numbers_is_exact() -> None:
+    network = TextVae(Plan(300, 16, 1, 2, 3, 12)).eval()
+    for layer in (network.widen, network.posterior):
+        torch.nn.init.zeros_(layer.weight)
+        torch.nn.init.zeros_(layer.bias)
+    rows = rows_of(of_bytes(), ["ab", "some more", "x"], 12)
+    plain = bound(network, rows, 3)
+    assert plain.kl == 0.0
+    assert tighter_bound(network, rows, 2, lambda: None) == pytest.approx(plain.reconstruction, abs=1e-3)
+    with torch.no_grad():
+        network.posterior.bias[:3] = 0.8  # the encoder says something that the decoder makes nothing of
+    shifted = bound(network, rows, 3)
+    assert shifted.kl == pytest.approx(3 * 3 * 0.8**2 / 2, rel=1e-5)
+    many = tighter_bound(network, rows, 3000, lambda: None)
+    assert many == pytest.approx(plain.reconstruction, abs=0.3), "with many draws it costs nothing"
+    assert many < shifted.reconstruction + shifted.kl - 2
 
 
 def test_kl_of_a_case_worked_out_by_hand() -> None:
