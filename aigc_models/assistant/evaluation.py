@@ -100,9 +100,7 @@ def tune(bench: Bench, used: Index, false_refusals: float, seed: int, run: Run) 
     run.log(f"Beside BM25 the encoder counts {mix.near:g} and the rest of the document {mix.around:g}.")
     real = [one.text for one in kept]
     texts = [text for one in bench.lesson.passages if (text := words(one.text))]
-    everyday = [one for chinese in (False, True) for one in off_topic.everyday(chinese)[::2]]
-    foreign = off_topic.thrown_together([question_words(one) for one in everyday], len(real) // 4, seed, (2, 5))
-    strange = [*everyday, *foreign, *off_topic.thrown_together(texts, len(real) // 4, seed)]
+    strange = off_topic.drawn_for(texts, len(real) // 4, seed)
     chosen = bench.mixed(mix)
     others = [one.signs(strange) for one in (chosen, replace(chosen, index=replace(used, mix=mix)))]
     return mix, calibrate(chosen.signs(real), np.concatenate(others), false_refusals, bench.pages(kept))

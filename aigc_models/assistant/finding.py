@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from aigc_models.assistant.calibration import signs
-from aigc_models.assistant.leaning import leans
+from aigc_models.assistant.leaning import asked_in, leans
 from aigc_models.assistant.saved import Saved
 from aigc_models.retrieval.bm25 import UNSEEN
 from aigc_models.retrieval.index import Floats
@@ -37,8 +37,13 @@ class Found:
 
 
 def search(saved: Saved, question: str, history: Sequence[str]) -> Found:
-    """Search for a question; for one that leans on earlier ones, together with the latest of them."""
-    alone = _search(saved, question, saved.encoding.vectors([words(question)])[0])
+    """Search for a question; for one that leans on earlier ones, together with the latest of them.
+
+    What people write around a question hides it, so that of a message of several sentences is searched by itself as
+    well, and the surer of both counts.
+    """
+    asked = filter(None, (question, asked_in(question)))
+    alone = max((_search(saved, one, saved.encoding.vectors([words(one)])[0]) for one in asked), key=_sureness)
     if not history or not (leans(question) and _knows_some(saved, alone.query)):
         return alone
     earlier = history[-_EARLIER:]
@@ -56,6 +61,10 @@ def _search(saved: Saved, text: str, vector: Floats) -> Found:
     scores = saved.index.scores([query], vector[None], [tongue(text)])
     sureness = saved.calibration.sureness(signs(saved.index, [query], scores))
     return Found(text, query, vector, saved.index.fuse(scores)[0], float(sureness[0]) if query else 0.0)
+
+
+def _sureness(found: Found) -> float:
+    return found.sureness
 
 
 def _knows_some(saved: Saved, query: Sequence[str]) -> bool:

@@ -1,8 +1,8 @@
-"""Whether a question cannot be understood without the ones before it: "And in colour?", "How do I undo that?"."""
+"""What a question hangs on: those before it ("And in colour?"), or not on the message around it ("Hello! How ...?")."""
 
 import re
 
-from aigc_models.retrieval.tokens import question_words
+from aigc_models.retrieval.tokens import only_asks, question_words, sentences, words
 
 _LEADS = re.compile(
     r"(?:and|but|also|then|so|it|that|this|those|these|them|they|what about|how about|what if|why not|what else)\b"
@@ -32,3 +32,14 @@ def leans(question: str) -> bool:
     if _WIDE_PRONOUN.search(said):
         return True
     return len(asked) <= _MOST and _PRONOUN.search(_EMPTY.sub(" ", said)) is not None
+
+
+def asked_in(message: str) -> str:
+    """The question of a message of several sentences, where it can be understood alone; else nothing.
+
+    It is the last sentence with a question mark, or the last of all.
+    """
+    said = sentences(message)
+    asked = next((one for one in reversed(said) if "?" in one or "？" in one), said[-1] if said else "")
+    alone = len(said) > 1 and not leans(asked) and not all(map(only_asks, words(asked)))
+    return asked if alone else ""

@@ -4,6 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from aigc_models.retrieval.tokens import question_words
+
+_LENGTHS = ((4, 9), (8, 20))  # words of questions made of passages' words
+
 ENGLISH = (
     "What is the weather like tomorrow?", "Who won the football game last night?", "How tall is Mount Everest?",
     "Can you recommend a good pizza place nearby?", "What should I cook for dinner tonight?",
@@ -41,6 +45,30 @@ CHINESE = (
 def everyday(chinese: bool) -> Sequence[str]:
     """Everyday questions, those of a test and of a calibration taking turns."""
     return CHINESE if chinese else ENGLISH
+
+
+def drawn_for(texts: Sequence[Sequence[str]], count: int, seed: int) -> list[str]:
+    """What an assistant learns to refuse, from two words to twenty: what is longer than an answered question is no
+    more likely to have an answer, which the short ones alone would not tell.
+
+    Args:
+        texts: Passages as words, none of them empty.
+        count: How many to make of each kind that is drawn.
+        seed: Draws them.
+    """
+    spoken: list[str] = []
+    for chinese in (False, True):
+        own = everyday(chinese)[::2]
+        spoken += [*own, *in_pairs(own)]
+    made = thrown_together([question_words(one) for one in spoken], count, seed, (2, 5))
+    for lengths in _LENGTHS:
+        made += thrown_together(texts, count, seed, lengths)
+    return spoken + made
+
+
+def in_pairs(questions: Sequence[str]) -> list[str]:
+    """Each question with the next one, as people ask two things at once."""
+    return [f"{one} {other}" for one, other in zip(questions, [*questions[1:], *questions[:1]], strict=True)]
 
 
 def thrown_together(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from aigc_models.assistant.asking import Subject, keywords, of_heading, of_sentence
-from aigc_models.assistant.leaning import leans
+from aigc_models.assistant.leaning import asked_in, leans
 
 
 @pytest.mark.parametrize(
@@ -67,3 +67,20 @@ def test_keywords_are_the_rarest_words_in_their_order() -> None:
 )
 def test_which_questions_need_the_one_before(question: str, needs: bool) -> None:
     assert leans(question) is needs
+
+
+@pytest.mark.parametrize(
+    ("message", "asked"),
+    [
+        ("Hello! I am new here. How do I install the camera?", "How do I install the camera?"),
+        ("How do I install the camera? I bought it yesterday.", "How do I install the camera?"),
+        ("My boss is ill. The camera shows error E5.", "The camera shows error E5."),
+        ("你好，我是新来的。怎么打印彩色的文档封面？", "怎么打印彩色的文档封面？"),
+        ("I bought the camera yesterday. Can you help me please?", ""),
+        ("The camera shows error E5. How do I turn it off?", ""),
+        ("How do I install the camera?", ""),
+        ("", ""),
+    ],
+)
+def test_what_a_message_asks(message: str, asked: str) -> None:
+    assert asked_in(message) == asked

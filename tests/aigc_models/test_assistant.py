@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from aigc_models.assistant import off_topic
 from aigc_models.assistant.calibration import calibrate
 from aigc_models.assistant.lesson import TEST, TRAIN, VALIDATION, lesson_from
 from aigc_models.assistant.params import AssistantReply
@@ -17,6 +18,7 @@ from aigc_models.base import InputError
 from aigc_models.data.replies import REPLY, TEXT, parse_reply, save_reply
 from aigc_models.data.texts import Document, Part, TextSet
 from aigc_models.retrieval.passages import Piece, of_sections
+from aigc_models.retrieval.tokens import language, words
 from aigc_models.standalone import perform
 from tests.aigc_models.conftest import RecordingRun
 from tests.aigc_models.tiny_assistant import MODEL, ask, made_of, with_hostile_page
@@ -98,6 +100,16 @@ def test_a_question_that_leans_on_the_one_before_is_searched_with_it(helper: Sav
     alone = ask(helper, "How do I install the camera in the office?", ["How do I clean the scanner?"])
     assert alone.searched == "How do I install the camera in the office?"
     assert ask(helper, "Who won the game?", ["How do I clean the scanner?"]).kind == "refusal"
+
+
+def test_what_is_written_around_a_question_does_not_hide_it(helper: Saved) -> None:
+    around = "Hello, I have been at this since yesterday evening and nobody in the building knows what to do. "
+    for thing in THINGS[:5]:
+        plain, told = (ask(helper, f"{before}How can I clean my {thing}?") for before in ("", around))
+        assert (told.kind, told.text) == (plain.kind, plain.text) == ("answer", plain.text)
+        assert told.question.startswith("Hello")
+    for strange in FOREIGN:
+        assert ask(helper, around + strange).kind == "refusal"
 
 
 def test_strictness_orders_the_thresholds(helper: Saved) -> None:
@@ -221,6 +233,18 @@ def test_the_loss_of_a_batch_worked_out_by_hand() -> None:
     expected = -torch.log_softmax(torch.tensor([2.0, 0.0]), 0)[0]
     assert contrast(one, one, torch.tensor([0, 1]), 0.5).item() == pytest.approx(expected.item())
     assert contrast(one, one, torch.tensor([3, 3]), 0.5).item() == pytest.approx(0.0)
+
+
+def test_long_messages_are_among_what_is_refused() -> None:
+    texts = [[f"word{number}", "and", "more"] for number in range(40)]
+    strange = off_topic.drawn_for(texts, 30, 0)
+    lengths = [len(words(one)) for one in strange]
+    assert min(lengths) <= 4
+    assert sum(length >= 12 for length in lengths) > len(strange) / 8
+    assert strange == off_topic.drawn_for(texts, 30, 0) != off_topic.drawn_for(texts, 30, 1)
+    assert {language(one) for one in strange} == {"en", "zh"}
+    kept = set(off_topic.everyday(chinese=False)[1::2])
+    assert not kept & set(strange), "what the test asks is not learnt"
 
 
 def test_a_calibration_keeps_its_promise() -> None:
