@@ -17,7 +17,7 @@ class TextVae(nn.Module):
     """Encoder and decoder share how tokens are read and written.
 
     Source: Bowman et al. 2016 for the sentence VAE, here with self-attention in the place of LSTMs; the latent enters
-    at every token, as in Li et al. 2020 (Optimus), section 3.1, "embedding".
+    at every token, as in Li et al. 2020 (Optimus), section 3.1, "embedding", and here before every block.
     """
 
     def __init__(self, plan: Plan, dropout: float = 0.0) -> None:

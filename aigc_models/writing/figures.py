@@ -20,10 +20,9 @@ JUDGED: Mapping[str, MetricInfo] = MappingProxyType(
         "distinct2": MetricInfo(
             "Distinct pairs",
             "higher",
-            "Share of the pairs of neighbouring words in written texts that are different; beside it texts drawn from "
-            "counts, and as many test texts.",
-            "distinct2_ngram",
-            "distinct2_real",
+            "Share of the pairs of neighbouring words in written texts that are different; as many test texts' own "
+            "beside it. Texts drawn from counts have the most, as they make little sense.",
+            real="distinct2_real",
         ),
         "self_bleu": MetricInfo(
             "Self-BLEU",
