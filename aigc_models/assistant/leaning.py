@@ -20,6 +20,10 @@ _WIDE_LEADS = ("那", "它", "这", "还有", "然后", "另外", "如果是", "
 _WIDE_ENDS = re.compile(r"呢[？?。！!]*$")
 _WIDE_PRONOUN = re.compile(r"它们?|这(?:个|些|样|里)|那(?:个|些|样)|上述|前者|后者|刚才的|同样的")
 
+_COURTESY = re.compile(
+    r"(?:many )?thanks|thank you|cheers|(?:(?:best|kind|warm) )?(?:regards|wishes)|谢谢|多谢|感谢|祝"
+)
+
 
 def leans(question: str) -> bool:
     """Whether a question needs the one before it."""
@@ -37,9 +41,10 @@ def leans(question: str) -> bool:
 def asked_in(message: str) -> str:
     """The question of a message of several sentences, where it can be understood alone; else nothing.
 
-    It is the last sentence with a question mark, or the last of all.
+    It is the last sentence with a question mark, or the last of all but thanks and regards.
     """
     said = sentences(message)
-    asked = next((one for one in reversed(said) if "?" in one or "？" in one), said[-1] if said else "")
+    told = [one for one in said if not _COURTESY.match(one.lower())]
+    asked = next((one for one in reversed(said) if "?" in one or "？" in one), told[-1] if told else "")
     alone = len(said) > 1 and not leans(asked) and not all(map(only_asks, words(asked)))
     return asked if alone else ""

@@ -28,8 +28,6 @@ from aigc_models.writing.loop import preview, run_steps
 from aigc_models.writing.settings import tokenizer_kind
 from aigc_models.writing.tokenizers import learn_tokenizer
 
-MOST_SENTENCES = 200
-
 
 def train(params: TextVaeTrain, run: Run) -> Metrics:
     """Train, judge on test sentences beside counts of characters, and write the model.
@@ -73,8 +71,7 @@ def generate(params: TextVaeGenerate, run: Run) -> Metrics:
         InputError: Sentences are missing or too long for what is asked.
     """
     saved = opened(run)
-    given = [line.strip() for line in params.sentences.splitlines() if line.strip()]
-    points, about, prompts = points_of(params, saved, given)
+    points, about, prompts = points_of(params, saved)
     run.phase("generating")
     total, longest, done = len(points), saved.network.plan.longest, 0
 
@@ -107,15 +104,13 @@ def generate_many(requests: Sequence[Request[TextVaeGenerate]]) -> Generator[End
     return one_by_one(generate).many(requests)
 
 
-def points_of(
-    params: TextVaeGenerate, saved: Saved, given: Sequence[str]
-) -> tuple[Tensor, list[str], list[dict[str, list[str]]]]:
+def points_of(params: TextVaeGenerate, saved: Saved) -> tuple[Tensor, list[str], list[dict[str, list[str]]]]:
     """Latent numbers of what is to be written, what each is, and the sentence it is made of."""
-    size, count = saved.network.plan.latent_dim, params.count
+    size, count, given = saved.network.plan.latent_dim, params.count, params.given
     if params.mode == "sample":
         seeds = [(params.seed + place) % 2**31 for place in range(count)]
         return training.item_noise(seeds, size), [""] * count, [{} for _ in range(count)]
-    means = encode_all(saved.network, saved.tokenizer, checked(params, saved, given))
+    means = encode_all(saved.network, saved.tokenizer, checked(params, saved))
     if params.mode == "reconstruct":
         return means, [""] * len(given), [{"from": [one]} for one in given]
     if params.mode == "near":
@@ -129,13 +124,11 @@ def points_of(
     return torch.cat(parts), shares, ends
 
 
-def checked(params: TextVaeGenerate, saved: Saved, given: Sequence[str]) -> Sequence[str]:
+def checked(params: TextVaeGenerate, saved: Saved) -> Sequence[str]:
     """The sentences given, where they are enough and short enough."""
-    least = 2 if params.mode == "interpolate" else 1
-    if not least <= len(given) <= MOST_SENTENCES:
-        sentence = "Give between {least} and {most} sentences, one in each line; there are {count}."
-        values = {"least": least, "most": MOST_SENTENCES, "count": len(given)}
-        raise InputError(Fault(sentence, values, "/sentences", code="sentences-missing"))
+    if faults := params.misfits(lambda _name: {}):
+        raise InputError(faults)
+    given = params.given
     longest = saved.network.plan.longest
     for number, one in enumerate(given, 1):
         length = len(saved.tokenizer.encode(one))

@@ -1,10 +1,10 @@
 """What can be set when a sentence VAE is trained or used."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 
-from aigc_models.base import Estimate, Family, Lane, Makes, Params, dataset_input, model_input, setting
+from aigc_models.base import Estimate, Family, Fault, Lane, Makes, Params, dataset_input, model_input, setting
 from aigc_models.judging import MetricInfo
 from aigc_models.text_vae.plan import Plan
 from aigc_models.writing.figures import JUDGED
@@ -15,6 +15,7 @@ _RATE = 18e9
 _EACH = 6.0  # seconds for judging a small model, whatever its data
 _USUAL = 0.4  # share of the longest sentence that a sentence usually has
 
+MOST_SENTENCES = 200  # of yours
 TEMPERATURE = 0.4  # low, as sentences already differ by their latent numbers
 
 
@@ -187,7 +188,7 @@ class TextVaeGenerate(Params):
         le=1000,
     )
     distance: float = setting(
-        0.5,
+        0.3,
         title="Distance",
         description="How far from a sentence its rewritings lie: 0 at it, 1 as far as any other sentence.",
         ge=0,
@@ -201,6 +202,20 @@ class TextVaeGenerate(Params):
         le=5,
         advanced=True,
     )
+
+    @property
+    def given(self) -> list[str]:
+        """Your sentences, without the blanks around them."""
+        return [line.strip() for line in self.sentences.splitlines() if line.strip()]
+
+    def misfits(self, reports: Callable[[str], Mapping[str, Any]]) -> list[Fault]:
+        """That there are too few sentences for what is to be written, or too many."""
+        least, count = {"sample": 0, "interpolate": 2}.get(self.mode, 1), len(self.given)
+        if not least or least <= count <= MOST_SENTENCES:
+            return []
+        sentence = "Give between {least} and {most} sentences, one in each line; there are {count}."
+        values = {"least": least, "most": MOST_SENTENCES, "count": count}
+        return [Fault(sentence, values, "/sentences", code="sentences-missing")]
 
     @classmethod
     def items(cls, params: Mapping[str, Any]) -> int | None:

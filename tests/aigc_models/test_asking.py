@@ -76,6 +76,12 @@ def test_which_questions_need_the_one_before(question: str, needs: bool) -> None
         ("How do I install the camera? I bought it yesterday.", "How do I install the camera?"),
         ("My boss is ill. The camera shows error E5.", "The camera shows error E5."),
         ("你好，我是新来的。怎么打印彩色的文档封面？", "怎么打印彩色的文档封面？"),
+        (
+            "My boss is ill. I want to know how to install the camera. Thank you very much.",
+            "I want to know how to install the camera.",
+        ),
+        ("我的老板病了。我想知道怎么打印彩色的文档封面。谢谢！", "我想知道怎么打印彩色的文档封面。"),
+        ("Thanks for last week! Thanks, and how do I install the camera?", "Thanks, and how do I install the camera?"),
         ("I bought the camera yesterday. Can you help me please?", ""),
         ("The camera shows error E5. How do I turn it off?", ""),
         ("How do I install the camera?", ""),

@@ -236,6 +236,15 @@ def test_sentences_that_cannot_be_taken_are_refused(
     assert [fault.code for fault in refused.value.faults] == [code]
 
 
+def test_missing_sentences_are_told_before_a_job_starts() -> None:
+    def codes(**values: Any) -> list[str]:
+        return [one.code for one in settings("text_vae.generate", **values).misfits(lambda _name: {})]
+
+    assert codes(mode="interpolate", sentences="only one\n ") == ["sentences-missing"]
+    assert codes(mode="near", sentences="\n".join(["one"] * 201)) == ["sentences-missing"]
+    assert codes(mode="interpolate", sentences="one\ntwo") == codes(mode="sample") == []
+
+
 def test_a_collapse_is_said() -> None:
     good = {"active_units": 8.0, "kl": 9.0, "bits_per_character": 2.0, "bits_per_character_ngram": 2.5}
     assert warnings(good) == []
