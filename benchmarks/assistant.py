@@ -36,11 +36,10 @@ from aigc_models.assistant.saved import Saved, load
 from aigc_models.assistant.simulating import DIALOGUES
 from aigc_models.base import Metrics
 from aigc_models.data.texts import TextSet
-from aigc_models.registry import task
 from aigc_models.standalone import LocalRun, perform
 from benchmarks import help_pages
+from benchmarks.writers import DATASET, MODEL, params
 
-DATASET, MODEL = "ds_" + "0" * 26, "mdl_" + "0" * 26
 _ASKED = 50
 
 
@@ -86,7 +85,7 @@ def _trained(texts: TextSet, home: Path, *, quick: bool, simulated: bool) -> dic
     if simulated:
         inputs["dialogues"] = _simulated(inputs["dataset"], home, quick=quick)
     chosen = {**dict.fromkeys(inputs, DATASET), **({"epochs": 1} if quick else {})}
-    metrics: Metrics = perform("assistant", "train", _params("assistant.train", chosen), _run(home, inputs))
+    metrics: Metrics = perform("assistant", "train", params("assistant.train", **chosen), _run(home, inputs))
     return {**metrics, "seconds": time.perf_counter() - started}
 
 
@@ -97,18 +96,14 @@ def _simulated(pages: Path, home: Path, *, quick: bool) -> Path:
     perform(
         "assistant",
         "simulate",
-        _params("assistant.simulate", {"dataset": DATASET, **count}),
+        params("assistant.simulate", dataset=DATASET, **count),
         _run(made, {"dataset": pages}),
     )
     upload = home / "upload"
     upload.mkdir(parents=True, exist_ok=True)
     shutil.copy(made / DIALOGUES, upload)
-    perform("dataset", "import_text", _params("dataset.import_text", {}), _run(imported, {"upload": upload}))
+    perform("dataset", "import_text", params("dataset.import_text"), _run(imported, {"upload": upload}))
     return imported / "dataset"
-
-
-def _params(name: str, chosen: dict[str, Any]) -> Any:
-    return task(name).model_validate_json(json.dumps(chosen))
 
 
 def _run(out: Path, inputs: dict[str, Path]) -> LocalRun:

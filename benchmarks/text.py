@@ -52,9 +52,8 @@ from benchmarks.peers.nano_decoder import CONTEXT, LAYERS, ROWS, STEPS, WIDTH, P
 from benchmarks.products import chinese, products
 from benchmarks.sentences import sentences
 from benchmarks.sides import Side, in_turns
-from benchmarks.writers import Told
+from benchmarks.writers import DATASET, Told
 
-DATASET = "ds_" + "0" * 26
 SIZE = {"width": WIDTH, "num_layers": LAYERS, "num_heads": 4, "context": CONTEXT}
 SAME = {**SIZE, "batch_size": ROWS, "optimiser": "adamw"}
 FREE = {**SAME, "batch_size": 64}

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 
 import numpy as np
 
@@ -43,7 +44,9 @@ def search(saved: Saved, question: str, history: Sequence[str]) -> Found:
     well, and the surer of both counts.
     """
     asked = filter(None, (question, asked_in(question)))
-    alone = max((_search(saved, one, saved.encoding.vectors([words(one)])[0]) for one in asked), key=_sureness)
+    alone = max(
+        (_search(saved, one, saved.encoding.vectors([words(one)])[0]) for one in asked), key=attrgetter("sureness")
+    )
     if not history or not (leans(question) and _knows_some(saved, alone.query)):
         return alone
     earlier = history[-_EARLIER:]
@@ -61,10 +64,6 @@ def _search(saved: Saved, text: str, vector: Floats) -> Found:
     scores = saved.index.scores([query], vector[None], [tongue(text)])
     sureness = saved.calibration.sureness(signs(saved.index, [query], scores))
     return Found(text, query, vector, saved.index.fuse(scores)[0], float(sureness[0]) if query else 0.0)
-
-
-def _sureness(found: Found) -> float:
-    return found.sureness
 
 
 def _knows_some(saved: Saved, query: Sequence[str]) -> bool:

@@ -71,9 +71,7 @@ def in_pairs(questions: Sequence[str]) -> list[str]:
     return [f"{one} {other}" for one, other in zip(questions, [*questions[1:], *questions[:1]], strict=True)]
 
 
-def thrown_together(
-    texts: Sequence[Sequence[str]], count: int, seed: int, lengths: tuple[int, int] = (4, 9)
-) -> list[str]:
+def thrown_together(texts: Sequence[Sequence[str]], count: int, seed: int, lengths: tuple[int, int]) -> list[str]:
     """Questions of as many words as real ones have, each word from another text.
 
     Args:
