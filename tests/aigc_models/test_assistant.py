@@ -238,9 +238,13 @@ def test_the_loss_of_a_batch_worked_out_by_hand() -> None:
 def test_long_messages_are_among_what_is_refused() -> None:
     texts = [[f"word{number}", "and", "more"] for number in range(40)]
     strange = off_topic.drawn_for(texts, 30, 0)
-    lengths = [len(words(one)) for one in strange]
-    assert min(lengths) <= 4
-    assert sum(length >= 12 for length in lengths) > len(strange) / 8
+    known = {word for text in texts for word in text}
+    lengths = [len(said) for one in strange if known.issuperset(said := words(one))]
+    assert min(lengths) <= 5
+    assert sum(length >= 12 for length in lengths) > len(lengths) / 8
+    spoken = [one for one in strange if "?" in one]
+    assert any(one.count("?") == 1 for one in spoken)
+    assert any(one.count("?") == 2 for one in spoken)
     assert strange == off_topic.drawn_for(texts, 30, 0) != off_topic.drawn_for(texts, 30, 1)
     assert {language(one) for one in strange} == {"en", "zh"}
     kept = set(off_topic.everyday(chinese=False)[1::2])
